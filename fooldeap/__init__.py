@@ -1,0 +1,42 @@
+"""fooldeap evolves images that an image classifier is certain about and that mean nothing to a person.
+
+>>> import fooldeap
+>>> result = fooldeap.run("configs/mnist.yaml", seed=2)  # doctest: +SKIP
+>>> result[3].image, result[3].confidence                # doctest: +SKIP
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
+    from fooldeap.experiment import fool, resume, run, toolbox
+    from fooldeap.results import FoolingImage, Result, RunResult
+
+__all__ = [
+    "FooldeapError",
+    "FooldeapWarning",
+    "FoolingImage",
+    "InputError",
+    "PluginError",
+    "Result",
+    "RunError",
+    "RunResult",
+    "fool",
+    "resume",
+    "run",
+    "toolbox",
+]
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.experiment"),
+    **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `import fooldeap` stays light.
+    if name not in __all__:
+        raise AttributeError(f"module 'fooldeap' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "fooldeap.errors")), name)

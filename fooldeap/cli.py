@@ -1,0 +1,114 @@
+"""The command line. Exit codes: 0 done, 1 failed while running, 2 the input is wrong, 130 interrupted."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from click.exceptions import ClickException
+
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
+
+app = typer.Typer(
+    name="fooldeap",
+    help="Evolve images that fool an image classifier: noise to a person, a certain '3' to the network.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", no_args_is_help=True)
+app.add_typer(plugins_app, name="plugins")
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Override keys: seed=2 mutation.rate=0.02")
+]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugins", help="A file or folder with plugins; may be given several times.")
+]
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Argument(help="The experiment, a YAML file.")] = None,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write; default: runs/<name>/<number>.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the experiment in this folder.")] = None,
+    plugins: Plugins = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+) -> None:
+    """Run the experiment that a YAML file describes, or continue one."""
+    from fooldeap import experiment
+
+    if resume is not None:
+        if config is not None or out is not None:
+            raise InputError("--resume DIR goes alone: the folder holds its configuration")
+        if experiment.resume(resume, quiet=quiet) is None and not quiet:
+            print(f"{resume}: is finished already; see {resume / 'result.json'}")
+        return
+    if config is None:
+        raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
+    experiment.run(config, *(overrides or ()), out=out, plugins=plugins or (), quiet=quiet)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="The classifier, a YAML file.")],
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The model file to write; default: <name>.keras.")] = None,
+    plugins: Plugins = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+) -> None:
+    """Train the classifier that a YAML file describes, and write it with its model card."""
+    from fooldeap.train import train as train_classifier
+
+    trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
+    if not quiet:
+        print(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
+
+
+@plugins_app.command("list")
+def list_plugins(
+    kind: Annotated[str | None, typer.Argument(help="Only plugins of this kind.")] = None, plugins: Plugins = None
+) -> None:
+    """List the plugins by kind."""
+    from fooldeap import catalogue, registry
+
+    print(catalogue.listing(registry.load(plugins or ()), kind))
+
+
+@plugins_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The plugin's name, or kind/name where kinds share it.")],
+    plugins: Plugins = None,
+) -> None:
+    """Show what a plugin does and its parameters."""
+    from fooldeap import catalogue, registry
+
+    print(catalogue.description(registry.load(plugins or ()), name))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    warnings.showwarning = _show_warning
+    try:
+        code = app(arguments, standalone_mode=False)
+    except FooldeapError as error:
+        code = _fail(str(error), error.exit_code)
+    except ClickException as error:
+        code = _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted", 130)
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    for line in message.splitlines():
+        print(f"fooldeap: {line}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    # A warning of ours is for the user; one of a library is for its developers.
+    if issubclass(category, FooldeapWarning):
+        print(f"fooldeap: warning: {message}", file=sys.stderr)

@@ -1,0 +1,314 @@
+"""An experiment file becomes a typed, validated `Experiment`; every mistake becomes one line that says its cure."""
+
+import difflib
+import functools
+import hashlib
+import json
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import StringConstraints, WithJsonSchema
+
+from fooldeap import document as documents
+from fooldeap import registry as registries
+from fooldeap.document import Document, Key
+from fooldeap.errors import InputError, did_you_mean
+from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
+from fooldeap.plugin import KINDS, Plugin
+from fooldeap.registry import Registry
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[
+    str,
+    StringConstraints(pattern=_NAME),
+    WithJsonSchema(
+        {"type": "string", "pattern": _NAME, "description": "up to 64 letters, digits, '-', '_' or '.'"}
+    ),
+]
+Target = Annotated[int, Ge(0)]
+Count = Annotated[int, Ge(1)]
+
+# The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
+CHOICES = ("classifier", "dataset", "genome", "fitness", "algorithm", "selection", "crossover", "mutation", "executor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a run ends: whatever comes first. None is off."""
+
+    confidence: Annotated[float, Gt(0), Lt(1)] | None
+    score: float | None
+    evaluations: Count | None
+    generations: Annotated[int, Ge(0)]
+    seconds: Annotated[float, Gt(0)] | None
+    stagnation: Count | None
+
+    @property
+    def goal(self) -> dict[str, float]:
+        """The stops that mean success."""
+        goals = {"confidence": self.confidence, "score": self.score}
+        return {name: value for name, value in goals.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plain:
+    """The keys of an experiment that are plain values."""
+
+    name: Name
+    seed: Annotated[int, Ge(0)]
+    seeds: Count
+    targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
+    lockstep: Count
+    plugins: list[str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin with the values of its parameters, as configured."""
+
+    plugin: Plugin
+    values: Mapping[str, Any]
+
+    def build(self, *given: Any) -> Any:
+        """Return the plugin ready for calls, see `Plugin.build`."""
+        return self.plugin.build(self.values, *given)
+
+    def data(self) -> dict[str, Any]:
+        """Return the choice as YAML has it."""
+        return {"name": self.plugin.name, **self.values}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one YAML file describes: the runs over its targets and seeds."""
+
+    name: str
+    seed: int
+    seeds: int
+    targets: Literal["all"] | tuple[int, ...]
+    stop: Stop
+    classifier: Choice
+    dataset: Choice | None
+    genome: Choice
+    fitness: Choice
+    algorithm: Choice
+    selection: Choice
+    crossover: Choice
+    mutation: Choice
+    executor: Choice
+    reporters: tuple[Choice, ...]
+    lockstep: int
+    plugins: tuple[str, ...]
+    document: Document = field(compare=False, repr=False)
+
+    def data(self) -> dict[str, Any]:
+        """Return the whole experiment as plain data: written as YAML and read again, it is the same experiment."""
+        data: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Choice):
+                data[item.name] = value.data()
+            elif item.name == "reporters":
+                data[item.name] = [choice.data() for choice in value]
+            elif item.name == "stop":
+                data[item.name] = asdict(value)
+            elif item.name != "document":
+                data[item.name] = list(value) if isinstance(value, tuple) else value
+        return data
+
+    @property
+    def digest(self) -> str:
+        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep."""
+        silent = {"name", "seed", "seeds", "targets", "dataset", "executor", "reporters", "lockstep", "plugins"}
+        deciding = {key: value for key, value in self.data().items() if key not in silent}
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    def error(self, key: str, message: str) -> InputError:
+        """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""
+        return self.document.error((key,), message)
+
+
+def load(
+    source: str | Path | Mapping[str, Any] | Experiment,
+    overrides: Iterable[str] = (),
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    plugins: Iterable[Any] = (),
+) -> Experiment:
+    """Read and check an experiment.
+
+    Parameters
+    ----------
+    source : a YAML file, or its content as a mapping
+    overrides : ``key=value`` words, values in YAML; ``key`` may be dotted
+    arguments : the same as plain data from Python
+    plugins : files, folders, or decorated functions and classes, beside those that the file names
+
+    Raises
+    ------
+    InputError
+        One line for each mistake: file, line, column, key, what was got and expected, the cure.
+    """
+    if isinstance(source, Experiment):
+        source = source.data()
+    if isinstance(source, Mapping):
+        document, name = documents.from_mapping(source), "experiment"
+    else:
+        document, name = documents.read(_existing(Path(source))), Path(source).stem
+    document = documents.from_mapping(arguments or {}).over(document)
+    document = documents.from_overrides(overrides).over(document)
+    document.data.setdefault("name", name)
+    document = document.over(_defaults())
+    return _Reader(document, registries.load([*plugins, *_plugin_paths(document)])).experiment()
+
+
+def _existing(path: Path) -> Path:
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
+    hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
+    raise InputError(f"no file {str(path)!r}{hint}")
+
+
+def _defaults() -> Document:
+    with resources.as_file(resources.files("fooldeap.data") / "defaults.yaml") as path:
+        return documents.read(path)
+
+
+def _plugin_paths(document: Document) -> list[Path]:
+    paths = document.data["plugins"]
+    if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
+        raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
+    # Resolved here, once, so that the resolved configuration holds from any folder.
+    paths[:] = [str((document.folders.get(("plugins", index), Path.cwd()) / path).resolve()) for index, path in enumerate(paths)]
+    return [Path(path) for path in paths]
+
+
+class _Reader:
+    """Reads an experiment from a document, gathering every mistake before it gives up."""
+
+    def __init__(self, document: Document, registry: Registry) -> None:
+        self.document, self.registry = document, registry
+        self.problems: list[str] = []
+
+    def experiment(self) -> Experiment:
+        data = self.document.data
+        plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
+        values = self.values(_parameters(_Plain), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
+        reporters = self.reporters(data.get("reporters"))
+        stop = self.stop(data.get("stop"))
+        self.check_targets(values.get("targets"))
+        self.check_fit(choices)
+        if self.problems:
+            raise InputError("\n".join(self.problems))
+        targets = values.pop("targets")
+        return Experiment(
+            **{**values, "plugins": tuple(values["plugins"])},
+            targets=targets if targets == "all" else tuple(targets) if isinstance(targets, list) else (targets,),
+            stop=Stop(**stop),
+            reporters=tuple(choice for choice in reporters if choice),
+            document=self.document,
+            **choices,  # type: ignore[arg-type]
+        )
+
+    def values(
+        self, parameters: Mapping[str, Parameter], data: Mapping[str, Any], path: Key, also: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Return the checked values of a mapping, defaults filled in."""
+        for key in data:
+            if key not in parameters:
+                self.problem((*path, key), f"unknown key{did_you_mean(key, [*parameters, *also])}", at_key=True)
+        values = {}
+        for name, parameter in parameters.items():
+            if name in data:
+                self.attempt((*path, name), values, name, parameter, data[name])
+            elif parameter.default is REQUIRED:
+                self.problem((*path, name), f"is missing; expected {parameter.expected}")
+            else:
+                values[name] = parameter.default
+        return values
+
+    def attempt(self, path: Key, values: dict[str, Any], name: str, parameter: Parameter, value: Any) -> None:
+        if _takes_file(parameter.annotation) and isinstance(value, str):
+            near = self.document.folders.get(path, Path.cwd()) / value
+            value = str(near.resolve()) if near.exists() else value
+        try:
+            values[name] = parameter.parse(value)
+        except ValueError as error:
+            self.problem(path, str(error))
+
+    def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
+        """Return a plugin with its parameters from ``name`` or ``{name: ..., parameter: ...}``."""
+        if kind == "dataset" and data is None:
+            return None
+        if isinstance(data, str):
+            data = {"name": data}
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            names = ", ".join(plugin.name for plugin in self.registry.all(kind))
+            self.problem(path, f"got {shown(data)}, expected the name of a {kind} ({names}) or {{name: ..., parameters}}")
+            return None
+        try:
+            plugin = self.registry.get(kind, data["name"])
+        except InputError as error:
+            self.problem((*path, "name"), str(error))
+            return None
+        given = {key: value for key, value in data.items() if key != "name"}
+        return Choice(plugin, self.values(plugin.parameters, given, path))
+
+    def reporters(self, data: Any) -> list[Choice | None]:
+        if not isinstance(data, list):
+            self.problem(("reporters",), f"got {shown(data)}, expected a list such as [console, csv]")
+            return []
+        return [self.choice("reporter", item, ("reporters", index)) for index, item in enumerate(data)]
+
+    def stop(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.problem(("stop",), f"got {shown(data)}, expected a mapping such as {{confidence: 0.9999}}")
+            return {}
+        return self.values(_parameters(Stop), data, ("stop",))
+
+    def check_targets(self, targets: Any) -> None:
+        if isinstance(targets, list) and len(set(targets)) < len(targets):
+            self.problem(("targets",), f"got {shown(targets)}, expected each target once")
+
+    def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
+        """Refuse operators that work on another genome than the one chosen."""
+        genome = choices["genome"]
+        if genome is None:
+            return
+        for kind in KINDS:
+            choice = choices.get(kind)
+            if choice is not None and not fits(choice.plugin, genome.plugin):
+                able = [plugin.name for plugin in self.registry.all(kind) if fits(plugin, genome.plugin)]
+                cure = f"choose one of: {', '.join(able)}" if able else f"there is no {kind} for it yet; write one"
+                name = genome.plugin.name
+                self.problem((kind,), f"{choice.plugin.name!r} does not work on the genome {name!r}; {cure}")
+
+    def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
+        self.problems.append(self.document.line(path, message, at_key=at_key))
+
+
+def fits(operator: Plugin, genome: Plugin) -> bool:
+    """Tell whether an operator works on a genome: it names it, or it takes any array and the genome is one."""
+    if "genome" not in operator.options:
+        return True
+    named = operator.options["genome"]
+    if named is None:
+        return getattr(genome.target, "dtype", None) is not None
+    return genome.name in ((named,) if isinstance(named, str) else named)
+
+
+@functools.cache
+def _parameters(target: Callable[..., Any]) -> dict[str, Parameter]:
+    return parameters_of(target)
+
+
+def _takes_file(annotation: Any) -> bool:
+    nested = typing.get_args(annotation)
+    return "file" in getattr(annotation, "__metadata__", ()) or any(map(_takes_file, nested))

@@ -1,0 +1,144 @@
+"""From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError, PluginError
+from fooldeap.plugin import Array, Classifier, Images
+
+ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
+MOST_ROWS = 1024
+MOST_VALUES = 4_000_000  # of one forward pass, so that large images do not fill the memory
+
+
+class Evaluator:
+    """Shows images to the classifier in padded chunks, and counts what it showed."""
+
+    def __init__(
+        self, classifier: Classifier, map: Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
+    ) -> None:
+        self.classifier = classifier
+        self.shown = 0
+        self.padding = 0
+        self.map = map
+        values = int(np.prod(classifier.input_shape))
+        self._rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
+
+    def logits(self, batches: Sequence[Images]) -> list[NDArray[np.float32]]:
+        """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
+        ends = np.cumsum([len(batch) for batch in batches])
+        count = int(ends[-1]) if len(ends) else 0
+        if count == 0:
+            return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
+        missing = -count % ROWS
+        padded = np.concatenate([*batches, np.zeros((missing, *self.classifier.input_shape), np.uint8)])
+        chunks = [padded[start : start + self._rows] for start in range(0, len(padded), self._rows)]
+        answers = [self._checked(answer, chunk) for answer, chunk in zip(self.map(self.classifier.logits, chunks), chunks, strict=True)]
+        self.shown += count
+        self.padding += missing
+        logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
+        return np.split(logits[:count], ends[:-1])
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) by the image, float32, shaped as the images."""
+        gradient = getattr(self.classifier, "gradient", None)
+        if gradient is None:
+            raise InputError("the algorithm asks for gradients, which this classifier does not give")
+        chunks = (images[start : start + self._rows] for start in range(0, len(images), self._rows))
+        answers = [np.empty((0, *images.shape[1:]), np.float32), *(gradient(chunk, target) for chunk in chunks)]
+        return np.concatenate(answers)
+
+    def _checked(self, logits: Array, images: Images) -> Array:
+        expected = (len(images), self.classifier.classes)
+        if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
+            raise PluginError(f"the classifier gave {described(logits)}, expected float32 {expected}")
+        if not np.isfinite(logits).all():
+            raise PluginError("the classifier gave logits that are not finite; does the model overflow on noise?")
+        return logits
+
+
+def row_invariant(classifier: Classifier) -> bool:
+    """Tell whether an image gets the same bits whatever else is in its batch, in batches of 32 rows and more.
+
+    Where it does not, runs cannot share a forward pass without changing each other's results.
+    """
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (256, *classifier.input_shape), dtype=np.uint8)
+    alone = classifier.logits(images[:ROWS])
+    for size in (2 * ROWS, 3 * ROWS, 8 * ROWS):
+        together = classifier.logits(np.roll(images[:size], size - ROWS, axis=0))
+        if together[size - ROWS :].tobytes() != alone.tobytes():
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of images: which rows are new to the run, and where the answer of every row is found."""
+
+    images: Images
+    digests: list[bytes]
+    sources: NDArray[np.intp]
+    new: NDArray[np.intp]
+
+    @property
+    def digest(self) -> bytes:
+        """Identify the images of the whole batch, 16 bytes."""
+        return xxhash.xxh3_128_digest(b"".join(self.digests))
+
+    def cut(self, left: int) -> "Batch":
+        """Return the first rows, up to where ``left`` new images are used up."""
+        if len(self.new) <= left:
+            return self
+        rows = int(self.new[left])
+        return Batch(self.images[:rows], self.digests[:rows], self.sources[:rows], self.new[:left])
+
+
+class Memory:
+    """Knows the images of a run's last batch by digest, so that an unchanged individual is not shown again."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def lookup(self, images: Images, *, gradient: bool = False) -> Batch:
+        """Return which rows are new: their image is neither further up in this batch nor in the one before."""
+        if gradient and self._gradient is None:
+            self._forget()
+        hashed = xxhash.xxh3_128_digest
+        digests = [hashed(row) for row in np.ascontiguousarray(images)]
+        places, following = dict(self._places), 0 if self._logits is None else len(self._logits)
+        sources, new = [], []
+        for row, digest in enumerate(digests):
+            place = places.get(digest)
+            if place is None:
+                place = places[digest] = following + len(new)
+                new.append(row)
+            sources.append(place)
+        return Batch(images, digests, np.array(sources, np.intp), np.array(new, np.intp))
+
+    def answer(self, batch: Batch, logits: Array, gradient: Array | None) -> tuple[Array, Array | None]:
+        """Return logits and gradient for every row of a batch, given those of its new rows, and remember them."""
+        self._logits = _gathered(self._logits, logits, batch.sources)
+        self._gradient = None if gradient is None else _gathered(self._gradient, gradient, batch.sources)
+        # Of equal images the last row stands for all: their answers are the same.
+        self._places = dict(zip(batch.digests, range(len(batch.digests)), strict=True))
+        return self._logits, self._gradient
+
+    def _forget(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._logits: Array | None = None
+        self._gradient: Array | None = None
+
+
+def _gathered(before: Array | None, new: Array, sources: Array) -> Array:
+    return (new if before is None else np.concatenate([before, new]))[sources]
+
+
+def described(value: object) -> str:
+    """Return what a plugin gave back, for a message: ``float64 (3, 10)``, or its type."""
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{type(value).__name__}"

@@ -1,0 +1,184 @@
+"""The engine: drives algorithms, which are generators, in lockstep, so that many runs share one forward pass.
+
+An algorithm yields genomes and receives a `Reply`. All else is done here, once for every algorithm and plugin:
+decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fooldeap.config import Experiment
+from fooldeap.errors import FooldeapError, PluginError, RunError
+from fooldeap.evaluation import Batch, Evaluator, Memory, described
+from fooldeap.journal import Answer, Journal
+from fooldeap.plugin import Ask, Evolution, Images, Predictions, Reply, Toolbox
+from fooldeap.results import LogRow, RunInfo, RunResult
+from fooldeap.tally import Tally
+from fooldeap.toolboxes import stream
+
+
+class Observer:
+    """Told of what happens in a run; does nothing itself."""
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        """After each generation, for each target."""
+
+    def on_run_end(self, results: list[RunResult]) -> None:
+        """After the end of the run."""
+
+
+
+class Run:
+    """One run under way: an algorithm with its seed and targets.
+
+    Parameters
+    ----------
+    info : seed and targets
+    experiment : what to do
+    toolbox : the run's own, see `fooldeap.toolboxes.build`
+    evaluator : asked for gradients; logits come from `drive`, for all runs together
+    journal : where answers are recorded, and read from first; None keeps no record
+    observer : told of every log row and of the end
+    clock : seconds that the run has taken until now, for ``stop.seconds``
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        experiment: Experiment,
+        toolbox: Toolbox,
+        evaluator: Evaluator,
+        journal: Journal | None = None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.info = info
+        self.tally = Tally(info, experiment.stop)
+        self.stopped: str | None = None
+        self._plugin = experiment.algorithm.plugin
+        self._seconds = experiment.stop.seconds
+        self._toolbox, self._evaluator = toolbox, evaluator
+        self._journal, self._clock = journal, clock
+        self._observer = observer or Observer()
+        self._memory = Memory()
+        self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
+        self._reply: Reply | None = None
+        self._ask: Ask
+        self._batch: Batch
+        self._recorded: Answer | None = None
+
+    def ask(self) -> Images | None:
+        """Let the algorithm go on, and return the images that the classifier must see (perhaps none).
+
+        None if the run ended instead.
+        """
+        ask = self._next_ask()
+        if ask is None:
+            self._end("finished")
+            return None
+        self._ask = ask
+        self._batch = self._memory.lookup(self._toolbox.decode(ask.genomes), gradient=ask.gradient)
+        if self.tally.left is not None:
+            self._batch = self._batch.cut(self.tally.left)
+        self._recorded = self._from_journal()
+        return self._batch.images[self._batch.new[:0] if self._recorded else self._batch.new]
+
+    def tell(self, logits: Any) -> None:
+        """Take the logits of the images that `ask` returned, and decide whether the run goes on."""
+        answer = self._recorded or self._record(logits)
+        everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
+        self._reply = Reply(Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient)
+        for row in self.tally.enter(self._batch, self._reply):
+            self._observer.on_generation(self.info, row)
+        verdict = self.tally.verdict() or self._out_of_time()
+        if verdict:
+            self._end(verdict)
+
+    def results(self) -> list[RunResult]:
+        """Return the results of a run that ended, one a target."""
+        return self.tally.results(self.stopped or "interrupted")
+
+    def close(self) -> None:
+        """Let go of the generator and the journal; the run can be resumed from there."""
+        self._evolution.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _next_ask(self) -> Ask | None:
+        try:
+            asked = next(self._evolution) if self._reply is None else self._evolution.send(self._reply)
+        except StopIteration:
+            return None
+        except FooldeapError as error:
+            raise type(error)(f"{self._where()}: {error}") from error
+        except Exception as error:
+            raise PluginError(f"{self._where()} raised {type(error).__name__}: {error}") from error
+        ask = asked if isinstance(asked, Ask) else Ask(asked)
+        if not hasattr(ask.genomes, "__len__") or len(ask.genomes) == 0:
+            raise PluginError(f"{self._where()} yielded {described(ask.genomes)}, expected at least one genome")
+        return ask
+
+    def _from_journal(self) -> Answer | None:
+        recorded = self._journal.next_answer() if self._journal is not None else None
+        if recorded is not None and self._journal is not None and (
+            recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new)
+        ):
+            raise RunError(
+                f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
+                "library changed, or draws randomness from elsewhere than rng; resume with what the run was started with"
+            )
+        return recorded
+
+    def _record(self, logits: Any) -> Answer:
+        new = self._batch.images[self._batch.new]
+        gradient = self._evaluator.gradient(new, self.info.targets[0]) if self._ask.gradient else None
+        answer = Answer(self._batch.digest, logits, gradient)
+        if self._journal is not None:
+            self._journal.write_answer(answer)
+        return answer
+
+    def _shaped(self, answer: Answer) -> Any:
+        if answer.gradient is None:
+            return None
+        return answer.gradient.reshape(len(self._batch.new), *self._batch.images.shape[1:])
+
+    def _out_of_time(self) -> str | None:
+        """The one stop that a replay cannot compute: it is looked up, or decided and recorded."""
+        if self._journal is not None and self._journal.replaying:
+            return self._journal.recorded_end()
+        if self._seconds is None or self._clock() < self._seconds:
+            return None
+        if self._journal is not None:
+            self._journal.write_end("seconds")
+        return "seconds"
+
+    def _end(self, reason: str) -> None:
+        self.stopped = reason
+        self.close()
+        self._observer.on_run_end(self.results())
+
+    def _where(self) -> str:
+        return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
+
+
+def drive(runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None) -> list[Run]:
+    """Advance runs together, at most ``width`` at a time, each from its start to its end, and return them all.
+
+    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full.
+    """
+    waiting, active, ended = iter(runs), list[Run](), list[Run]()
+    try:
+        while True:
+            active += itertools.islice(waiting, width - len(active))
+            if not active:
+                return ended
+            asked = [(run, images) for run in active if (images := run.ask()) is not None]
+            for (run, _), logits in zip(asked, evaluator.logits([images for _, images in asked]), strict=True):
+                run.tell(logits)
+            on_batch()
+            ended += [run for run in active if run.stopped]
+            active = [run for run in active if not run.stopped]
+    finally:
+        for run in active:
+            run.close()

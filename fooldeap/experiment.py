@@ -1,0 +1,235 @@
+"""An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fooldeap import config, toolboxes
+from fooldeap import registry as registries
+from fooldeap.config import Experiment
+from fooldeap.errors import FooldeapWarning, InputError, PluginError
+from fooldeap.evaluation import Evaluator, row_invariant
+from fooldeap.evolution import Observer, Run, drive
+from fooldeap.journal import Journal
+from fooldeap.plugin import Classifier, Reporter, Toolbox
+from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
+from fooldeap.rundir import RunFolder
+from fooldeap.timings import Timings
+
+JOURNAL_FORMAT = 1
+BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
+ACCURACY_IMAGES = 2000
+
+Source = str | Path | Mapping[str, Any] | Experiment
+
+
+def run(
+    source: Source,
+    *overrides: str,
+    out: str | Path | None = None,
+    plugins: Iterable[Any] = (),
+    quiet: bool = False,
+    **arguments: Any,
+) -> Result:
+    """Run an experiment and return its result; everything is written to a new folder, ``result.folder``.
+
+    Parameters
+    ----------
+    source : a YAML file, or its content as a mapping
+    overrides : words as on the command line, ``"mutation.rate=0.02"``
+    out : the folder; None: the next one below ``runs/<name>/``
+    plugins : files, folders, or decorated functions and classes to use beside the installed ones
+    quiet : leave out the reporters that show something on screen
+    arguments : top-level keys of the file, ``seed=2``
+
+    Raises
+    ------
+    InputError
+        Something in the input is wrong; nothing was written.
+    RunError
+        It failed on the way; the folder is kept and can be resumed.
+    """
+    prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
+    folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
+    return prepared.run(folder, quiet=quiet)
+
+
+def resume(folder: str | Path, *, quiet: bool = False) -> Result | None:
+    """Continue the experiment in a folder where it stopped; None if it was finished already."""
+    opened = RunFolder.open(Path(folder))
+    if opened.finished:
+        return None
+    return Prepared(config.load(opened.config)).run(opened, resumed=True, quiet=quiet)
+
+
+def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **arguments: Any) -> Result:
+    """Evolve images that fool a model, and return the result; nothing is written.
+
+    Parameters
+    ----------
+    model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
+        ``classifier`` of a file may say: a mapping, or the name of a plugin
+    target : a class, several, or ``"all"``
+    overrides, arguments : as for `run`
+    """
+    named = isinstance(model, str | Mapping)
+    arguments = {"targets": target, "reporters": [], **({"classifier": model} if named else {}), **arguments}
+    experiment = config.load({}, overrides, arguments=arguments)
+    return Prepared(experiment, None if named else wrapped(model)).run(None)
+
+
+def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **arguments: Any) -> Toolbox:
+    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.toolboxes`."""
+    prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
+    return toolboxes.build(prepared.experiment, prepared.evaluator, *prepared.runs[0])
+
+
+def wrapped(model: Any) -> Classifier:
+    """Return a model in memory as a classifier: it is one, or a classifier plugin takes it."""
+    if all(hasattr(model, name) for name in ("input_shape", "classes", "logits")):
+        return model  # type: ignore[no-any-return]
+    for plugin in registries.load().all("classifier"):
+        from_object = getattr(plugin.target, "from_object", None)
+        taken: Classifier | None = from_object(model) if from_object else None
+        if taken is not None:
+            return taken
+    raise InputError(
+        f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, or "
+        "an object with input_shape, classes and logits(images)"
+    )
+
+
+class Prepared:
+    """An experiment whose classifier is loaded and checked, ready to run."""
+
+    def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
+        self.experiment = experiment
+        self.classifier: Classifier = classifier or experiment.classifier.build()
+        executor = experiment.executor.build()
+        self.evaluator = Evaluator(self.classifier, executor.map)
+        self.runs = tuple(self._runs())
+        self._check_accuracy()
+        self.width = experiment.lockstep
+        if not row_invariant(self.classifier):
+            self.width = 1
+            warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
+
+    def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
+        """Run to the end, with reporters, and return the result."""
+        experiment = self.experiment
+        reporters = _Reporters(experiment, quiet)
+        timings = Timings(folder.path / "timings.csv" if folder else None)
+        reporters.call("on_start", Session(experiment, self.runs, folder, resumed))
+        try:
+            ended = drive(
+                (self._run(info, folder, reporters, timings) for info in self.runs),
+                self.evaluator,
+                self.width,
+                lambda: timings.tick(self.evaluator.shown),
+            )
+            result = Result(
+                name=experiment.name,
+                seed=experiment.seed,
+                goal=experiment.stop.goal,
+                evaluations=sum(run.tally.evaluations for run in ended),
+                seconds=timings.seconds,
+                runs=_sorted(result for run in ended for result in run.results()),
+                folder=folder.path if folder else None,
+            )
+        except BaseException:
+            reporters.abort()
+            raise
+        finally:
+            timings.tick(self.evaluator.shown, last=True)
+        reporters.call("on_finish", result)
+        if folder:
+            folder.write_result(result)
+        return result
+
+    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: "_Reporters", timings: Timings) -> Run:
+        belongs_to = {
+            "format": JOURNAL_FORMAT,
+            "experiment": self.experiment.digest,
+            "classifier": getattr(self.classifier, "digest", ""),
+            "seed": info.seed,
+            "targets": list(info.targets),
+        }
+        return Run(
+            info,
+            self.experiment,
+            toolboxes.build(self.experiment, self.evaluator, *info),
+            self.evaluator,
+            Journal(folder.journal(info), belongs_to) if folder else None,
+            reporters,
+            timings.of(info.label),
+        )
+
+    def _runs(self) -> Iterator[RunInfo]:
+        """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
+        classes, targets = self.classifier.classes, self.experiment.targets
+        wanted = tuple(range(classes)) if targets == "all" else targets
+        beyond = [target for target in wanted if target >= classes]
+        if beyond:
+            raise self.experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")
+        jointly = self.experiment.algorithm.plugin.options["targets"] == "all"
+        for seed in range(self.experiment.seed, self.experiment.seed + self.experiment.seeds):
+            yield from [RunInfo(seed, wanted)] if jointly else (RunInfo(seed, (target,)) for target in wanted)
+
+    def _check_accuracy(self) -> None:
+        """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
+        if self.experiment.dataset is None:
+            return
+        data = self.experiment.dataset.build().load()
+        images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
+        if images.shape[1:] != self.classifier.input_shape:
+            raise self.experiment.error(
+                "dataset", f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}"
+            )
+        (logits,) = self.evaluator.logits([images])
+        accuracy = float(np.mean(logits.argmax(axis=1) == labels))
+        if accuracy < BADLY_LOADED:
+            warn(
+                f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
+                "check its input range, its class order and whether it was trained on inverted colours"
+            )
+
+
+def warn(message: str) -> None:
+    """Tell the user something that does not stop the work."""
+    warnings.warn(message, FooldeapWarning, stacklevel=3)
+
+
+class _Reporters(Observer):
+    """The reporters of an experiment, called together; an error names the one that raised it."""
+
+    def __init__(self, experiment: Experiment, quiet: bool) -> None:
+        self._named: list[tuple[str, Reporter]] = [
+            (str(choice.plugin), choice.build())
+            for choice in experiment.reporters
+            if not (quiet and choice.plugin.target.on_screen)  # type: ignore[attr-defined]
+        ]
+
+    def call(self, event: str, *arguments: Any) -> None:
+        for name, reporter in self._named:
+            try:
+                getattr(reporter, event)(*arguments)
+            except InputError:
+                raise
+            except Exception as error:
+                raise PluginError(f"{name} raised {type(error).__name__} in {event}: {error}") from error
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        self.call("on_generation", run, row)
+
+    def on_run_end(self, results: list[RunResult]) -> None:
+        self.call("on_run_end", results)
+
+    def abort(self) -> None:
+        self.call("on_abort")
+
+
+def _sorted(results: Iterable[RunResult]) -> tuple[RunResult, ...]:
+    return tuple(sorted(results, key=lambda run: (run.seed, run.target)))

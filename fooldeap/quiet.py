@@ -1,0 +1,89 @@
+"""TensorFlow, imported late and without a word on the terminal."""
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from fooldeap.errors import InputError, RunError
+
+
+def tensorflow(threads: int | None = None) -> Any:
+    """Import TensorFlow, with Keras on top of it, and return its module.
+
+    Parameters
+    ----------
+    threads
+        How many threads TensorFlow may use; None: one per core. Settled at the first call in a process.
+
+    Raises
+    ------
+    InputError
+        Keras runs on another backend already.
+    RunError
+        ``threads`` comes too late, as TensorFlow runs with another number already.
+    """
+    tf = _imported(threads)
+    if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        raise RunError(f"TensorFlow runs already; it takes 'threads: {threads}' only before its first use")
+    return tf
+
+
+@functools.cache
+def _first_import() -> Any:
+    _use_tensorflow_backend()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _stderr_held_back(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras  # noqa: F401 - so that its own words at import are held back too
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")
+    return tf
+
+
+def _imported(threads: int | None) -> Any:
+    tf = _first_import()
+    with contextlib.suppress(RuntimeError), _stderr_held_back():  # RuntimeError: devices are open already
+        if threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.list_logical_devices()  # opens them, which TensorFlow comments upon as well
+    return tf
+
+
+def _use_tensorflow_backend() -> None:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"keras runs on its {keras.backend.backend()!r} backend, expected 'tensorflow'; "
+            "set KERAS_BACKEND=tensorflow before anything imports keras"
+        )
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Hold back what C++ writes to descriptor 2, which no setting silences; let it out if the body fails."""
+    with tempfile.TemporaryFile() as held, _descriptor_2(held.fileno()) as stderr:
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+
+
+@contextlib.contextmanager
+def _descriptor_2(target: int) -> Iterator[int]:
+    """Point file descriptor 2 at ``target`` for a while; yield one that still leads where it led."""
+    saved = os.dup(2)
+    try:
+        os.dup2(target, 2)
+        yield saved
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

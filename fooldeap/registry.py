@@ -1,0 +1,125 @@
+"""The plugins that exist: found in installed packages and in files that somebody named, looked up by kind and name."""
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fooldeap.errors import InputError, did_you_mean
+from fooldeap.plugin import KINDS, Plugin, plugin_of
+
+ENTRY_POINTS = "fooldeap.plugins"
+
+
+class Registry:
+    """Plugins by kind and name. A name is taken once: the second plugin that wants it is refused."""
+
+    def __init__(self, plugins: Iterable[Plugin] = ()) -> None:
+        self._plugins: dict[tuple[str, str], Plugin] = {}
+        for plugin in plugins:
+            self.add(plugin)
+
+    def add(self, plugin: Plugin) -> None:
+        """Take a plugin in; the same one again changes nothing."""
+        known = self._plugins.setdefault((plugin.kind, plugin.name), plugin)
+        if known.target is not plugin.target:
+            raise InputError(f"{plugin} in {plugin.source}: the name is taken by {known.source}; choose another")
+
+    def get(self, kind: str, name: str) -> Plugin:
+        """Return the plugin of this kind and name, or raise `InputError` with the nearest name."""
+        try:
+            return self._plugins[kind, name]
+        except KeyError:
+            hint = did_you_mean(name, (plugin.name for plugin in self.all(kind)))
+            raise InputError(f"no {kind} is named {name!r}{hint}") from None
+
+    def all(self, kind: str | None = None) -> list[Plugin]:
+        """Return the plugins of one kind, or of all kinds in the order of `KINDS`, by name."""
+        kinds = list(KINDS)
+        found = (plugin for plugin in self._plugins.values() if kind in (None, plugin.kind))
+        return sorted(found, key=lambda plugin: (kinds.index(plugin.kind), plugin.name))
+
+
+def load(sources: Iterable[Any] = ()) -> Registry:
+    """Return the installed plugins with those from ``sources``: files, folders, or decorated functions and classes."""
+    registry = Registry(_installed())
+    for source in sources:
+        declared = plugin_of(source)
+        for plugin in [declared] if declared else _from_path(Path(source)):
+            registry.add(plugin)
+    return registry
+
+
+@functools.cache
+def _installed() -> tuple[Plugin, ...]:
+    """Plugins from entry points. The stock collection is one of them: it has no other way in than anybody's."""
+    found: list[Plugin] = []
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            for module in _modules(entry.load()):
+                found.extend(_declared_in(module))
+        except Exception as error:
+            where = f"{entry.dist.name if entry.dist else '?'} ({entry.value})"
+            raise InputError(f"plugins of package {where} do not load: {_said(error)}") from error
+    return tuple(found)
+
+
+def _modules(root: ModuleType) -> Iterator[ModuleType]:
+    """Yield a module and, where it is a package, every public module below it."""
+    yield root
+    for info in pkgutil.iter_modules(getattr(root, "__path__", [])):
+        if not info.name.startswith("_"):
+            yield from _modules(importlib.import_module(f"{root.__name__}.{info.name}"))
+
+
+def _from_path(path: Path) -> Iterator[Plugin]:
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.py") if not file.name.startswith(("_", "test_")))
+    elif path.is_file():
+        files = [path]
+    else:
+        raise InputError(f"plugins: no file or folder {str(path)!r}")
+    for file in files:
+        plugins = list(_declared_in(_import_file(file.resolve())))
+        if not plugins and file == path:
+            raise InputError(f"plugins: {str(path)!r} declares none; put a decorator such as @mutation('name') on a function")
+        yield from plugins
+
+
+def _import_file(file: Path) -> ModuleType:
+    # The digest of path and content keeps namesakes apart and makes an edited file a new module in a living session.
+    digest = hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:12]
+    name = f"fooldeap_user_{file.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"plugins: {str(file)!r} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if not isinstance(error, Exception):
+            raise
+        raise InputError(f"plugins: {str(file)!r} does not load: {_said(error)}") from error
+    return module
+
+
+def _declared_in(module: ModuleType) -> Iterator[Plugin]:
+    for value in list(vars(module).values()):
+        plugin = plugin_of(value)
+        if plugin is not None and plugin.target.__module__ == module.__name__:
+            yield plugin
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

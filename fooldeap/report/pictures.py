@@ -1,0 +1,88 @@
+"""Pictures of results: the contact sheet of the images and the growth curves."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fooldeap.results import Result, RunResult
+
+TILE = 224  # pixels along the longer side of an image on the contact sheet
+_CAPTION = 44
+_GAP = 12
+_COLUMNS = 5
+
+
+def contact_sheet(result: Result) -> bytes:
+    """Return a PNG of all images, large enough to see, each with its target, prediction and confidence."""
+    tiles = [_tile(run, several=len({run.seed for run in result}) > 1) for run in result]
+    columns = min(_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP), "white")
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        sheet.paste(tile, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
+    return _png(sheet)
+
+
+def _tile(run: RunResult, *, several: bool) -> Image.Image:
+    pixels = run.image.pixels
+    scale = max(1, TILE // max(pixels.shape[:2]))
+    picture = Image.open(io.BytesIO(run.image.png(scale)))
+    tile = Image.new("RGB", (max(picture.width, TILE), picture.height + _CAPTION), "white")
+    tile.paste(picture, ((tile.width - picture.width) // 2, 0))
+    draw, font = ImageDraw.Draw(tile), ImageFont.load_default(15)
+    seed = f", seed {run.seed}" if several else ""
+    verdict = f"seen as {run.predicted}, {100 * run.confidence:.3f} %"
+    colour = "#1a7f37" if run.reached else "#b35900"
+    draw.text((2, picture.height + 4), f"target {run.target}{seed}", "black", font)
+    draw.text((2, picture.height + 23), verdict, colour, font)
+    return tile
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def growth(result: Result) -> bytes:
+    """Return a PNG of the best fitness and the best confidence until each evaluation, a line a run."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    fitness, confidence = figure.subplots(1, 2)
+    labelled: set[int] = set()
+    for run in result:
+        evaluations = [row.evaluations for row in run.log]
+        style = {"color": f"C{run.target % 10}", "linewidth": 1.4}
+        label = None if run.target in labelled else f"{run.target}"
+        labelled.add(run.target)
+        fitness.step(evaluations, _so_far(row.best for row in run.log), where="post", label=label, **style)
+        confidence.step(evaluations, _so_far(row.confidence for row in run.log), where="post", **style)
+    _dress(fitness, "fitness of the best image", result)
+    fitness.set_yscale("log" if all(row.best > 0 for run in result for row in run.log) else "linear")
+    _dress(confidence, "confidence in the target", result)
+    confidence.set_ylim(0, 1.02)
+    if "confidence" in result.goal:
+        goal = result.goal["confidence"]
+        confidence.axhline(goal, color="0.4", linewidth=0.8, linestyle="--")
+        confidence.annotate(f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3")
+    figure.legend(title="target", loc="outside right center", frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=130)
+    return buffer.getvalue()
+
+
+def _so_far(values: Any) -> Any:
+    return np.maximum.accumulate(list(values))
+
+
+def _dress(axes: Any, label: str, result: Result) -> None:
+    axes.set_xlabel("evaluations (images shown to the classifier)")
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(f"{result.name}", loc="left", fontsize=10)

@@ -1,0 +1,186 @@
+"""What a run tells while it goes and leaves when it ends."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fooldeap.config import Experiment
+    from fooldeap.rundir import RunFolder
+
+
+class RunInfo(NamedTuple):
+    """Which run: its seed and its targets (one, or several that are pursued jointly)."""
+
+    seed: int
+    targets: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """A name that is fit for a file: ``seed1-target3``, ``seed1-targets0-9``."""
+        first, last = self.targets[0], self.targets[-1]
+        if len(self.targets) == 1:
+            return f"seed{self.seed}-target{first}"
+        if self.targets == tuple(range(first, last + 1)):
+            return f"seed{self.seed}-targets{first}-{last}"
+        return f"seed{self.seed}-targets{'_'.join(map(str, self.targets))}"
+
+
+class LogRow(NamedTuple):
+    """One generation of a run, for one target.
+
+    ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are of the fitness, ``confidence`` is the
+    highest softmax probability of the target, ``evaluations`` counts distinct images until then, ``diversity`` is the
+    standard deviation of a pixel over the population in grey levels, averaged over the pixels.
+    """
+
+    seed: int
+    target: int
+    generation: int
+    evaluations: int
+    best: float
+    mean: float
+    worst: float
+    std: float
+    confidence: float
+    diversity: float
+
+
+@dataclass(frozen=True)
+class FoolingImage:
+    """An image uint8 (h, w, c) that numpy takes as an array and a notebook shows."""
+
+    pixels: NDArray[np.uint8]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.pixels, dtype=dtype, copy=True if copy is None else copy)
+
+    def _repr_png_(self) -> bytes:
+        return self.png(scale=max(1, 224 // self.pixels.shape[0]))
+
+    def png(self, scale: int = 1) -> bytes:
+        """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
+        from PIL import Image
+
+        pixels = self.pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How far one target of one run came: its best image and the way there.
+
+    The best image is the fittest of those that reached the goal, or of all where none did; of equals, the first shown.
+    ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
+    the order shown, or None.
+    """
+
+    target: int
+    seed: int
+    predicted: int
+    confidence: float
+    score: float
+    evaluations: int
+    evaluations_to_goal: int | None
+    generations: int
+    stopped: str
+    image: FoolingImage = field(repr=False)
+    log: tuple[LogRow, ...] = field(repr=False)
+
+    @property
+    def reached(self) -> bool:
+        """Whether an image reached the goal."""
+        return self.evaluations_to_goal is not None
+
+    @cached_property
+    def logbook(self) -> Any:
+        """The log as a ``deap.tools.Logbook``."""
+        from deap import tools
+
+        logbook = tools.Logbook()
+        for row in self.log:
+            logbook.record(**row._asdict())
+        return logbook
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment gives: a `RunResult` for each target and seed, and the whole in figures.
+
+    ``evaluations`` counts each image once, also where one run pursued several targets; ``seconds`` is the evolution
+    alone. ``result[3]`` is target 3 (of the first seed).
+    """
+
+    name: str
+    seed: int
+    goal: dict[str, float]
+    evaluations: int
+    seconds: float
+    runs: tuple[RunResult, ...]
+    folder: Path | None = None
+
+    def __getitem__(self, target: int) -> RunResult:
+        for run in self.runs:
+            if run.target == target:
+                return run
+        raise KeyError(f"no target {target}; there are {sorted({run.target for run in self.runs})}")
+
+    def __iter__(self) -> Iterator[RunResult]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def image_name(self, run: RunResult) -> str:
+        """Return where the image of a run stands in the folder: ``images/3.png``, or by seed where there are several."""
+        several = len({other.seed for other in self.runs}) > 1
+        return f"images/{f'seed-{run.seed}/' if several else ''}{run.target}.png"
+
+    def data(self) -> dict[str, Any]:
+        """Return what ``result.json`` holds."""
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "goal": self.goal,
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 3),
+            "runs": [{**self._scalars(run), "image": self.image_name(run)} for run in self.runs],
+        }
+
+    def markdown(self) -> str:
+        """Return the table ``target | predicted | confidence | score | evaluations``."""
+        several = len({run.seed for run in self.runs}) > 1
+        head = ["seed"] * several + ["target", "predicted", "confidence", "score", "evaluations"]
+        lines = [head, ["---:"] * len(head)]
+        lines += [[str(run.seed)] * several + self.cells(run) for run in self.runs]
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+    @staticmethod
+    def cells(run: RunResult) -> list[str]:
+        """Return a run as the cells of the table; evaluations are those to the goal where it was reached."""
+        spent = f"{run.evaluations_to_goal}" if run.reached else f"not reached in {run.evaluations}"
+        return [str(run.target), str(run.predicted), f"{100 * run.confidence:.3f} %", f"{run.score:.4g}", spent]
+
+    @staticmethod
+    def _scalars(run: RunResult) -> dict[str, Any]:
+        names = RunResult.__dataclass_fields__
+        return {name: getattr(run, name) for name in names if name not in ("image", "log")}
+
+
+@dataclass(frozen=True)
+class Session:
+    """What reporters are told at the start."""
+
+    experiment: "Experiment"
+    runs: tuple[RunInfo, ...]
+    folder: "RunFolder | None"
+    resumed: bool = False

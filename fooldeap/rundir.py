@@ -1,0 +1,122 @@
+"""The folder of a run: what an experiment leaves on disk. Files appear whole or not at all."""
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fooldeap.config import Experiment
+from fooldeap.errors import InputError
+from fooldeap.results import Result, RunInfo
+
+_PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
+
+
+class RunFolder:
+    """A folder that belongs to one experiment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
+        """Make a new folder: ``out``, which must not hold anything yet, or the next ``runs/<name>/<number>``."""
+        folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / experiment.name))
+        folder.write("config.yaml", _as_yaml(experiment.data()))
+        folder.write("environment.json", json.dumps(environment(), indent=2) + "\n")
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Open an existing folder to resume it."""
+        if not (path / "config.yaml").is_file():
+            raise InputError(f"{path}: is no run folder (it has no config.yaml); name one that 'fooldeap run' made")
+        return cls(path)
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the experiment came to its end."""
+        return (self.path / "result.json").is_file()
+
+    def journal(self, info: RunInfo) -> Path:
+        """Return where the journal of a run is."""
+        path = self.path / "journal" / f"{info.label}.journal"
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Write a file below the folder: whole, or not at all."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+        return path
+
+    def write_result(self, result: Result) -> None:
+        """Write ``result.json`` and ``table.md``; the first is what marks the experiment as finished, and comes last."""
+        self.write("table.md", result.markdown())
+        self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file through a temporary one beside it, so that nobody ever sees half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions and the machine, as far as results may depend on them."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "command": sys.argv,
+    }
+
+
+def _new_folder(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"--out {path}: is there already; name a new folder, or resume it with --resume {path}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _next_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    number = max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0)
+    while True:
+        number += 1
+        path = parent / f"{number:03d}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue  # somebody else took this number in between
+        return path
+
+
+def _as_yaml(data: Any) -> str:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    text = StringIO()
+    yaml.dump(data, text)
+    return text.getvalue()

@@ -1,0 +1,137 @@
+"""Keeps count for one run: the log, the best images, the goals, and whether it is time to stop.
+
+Everything here follows from the answers alone, so that a replay of the journal gives the same to the bit. Only the
+clock is outside, see `evolution`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fooldeap.config import Stop
+from fooldeap.evaluation import Batch
+from fooldeap.plugin import Array, Images, Predictions, Reply
+from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult
+
+STALLED_AFTER = 100  # batches in a row without a new image
+
+
+@dataclass
+class _Best:
+    """The best image for one target until now; images that reached the goal come before all others."""
+
+    reached: bool = False
+    fitness: float = -math.inf
+    image: Any = None  # uint8 (h, w, c), once an image was shown
+    logits: Any = None  # float32 (classes,)
+    evaluations_to_goal: int | None = None
+    improved: int = 0  # the generation of the last better fitness
+
+
+class Tally:
+    """The books of one run."""
+
+    def __init__(self, info: RunInfo, stop: Stop) -> None:
+        self.info, self.stop = info, stop
+        self.evaluations = 0
+        self.generation = -1
+        self.log: list[LogRow] = []
+        self._best = {target: _Best() for target in info.targets}
+        self._batches_without_new = 0
+
+    @property
+    def left(self) -> int | None:
+        """How many evaluations the budget still has, None without a budget."""
+        return None if self.stop.evaluations is None else self.stop.evaluations - self.evaluations
+
+    def enter(self, batch: Batch, reply: Reply) -> list[LogRow]:
+        """Enter one generation and return its log rows, one a target."""
+        self.generation += 1
+        before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
+        self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
+        diversity = pixel_deviation(batch.images)
+        rows = []
+        for target in self.info.targets:
+            fitness = _first_objective(reply.of(target))
+            confidence = reply.predictions.probabilities[:, target]
+            self._compare(target, batch, reply.predictions, fitness, confidence, before)
+            rows.append(
+                LogRow(
+                    *(self.info.seed, target, self.generation, self.evaluations),
+                    *(float(figure) for figure in (fitness.max(), fitness.mean(), fitness.min(), fitness.std())),
+                    *(float(confidence.max()), diversity),
+                )
+            )
+        self.log.extend(rows)
+        return rows
+
+    def verdict(self) -> str | None:
+        """Return why the run ends now, or None."""
+        stop, best = self.stop, self._best.values()
+        if self.stop.goal and all(each.reached for each in best):
+            return "goal"
+        if self.left is not None and self.left <= 0:
+            return "evaluations"
+        if self.generation >= stop.generations:
+            return "generations"
+        if self._batches_without_new >= STALLED_AFTER:
+            return "stalled"
+        if stop.stagnation and self.generation - max(each.improved for each in best) >= stop.stagnation:
+            return "stagnation"
+        return None
+
+    def results(self, stopped: str) -> list[RunResult]:
+        """Return the result of each target that an image was shown for."""
+        return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
+
+    def _compare(
+        self, target: int, batch: Batch, predictions: Predictions, fitness: Array, confidence: Array, before: int
+    ) -> None:
+        best, stop = self._best[target], self.stop
+        reached = np.zeros(len(fitness), bool)
+        if stop.confidence is not None:
+            reached |= confidence >= stop.confidence
+        if stop.score is not None:
+            reached |= fitness >= stop.score
+        any_reached = bool(reached.any())
+        row = int(np.where(reached, fitness, -np.inf).argmax() if any_reached else fitness.argmax())
+        if any_reached and best.evaluations_to_goal is None:
+            # An image from memory cannot be the first to reach the goal, so the first one that did is a new one.
+            best.evaluations_to_goal = before + 1 + int(np.searchsorted(batch.new, reached.argmax()))
+        if (any_reached, fitness[row]) > (best.reached, best.fitness):
+            if fitness[row] > best.fitness:
+                best.improved = self.generation
+            best.reached, best.fitness = any_reached or best.reached, float(fitness[row])
+            best.image, best.logits = batch.images[row].copy(), predictions.logits[row].copy()
+
+    def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
+        probabilities = Predictions(best.logits[None], best.image[None]).probabilities[0]
+        return RunResult(
+            target=target,
+            seed=self.info.seed,
+            predicted=int(probabilities.argmax()),
+            confidence=float(probabilities[target]),
+            score=best.fitness,
+            evaluations=self.evaluations,
+            evaluations_to_goal=best.evaluations_to_goal,
+            generations=self.generation,
+            stopped=stopped,
+            image=FoolingImage(best.image),
+            log=tuple(row for row in self.log if row.target == target),
+        )
+
+
+def _first_objective(fitness: Array) -> Array:
+    return fitness if fitness.ndim == 1 else fitness[:, 0]
+
+
+def pixel_deviation(images: Images) -> float:
+    """Return the standard deviation of a pixel over the images, in grey levels, averaged over the pixels."""
+    flat = images.reshape(len(images), -1)
+    # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up.
+    total = flat.sum(axis=0, dtype=np.int64)
+    squares = np.einsum("ij,ij->j", flat, flat, dtype=np.int64)
+    variance = squares / len(flat) - (total / len(flat)) ** 2
+    return float(np.sqrt(np.maximum(variance, 0)).mean())

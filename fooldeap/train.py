@@ -1,0 +1,335 @@
+"""Train a classifier as a YAML file describes it: ``fooldeap train CONFIG.yaml``.
+
+The file names a dataset and the layers; the outcome is a ``.keras`` file that takes images 0..255 and gives
+probabilities, with a model card beside it. The same file gives the same bytes on the same kind of machine.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Len, Lt
+from numpy.typing import NDArray
+from pydantic import Field, StringConstraints
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fooldeap import registry
+from fooldeap.card import card, content_of
+from fooldeap.errors import InputError, did_you_mean
+from fooldeap.parameters import parameters_of, shown
+from fooldeap.plugin import Images, Rng, Split
+from fooldeap.quiet import tensorflow
+
+LAYERS = (
+    *(
+        "Activation",
+        "AveragePooling2D",
+        "BatchNormalization",
+        "Conv2D",
+        "Cropping2D",
+        "Dense",
+        "DepthwiseConv2D",
+    ),
+    *("Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
+    *("GroupNormalization", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Reshape"),
+    *("SeparableConv2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"),
+)
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+    Field(description="letters, digits, '-', '_' or '.'"),
+]
+Value = bool | int | float | str | tuple[int, ...] | None
+Layer = str | dict[str, dict[str, Value]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The keys of a training file.
+
+    ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
+    held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
+    random.
+    """
+
+    name: Name
+    layers: Annotated[tuple[Layer, ...], Len(1)]
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 1
+    dataset: str = "mnist"
+    input_range: (
+        tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
+    ) = (0, 1)
+    epochs: Annotated[int, Gt(0)] = 20
+    batch_size: Annotated[int, Gt(0)] = 128
+    learning_rate: Annotated[float, Gt(0)] = 0.001
+    validation: Annotated[int, Gt(0)] = 5000
+    shift: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training: the files, and what the model card says about them."""
+
+    model: Path
+    card: Path
+    parameters: int
+    epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    sha256: str
+
+
+def train(
+    config_path: str | Path,
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    *,
+    progress: bool = True,
+    plugins: Iterable[Any] = (),
+) -> Trained:
+    """Train the classifier that a YAML file describes, and write the model and its card.
+
+    Parameters
+    ----------
+    config_path
+        The YAML file; its keys are the fields of `Training`.
+    overrides
+        ``key=value`` texts that replace keys of the file.
+    out
+        The model file to write, ending in ``.keras``; by default the training's name in the current folder.
+        The card lies beside it, ending in ``.md``. A file of that name is replaced.
+    progress
+        Whether to show progress on stderr.
+    plugins
+        Where else datasets may come from: see `fooldeap.registry.load`.
+
+    Raises
+    ------
+    InputError
+        A key, layer or path that will not do. Nothing was trained.
+    """
+    training = _read(Path(config_path), overrides)
+    path = _writable(Path(out or f"{training.name}.keras"))
+    data = registry.load(plugins).get("dataset", training.dataset).build({}).load()
+    classes = _check_data(training, data)
+
+    tf = tensorflow()
+    import keras
+
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(training.seed)
+    model = _build(training, data.train_images.shape[1:], classes, str(config_path))
+    epoch, validation_accuracy = _fit(model, training, data, progress)
+    content = content_of(model)
+    trained = Trained(
+        model=path,
+        card=path.with_suffix(".md"),
+        parameters=model.count_params(),
+        epoch=epoch,
+        validation_accuracy=validation_accuracy,
+        test_accuracy=_accuracy(model, data.test_images, data.test_labels),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
+    _replace(trained.card, card(trained, training, data, model, command).encode())
+    _replace(trained.model, content)
+    return trained
+
+
+# --- The file -----------------------------------------------------------------------------------------------
+
+
+def _read(path: Path, overrides: Sequence[str]) -> Training:
+    """Return the checked settings of a training file, its ``key=value`` overrides applied."""
+    settings = _yaml(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: {'expected a mapping of keys' if path.exists() else 'no such file'}")
+    for override in overrides:
+        key, sign, value = override.partition("=")
+        if not sign:
+            raise InputError(f"{override!r}: expected key=value, such as epochs=5")
+        settings[key] = _yaml(value, override)
+    parameters = parameters_of(Training)
+    values = {}
+    for key, value in settings.items():
+        if key not in parameters:
+            raise InputError(f"{path}: no key is named {key!r}{did_you_mean(key, parameters)}")
+        try:
+            values[key] = parameters[key].parse(value)
+        except ValueError as error:
+            raise InputError(f"{path}: {key}: {error}") from None
+    for field in fields(Training):
+        if field.name not in values and field.default is MISSING:
+            raise InputError(f"{path}: {field.name} is missing, expected {parameters[field.name].expected}")
+    return Training(**values)
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise InputError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _writable(path: Path) -> Path:
+    if path.suffix != ".keras":
+        raise InputError(f"--out {path}: expected a file ending in .keras")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: no folder {str(path.parent)!r}; make it first")
+    return path
+
+
+def _check_data(training: Training, data: Split) -> int:
+    """Return how many classes the labels have; refuse to hold out all images."""
+    if training.validation >= len(data.train_images):
+        raise InputError(
+            f"validation: got {training.validation}, expected fewer than the training images, "
+            f"of which there are {len(data.train_images)}"
+        )
+    return int(max(data.train_labels.max(), data.test_labels.max())) + 1
+
+
+# --- The model ----------------------------------------------------------------------------------------------
+
+
+def _build(training: Training, shape: tuple[int, ...], classes: int, where: str) -> Any:
+    import keras
+
+    low, high = training.input_range
+    model = keras.Sequential(name=training.name)
+    model.add(keras.Input(shape, name="image"))
+    model.add(keras.layers.Rescaling((high - low) / 255, offset=low, name="rescaling"))
+    for position, layer in enumerate(training.layers):
+        _add(model, layer, f"{where}: layers[{position}]")
+    if model.output_shape != (None, classes) or not _sums_to_one(model, shape):
+        raise InputError(
+            f"{where}: layers: end in {classes} probabilities, one a class of dataset {training.dataset!r}; "
+            f"let the last be 'Dense: {{units: {classes}, activation: softmax}}'"
+        )
+    return model
+
+
+def _add(model: Any, layer: Layer, where: str) -> None:
+    import keras
+
+    (kind, options), *more = [(layer, {})] if isinstance(layer, str) else layer.items()
+    if more:
+        raise InputError(f"{where}: got {shown(layer)}, expected one layer an item, as '- {kind}: {{...}}'")
+    if kind not in LAYERS:
+        raise InputError(f"{where}: no layer is named {kind!r}{did_you_mean(kind, LAYERS)}")
+    # Named by position, as Keras counts layers through the whole process and the names are part of the file.
+    named = {"name": f"{kind.lower()}_{len(model.layers)}", **options}
+    try:
+        model.add(getattr(keras.layers, kind)(**named))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{where}: {kind}: {' '.join(str(error).split())}") from None
+
+
+def _sums_to_one(model: Any, shape: tuple[int, ...]) -> bool:
+    probes = np.random.default_rng(0).integers(0, 256, (8, *shape), dtype=np.uint8)
+    output = np.asarray(model(probes))
+    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3))
+
+
+# --- Fitting ------------------------------------------------------------------------------------------------
+
+
+def _fit(model: Any, training: Training, data: Split, progress: bool) -> tuple[int, float]:
+    """Leave the model at its best epoch; return that epoch, from 1, and its validation accuracy."""
+    import keras
+
+    rng = np.random.default_rng(training.seed)
+    held_out, kept = np.split(rng.permutation(len(data.train_images)), [training.validation])
+    images, labels = data.train_images[kept], data.train_labels[kept]
+    steps = training.epochs * math.ceil(len(kept) / training.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
+
+    best = (-1.0, 0)
+    weights = model.get_weights()
+    with _Progress(training, steps, progress) as shown_progress:
+        watch = keras.callbacks.LambdaCallback(on_train_batch_end=shown_progress.batch)
+        for epoch in range(1, training.epochs + 1):
+            moved = _shifted(images, training.shift, rng)
+            model.fit(moved, labels, batch_size=training.batch_size, verbose=0, callbacks=[watch])
+            accuracy = _accuracy(model, data.train_images[held_out], data.train_labels[held_out])
+            if (accuracy, epoch) > best:  # of equals the last
+                best, weights = (accuracy, epoch), model.get_weights()
+            shown_progress.epoch(epoch, accuracy)
+    model.set_weights(weights)
+    return best[1], best[0]
+
+
+def _shifted(images: Images, most: int, rng: Rng) -> Images:
+    """Move each image by up to ``most`` pixels each way; what comes in at the border is 0."""
+    if not most:
+        return images
+    count, height, width = images.shape[:3]
+    down, right = rng.integers(0, 2 * most + 1, (2, count, 1, 1))
+    rows = down + np.arange(height)[None, :, None]
+    columns = right + np.arange(width)[None, None, :]
+    padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)))
+    moved: Images = padded[np.arange(count)[:, None, None], rows, columns]
+    return moved
+
+
+def _accuracy(model: Any, images: Images, labels: NDArray[Any]) -> float:
+    predicted = model.predict(images, batch_size=1000, verbose=0).argmax(axis=1)
+    return float((predicted == labels).mean())
+
+
+class _Progress:
+    """A bar on a terminal, a line an epoch elsewhere, or nothing."""
+
+    def __init__(self, training: Training, steps: int, wanted: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, quiet=not wanted, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._epochs = training.epochs
+        self._task = self._bar.add_task(f"training {training.name}", total=steps)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def batch(self, *_: object, **__: object) -> None:
+        self._bar.advance(self._task)
+
+    def epoch(self, epoch: int, accuracy: float) -> None:
+        self._console.print(f"epoch {epoch} of {self._epochs}: validation accuracy {accuracy:.4f}")
+
+
+# --- What is written ----------------------------------------------------------------------------------------
+
+
+def _named(path: str | Path) -> str:
+    """Return a path as a model card shows it: of an absolute one, which is one machine's, the name alone."""
+    return Path(path).name if Path(path).is_absolute() else Path(path).as_posix()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The stock plugins of fooldeap, one operator a file."""

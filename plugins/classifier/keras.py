@@ -1,0 +1,206 @@
+"""A Keras model as the classifier: one of the shipped ones, a file, or a model in memory."""
+
+import hashlib
+import sys
+from dataclasses import fields
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import Images, InputError, classifier, dataclass, field
+
+from ._file import load, path_of
+from ._logits import scores_of
+
+InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
+
+_PROBES = 64
+_LARGE = 64 * 64 * 3
+
+
+@classifier("keras")
+@dataclass(frozen=True, kw_only=True)
+class Keras:
+    """A Keras image classifier, attacked by its logits.
+
+    ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file, with one
+    input of fixed size and 1 or 3 channels, and one output (n, classes). ``outputs`` says what the output is:
+    ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), or ``auto``, which finds the
+    softmax at the model's end and takes what goes into it. ``input_range`` is the range of pixels that the
+    model was trained on; the shipped ones rescale images themselves.
+
+    The model is loaded at first use. It must not be trained on while it is a classifier.
+    """
+
+    model: str = "mnist_cnn"
+    outputs: Literal["auto", "logits", "probabilities"] = "auto"
+    input_range: InputRange = (0, 255)
+    _object: Any = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def from_object(
+        cls,
+        model: Any,
+        *,
+        outputs: Literal["auto", "logits", "probabilities"] = "auto",
+        input_range: InputRange = (0, 255),
+    ) -> "Keras | None":
+        """Return a classifier of a Keras model in memory, or None where ``model`` is none."""
+        keras = sys.modules.get("keras")  # a Keras model cannot be here where Keras is not
+        if keras is None or not isinstance(model, keras.Model):
+            return None
+        made = cls(model=f"(in memory) {model.name}", outputs=outputs, input_range=input_range)
+        object.__setattr__(made, "_object", model)
+        return made
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+        return self._loaded.input_shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self._loaded.classes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file; of a model in memory, of its configuration and weights."""
+        if self._object is None:
+            return hashlib.sha256(path_of(self.model).read_bytes()).hexdigest()
+        return _digest(self._object)
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        scores: NDArray[np.float32] = self._loaded.logits(images).numpy()
+        return scores
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) by the image in grey levels, float32, shaped as the images."""
+        gradient = self._loaded.gradient(images, np.int32(target))
+        if gradient is None:
+            raise InputError(
+                f"{self._where} has no gradient by its input; use an algorithm that asks for none"
+            )
+        found: NDArray[np.float32] = gradient.numpy()
+        return found
+
+    @cached_property
+    def row_invariant(self) -> bool:
+        """Whether logits are the same bits in any batch of a multiple of 32 images, at any place in it."""
+        sizes = (32, 64, 96, 1024) if np.prod(self.input_shape) <= _LARGE else (32, 64, 96)
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (max(sizes), *self.input_shape), dtype=np.uint8)
+        alone = np.concatenate([self.logits(images[i : i + 32]) for i in range(0, len(images), 32)])
+        orders = [rng.permutation(len(images))[:size] for size in sizes]
+        return all(np.array_equal(self.logits(images[order]), alone[order]) for order in orders)
+
+    @property
+    def _where(self) -> str:
+        return f"classifier 'keras': model {self.model!r}"
+
+    @cached_property
+    def _loaded(self) -> "_Loaded":
+        return _Loaded(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name.name: getattr(self, name.name) for name in fields(self)}
+
+
+class _Loaded:
+    """What a `Keras` classifier keeps between calls: the checked model as two compiled functions."""
+
+    def __init__(self, settings: Keras) -> None:
+        from fooldeap.quiet import tensorflow
+
+        self._tf = tensorflow()
+        where = settings._where
+        model = settings._object if settings._object is not None else load(path_of(settings.model), where)
+        self._shape, self.input_shape, self.classes = _shapes(model, where)
+        low, high = settings.input_range
+        self._low, self._scale = low, (high - low) / 255
+        self._scores = scores_of(model, settings.outputs, self._scaled(_probes(self.input_shape)), where)
+        images = self._tf.TensorSpec((None, *self.input_shape), self._tf.uint8)
+        target = self._tf.TensorSpec((), self._tf.int32)
+        self.logits = self._tf.function(self._logits, input_signature=[images])
+        self.gradient = self._tf.function(self._gradient, input_signature=[images, target])
+
+    def _scaled(self, images: Any) -> Any:
+        pixels = self._tf.cast(images, self._tf.float32)
+        if self._scale != 1 or self._low != 0:
+            pixels = pixels * self._scale + self._low
+        return self._tf.reshape(pixels, (-1, *self._shape))
+
+    def _logits(self, images: Any) -> Any:
+        return self._scores(self._scaled(images))
+
+    def _gradient(self, images: Any, target: Any) -> Any:
+        pixels = self._tf.cast(images, self._tf.float32)
+        with self._tf.GradientTape() as tape:
+            tape.watch(pixels)
+            # Rows are independent, so the gradient of the sum is the gradient of each.
+            log_p = self._tf.reduce_sum(self._tf.nn.log_softmax(self._logits(pixels))[:, target])
+        return tape.gradient(log_p, pixels)
+
+
+def _probes(shape: tuple[int, int, int]) -> Images:
+    """Return random images, a black one and a white one."""
+    probes = np.random.default_rng(0).integers(0, 256, (_PROBES, *shape), dtype=np.uint8)
+    probes[0], probes[1] = 0, 255
+    return probes
+
+
+def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
+    """Return the shape of the model's input, that of images, and the number of classes."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise InputError(
+            f"{where} has no fixed input; wrap it: "
+            "i = keras.Input((height, width, channels)); keras.Model(i, model(i))"
+        )
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise InputError(
+            f"{where} has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
+            "build a keras.Model of one image input and the class scores alone"
+        )
+    shape, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
+    return shape, _image_shape(shape, where), _class_count(output, where)
+
+
+def _image_shape(shape: tuple[int | None, ...], where: str) -> tuple[int, int, int]:
+    height, width, channels = shape if len(shape) == 3 else (*shape, 1) if len(shape) == 2 else (0, 0, 0)
+    if height is None or width is None:
+        raise InputError(
+            f"{where} takes images of any size, {shape}; fix it: "
+            "i = keras.Input((height, width, channels)); keras.Model(i, model(i)).save(...)"
+        )
+    if height == 0 or channels not in (1, 3):
+        raise InputError(
+            f"{where} takes inputs of shape {shape}, expected (height, width, channels), channels 1 or 3; "
+            "put a keras.layers.Reshape or Permute before it"
+        )
+    return height, width, channels
+
+
+def _class_count(output: tuple[int | None, ...], where: str) -> int:
+    if len(output) != 1 or output[0] is None:
+        raise InputError(
+            f"{where} gives outputs of shape {output}, expected one score a class, (classes,); "
+            "add a pooling or Flatten layer at its end"
+        )
+    if output[0] < 2:
+        raise InputError(
+            f"{where} has one output, expected a score for each of at least 2 classes; "
+            "give it two: keras.layers.Concatenate()([1 - p, p])"
+        )
+    return output[0]
+
+
+def _digest(model: Any) -> str:
+    digest = hashlib.sha256(model.to_json().encode())
+    for weights in model.get_weights():
+        digest.update(f"{weights.dtype} {weights.shape}".encode())
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,16 @@
+"""Tournament selection."""
+
+import numpy as np
+
+from fooldeap.plugin import Annotated, Array, Ge, Rng, selection
+
+
+@selection("tournament")
+def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1)] = 3) -> Array:
+    """Take the fittest of ``size`` individuals drawn with replacement, ``count`` times (Goldberg and Deb 1991).
+
+    Of equals, the one drawn first wins.
+    """
+    drawn = rng.integers(0, len(fitness), (count, size))
+    winners = fitness[drawn].argmax(axis=1)
+    return drawn[np.arange(count), winners]
