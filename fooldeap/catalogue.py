@@ -18,7 +18,7 @@ def listing(registry: Registry, kind: str | None = None) -> str:
     lines = []
     for name in [kind] if kind else KINDS:
         lines += [f"{name}"]
-        lines += [f"  {plugin.name:{width}}  {plugin.summary}" for plugin in wanted if plugin.kind == name]
+        lines += [f"  {plugin.name:{width}}  {_plain(plugin.summary)}" for plugin in wanted if plugin.kind == name]
     return "\n".join(lines)
 
 
@@ -41,7 +41,12 @@ def _named(registry: Registry, name: str) -> list[Plugin]:
 
 
 def _describe(plugin: Plugin) -> str:
-    lines = [f"{plugin.kind} {plugin.name}", "", inspect.getdoc(plugin.target) or "(no description)", ""]
+    lines = [
+        f"{plugin.kind} {plugin.name}",
+        "",
+        _plain(inspect.getdoc(plugin.target) or "(no description)"),
+        "",
+    ]
     facts = [f"{option}: {_fact(value)}" for option, value in plugin.options.items()]
     lines += [f"call: {KINDS[plugin.kind].call}", f"gives: {KINDS[plugin.kind].gives}", *facts, ""]
     lines += ["parameters:"] if plugin.parameters else ["no parameters"]
@@ -50,6 +55,10 @@ def _describe(plugin: Plugin) -> str:
         lines.append(f"  {parameter.name}: {parameter.expected}; {default}")
     lines += ["", "in YAML:", f"  {_example(plugin)}", "", f"from {plugin.source}"]
     return "\n".join(lines)
+
+
+def _plain(docstring: str) -> str:
+    return docstring.replace("``", "")
 
 
 def _fact(value: Any) -> str:

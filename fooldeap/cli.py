@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click.exceptions import ClickException
 
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
 
@@ -20,11 +19,16 @@ app = typer.Typer(
 plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", no_args_is_help=True)
 app.add_typer(plugins_app, name="plugins")
 
+# Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.
+ClickException: Any = typer.BadParameter.__mro__[2]
+
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Override keys: seed=2 mutation.rate=0.02")
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Override keys: seed=2 mutation.rate=0.02"),
 ]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugins", help="A file or folder with plugins; may be given several times.")
+    list[Path] | None,
+    typer.Option("--plugins", help="A file or folder with plugins; may be given several times."),
 ]
 
 
@@ -69,7 +73,8 @@ def train(
 
 @plugins_app.command("list")
 def list_plugins(
-    kind: Annotated[str | None, typer.Argument(help="Only plugins of this kind.")] = None, plugins: Plugins = None
+    kind: Annotated[str | None, typer.Argument(help="Only plugins of this kind.")] = None,
+    plugins: Plugins = None,
 ) -> None:
     """List the plugins by kind."""
     from fooldeap import catalogue, registry
@@ -90,7 +95,7 @@ def show(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = app(arguments, standalone_mode=False)
     except FooldeapError as error:

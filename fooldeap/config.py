@@ -26,15 +26,23 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[
     str,
     StringConstraints(pattern=_NAME),
-    WithJsonSchema(
-        {"type": "string", "pattern": _NAME, "description": "up to 64 letters, digits, '-', '_' or '.'"}
-    ),
+    WithJsonSchema({"type": "string", "pattern": _NAME, "description": "up to 64 letters, digits, '-', '_' or '.'"}),
 ]
 Target = Annotated[int, Ge(0)]
 Count = Annotated[int, Ge(1)]
 
 # The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
-CHOICES = ("classifier", "dataset", "genome", "fitness", "algorithm", "selection", "crossover", "mutation", "executor")
+CHOICES = (
+    "classifier",
+    "dataset",
+    "genome",
+    "fitness",
+    "algorithm",
+    "selection",
+    "crossover",
+    "mutation",
+    "executor",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +132,17 @@ class Experiment:
     @property
     def digest(self) -> str:
         """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep."""
-        silent = {"name", "seed", "seeds", "targets", "dataset", "executor", "reporters", "lockstep", "plugins"}
+        silent = {
+            "name",
+            "seed",
+            "seeds",
+            "targets",
+            "dataset",
+            "executor",
+            "reporters",
+            "lockstep",
+            "plugins",
+        }
         deciding = {key: value for key, value in self.data().items() if key not in silent}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
@@ -185,7 +203,9 @@ def _plugin_paths(document: Document) -> list[Path]:
     if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
     # Resolved here, once, so that the resolved configuration holds from any folder.
-    paths[:] = [str((document.folders.get(("plugins", index), Path.cwd()) / path).resolve()) for index, path in enumerate(paths)]
+    paths[:] = [
+        str((document.folders.get(("plugins", index), Path.cwd()) / path).resolve()) for index, path in enumerate(paths)
+    ]
     return [Path(path) for path in paths]
 
 
@@ -218,13 +238,17 @@ class _Reader:
         )
 
     def values(
-        self, parameters: Mapping[str, Parameter], data: Mapping[str, Any], path: Key, also: Iterable[str] = ()
+        self,
+        parameters: Mapping[str, Parameter],
+        data: Mapping[str, Any],
+        path: Key,
+        also: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Return the checked values of a mapping, defaults filled in."""
         for key in data:
             if key not in parameters:
                 self.problem((*path, key), f"unknown key{did_you_mean(key, [*parameters, *also])}", at_key=True)
-        values = {}
+        values: dict[str, Any] = {}
         for name, parameter in parameters.items():
             if name in data:
                 self.attempt((*path, name), values, name, parameter, data[name])
@@ -251,7 +275,10 @@ class _Reader:
             data = {"name": data}
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             names = ", ".join(plugin.name for plugin in self.registry.all(kind))
-            self.problem(path, f"got {shown(data)}, expected the name of a {kind} ({names}) or {{name: ..., parameters}}")
+            self.problem(
+                path,
+                f"got {shown(data)}, expected the name of a {kind} ({names}) or {{name: ..., parameters}}",
+            )
             return None
         try:
             plugin = self.registry.get(kind, data["name"])

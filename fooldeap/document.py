@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fooldeap.errors import InputError
@@ -173,7 +174,7 @@ class _Reader:
         if isinstance(node, SequenceNode):
             self.expect_tag(node, "seq")
             return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self.scalar(node)
+        return self.scalar(node)  # all that is left
 
     def mapping(self, node: MappingNode, path: Key) -> dict[str, Any]:
         self.expect_tag(node, "map")
@@ -193,7 +194,7 @@ class _Reader:
             raise InputError(f"{self.at(node)}: merge keys (<<) are not taken; use 'base: other.yaml'")
         return str(node.value)
 
-    def scalar(self, node: ScalarNode) -> Any:
+    def scalar(self, node: Node) -> Any:
         tag = self.tag(node)
         if tag == "str":
             return node.value

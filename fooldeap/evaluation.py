@@ -38,7 +38,10 @@ class Evaluator:
         missing = -count % ROWS
         padded = np.concatenate([*batches, np.zeros((missing, *self.classifier.input_shape), np.uint8)])
         chunks = [padded[start : start + self._rows] for start in range(0, len(padded), self._rows)]
-        answers = [self._checked(answer, chunk) for answer, chunk in zip(self.map(self.classifier.logits, chunks), chunks, strict=True)]
+        answers = [
+            self._checked(answer, chunk)
+            for answer, chunk in zip(self.map(self.classifier.logits, chunks), chunks, strict=True)
+        ]
         self.shown += count
         self.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
@@ -50,7 +53,10 @@ class Evaluator:
         if gradient is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not give")
         chunks = (images[start : start + self._rows] for start in range(0, len(images), self._rows))
-        answers = [np.empty((0, *images.shape[1:]), np.float32), *(gradient(chunk, target) for chunk in chunks)]
+        answers = [
+            np.empty((0, *images.shape[1:]), np.float32),
+            *(gradient(chunk, target) for chunk in chunks),
+        ]
         return np.concatenate(answers)
 
     def _checked(self, logits: Array, images: Images) -> Array:
@@ -103,7 +109,9 @@ class Memory:
     """Knows the images of a run's last batch by digest, so that an unchanged individual is not shown again."""
 
     def __init__(self) -> None:
-        self._forget()
+        self._places: dict[bytes, int] = {}
+        self._logits: Array | None = None
+        self._gradient: Array | None = None
 
     def lookup(self, images: Images, *, gradient: bool = False) -> Batch:
         """Return which rows are new: their image is neither further up in this batch nor in the one before."""
@@ -112,7 +120,8 @@ class Memory:
         hashed = xxhash.xxh3_128_digest
         digests = [hashed(row) for row in np.ascontiguousarray(images)]
         places, following = dict(self._places), 0 if self._logits is None else len(self._logits)
-        sources, new = [], []
+        sources: list[int] = []
+        new: list[int] = []
         for row, digest in enumerate(digests):
             place = places.get(digest)
             if place is None:
@@ -130,9 +139,7 @@ class Memory:
         return self._logits, self._gradient
 
     def _forget(self) -> None:
-        self._places: dict[bytes, int] = {}
-        self._logits: Array | None = None
-        self._gradient: Array | None = None
+        self._places, self._logits, self._gradient = {}, None, None
 
 
 def _gathered(before: Array | None, new: Array, sources: Array) -> Array:

@@ -28,7 +28,6 @@ class Observer:
         """After the end of the run."""
 
 
-
 class Run:
     """One run under way: an algorithm with its seed and targets.
 
@@ -88,7 +87,9 @@ class Run:
         """Take the logits of the images that `ask` returned, and decide whether the run goes on."""
         answer = self._recorded or self._record(logits)
         everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
-        self._reply = Reply(Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient)
+        self._reply = Reply(
+            Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
+        )
         for row in self.tally.enter(self._batch, self._reply):
             self._observer.on_generation(self.info, row)
         verdict = self.tally.verdict() or self._out_of_time()
@@ -121,12 +122,14 @@ class Run:
 
     def _from_journal(self) -> Answer | None:
         recorded = self._journal.next_answer() if self._journal is not None else None
-        if recorded is not None and self._journal is not None and (
-            recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new)
+        if (
+            recorded is not None
+            and self._journal is not None
+            and (recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new))
         ):
             raise RunError(
                 f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
-                "library changed, or draws randomness from elsewhere than rng; resume with what the run was started with"
+                "library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
             )
         return recorded
 
@@ -162,7 +165,9 @@ class Run:
         return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
 
 
-def drive(runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None) -> list[Run]:
+def drive(
+    runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None
+) -> list[Run]:
     """Advance runs together, at most ``width`` at a time, each from its start to its end, and return them all.
 
     ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full.

@@ -97,8 +97,8 @@ def wrapped(model: Any) -> Classifier:
         if taken is not None:
             return taken
     raise InputError(
-        f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, or "
-        "an object with input_shape, classes and logits(images)"
+        f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
+        "or an object with input_shape, classes and logits(images)"
     )
 
 
@@ -186,7 +186,8 @@ class Prepared:
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
         if images.shape[1:] != self.classifier.input_shape:
             raise self.experiment.error(
-                "dataset", f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}"
+                "dataset",
+                f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}",
             )
         (logits,) = self.evaluator.logits([images])
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))

@@ -71,7 +71,10 @@ class Journal:
     def write_answer(self, answer: Answer) -> None:
         """Append an answer; whole in one write, so that a killed process leaves at most one torn record."""
         rows, classes = answer.logits.shape
-        parts = [_ANSWER.pack(answer.digest, rows, classes), answer.logits.astype(_FLOAT, copy=False).tobytes()]
+        parts = [
+            _ANSWER.pack(answer.digest, rows, classes),
+            answer.logits.astype(_FLOAT, copy=False).tobytes(),
+        ]
         if answer.gradient is not None:
             parts.append(answer.gradient.astype(_FLOAT, copy=False).tobytes())
         self._append(b"A", b"".join(parts))

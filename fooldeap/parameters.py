@@ -102,7 +102,7 @@ def in_words(schema: Mapping[str, Any]) -> str:
     if kind == "array":
         return _array_in_words(schema)
     if kind == "string" and "pattern" in schema:
-        return schema.get("description", f"text matching {schema['pattern']}")
+        return str(schema.get("description", f"text matching {schema['pattern']}"))
     words = {"string": "text", "boolean": "true or false", "null": "null", "object": "a mapping"}
     return words.get(str(kind), "another value")
 

@@ -29,17 +29,13 @@ from fooldeap.errors import InputError
 from fooldeap.parameters import Parameter, parameters_of
 from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
 
-
 __all__ = [
     "KINDS",
     "KW_ONLY",
     "Annotated",
-    "Any",
     "Array",
     "Ask",
     "Batch",
-    "Callable",
-    "ClassVar",
     "Classifier",
     "Dataset",
     "Evolution",
@@ -51,24 +47,20 @@ __all__ = [
     "Images",
     "InputError",
     "Interval",
-    "Iterable",
-    "Iterator",
     "Kind",
     "Le",
     "Len",
-    "Literal",
+    "LogRow",
     "Lt",
     "Plugin",
     "Predictions",
     "Reply",
-    "LogRow",
     "Reporter",
     "Result",
+    "Rng",
     "RunInfo",
     "RunResult",
     "Session",
-    "Rng",
-    "Sequence",
     "Split",
     "Toolbox",
     "algorithm",
@@ -116,9 +108,7 @@ KINDS = {
         Kind("mutation", "f(genomes, rng)", "as many genomes", options=frozenset({"genome"})),
         Kind("crossover", "f(first, second, rng)", "two batches of children", options=frozenset({"genome"})),
         Kind("selection", "f(fitness, count, rng)", "count indices into the population"),
-        Kind(
-            "algorithm", "f(toolbox, rng)", "yields genomes, receives a Reply", options=frozenset({"targets"})
-        ),
+        Kind("algorithm", "f(toolbox, rng)", "yields genomes, receives a Reply", options=frozenset({"targets"})),
         Kind("classifier", "input_shape, classes, logits(images)", "(n, classes) float32", True),
         Kind("dataset", "load()", "train and test images and labels", True),
         Kind("executor", "map(function, items)", "results in order", True),
@@ -404,7 +394,9 @@ class Reply:
     @property
     def confidence(self) -> NDArray[np.float64]:
         """Softmax probability of the run's target, (n,)."""
-        return self.predictions.probabilities[:, self._only("confidence", "predictions.probabilities")]
+        target = self._only("confidence", "predictions.probabilities")
+        confidence: NDArray[np.float64] = self.predictions.probabilities[:, target]
+        return confidence
 
     @property
     def gradient(self) -> NDArray[np.float32]:

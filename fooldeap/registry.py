@@ -89,7 +89,9 @@ def _from_path(path: Path) -> Iterator[Plugin]:
     for file in files:
         plugins = list(_declared_in(_import_file(file.resolve())))
         if not plugins and file == path:
-            raise InputError(f"plugins: {str(path)!r} declares none; put a decorator such as @mutation('name') on a function")
+            raise InputError(
+                f"plugins: {str(path)!r} declares none; put a decorator such as @mutation('name') on a function"
+            )
         yield from plugins
 
 

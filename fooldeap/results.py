@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ class Result:
         return len(self.runs)
 
     def image_name(self, run: RunResult) -> str:
-        """Return where the image of a run stands in the folder: ``images/3.png``, or by seed where there are several."""
+        """Return where the image of a run stands: ``images/3.png``, or below its seed where there are several."""
         several = len({other.seed for other in self.runs}) > 1
         return f"images/{f'seed-{run.seed}/' if several else ''}{run.target}.png"
 
@@ -168,7 +167,13 @@ class Result:
     def cells(run: RunResult) -> list[str]:
         """Return a run as the cells of the table; evaluations are those to the goal where it was reached."""
         spent = f"{run.evaluations_to_goal}" if run.reached else f"not reached in {run.evaluations}"
-        return [str(run.target), str(run.predicted), f"{100 * run.confidence:.3f} %", f"{run.score:.4g}", spent]
+        return [
+            str(run.target),
+            str(run.predicted),
+            f"{100 * run.confidence:.3f} %",
+            f"{run.score:.4g}",
+            spent,
+        ]
 
     @staticmethod
     def _scalars(run: RunResult) -> dict[str, Any]:

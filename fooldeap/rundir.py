@@ -63,7 +63,7 @@ class RunFolder:
         return path
 
     def write_result(self, result: Result) -> None:
-        """Write ``result.json`` and ``table.md``; the first is what marks the experiment as finished, and comes last."""
+        """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
         self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
 

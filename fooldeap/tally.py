@@ -57,13 +57,19 @@ class Tally:
             fitness = _first_objective(reply.of(target))
             confidence = reply.predictions.probabilities[:, target]
             self._compare(target, batch, reply.predictions, fitness, confidence, before)
-            rows.append(
-                LogRow(
-                    *(self.info.seed, target, self.generation, self.evaluations),
-                    *(float(figure) for figure in (fitness.max(), fitness.mean(), fitness.min(), fitness.std())),
-                    *(float(confidence.max()), diversity),
-                )
+            row = LogRow(
+                seed=self.info.seed,
+                target=target,
+                generation=self.generation,
+                evaluations=self.evaluations,
+                best=float(fitness.max()),
+                mean=float(fitness.mean()),
+                worst=float(fitness.min()),
+                std=float(fitness.std()),
+                confidence=float(confidence.max()),
+                diversity=diversity,
             )
+            rows.append(row)
         self.log.extend(rows)
         return rows
 
@@ -87,7 +93,13 @@ class Tally:
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
 
     def _compare(
-        self, target: int, batch: Batch, predictions: Predictions, fitness: Array, confidence: Array, before: int
+        self,
+        target: int,
+        batch: Batch,
+        predictions: Predictions,
+        fitness: Array,
+        confidence: Array,
+        before: int,
     ) -> None:
         best, stop = self._best[target], self.stop
         reached = np.zeros(len(fitness), bool)

@@ -1,4 +1,4 @@
-"""Seconds of evolution, over all sessions of an experiment. They live in a file of their own, apart from all results."""
+"""Seconds of evolution, over all sessions of an experiment, in a file of their own, apart from all results."""
 
 import csv
 import time

@@ -42,9 +42,21 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     bound("sample", experiment.genome, _check_sample, genome.sample, stream(seed, targets, "sample"))
     bound("decode", experiment.genome, _check_decode(images), genome.decode)
     bound("take", experiment.genome, _check_take, genome.take)
-    bound("mutate", experiment.mutation, _check_same, experiment.mutation.build(), stream(seed, targets, "mutate"))
+    bound(
+        "mutate",
+        experiment.mutation,
+        _check_same,
+        experiment.mutation.build(),
+        stream(seed, targets, "mutate"),
+    )
     bound("mate", experiment.crossover, _check_pair, experiment.crossover.build(), stream(seed, targets, "mate"))
-    bound("select", experiment.selection, _check_indices, experiment.selection.build(), stream(seed, targets, "select"))
+    bound(
+        "select",
+        experiment.selection,
+        _check_indices,
+        experiment.selection.build(),
+        stream(seed, targets, "select"),
+    )
     bound("fitness", experiment.fitness, _check_fitness, experiment.fitness.build())
     toolbox.register("map", evaluator.map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
@@ -102,7 +114,10 @@ def _check_same(result: Batch, genomes: Batch) -> str | None:
     if result is None:
         return "returned None; return the genomes"
     if isinstance(genomes, np.ndarray):
-        same = isinstance(result, np.ndarray) and (result.shape, result.dtype) == (genomes.shape, genomes.dtype)
+        same = isinstance(result, np.ndarray) and (result.shape, result.dtype) == (
+            genomes.shape,
+            genomes.dtype,
+        )
         return None if same else f"returned {described(result)}, expected {described(genomes)}"
     return None if _length(result) == len(genomes) else f"returned {described(result)}, expected {len(genomes)} genomes"
 

@@ -61,11 +61,12 @@ class Training:
 
     name: Name
     layers: Annotated[tuple[Layer, ...], Len(1)]
-    seed: Annotated[int, Ge(0), Lt(2**32)] = 1
+    seed: Annotated[int, Ge(0), Lt(10**9)] = 1
     dataset: str = "mnist"
-    input_range: (
-        tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
-    ) = (0, 1)
+    input_range: tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]] = (
+        0,
+        1,
+    )
     epochs: Annotated[int, Gt(0)] = 20
     batch_size: Annotated[int, Gt(0)] = 128
     learning_rate: Annotated[float, Gt(0)] = 0.001

@@ -69,7 +69,9 @@ def growth(result: Result) -> bytes:
     if "confidence" in result.goal:
         goal = result.goal["confidence"]
         confidence.axhline(goal, color="0.4", linewidth=0.8, linestyle="--")
-        confidence.annotate(f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3")
+        confidence.annotate(
+            f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
+        )
     figure.legend(title="target", loc="outside right center", frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=130)

@@ -11,7 +11,7 @@ def generational(
     rng: Rng,
     *,
     population: Annotated[int, Ge(2)] = 100,
-    crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.5,
+    crossover_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     elites: Annotated[int, Ge(0)] = 1,
 ) -> Evolution:

@@ -65,9 +65,7 @@ def _as_float32(scores: Scores) -> Scores:
 
 def _given_logits(raw: Scores, output: Array, where: str) -> Scores:
     if _are_probabilities(output):
-        raise InputError(
-            f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'"
-        )
+        raise InputError(f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'")
     return _as_float32(raw)
 
 
@@ -108,9 +106,7 @@ def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
 
     own = raw(probes)
     ours = keras.ops.softmax(keras.ops.cast(scores(probes), own.dtype))
-    gap = float(
-        keras.ops.max(keras.ops.abs(keras.ops.cast(ours, "float32") - keras.ops.cast(own, "float32")))
-    )
+    gap = float(keras.ops.max(keras.ops.abs(keras.ops.cast(ours, "float32") - keras.ops.cast(own, "float32"))))
     if not gap <= TOLERANCE:
         raise InputError(
             f"{where} gives other probabilities than softmax of its logits, by {gap:.2g}, expected at most "

@@ -81,9 +81,7 @@ class Keras:
         """Return the gradient of log p(target) by the image in grey levels, float32, shaped as the images."""
         gradient = self._loaded.gradient(images, np.int32(target))
         if gradient is None:
-            raise InputError(
-                f"{self._where} has no gradient by its input; use an algorithm that asks for none"
-            )
+            raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         found: NDArray[np.float32] = gradient.numpy()
         return found
 
@@ -157,8 +155,7 @@ def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, in
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise InputError(
-            f"{where} has no fixed input; wrap it: "
-            "i = keras.Input((height, width, channels)); keras.Model(i, model(i))"
+            f"{where} has no fixed input; wrap it: i = keras.Input((height, width, channels)); keras.Model(i, model(i))"
         )
     if len(inputs) != 1 or len(outputs) != 1:
         raise InputError(

@@ -24,7 +24,5 @@ class Mnist:
             if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
                 raise InputError(f"dataset 'mnist': {path} is damaged (wrong checksum); install fooldeap again")
             with np.load(path, allow_pickle=False) as arrays:
-                x_train, y_train, x_test, y_test = (
-                    arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")
-                )
+                x_train, y_train, x_test, y_test = (arrays[name] for name in ("x_train", "y_train", "x_test", "y_test"))
         return Split(x_train[..., None], y_train, x_test[..., None], y_test)

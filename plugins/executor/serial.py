@@ -1,6 +1,9 @@
 """Evaluation in this process."""
 
-from fooldeap.plugin import Any, Callable, Iterable, Iterator, dataclass, executor
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from fooldeap.plugin import dataclass, executor
 
 
 @executor("serial")

@@ -1,8 +1,10 @@
 """The student project's score: one over the softmax loss."""
 
+from typing import Literal
+
 import numpy as np
 
-from fooldeap.plugin import Annotated, Array, Gt, Literal, Predictions, fitness
+from fooldeap.plugin import Annotated, Array, Gt, Predictions, fitness
 
 
 @fitness("softmax_loss")

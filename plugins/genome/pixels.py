@@ -1,8 +1,11 @@
 """Direct encoding: the genome is the image."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 
-from fooldeap.plugin import Array, ClassVar, Images, Rng, Sequence, dataclass, genome
+from fooldeap.plugin import Array, Images, Rng, dataclass, genome
 
 
 @genome("pixels")

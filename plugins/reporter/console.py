@@ -1,6 +1,7 @@
 """Progress and results on screen."""
 
 import time
+from typing import ClassVar
 
 from rich.console import Console as Screen
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -8,7 +9,6 @@ from rich.table import Table
 
 from fooldeap.plugin import (
     Annotated,
-    ClassVar,
     Gt,
     LogRow,
     Reporter,
@@ -130,7 +130,9 @@ class Console(Reporter):
 
 def _sentence(result: RunResult) -> str:
     seen = f"seen as {result.predicted} with {100 * result.confidence:.3f} %"
-    way = f"after {result.evaluations_to_goal} evaluations" if result.reached else f"goal not reached ({result.stopped})"
+    way = (
+        f"after {result.evaluations_to_goal} evaluations" if result.reached else f"goal not reached ({result.stopped})"
+    )
     return f"seed {result.seed}, target {result.target}: {seen}, {way}"
 
 

@@ -18,4 +18,5 @@ def roulette(fitness: Array, count: int, rng: Rng) -> Array:
         return rng.integers(0, len(fitness), count)
     # Divided by the largest first, so that huge values do not overflow in the sum.
     wheel = np.cumsum(shares / largest)
-    return np.searchsorted(wheel, rng.random(count) * wheel[-1], side="right").clip(max=len(fitness) - 1)
+    places: Array = np.searchsorted(wheel, rng.random(count) * wheel[-1], side="right").clip(max=len(fitness) - 1)
+    return places

@@ -13,4 +13,5 @@ def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(
     """
     drawn = rng.integers(0, len(fitness), (count, size))
     winners = fitness[drawn].argmax(axis=1)
-    return drawn[np.arange(count), winners]
+    chosen: Array = drawn[np.arange(count), winners]
+    return chosen

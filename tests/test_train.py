@@ -1,0 +1,138 @@
+"""Training: the same bytes from the same file, and every key, layer and path checked before it starts."""
+
+import re
+
+import numpy as np
+import pytest
+
+from fooldeap.errors import InputError
+from fooldeap.plugin import Split, dataclass, dataset
+from fooldeap.quiet import tensorflow
+from fooldeap.train import _shifted, train
+
+CONFIG = """
+name: tiny
+seed: 3
+dataset: stripes
+layers:
+  - Conv2D: {filters: 4, kernel_size: [3, 3], activation: relu}
+  - BatchNormalization
+  - Flatten
+  - Dropout: {rate: 0.25}
+  - Dense: {units: 2, activation: softmax}
+epochs: 3
+batch_size: 32
+learning_rate: 0.01
+validation: 64
+shift: 1
+"""
+
+
+@dataset("stripes")
+@dataclass(frozen=True)
+class Stripes:
+    """Noise with a stripe: across, or down."""
+
+    def load(self):
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 128, (400, 8, 8, 1), dtype=np.uint8)
+        labels = rng.integers(0, 2, 400).astype(np.uint8)
+        images[labels == 0, 4] = 255
+        images[labels == 1, :, 4] = 255
+        return Split(images[:300], labels[:300], images[300:], labels[300:])
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def trained(config, *overrides, out):
+    return train(config, overrides, config.with_name(out), progress=False, plugins=[Stripes])
+
+
+def test_the_same_file_gives_the_same_bytes(config):
+    tensorflow()
+    import keras
+
+    first, second = trained(config, out="first.keras"), trained(config, out="second.keras")
+    assert first.model.read_bytes() == second.model.read_bytes()
+    assert first.sha256 == second.sha256
+    assert trained(config, "seed=4", "epochs=1", out="third.keras").sha256 != first.sha256
+
+    data = Stripes().load()
+    model = keras.models.load_model(first.model)
+    output = model.predict(data.test_images, verbose=0)
+    assert (output.argmax(axis=1) == data.test_labels).mean() == pytest.approx(first.test_accuracy)
+    assert first.test_accuracy > 0.8
+    assert getattr(model, "optimizer", None) is None
+    np.testing.assert_allclose(output.sum(axis=1), 1, atol=1e-5)
+    assert sorted(path.name for path in config.parent.iterdir() if path.name.startswith(("first", "."))) == [
+        "first.keras",
+        "first.md",
+    ]
+
+
+def test_the_card(config):
+    card = trained(config, "epochs=1", out="tiny.keras").card.read_text()
+    assert "| made by | `fooldeap train tiny.yaml epochs=1 --out tiny.keras` |" in card
+    assert "| trained on | the other 236 training images, each moved at random by at most 1 px |" in card
+    assert "| dense_5 | Dense | 2 | 290 |" in card
+    assert str(config.parent) not in card
+    assert not re.search(r"20\d\d-\d\d", card)
+
+
+def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
+    train(config, ["epochs=2"], config.with_name("tiny.keras"), plugins=[Stripes])
+    lines = capfd.readouterr().err.splitlines()
+    assert [line[:14] for line in lines] == ["epoch 1 of 2: ", "epoch 2 of 2: "]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("epochs: 3", "epocs: 3", ("no key is named 'epocs'", "did you mean 'epochs'?")),
+        ("epochs: 3", "epochs: 0", ("epochs: got 0, expected an integer > 0",)),
+        ("name: tiny", "", ("name is missing",)),
+        ("dataset: stripes", "dataset: stripe", ("did you mean 'stripes'?",)),
+        ("validation: 64", "validation: 300", ("validation: got 300",)),
+        ("- Flatten", "- Flaten", ("layers[2]", "did you mean 'Flatten'?")),
+        ("- Flatten", "- Lambda: {function: os.system}", ("layers[2]", "no layer is named 'Lambda'")),
+        ("units: 2", "unit: 2", ("layers[4]: Dense: ",)),
+        ("units: 2", "units: 3", ("end in 2 probabilities",)),
+        ("activation: softmax", "activation: sigmoid", ("end in 2 probabilities",)),
+        ("{rate: 0.25}", "{rate: {a: 1}}", ("layers: got",)),
+        ("name: tiny", "name: [", ("not YAML",)),
+        (CONFIG, "12", ("expected a mapping",)),
+    ],
+)
+def test_refusals(config, old, new, parts):
+    config.write_text(CONFIG.replace(old, new))
+    with pytest.raises(InputError) as error:
+        trained(config, out="tiny.keras")
+    assert "\n" not in str(error.value)
+    assert all(part in str(error.value) for part in parts), str(error.value)
+    assert not config.with_name("tiny.keras").exists()
+
+
+@pytest.mark.parametrize(("out", "part"), [("tiny.h5", "ending in .keras"), ("nowhere/tiny.keras", "make it first")])
+def test_a_path_that_will_not_do_is_refused_first(config, out, part):
+    with pytest.raises(InputError, match=re.escape(part)):
+        trained(config, out=out)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        train(tmp_path / "none.yaml")
+
+
+def test_shifts_move_whole_images():
+    images = np.random.default_rng(0).integers(1, 256, (50, 6, 5, 1), dtype=np.uint8)
+    moved = _shifted(images, 2, np.random.default_rng(1))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    for image, source in zip(moved, padded, strict=True):
+        places = [source[y : y + 6, x : x + 5] for y in range(5) for x in range(5)]
+        assert any(np.array_equal(image, place) for place in places)
+    assert _shifted(images, 0, np.random.default_rng(1)) is images
