@@ -122,7 +122,7 @@ class Prepared:
         experiment = self.experiment
         reporters = _Reporters(experiment, quiet)
         timings = Timings(folder.path / "timings.csv" if folder else None)
-        reporters.call("on_start", Session(experiment, self.runs, folder, resumed))
+        reporters.call("on_start", self._session(folder, resumed))
         try:
             ended = drive(
                 (self._run(info, folder, reporters, timings) for info in self.runs),
@@ -148,6 +148,18 @@ class Prepared:
         if folder:
             folder.write_result(result)
         return result
+
+    def _session(self, folder: RunFolder | None, resumed: bool) -> Session:
+        stop = self.experiment.stop
+        return Session(
+            name=self.experiment.name,
+            runs=self.runs,
+            goal=stop.goal,
+            budget=stop.evaluations,
+            configuration=self.experiment.data(),
+            folder=folder,
+            resumed=resumed,
+        )
 
     def _run(self, info: RunInfo, folder: RunFolder | None, reporters: "_Reporters", timings: Timings) -> Run:
         belongs_to = {

@@ -5,14 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from fooldeap.config import Experiment
-    from fooldeap.rundir import RunFolder
 
 
 class RunInfo(NamedTuple):
@@ -181,11 +177,25 @@ class Result:
         return {name: getattr(run, name) for name in names if name not in ("image", "log")}
 
 
+class Folder(Protocol):
+    """Where files go."""
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Write a file below the folder: whole, or not at all."""
+
+
 @dataclass(frozen=True)
 class Session:
-    """What reporters are told at the start."""
+    """What reporters are told at the start: the experiment, its runs, and the folder to write to (or None)."""
 
-    experiment: "Experiment"
+    name: str
     runs: tuple[RunInfo, ...]
-    folder: "RunFolder | None"
+    goal: dict[str, float]
+    budget: int | None
+    configuration: dict[str, Any]
+    folder: Folder | None
     resumed: bool = False

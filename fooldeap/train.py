@@ -111,6 +111,8 @@ def train(
     plugins
         Where else datasets may come from: see `fooldeap.registry.load`.
 
+    TensorFlow stays seeded and deterministic for the rest of the process.
+
     Raises
     ------
     InputError

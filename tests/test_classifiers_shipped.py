@@ -3,6 +3,7 @@
 import hashlib
 import re
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fooldeap import registry
 from fooldeap.train import _read
 
 CLASSIFIERS = resources.files("fooldeap.data") / "classifiers"
+ROOT = Path(__file__).parents[1]
 CONFIGS = "configs/classifiers"
 
 
@@ -51,7 +53,7 @@ def test_file_is_small_and_the_one_of_the_card(name):
 @pytest.mark.parametrize("name", ["mnist_cnn", "mnist_lenet"])
 def test_card_tells_how_the_file_was_made(name):
     card = card_of(name)
-    training = _read(f"{CONFIGS}/{name}.yaml", [])
+    training = _read(ROOT / CONFIGS / f"{name}.yaml", [])
     assert training.name == name
     assert fact(name, "seed") == str(training.seed)
     assert fact(name, "epochs").rstrip(";") == str(training.epochs)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from fooldeap_plugins.classifier._file import path_of
 from fooldeap_plugins.classifier.keras import Keras
 
 from fooldeap.errors import InputError
@@ -349,7 +350,7 @@ def test_what_is_no_keras_model_is_left_to_others():
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_models_agree_with_predict(keras, name):
     classifier = Keras(model=name)
-    model = keras.models.load_model(f"fooldeap/data/classifiers/{name}.keras")
+    model = keras.models.load_model(path_of(name))
     images = images_like(classifier, 200)
     own = model.predict(images, verbose=0)
     assert np.abs(softmax(classifier.logits(images)) - own).max() <= 1e-5

@@ -50,7 +50,7 @@ def config(tmp_path):
 
 
 def trained(config, *overrides, out):
-    return train(config, overrides, config.with_name(out), progress=False, plugins=[Stripes])
+    return train(config, overrides, config.parent / out, progress=False, plugins=[Stripes])
 
 
 def test_the_same_file_gives_the_same_bytes(config):

@@ -44,10 +44,11 @@ class Console(Reporter):
         self._ended: set[tuple[int, int]] = set()
         self._bars: dict[tuple[int, int], TaskID] = {}
         self._spent: dict[RunInfo, int] = {}
+        self._several = len({run.seed for run in session.runs}) > 1
         self._total = sum(len(run.targets) for run in session.runs)
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
-        self._screen.print(f"{session.experiment.name}: {verb} {self._total} images{where}", highlight=False)
+        self._screen.print(f"{session.name}: {verb} {self._total} images{where}", highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -107,9 +108,9 @@ class Console(Reporter):
         self._progress.refresh()
 
     def _update_bar(self, key: tuple[int, int], row: LogRow) -> None:
-        budget = self._session.experiment.stop.evaluations
+        budget = self._session.budget
         if key not in self._bars:
-            seed = f"seed {row.seed} " if self._session.experiment.seeds > 1 else ""
+            seed = f"seed {row.seed} " if self._several else ""
             self._bars[key] = self._progress.add_task(f"{seed}target {row.target}", total=budget, note="")
         bar = self._bars[key]
         note = f"{100 * row.confidence:8.4f} %  {row.evaluations} evaluations"
@@ -120,7 +121,7 @@ class Console(Reporter):
 
     def _left(self, rate: float) -> str:
         """Say how long it takes at most, if every run uses up its budget."""
-        budget = self._session.experiment.stop.evaluations
+        budget = self._session.budget
         if budget is None or not rate:
             return ""
         ended = {run for run in self._spent if all((run.seed, target) in self._ended for target in run.targets)}
