@@ -12,11 +12,12 @@ from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
 app = typer.Typer(
     name="fooldeap",
     help="Evolve images that fool an image classifier: noise to a person, a certain '3' to the network.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", no_args_is_help=True)
+plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", invoke_without_command=True)
 app.add_typer(plugins_app, name="plugins")
 
 # Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.
@@ -30,6 +31,13 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugins", help="A file or folder with plugins; may be given several times."),
 ]
+
+
+@app.callback()
+@plugins_app.callback()
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()

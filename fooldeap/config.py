@@ -182,7 +182,7 @@ def load(
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)
     document = document.over(_defaults())
-    return _Reader(document, registries.load([*plugins, *_plugin_paths(document)])).experiment()
+    return _Reader(document, registries.load(_plugin_sources(document, plugins))).experiment()
 
 
 def _existing(path: Path) -> Path:
@@ -198,15 +198,18 @@ def _defaults() -> Document:
         return documents.read(path)
 
 
-def _plugin_paths(document: Document) -> list[Path]:
+def _plugin_sources(document: Document, more: Iterable[Any]) -> list[Any]:
+    """Return where plugins come from, and name in the document all those that a file or folder holds."""
     paths = document.data["plugins"]
     if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
-    # Resolved here, once, so that the resolved configuration holds from any folder.
-    paths[:] = [
-        str((document.folders.get(("plugins", index), Path.cwd()) / path).resolve()) for index, path in enumerate(paths)
-    ]
-    return [Path(path) for path in paths]
+    # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
+    folders = [document.folders.get(("plugins", index), Path.cwd()) for index in range(len(paths))]
+    named = [folder / path for folder, path in zip(folders, paths, strict=True)]
+    objects = [source for source in more if not isinstance(source, str | Path)]
+    named += [Path(source) for source in more if isinstance(source, str | Path)]
+    document.data["plugins"] = list(dict.fromkeys(str(path.resolve()) for path in named))
+    return [*document.data["plugins"], *objects]
 
 
 class _Reader:

@@ -4,18 +4,25 @@ Nothing is executed: only plain scalars, lists and mappings are taken; tags, mer
 size and depth are bounded.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from fooldeap.errors import InputError
+from fooldeap.parameters import shown
 
 Key = tuple[str | int, ...]
+Place = TypeVar("Place")
+
+COMMAND_LINE = "command line"
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -46,22 +53,21 @@ class Document:
 
         Where both choose a plugin, its parameters are carried over only if it is the same plugin.
         """
-        merged = Document(_joined(base.data, self.data))
-        for mine, theirs, target in (
-            (self.values, base.values, merged.values),
-            (self.keys, base.keys, merged.keys),
-            (self.folders, base.folders, merged.folders),
-        ):
-            target.update(theirs)  # type: ignore[arg-type]
-            target.update(mine)  # type: ignore[arg-type]
-        return merged
+        data = _joined(base.data, self.data)
+        return Document(
+            data,
+            {**_kept(base.values, base.data, data), **self.values},
+            {**_kept(base.keys, base.data, data), **self.keys},
+            {**_kept(base.folders, base.data, data), **self.folders},
+        )
 
 
 def dotted(path: Key) -> str:
     """Return a key path as people write it: ``mutation.rate``, ``reporters[1]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        word = str(part) if str(part).isprintable() else repr(part)
+        text += f"[{word}]" if isinstance(part, int) else f".{word}" if text else word
     return text
 
 
@@ -76,7 +82,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     if base is None:
         return document
     if not isinstance(base, str):
-        raise document.error(("base",), f"got {base!r}, expected the path of another YAML file")
+        raise document.error(("base",), f"got {shown(base)}, expected the path of another YAML file")
     target = path.parent / base
     if target.resolve() in (*above, path.resolve()):
         raise document.error(("base",), f"{base!r} leads back to this file; name a file that does not build on it")
@@ -91,7 +97,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from None
     if len(raw) > MAX_BYTES:
-        raise InputError(f"{path}: {len(raw)} bytes, expected at most {MAX_BYTES}: is this an experiment?")
+        raise InputError(f"{path}: got {len(raw)} bytes, expected at most {MAX_BYTES}; name a YAML file")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -100,45 +106,92 @@ def _text(path: Path) -> str:
 
 def parse(text: str, place: str, folder: Path) -> Document:
     """Parse YAML text whose top level is a mapping. ``folder`` is what paths in it are relative to."""
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as error:
-        raise InputError(_syntax_error(error, place)) from None
-    document = Document({})
-    reader = _Reader(document, place, folder)
-    data = {} if root is None else reader.construct(root, ())
+    reader = _Reader(place, folder)
+    data = reader.read(text, ())
+    if data is None:  # an empty file
+        data = {}
     if not isinstance(data, dict):
-        raise InputError(f"{place}:1:1: got {_name(data)}, expected a mapping such as 'seed: 1'")
-    document.data = data
-    return document
+        got = "a list" if isinstance(data, list) else shown(data)
+        raise reader.document.error((), f"got {got}, expected a mapping such as 'seed: 1'")
+    reader.document.data = data
+    return reader.document
 
 
 def from_overrides(overrides: Iterable[str]) -> Document:
-    """Return ``key=value`` words, as from the command line, as a document; values are YAML."""
+    """Return ``key=value`` words, as from the command line, as a document; values are YAML.
+
+    Of two words for one key the later holds. Otherwise order does not matter: ``mutation=gaussian`` comes before
+    ``mutation.sigma=9`` wherever it stands.
+    """
     document = Document({})
-    for word in overrides:
-        key, sign, text = word.partition("=")
-        path: Key = tuple(key.split("."))
-        if not sign or not all(path):
-            raise InputError(f"command line: got {word!r}, expected key=value such as mutation.rate=0.02")
-        value = parse(f"value: {text}", f"command line: {word}", Path.cwd()).data.get("value")
-        document = _nested(path, value, "command line").over(document)
+    for path, text in sorted(map(_split, overrides), key=lambda each: len(each[0])):
+        reader = _Reader(COMMAND_LINE, Path.cwd())
+        value = reader.read(text, path)
+        document = _under(path, value, reader.document, COMMAND_LINE).over(document)
     return document
 
 
 def from_mapping(data: Mapping[str, Any], place: str = "argument") -> Document:
-    """Return plain data, as from Python, as a document."""
+    """Return plain data, as from Python, as a document. Keys may be dotted, see `from_overrides`."""
     document = Document({})
-    for key, value in data.items():
-        document = _nested(tuple(str(key).split(".")), value, place).over(document)
+    for key in sorted(data, key=lambda each: str(each).count(".")):
+        path: Key = tuple(str(key).split("."))
+        places = dict.fromkeys(_paths(data[key], path), place)
+        said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
+        document = _under(path, data[key], said, place).over(document)
     return document
 
 
-def _nested(path: Key, value: Any, place: str) -> Document:
-    for part in reversed(path):
-        value = {part: value}
-    where = {path[:end]: place for end in range(1, len(path) + 1)}
-    return Document(value, dict(where), dict(where), dict.fromkeys(where, Path.cwd()))
+def _split(word: str) -> tuple[Key, str]:
+    key, sign, text = word.partition("=")
+    path: Key = tuple(key.split("."))
+    if not sign or not all(path):
+        raise InputError(f"{COMMAND_LINE}: got {word!r}, expected key=value such as mutation.rate=0.02")
+    return path, text
+
+
+def _under(path: Key, value: Any, document: Document, place: str) -> Document:
+    """Give a document the data ``value`` under the keys of ``path``; the places below that it has already."""
+    for end in range(len(path), 0, -1):
+        value = {path[end - 1]: value}
+        document.values.setdefault(path[:end], place)
+        document.keys.setdefault(path[:end], place)
+        document.folders.setdefault(path[:end], Path.cwd())
+    document.data = value
+    return document
+
+
+def _paths(value: Any, path: Key) -> Iterator[Key]:
+    """Yield the path of a value and of all that is in it."""
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else _numbered(value):
+        yield from _paths(inner, (*path, key))
+
+
+def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
+def _kept(places: Mapping[Key, Place], before: Any, merged: Any) -> dict[Key, Place]:
+    """Return the places of what is still there after a merge."""
+    kept = {path: place for path, place in places.items() if _at(merged, path) is not _NOTHING}
+    # 'mutation: random_pixels' may have become {name: random_pixels, rate: 0.1}.
+    named = [path for path in kept if isinstance(_at(before, path), str) and isinstance(_at(merged, path), dict)]
+    return {**kept, **{(*path, "name"): kept[path] for path in named}}
+
+
+_NOTHING = object()
+
+
+def _at(data: Any, path: Key) -> Any:
+    for part in path:
+        if not isinstance(data, dict | list | tuple):
+            return _NOTHING
+        try:
+            data = data[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            return _NOTHING
+    return data
 
 
 def _joined(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +201,8 @@ def _joined(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _merged(base: Any, over: Any) -> Any:
     if isinstance(base, str) and isinstance(over, dict) and "name" not in over:
         base = {"name": base}  # 'mutation: random_pixels' and over it 'mutation: {rate: 0.1}'
+    if isinstance(over, str) and isinstance(base, dict) and base.get("name") == over:
+        return base  # the other way round
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     if "name" in over and over["name"] != base.get("name"):
@@ -156,75 +211,121 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 class _Reader:
-    """Turns YAML nodes into plain data, noting where each came from."""
+    """Turns YAML into plain data, noting where each part came from."""
 
-    def __init__(self, document: Document, place: str, folder: Path) -> None:
-        self.document, self.place, self.folder = document, place, folder
+    def __init__(self, place: str, folder: Path) -> None:
+        self.document, self.place, self.folder = Document({}), place, folder
         self.nodes = 0
         self.constructor = YAML(typ="safe", pure=True).constructor
 
+    def read(self, text: str, path: Key) -> Any:
+        """Return what the text says, as the value of the key ``path``."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # ruamel warns of an anchor that is set anew, which is YAML
+                root = YAML(typ="safe", pure=True).compose(text)
+        except YAMLError as error:
+            line, column, problem = _syntax_error(error, text)
+            raise self.problem(self.spot(line, column), path, f"is no YAML: {problem}") from None
+        except RecursionError:
+            raise self.problem(self.place, path, "is too deeply nested") from None
+        return None if root is None else self.construct(root, path)
+
     def construct(self, node: Node, path: Key) -> Any:
         self.nodes += 1
-        if self.nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise InputError(f"{self.at(node)}: too large or too deeply nested; aliases that repeat themselves?")
+        if self.nodes > MAX_NODES:
+            message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
+            raise self.problem(self.at(node), path[:1], message)
+        if len(path) > MAX_DEPTH:
+            message = f"is nested more than {MAX_DEPTH} deep; flatten it, and let no alias (*name) stand in itself"
+            raise self.problem(self.at(node), path[:1], message)
         self.document.values[path] = self.at(node)
         self.document.folders[path] = self.folder
         if isinstance(node, MappingNode):
             return self.mapping(node, path)
         if isinstance(node, SequenceNode):
-            self.expect_tag(node, "seq")
+            self.expect_tag(node, path, "seq")
             return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self.scalar(node)  # all that is left
+        return self.scalar(node, path)  # all that is left
 
     def mapping(self, node: MappingNode, path: Key) -> dict[str, Any]:
-        self.expect_tag(node, "map")
+        self.expect_tag(node, path, "map")
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.key(key_node)
+            key = self.key(key_node, path)
             if key in data:
-                raise InputError(f"{self.at(key_node)}: {dotted((*path, key))}: stands here twice; remove one")
+                first = self.document.keys[*path, key]
+                where = "" if first == self.place else f" (first at {first.removeprefix(self.place + ':')})"
+                raise self.problem(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
         return data
 
-    def key(self, node: Node) -> str:
+    def key(self, node: Node, path: Key) -> str:
         if not isinstance(node, ScalarNode):
-            raise InputError(f"{self.at(node)}: a key must be plain text; quote it?")
-        if node.value == "<<" or self.tag(node) == "merge":
-            raise InputError(f"{self.at(node)}: merge keys (<<) are not taken; use 'base: other.yaml'")
+            raise self.problem(self.at(node), path, "got a list or mapping as a key, expected text; quote it?")
+        if self.tag(node) == "merge":
+            raise self.problem(self.at(node), path, "merge keys (<<) are not taken; use 'base: other.yaml'")
         return str(node.value)
 
-    def scalar(self, node: Node) -> Any:
+    def scalar(self, node: Node, path: Key) -> Any:
         tag = self.tag(node)
-        if tag == "str":
-            return node.value
+        if tag in ("str", "timestamp", "value"):  # a date and '=' are text like any other
+            return str(node.value)
         if tag not in ("int", "float", "bool", "null"):
-            raise InputError(f"{self.at(node)}: tag {str(node.tag)!r} is not taken; YAML is plain data here")
+            self.expect_tag(node, path, "str")
         try:
             return getattr(self.constructor, f"construct_yaml_{tag}")(node)
         except (ValueError, KeyError):
-            raise InputError(f"{self.at(node)}: {node.value!r} is no {tag}; quote it to mean text") from None
+            kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
+            message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"
+            raise self.problem(self.at(node), path, message) from None
 
-    def expect_tag(self, node: Node, tag: str) -> None:
+    def expect_tag(self, node: Node, path: Key, tag: str) -> None:
         if self.tag(node) != tag:
-            raise InputError(f"{self.at(node)}: tag {str(node.tag)!r} is not taken; YAML is plain data here")
+            raise self.problem(self.at(node), path, f"tag {self.tag(node)!r} is not taken; write plain data without it")
 
     def tag(self, node: Node) -> str:
         return str(node.tag).removeprefix("tag:yaml.org,2002:")
 
     def at(self, node: Node) -> str:
-        if self.place.startswith("command line"):
-            return self.place
-        return f"{self.place}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        return self.spot(node.start_mark.line, node.start_mark.column)
+
+    def spot(self, line: int, column: int) -> str:
+        return self.place if self.place == COMMAND_LINE else f"{self.place}:{line + 1}:{column + 1}"
+
+    def problem(self, place: str, path: Key, message: str) -> InputError:
+        return InputError(": ".join(part for part in (place, dotted(path), message) if part))
 
 
-def _syntax_error(error: YAMLError, place: str) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+# What ruamel.yaml says, and the same in words that have a cure; "^": where the construct began, not where it broke.
+_IN_WORDS = {
+    r"mapping values are not allowed here": "a ':' cannot stand here; check the indentation, or quote the text",
+    r"found character '\\t'": "a tab cannot stand here; use spaces",
+    r"found character '(.)' that cannot start": r"text cannot begin with '\1'; quote it",
+    r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 after what began in line {line}",
+    r"expected <block end>, but found": "this does not go with what began in line {line}; check the indentation",
+    r"could not find expected ':'": "^got a line without ':', expected 'key: value'",
+    r"found unexpected end of stream": "^the quotation mark that opens here is never closed",
+    r"found unknown escape character '(.)'": r"'\\\1' means nothing between double quotes; use single quotes",
+    r"expected the node content, but found (.*)": r"got \1, expected a value",
+    r"found undefined alias '(.*)'": r"no '&\1' stands above this '*\1'; quote it to mean text",
+    r"but found another document": "a second document (---) begins here; keep one a file",
+}
+
+
+def _syntax_error(error: YAMLError, text: str) -> tuple[int, int, str]:
+    """Return line and column, both from 0, and what is wrong."""
+    if isinstance(error, ReaderError):  # the only one without marks
+        before = text[: error.position].split("\n")
+        return len(before) - 1, len(before[-1]), f"got the control character {error.character!r}; remove it"
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
-    if mark is None or place.startswith("command line"):
-        return f"{place}: is no YAML: {problem}"
-    return f"{place}:{mark.line + 1}:{mark.column + 1}: is no YAML: {problem}; check indentation and brackets"
-
-
-def _name(data: Any) -> str:
-    return "a list" if isinstance(data, list) else f"{data!r}"
+    mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    for pattern, words in _IN_WORDS.items():
+        found = re.match(pattern, str(getattr(error, "problem", "")))
+        if found:
+            mark = began if words.startswith("^") and began else mark
+            problem = found.expand(words.removeprefix("^")).replace("{line}", str(began.line + 1 if began else 1))
+            problem = problem.replace("'<stream end>'", "the end of the file")
+            break
+    mark = mark or began
+    return (mark.line, mark.column, problem) if mark else (0, 0, problem)

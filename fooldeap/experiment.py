@@ -11,7 +11,7 @@ from fooldeap import config, toolboxes
 from fooldeap import registry as registries
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
-from fooldeap.evaluation import Evaluator, row_invariant
+from fooldeap.evaluation import Evaluator
 from fooldeap.evolution import Observer, Run, drive
 from fooldeap.journal import Journal
 from fooldeap.plugin import Classifier, Reporter, Toolbox
@@ -113,7 +113,7 @@ class Prepared:
         self.runs = tuple(self._runs())
         self._check_accuracy()
         self.width = experiment.lockstep
-        if not row_invariant(self.classifier):
+        if not self.evaluator.row_invariant():
             self.width = 1
             warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
 

@@ -43,12 +43,11 @@ class Journal:
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._file: BinaryIO = path.open("r+b" if path.exists() else "x+b", buffering=0)
-        found = self._peek()
-        if found is None:
-            self._append(b"H", json.dumps(belongs_to, sort_keys=True).encode())
-            return
-        self._ahead = None
-        self._check_belonging(found, belongs_to)
+        try:
+            self._open(belongs_to)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def replaying(self) -> bool:
@@ -86,6 +85,14 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _open(self, belongs_to: dict[str, Any]) -> None:
+        found = self._peek()
+        if found is None:
+            self._append(b"H", json.dumps(belongs_to, sort_keys=True).encode())
+            return
+        self._ahead = None
+        self._check_belonging(found, belongs_to)
 
     def _append(self, kind: bytes, body: bytes) -> None:
         payload = kind + body

@@ -5,9 +5,10 @@ One mechanism serves the parameters of every plugin and the keys of the experime
 
 import inspect
 import json
+import math
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -57,7 +58,8 @@ class Parameter:
             # Through JSON, because that is pydantic's strict mode that still takes a list for a tuple.
             return self._adapter.validate_json(json.dumps(value))
         except (ValidationError, TypeError):
-            raise ValueError(f"got {shown(value)}, expected {self.expected}") from None
+            finite = ", finite" if isinstance(value, float) and not math.isfinite(value) else ""
+            raise ValueError(f"got {shown(value)}, expected {self.expected}{finite}") from None
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
@@ -66,56 +68,77 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     Raises
     ------
     InputError
-        A parameter without a type, which could not be checked, or with a mutable default.
+        A parameter without a type, which could not be checked, with a mutable default, or with a default but not
+        keyword-only.
     """
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     hints = typing.get_type_hints(function, include_extras=True)
+    made = {each.name for each in fields(target) if each.default_factory is not MISSING} if is_dataclass(target) else ()
     parameters = {}
     for name, parameter in inspect.signature(target).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            if parameter.default is not REQUIRED:
+                cure = "put '_: KW_ONLY' above it" if isinstance(target, type) else "put '*' before it"
+                raise InputError(f"parameter {name!r} has a default but is not keyword-only; {cure}")
             continue
         if name not in hints:
             raise InputError(f"parameter {name!r} has no type; write for example '{name}: float = 0.1'")
-        if isinstance(parameter.default, list | dict | set):
+        if name in made or isinstance(parameter.default, list | dict | set):
             raise InputError(f"parameter {name!r} has a mutable default; use a tuple or None")
         parameters[name] = Parameter(name, hints[name], parameter.default)
     return parameters
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: as YAML would have it, and short."""
+    """Return a value as a message shows it: as YAML would have it, printable, and short."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     text = json.dumps(value, ensure_ascii=False, default=repr)
+    if not text.isprintable():
+        text = json.dumps(value, default=repr)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def in_words(schema: Mapping[str, Any]) -> str:
     """Return a JSON Schema in words, as far as parameter types use it."""
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(in_words(option) for option in schema["anyOf"]))
+        *others, last = dict.fromkeys(in_words(option) for option in schema["anyOf"])
+        return f"{', '.join(others)} or {last}" if others else last
     if "const" in schema:
         return shown(schema["const"])
     if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
+        return "one of " + ", ".join(each if isinstance(each, str) else shown(each) for each in schema["enum"])
     kind = schema.get("type")
     if kind in ("integer", "number"):
         return _range_in_words("an integer" if kind == "integer" else "a number", schema)
     if kind == "array":
         return _array_in_words(schema)
-    if kind == "string" and "pattern" in schema:
-        return str(schema.get("description", f"text matching {schema['pattern']}"))
-    words = {"string": "text", "boolean": "true or false", "null": "null", "object": "a mapping"}
-    return words.get(str(kind), "another value")
+    if kind == "string":
+        return _text_in_words(schema)
+    words = {"boolean": "true or false", "null": "null", "object": "a mapping"}
+    return words.get(str(kind), "a mapping" if "$ref" in schema else "any value")
 
 
 def _range_in_words(noun: str, schema: Mapping[str, Any]) -> str:
     signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    bounds = [f"{sign} {schema[key]:.15g}" for key, sign in signs.items() if key in schema]
     return " ".join([noun, " and ".join(bounds)]).strip()
 
 
 def _array_in_words(schema: Mapping[str, Any]) -> str:
-    if "prefixItems" in schema:
-        return "a list of " + ", ".join(in_words(item) for item in schema["prefixItems"])
-    least = f" of at least {schema['minItems']}" if schema.get("minItems") else ""
-    items = in_words(schema.get("items", {}))
-    return f"a list{least}, each {items}"
+    parts = schema.get("prefixItems")
+    if parts is not None:
+        if all("const" in part for part in parts):
+            return shown([part["const"] for part in parts])
+        words = [in_words(part) for part in parts]
+        return f"a list of {len(words)}: {', '.join(words)}"
+    least, most = schema.get("minItems", 0), schema.get("maxItems")
+    size = f" of {least} to {most}" if most is not None else f" of at least {least}" if least else ""
+    return f"a list{size}, each {in_words(schema.get('items', {}))}"
+
+
+def _text_in_words(schema: Mapping[str, Any]) -> str:
+    if "pattern" in schema:
+        return str(schema.get("description", f"text matching {schema['pattern']}"))
+    least = schema.get("minLength", 0)
+    return f"text of at least {least} character{'s' * (least > 1)}" if least else "text"

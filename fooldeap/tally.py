@@ -143,7 +143,8 @@ def pixel_deviation(images: Images) -> float:
     """Return the standard deviation of a pixel over the images, in grey levels, averaged over the pixels."""
     flat = images.reshape(len(images), -1)
     # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up.
-    total = flat.sum(axis=0, dtype=np.int64)
-    squares = np.einsum("ij,ij->j", flat, flat, dtype=np.int64)
+    whole = np.uint32 if len(flat) <= 2**32 // 255**2 else np.uint64  # the smaller, the faster
+    total = flat.sum(axis=0, dtype=whole)
+    squares = np.einsum("ij,ij->j", flat, flat, dtype=whole)
     variance = squares / len(flat) - (total / len(flat)) ** 2
     return float(np.sqrt(np.maximum(variance, 0)).mean())

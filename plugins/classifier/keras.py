@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Images, InputError, classifier, dataclass, field
+from fooldeap.plugin import File, Images, InputError, classifier, dataclass, field
 
 from ._file import load, path_of
 from ._logits import scores_of
@@ -17,7 +17,6 @@ from ._logits import scores_of
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
 
 _PROBES = 64
-_LARGE = 64 * 64 * 3
 
 
 @classifier("keras")
@@ -34,7 +33,7 @@ class Keras:
     The model is loaded at first use. It must not be trained on while it is a classifier.
     """
 
-    model: str = "mnist_cnn"
+    model: File = "mnist_cnn"
     outputs: Literal["auto", "logits", "probabilities"] = "auto"
     input_range: InputRange = (0, 255)
     _object: Any = field(default=None, init=False, repr=False)
@@ -84,16 +83,6 @@ class Keras:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         found: NDArray[np.float32] = gradient.numpy()
         return found
-
-    @cached_property
-    def row_invariant(self) -> bool:
-        """Whether logits are the same bits in any batch of a multiple of 32 images, at any place in it."""
-        sizes = (32, 64, 96, 1024) if np.prod(self.input_shape) <= _LARGE else (32, 64, 96)
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (max(sizes), *self.input_shape), dtype=np.uint8)
-        alone = np.concatenate([self.logits(images[i : i + 32]) for i in range(0, len(images), 32)])
-        orders = [rng.permutation(len(images))[:size] for size in sizes]
-        return all(np.array_equal(self.logits(images[order]), alone[order]) for order in orders)
 
     @property
     def _where(self) -> str:

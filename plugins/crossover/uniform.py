@@ -16,4 +16,8 @@ def uniform(
         swap = coins.view(bool).reshape(first.shape)
     else:
         swap = rng.random(first.shape) < share
-    return np.where(swap, second, first), np.where(swap, first, second)
+    # np.where does the same, but guesses wrong at every other gene, and takes ten times as long.
+    bits = f"u{first.itemsize}"
+    one, other = first.view(bits), second.view(bits)
+    difference = (one ^ other) * swap
+    return (one ^ difference).view(first.dtype), (other ^ difference).view(first.dtype)

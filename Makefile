@@ -1,0 +1,33 @@
+# make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test lint bench clean
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	$(BIN)/fooldeap run configs/mnist.yaml
+
+test: $(READY)
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy fooldeap plugins
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/loop.py
+
+clean:
+	rm -rf $(VENV)
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fooldeap needs Python 3.11 or newer; say which: make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,dev]'
+	@touch $@

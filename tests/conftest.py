@@ -1,0 +1,44 @@
+"""What tests share: small experiments on a classifier of a few lines, and one run of the main job."""
+
+from pathlib import Path
+
+import pytest
+
+from fooldeap import config
+from fooldeap.experiment import Prepared
+from fooldeap.rundir import RunFolder
+
+ROOT = Path(__file__).parent.parent
+KIT = Path(__file__).parent / "kit"
+TINY = {"classifier": "tiny", "reporters": ["csv"], "algorithm": {"name": "generational", "population": 12}}
+
+
+def tiny(*overrides: str, **arguments):
+    """Return an experiment on the tiny classifier."""
+    return config.load({}, overrides, arguments={**TINY, **arguments}, plugins=[KIT])
+
+
+def run(experiment, folder=None):
+    """Run an experiment, in a new folder if one is named; return (result, what was prepared)."""
+    prepared = Prepared(experiment)
+    if hasattr(prepared.classifier, "images"):
+        prepared.classifier.images.clear()  # those of the probe
+    return prepared.run(RunFolder.create(experiment, folder) if folder else None), prepared
+
+
+def bits(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run folder that must be the same bits; of result.json all but its seconds."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    named = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    kept = {name: text for name, text in named.items() if name.startswith(("images/", "journal/", "log.csv"))}
+    lines = named.get("result.json", b"").splitlines()
+    return {**kept, "result.json": b"\n".join(line for line in lines if b'"seconds"' not in line)}
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory):
+    """The main job, run once: (result, folder)."""
+    import fooldeap
+
+    folder = tmp_path_factory.mktemp("main") / "run"
+    return fooldeap.run(ROOT / "configs/mnist.yaml", out=folder, quiet=True), folder

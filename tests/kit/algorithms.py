@@ -1,0 +1,83 @@
+"""Algorithms as third parties would write them; they know nothing of budgets, journals or logs."""
+
+import numpy as np
+
+from fooldeap.plugin import Annotated, Ask, Ge, algorithm
+
+
+@algorithm("hill_climber")
+def hill_climber(toolbox, rng, *, patience: Annotated[int, Ge(1)] = 10**9):
+    """Keep one genome, try one neighbour at a time, and give up after so many failures."""
+    best = toolbox.sample(1)
+    fitness = (yield best).fitness[0]
+    failures = 0
+    while failures < patience:
+        neighbour = toolbox.mutate(toolbox.take(best, [0]))
+        reply = yield neighbour
+        if reply.fitness[0] >= fitness:
+            best, fitness, failures = neighbour, reply.fitness[0], 0
+        else:
+            failures += 1
+
+
+@algorithm("tiny_map_elites", targets="all")
+def tiny_map_elites(toolbox, rng, *, batch: Annotated[int, Ge(1)] = 16):
+    """Keep the best genome of every class; each child competes in all of them (Mouret and Clune 2015)."""
+    genomes, elites, best = toolbox.sample(batch), {}, {}
+    while True:
+        reply = yield genomes
+        for target in toolbox.targets:
+            fitness = reply.of(target)
+            row = int(fitness.argmax())
+            if fitness[row] > best.get(target, -np.inf):
+                best[target], elites[target] = fitness[row], toolbox.take(genomes, [row])
+        parents = rng.choice(toolbox.targets, batch)
+        genomes = elites[parents[0]][:0]
+        for parent in parents:
+            child = toolbox.take(elites[parent], [0])
+            genomes = genomes + child if isinstance(genomes, list) else np.concatenate([genomes, child])
+        genomes = toolbox.mutate(genomes)
+
+
+@algorithm("ascent")
+def ascent(toolbox, rng, *, step: Annotated[float, Ge(0)] = 20.0):
+    """Climb the gradient of log p."""
+    genomes = toolbox.sample(4)
+    while True:
+        reply = yield Ask(genomes, gradient=True)
+        slope = reply.gradient / (np.abs(reply.gradient).max(axis=(1, 2, 3), keepdims=True) + 1e-12)
+        genomes = np.clip(np.rint(genomes + step * slope), 0, 255).astype(np.uint8)
+
+
+@algorithm("constant")
+def constant(toolbox, rng):
+    """Show the same images for ever."""
+    genomes = toolbox.sample(5)
+    while True:
+        yield genomes
+
+
+@algorithm("brief")
+def brief(toolbox, rng):
+    """Show one batch and end."""
+    yield toolbox.sample(5)
+
+
+@algorithm("faulty")
+def faulty(toolbox, rng):
+    """Fail in the second generation."""
+    yield toolbox.sample(5)
+    raise ZeroDivisionError("no luck")
+
+
+@algorithm("empty")
+def empty(toolbox, rng):
+    """Yield nothing."""
+    yield toolbox.sample(0)
+
+
+@algorithm("unseeded")
+def unseeded(toolbox, rng):
+    """Draw from randomness that nobody seeded."""
+    while True:
+        yield toolbox.take(toolbox.sample(5), np.random.default_rng().integers(0, 5, 5))

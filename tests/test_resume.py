@@ -1,0 +1,155 @@
+"""A run that was interrupted, however and however often, is resumed to the same bits."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import KIT, ROOT, bits, run, tiny
+
+import fooldeap
+from fooldeap import config
+from fooldeap.errors import InputError, RunError
+from fooldeap.experiment import Prepared
+from fooldeap.journal import Journal
+from fooldeap.rundir import RunFolder
+
+SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]
+
+
+def journal_bytes(folder):
+    return sum(path.stat().st_size for path in folder.glob("journal/*"))
+
+
+def killed(arguments, folder, until):
+    """Run the command until its journals hold so many bytes, and kill it there. True if it had not ended before."""
+    command = [sys.executable, "-m", "fooldeap", "run", *arguments, "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and journal_bytes(folder) < until and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), said
+    return process.returncode != 0
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A small run on the real network that nobody disturbed: (bits, journal bytes)."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    fooldeap.run(ROOT / "configs/mnist.yaml", *SMALL, out=folder, quiet=True)
+    return bits(folder), journal_bytes(folder)
+
+
+def test_killed_at_ten_random_moments(tmp_path, reference):
+    """Five runs on the real network, each killed twice: once on the way, once again after it was resumed."""
+    expected, total = reference
+    rng, kills = random.Random(os.environ.get("FOOLDEAP_TEST_SEED", "kill")), 0
+    for index in range(5):
+        folder = tmp_path / f"{index}"
+        first, second = sorted(rng.uniform(0.02, 0.95) for _ in range(2))
+        arguments = [str(ROOT / "configs/mnist.yaml"), *SMALL, "--out", str(folder)]
+        kills += killed(arguments, folder, first * total)
+        kills += killed(["--resume", str(folder)], folder, second * total)
+        fooldeap.resume(folder, quiet=True)
+        assert bits(folder) == expected, f"killed at {first:.3f} and {second:.3f} of the journal"
+    assert kills == 10
+
+
+@pytest.mark.parametrize("algorithm", ["hill_climber", "tiny_map_elites", "ascent"])
+def test_killed_with_a_third_party_algorithm(tmp_path, algorithm):
+    common = [f"algorithm={algorithm}", "classifier=tiny", "stop.evaluations=1200", "stop.confidence=null"]
+    arguments = [str(ROOT / "configs/mnist.yaml"), *common, "reporters=[csv, images]", "--plugins", str(KIT)]
+    # In the resolved configuration the plugins are named, so that a resumed run finds them.
+    fooldeap.run(arguments[0], *common, "reporters=[csv, images]", plugins=[KIT], out=tmp_path / "whole", quiet=True)
+    expected, total = bits(tmp_path / "whole"), journal_bytes(tmp_path / "whole")
+    folder = tmp_path / "run"
+    share = random.Random(algorithm).uniform(0.1, 0.9)
+    assert killed([*arguments, "--out", str(folder)], folder, share * total)
+    fooldeap.resume(folder, quiet=True)
+    assert bits(folder) == expected
+
+
+def test_cut_at_any_record_or_inside_one(tmp_path):
+    """Without a process: a folder whose journals end anywhere is continued to the same bits."""
+    experiment = tiny(targets=[0, 1], stop={"evaluations": 120})
+    run(experiment, tmp_path / "whole")
+    expected = bits(tmp_path / "whole")
+    rng = random.Random(1)
+    for attempt in range(40):
+        folder = tmp_path / f"{attempt}"
+        shutil.copytree(tmp_path / "whole", folder)
+        (folder / "result.json").unlink()
+        for path in folder.glob("journal/*"):
+            path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size + 1)])
+        prepared = Prepared(experiment)
+        prepared.run(RunFolder.open(folder), resumed=True)
+        assert bits(folder) == expected
+
+
+def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
+    experiment = tiny(stop={"evaluations": 120})
+    run(experiment, tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    prepared = Prepared(experiment)
+    result = prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
+    assert prepared.evaluator.shown == 0
+    assert result.evaluations == 4 * 120 or all(each.reached for each in result)
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
+    assert fooldeap.resume(tmp_path / "run") is None
+
+
+def test_the_clock_goes_on_and_its_stop_is_replayed(tmp_path):
+    experiment = tiny(targets=[0], stop={"confidence": None, "seconds": 0.3, "evaluations": None})
+    result, _ = run(experiment, tmp_path / "run")
+    expected = bits(tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    again = Prepared(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
+    assert bits(tmp_path / "run") == expected
+    assert again[0].stopped == "seconds"
+    assert again[0].evaluations == result[0].evaluations
+    assert again.seconds >= result.seconds
+
+
+def test_randomness_from_elsewhere_is_noticed(tmp_path):
+    experiment = tiny(targets=[0], algorithm="unseeded", stop={"generations": 30, "confidence": None})
+    run(experiment, tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    with pytest.raises(RunError, match="is not the one recorded"):
+        Prepared(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
+
+
+def test_another_configuration_is_refused(tmp_path):
+    run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    with pytest.raises(InputError, match="another experiment"):
+        Prepared(tiny("mutation.rate=0.5", targets=[0], stop={"evaluations": 30})).run(RunFolder.open(tmp_path / "run"))
+
+
+def test_interrupted_by_an_exception_the_journal_is_whole(tmp_path):
+    with pytest.raises(RunError):
+        run(tiny(targets=[0], algorithm="faulty"), tmp_path / "run")
+    assert not (tmp_path / "run/result.json").exists()
+    journal = Journal(next((tmp_path / "run/journal").iterdir()), {})
+    assert len(journal.next_answer().logits) == 5
+    assert journal.next_answer() is None
+    journal.close()
+
+
+def test_resuming_what_is_no_run_folder(tmp_path):
+    with pytest.raises(InputError, match="is no run folder"):
+        fooldeap.resume(tmp_path)
+
+
+def test_a_config_reads_back_as_itself(tmp_path):
+    experiment = tiny(targets=[0], stop={"evaluations": 30})
+    run(experiment, tmp_path / "run")
+    assert config.load(tmp_path / "run/config.yaml").digest == experiment.digest
