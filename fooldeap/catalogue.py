@@ -1,31 +1,37 @@
-"""The plugins in words: what there is, and what each one takes."""
+"""The plugins in words, for a terminal: what there is, and what each one takes."""
 
 import inspect
+import json
+import re
+import shutil
+import textwrap
 from typing import Any
 
 from fooldeap.errors import InputError, did_you_mean
-from fooldeap.parameters import REQUIRED, shown
+from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
+
+MAX_WIDTH = 100
+_HARD = "\N{NO-BREAK SPACE}"
 
 
 def listing(registry: Registry, kind: str | None = None) -> str:
     """Return all plugins, or those of one kind, with the first line of what they do."""
     if kind is not None and kind not in KINDS:
         raise InputError(f"no kind of plugin is named {kind!r}{did_you_mean(kind, KINDS)}")
-    wanted = registry.all(kind)
-    width = max((len(plugin.name) for plugin in wanted), default=0)
-    lines = []
-    for name in [kind] if kind else KINDS:
-        lines += [f"{name}"]
-        lines += [f"  {plugin.name:{width}}  {_plain(plugin.summary)}" for plugin in wanted if plugin.kind == name]
-    return "\n".join(lines)
+    plugins = {name: registry.all(name) for name in KINDS if kind in (None, name)}
+    width = max((len(plugin.name) for found in plugins.values() for plugin in found), default=0)
+    paragraphs = []
+    for name, found in plugins.items():
+        rows = [(plugin.name, _plain(plugin.summary)) for plugin in found] or [("(none)", "")]
+        paragraphs.append(f"{name}\n{_table(rows, width)}")
+    return "\n\n".join(paragraphs)
 
 
 def description(registry: Registry, name: str) -> str:
     """Return what a plugin does, its parameters and where it comes from. ``name`` is a name or ``kind/name``."""
-    found = _named(registry, name)
-    return "\n\n".join(_describe(plugin) for plugin in found)
+    return "\n\n\n".join(_describe(plugin) for plugin in _named(registry, name))
 
 
 def _named(registry: Registry, name: str) -> list[Plugin]:
@@ -41,34 +47,79 @@ def _named(registry: Registry, name: str) -> list[Plugin]:
 
 
 def _describe(plugin: Plugin) -> str:
-    lines = [
+    paragraphs = [
         f"{plugin.kind} {plugin.name}",
-        "",
-        _plain(inspect.getdoc(plugin.target) or "(no description)"),
-        "",
+        _wrapped(_plain(inspect.getdoc(plugin.target) or "(no description)")),
+        f"Parameters:\n{_table(_parameters(plugin))}" if plugin.parameters else "It has no parameters.",
+        f"In YAML:\n{_folded(_example(plugin), '  ', '    ')}",
+        _table(_facts(plugin), indent=""),
     ]
-    facts = [f"{option}: {_fact(value)}" for option, value in plugin.options.items()]
-    lines += [f"call: {KINDS[plugin.kind].call}", f"gives: {KINDS[plugin.kind].gives}", *facts, ""]
-    lines += ["parameters:"] if plugin.parameters else ["no parameters"]
-    for parameter in plugin.parameters.values():
-        default = "required" if parameter.default is REQUIRED else f"default {shown(parameter.default)}"
-        lines.append(f"  {parameter.name}: {parameter.expected}; {default}")
-    lines += ["", "in YAML:", f"  {_example(plugin)}", "", f"from {plugin.source}"]
-    return "\n".join(lines)
+    return "\n\n".join(paragraphs)
 
 
-def _plain(docstring: str) -> str:
-    return docstring.replace("``", "")
+def _parameters(plugin: Plugin) -> list[tuple[str, str]]:
+    return [
+        (each.name, f"{each.expected}; {'required' if each.default is REQUIRED else f'default {_yaml(each.default)}'}")
+        for each in plugin.parameters.values()
+    ]
 
 
-def _fact(value: Any) -> str:
-    if value is None:
-        return "any that is an array"
-    return value if isinstance(value, str) else ", ".join(value)
+def _facts(plugin: Plugin) -> list[tuple[str, str]]:
+    kind = KINDS[plugin.kind]
+    options = {option: "any that is an array" if value is None else value for option, value in plugin.options.items()}
+    given = [(option, value if isinstance(value, str) else ", ".join(value)) for option, value in options.items()]
+    return [*given, ("call", kind.call), ("gives", kind.gives), ("source", plugin.source)]
 
 
 def _example(plugin: Plugin) -> str:
-    values = {name: shown(each.default) for name, each in plugin.parameters.items() if each.default is not REQUIRED}
-    inner = ", ".join(f"{name}: {value}" for name, value in {"name": plugin.name, **values}.items())
-    key = plugin.kind if plugin.kind != "reporter" else "reporters"
-    return f"{key}: {{{inner}}}" if plugin.kind != "reporter" else f"{key}: [{{{inner}}}]"
+    """Return the plugin as a line of YAML, with the default of each parameter."""
+    values = {name: each.default for name, each in plugin.parameters.items() if each.default is not REQUIRED}
+    choice = _yaml({"name": plugin.name, **values} if values else plugin.name)
+    return f"reporters: [{choice}]" if plugin.kind == "reporter" else f"{plugin.kind}: {choice}"
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as YAML in flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(inner)}".replace(" ", _HARD) for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_yaml, value)) + "]"
+    if isinstance(value, str) and re.fullmatch(r"(?!(?:true|false|null)$)[A-Za-z_][\w.-]*", value, re.IGNORECASE):
+        return value
+    if isinstance(value, float) and len(f"{value:g}") < len(repr(value)) - 2 and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- Text that fits the terminal ------------------------------------------------------------------------------------
+
+
+def _plain(docstring: str) -> str:
+    return docstring.replace("``", "`")
+
+
+def _wrapped(text: str) -> str:
+    """Wrap paragraphs anew, except those that are laid out by hand, as tables, lists and code are."""
+    paragraphs = re.split(r"\n\s*\n", text)
+    laid_out = re.compile(r"^(\s|- |\* |-{3,})", re.MULTILINE)
+    return "\n\n".join(each if laid_out.search(each) else _folded(each) for each in paragraphs)
+
+
+def _table(rows: list[tuple[str, str]], width: int = 0, indent: str = "  ") -> str:
+    """Return rows of two columns; the second is wrapped and stays to the right of the first."""
+    width = max([width, *(len(name) for name, _ in rows)])
+    margin = indent + " " * (width + 2)
+    return "\n".join(_folded(text, f"{indent}{name:{width}}  ", margin).rstrip() for name, text in rows)
+
+
+def _folded(text: str, first: str = "", others: str = "") -> str:
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    folded = textwrap.fill(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded.replace(_HARD, " ")

@@ -11,7 +11,7 @@ from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
 
 app = typer.Typer(
     name="fooldeap",
-    help="Evolve images that fool an image classifier: noise to a person, a certain '3' to the network.",
+    help="Evolve images that fool an image classifier: noise to a person, a certain '3' to a network.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -25,11 +25,11 @@ ClickException: Any = typer.BadParameter.__mro__[2]
 
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Override keys: seed=2 mutation.rate=0.02"),
+    typer.Argument(metavar="KEY=VALUE", help="Override keys: seed=2 mutation.rate=0.02"),
 ]
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugins", help="A file or folder with plugins; may be given several times."),
+    typer.Option("--plugins", metavar="PATH", help="A file or folder with plugins; may be given several times."),
 ]
 
 
@@ -42,10 +42,12 @@ def _help(context: typer.Context) -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path | None, typer.Argument(help="The experiment, a YAML file.")] = None,
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.")] = None,
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="The folder to write; default: runs/<name>/<number>.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue the experiment in this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
     plugins: Plugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
@@ -53,7 +55,7 @@ def run(
     from fooldeap import experiment
 
     if resume is not None:
-        if config is not None or out is not None:
+        if config is not None or out is not None or plugins:
             raise InputError("--resume DIR goes alone: the folder holds its configuration")
         if experiment.resume(resume, quiet=quiet) is None and not quiet:
             print(f"{resume}: is finished already; see {resume / 'result.json'}")
@@ -65,13 +67,15 @@ def run(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="The classifier, a YAML file.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The classifier, a YAML file.")],
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="The model file to write; default: <name>.keras.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The model file to write; default: <name>.keras.")
+    ] = None,
     plugins: Plugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
-    """Train the classifier that a YAML file describes, and write it with its model card."""
+    """Train the classifier that a YAML file describes."""
     from fooldeap.train import train as train_classifier
 
     trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
@@ -81,7 +85,7 @@ def train(
 
 @plugins_app.command("list")
 def list_plugins(
-    kind: Annotated[str | None, typer.Argument(help="Only plugins of this kind.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Only plugins of this kind.")] = None,
     plugins: Plugins = None,
 ) -> None:
     """List the plugins by kind."""
@@ -92,7 +96,7 @@ def list_plugins(
 
 @plugins_app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="The plugin's name, or kind/name where kinds share it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name, or kind/name.")],
     plugins: Plugins = None,
 ) -> None:
     """Show what a plugin does and its parameters."""

@@ -4,8 +4,9 @@ import difflib
 import functools
 import hashlib
 import json
+import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -26,10 +27,14 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[
     str,
     StringConstraints(pattern=_NAME),
-    WithJsonSchema({"type": "string", "pattern": _NAME, "description": "up to 64 letters, digits, '-', '_' or '.'"}),
+    WithJsonSchema(
+        {"type": "string", "pattern": _NAME, "description": "text of up to 64 letters, digits, '-', '_' or '.'"}
+    ),
 ]
 Target = Annotated[int, Ge(0)]
 Count = Annotated[int, Ge(1)]
+
+_DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
 
 # The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
 CHOICES = (
@@ -177,12 +182,12 @@ def load(
     if isinstance(source, Mapping):
         document, name = documents.from_mapping(source), "experiment"
     else:
-        document, name = documents.read(_existing(Path(source))), Path(source).stem
+        document, name = documents.read(_existing(Path(source))), _as_name(Path(source).stem)
     document = documents.from_mapping(arguments or {}).over(document)
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)
     document = document.over(_defaults())
-    return _Reader(document, registries.load(_plugin_sources(document, plugins))).experiment()
+    return _Reader(document, _registry(document, plugins)).experiment()
 
 
 def _existing(path: Path) -> Path:
@@ -193,23 +198,36 @@ def _existing(path: Path) -> Path:
     raise InputError(f"no file {str(path)!r}{hint}")
 
 
+def _as_name(stem: str) -> str:
+    return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", stem))[:64] or "experiment"
+
+
 def _defaults() -> Document:
-    with resources.as_file(resources.files("fooldeap.data") / "defaults.yaml") as path:
-        return documents.read(path)
+    text = (resources.files("fooldeap.data") / "defaults.yaml").read_text(encoding="utf-8")
+    return documents.parse(text, _DEFAULTS, Path.cwd())
 
 
-def _plugin_sources(document: Document, more: Iterable[Any]) -> list[Any]:
-    """Return where plugins come from, and name in the document all those that a file or folder holds."""
+def _registry(document: Document, more: Iterable[Any]) -> Registry:
+    """Return the registry with the plugins that the document names and ``more``, and name all in the document."""
+    more = tuple(more)
+    registry = registries.load(more)
     paths = document.data["plugins"]
-    if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
+    if not isinstance(paths, list):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
     # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
-    folders = [document.folders.get(("plugins", index), Path.cwd()) for index in range(len(paths))]
-    named = [folder / path for folder, path in zip(folders, paths, strict=True)]
-    objects = [source for source in more if not isinstance(source, str | Path)]
-    named += [Path(source) for source in more if isinstance(source, str | Path)]
-    document.data["plugins"] = list(dict.fromkeys(str(path.resolve()) for path in named))
-    return [*document.data["plugins"], *objects]
+    resolved = []
+    for index, path in enumerate(paths):
+        key = ("plugins", index)
+        if not isinstance(path, str):
+            raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
+        resolved.append(str((document.folders.get(key, Path.cwd()) / path).resolve()))
+        try:
+            registry.include(resolved[-1])
+        except InputError as error:
+            raise document.error(key, str(error)) from error
+    resolved += [str(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
+    document.data["plugins"] = list(dict.fromkeys(resolved))
+    return registry
 
 
 class _Reader:
@@ -229,7 +247,7 @@ class _Reader:
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
         if self.problems:
-            raise InputError("\n".join(self.problems))
+            raise InputError("\n".join(sorted(self.problems, key=_position)))
         targets = values.pop("targets")
         return Experiment(
             **{**values, "plugins": tuple(values["plugins"])},
@@ -250,45 +268,45 @@ class _Reader:
         """Return the checked values of a mapping, defaults filled in."""
         for key in data:
             if key not in parameters:
-                self.problem((*path, key), f"unknown key{did_you_mean(key, [*parameters, *also])}", at_key=True)
+                self.problem((*path, key), f"unknown key{_hint(key, path, [*parameters, *also])}", at_key=True)
         values: dict[str, Any] = {}
         for name, parameter in parameters.items():
-            if name in data:
-                self.attempt((*path, name), values, name, parameter, data[name])
-            elif parameter.default is REQUIRED:
+            if name not in data and parameter.default is REQUIRED:
                 self.problem((*path, name), f"is missing; expected {parameter.expected}")
-            else:
-                values[name] = parameter.default
+                continue
+            try:
+                values[name] = self.value(parameter, data, (*path, name))
+            except ValueError as error:
+                self.problem((*path, name), str(error) if name in data else f"its default will not do: {error}")
         return values
 
-    def attempt(self, path: Key, values: dict[str, Any], name: str, parameter: Parameter, value: Any) -> None:
-        if _takes_file(parameter.annotation) and isinstance(value, str):
+    def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
+        """Return a parameter's value, or its default, as its type has it."""
+        value = data.get(parameter.name, parameter.default)
+        if _takes_file(parameter.annotation) and isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
             value = str(near.resolve()) if near.exists() else value
-        try:
-            values[name] = parameter.parse(value)
-        except ValueError as error:
-            self.problem(path, str(error))
+        return parameter.parse(value)
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
         """Return a plugin with its parameters from ``name`` or ``{name: ..., parameter: ...}``."""
         if kind == "dataset" and data is None:
             return None
-        if isinstance(data, str):
-            data = {"name": data}
-        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        given = dict(data) if isinstance(data, dict) else {"name": data}
+        name = given.pop("name", None)
+        at_name = (*path, "name") if isinstance(data, dict) and "name" in data else path
+        if not isinstance(name, str):
             names = ", ".join(plugin.name for plugin in self.registry.all(kind))
+            got = shown(data if at_name == path else name)
             self.problem(
-                path,
-                f"got {shown(data)}, expected the name of a {kind} ({names}) or {{name: ..., parameters}}",
+                at_name, f"got {got}, expected {_a(kind)} ({names}), or a mapping with its name and parameters"
             )
             return None
         try:
-            plugin = self.registry.get(kind, data["name"])
+            plugin = self.registry.get(kind, name)
         except InputError as error:
-            self.problem((*path, "name"), str(error))
+            self.problem(at_name, str(error))
             return None
-        given = {key: value for key, value in data.items() if key != "name"}
         return Choice(plugin, self.values(plugin.parameters, given, path))
 
     def reporters(self, data: Any) -> list[Choice | None]:
@@ -305,7 +323,8 @@ class _Reader:
 
     def check_targets(self, targets: Any) -> None:
         if isinstance(targets, list) and len(set(targets)) < len(targets):
-            self.problem(("targets",), f"got {shown(targets)}, expected each target once")
+            index = next(index for index, target in enumerate(targets) if target in targets[:index])
+            self.problem(("targets", index), f"got {targets[index]} a second time, expected each target once")
 
     def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
         """Refuse operators that work on another genome than the one chosen."""
@@ -317,8 +336,13 @@ class _Reader:
             if choice is not None and not fits(choice.plugin, genome.plugin):
                 able = [plugin.name for plugin in self.registry.all(kind) if fits(plugin, genome.plugin)]
                 cure = f"choose one of: {', '.join(able)}" if able else f"there is no {kind} for it yet; write one"
-                name = genome.plugin.name
-                self.problem((kind,), f"{choice.plugin.name!r} does not work on the genome {name!r}; {cure}")
+                self.problem(*self.misfit(choice.plugin, genome.plugin, cure))
+
+    def misfit(self, operator: Plugin, genome: Plugin, cure: str) -> tuple[Key, str]:
+        """Return where and how to say that an operator does not fit; of one that nobody chose, at the genome."""
+        if self.document.values[operator.kind,].startswith(_DEFAULTS):
+            return ("genome",), f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
+        return (operator.kind,), f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}"
 
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
         self.problems.append(self.document.line(path, message, at_key=at_key))
@@ -332,6 +356,29 @@ def fits(operator: Plugin, genome: Plugin) -> bool:
     if named is None:
         return getattr(genome.target, "dtype", None) is not None
     return genome.name in ((named,) if isinstance(named, str) else named)
+
+
+def _position(line: str) -> tuple[str, int, int]:
+    """Return file, line and column of a message, for the order in which a reader of the file meets them."""
+    found = re.match(r"(.*?):(\d+):(\d+): ", line)
+    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
+
+
+def _hint(key: str, path: Key, known: Collection[str]) -> str:
+    """Return the cure for an unknown key."""
+    first, colon, rest = key.partition(":")
+    if colon:
+        return f"; put a space after the colon: '{first}: {rest}'"
+    first, dot, rest = key.partition(".")
+    if dot:
+        return f"; dots are for the command line, here it is '{first}: {{{rest}: ...}}'"
+    if key == "base" and not path:
+        return "; 'base' belongs in a file"
+    return did_you_mean(key, known) if known else "; there are none here, remove it"
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 @functools.cache

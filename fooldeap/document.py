@@ -258,6 +258,8 @@ class _Reader:
                 raise self.problem(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
+            if value_node.start_mark.index == value_node.end_mark.index:  # nothing: ruamel puts it where the next begins
+                self.document.values[*path, key] = self.at(key_node)
         return data
 
     def key(self, node: Node, path: Key) -> str:
@@ -317,7 +319,7 @@ def _syntax_error(error: YAMLError, text: str) -> tuple[int, int, str]:
     """Return line and column, both from 0, and what is wrong."""
     if isinstance(error, ReaderError):  # the only one without marks
         before = text[: error.position].split("\n")
-        return len(before) - 1, len(before[-1]), f"got the control character {error.character!r}; remove it"
+        return len(before) - 1, len(before[-1]), f"got the control character {chr(error.character)!r}; remove it"
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     for pattern, words in _IN_WORDS.items():

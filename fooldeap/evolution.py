@@ -72,6 +72,7 @@ class Run:
 
         None if the run ended instead.
         """
+        self._clock()  # the first call starts it
         ask = self._next_ask()
         if ask is None:
             self._end("finished")

@@ -58,8 +58,10 @@ class Parameter:
             # Through JSON, because that is pydantic's strict mode that still takes a list for a tuple.
             return self._adapter.validate_json(json.dumps(value))
         except (ValidationError, TypeError):
-            finite = ", finite" if isinstance(value, float) and not math.isfinite(value) else ""
-            raise ValueError(f"got {shown(value)}, expected {self.expected}{finite}") from None
+            expected = self.expected
+            if isinstance(value, float) and not math.isfinite(value):
+                expected = expected.replace("a number", "a finite number")
+            raise ValueError(f"got {shown(value)}, expected {expected}") from None
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
@@ -102,7 +104,8 @@ def shown(value: Any) -> str:
 def in_words(schema: Mapping[str, Any]) -> str:
     """Return a JSON Schema in words, as far as parameter types use it."""
     if "anyOf" in schema:
-        *others, last = dict.fromkeys(in_words(option) for option in schema["anyOf"])
+        options = sorted(schema["anyOf"], key=lambda option: option.get("type") == "array")  # "each ..." goes last
+        *others, last = dict.fromkeys(map(in_words, options))
         return f"{', '.join(others)} or {last}" if others else last
     if "const" in schema:
         return shown(schema["const"])

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,14 @@ class Registry:
         if known.target is not plugin.target:
             raise InputError(f"{plugin} in {plugin.source}: the name is taken by {known.source}; choose another")
 
+    def include(self, source: Any) -> None:
+        """Take in the plugins of a file or a folder, or a decorated function or class."""
+        declared = plugin_of(source)
+        if declared is None and not isinstance(source, str | Path):
+            raise InputError(f"got {source!r}, expected a file, a folder, or a function or class with a decorator")
+        for plugin in [declared] if declared else _from_path(Path(source)):
+            self.add(plugin)
+
     def get(self, kind: str, name: str) -> Plugin:
         """Return the plugin of this kind and name, or raise `InputError` with the nearest name."""
         try:
@@ -51,9 +60,10 @@ def load(sources: Iterable[Any] = ()) -> Registry:
     """Return the installed plugins with those from ``sources``: files, folders, or decorated functions and classes."""
     registry = Registry(_installed())
     for source in sources:
-        declared = plugin_of(source)
-        for plugin in [declared] if declared else _from_path(Path(source)):
-            registry.add(plugin)
+        try:
+            registry.include(source)
+        except InputError as error:
+            raise InputError(f"plugins: {error}") from error
     return registry
 
 
@@ -79,40 +89,44 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
             yield from _modules(importlib.import_module(f"{root.__name__}.{info.name}"))
 
 
-def _from_path(path: Path) -> Iterator[Plugin]:
+def _from_path(path: Path) -> list[Plugin]:
     if path.is_dir():
         files = sorted(file for file in path.glob("*.py") if not file.name.startswith(("_", "test_")))
     elif path.is_file():
         files = [path]
     else:
-        raise InputError(f"plugins: no file or folder {str(path)!r}")
-    for file in files:
-        plugins = list(_declared_in(_import_file(file.resolve())))
-        if not plugins and file == path:
-            raise InputError(
-                f"plugins: {str(path)!r} declares none; put a decorator such as @mutation('name') on a function"
-            )
-        yield from plugins
+        raise InputError(f"no file or folder {str(path)!r}")
+    plugins = [plugin for file in files for plugin in _declared_in(_import_file(file.resolve()))]
+    if not plugins:
+        where = " (folders below it are not searched)" if path.is_dir() else ""
+        raise InputError(
+            f"{str(path)!r} holds no plugin{where}; put a decorator such as @mutation('name') on a function"
+        )
+    return plugins
 
 
 def _import_file(file: Path) -> ModuleType:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{str(file)!r} cannot be read ({error.strerror})") from None
     # The digest of path and content keeps namesakes apart and makes an edited file a new module in a living session.
-    digest = hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(str(file).encode() + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise InputError(f"plugins: {str(file)!r} is no Python file")
+        raise InputError(f"{str(file)!r} is no Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             raise
-        raise InputError(f"plugins: {str(file)!r} does not load: {_said(error)}") from error
+        raise InputError(f"{str(file)!r} does not load: {_said(error, file)}") from error
     return module
 
 
@@ -123,5 +137,8 @@ def _declared_in(module: ModuleType) -> Iterator[Plugin]:
             yield plugin
 
 
-def _said(error: BaseException) -> str:
-    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+def _said(error: BaseException, file: Path | None = None) -> str:
+    """Return an error in one line, with the line of ``file`` that led to it."""
+    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return " ".join(text.split()) + (f" (line {lines[-1]})" if lines else "")

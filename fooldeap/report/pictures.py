@@ -57,14 +57,19 @@ def growth(result: Result) -> bytes:
     labelled: set[int] = set()
     for run in result:
         evaluations = [row.evaluations for row in run.log]
-        style = {"color": f"C{run.target % 10}", "linewidth": 1.4}
+        style: dict[str, Any] = {"color": f"C{run.target % 10}", "linewidth": 1.4}
         label = None if run.target in labelled else f"{run.target}"
         labelled.add(run.target)
-        fitness.step(evaluations, _so_far(row.best for row in run.log), where="post", label=label, **style)
-        confidence.step(evaluations, _so_far(row.confidence for row in run.log), where="post", **style)
-    _dress(fitness, "fitness of the best image", result)
+        for axes, values in (
+            (fitness, _so_far(row.best for row in run.log)),
+            (confidence, _so_far(row.confidence for row in run.log)),
+        ):
+            axes.step(evaluations, values, where="post", label=label, **style)
+            axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
+    figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
+    _dress(fitness, "fitness of the best image")
     fitness.set_yscale("log" if all(row.best > 0 for run in result for row in run.log) else "linear")
-    _dress(confidence, "confidence in the target", result)
+    _dress(confidence, "confidence in the target")
     confidence.set_ylim(0, 1.02)
     if "confidence" in result.goal:
         goal = result.goal["confidence"]
@@ -72,7 +77,7 @@ def growth(result: Result) -> bytes:
         confidence.annotate(
             f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
         )
-    figure.legend(title="target", loc="outside right center", frameon=False)
+    figure.legend(*fitness.get_legend_handles_labels(), title="target", loc="outside right center", frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=130)
     return buffer.getvalue()
@@ -82,9 +87,8 @@ def _so_far(values: Any) -> Any:
     return np.maximum.accumulate(list(values))
 
 
-def _dress(axes: Any, label: str, result: Result) -> None:
+def _dress(axes: Any, label: str) -> None:
     axes.set_xlabel("evaluations (images shown to the classifier)")
     axes.set_ylabel(label)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(f"{result.name}", loc="left", fontsize=10)

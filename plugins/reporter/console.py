@@ -85,7 +85,7 @@ class Console(Reporter):
         reached = sum(run.reached for run in result)
         rate = result.evaluations / result.seconds if result.seconds else 0
         self._screen.print(
-            f"{reached} of {len(result)} reached the goal; {result.evaluations} evaluations in {result.seconds:.1f} s "
+            f"{reached} of {len(result)} reached the goal; {result.evaluations:,} evaluations in {result.seconds:.1f} s "
             f"({rate:,.0f} a second)" + (f"; {result.folder}" if result.folder else ""),
             highlight=False,
         )
@@ -98,7 +98,7 @@ class Console(Reporter):
         self._shown = time.perf_counter()
         evaluations = sum(self._spent.values())
         rate = evaluations / (self._shown - self._begun)
-        note = f"{len(self._ended)} of {self._total} done, {evaluations} evaluations, {rate:,.0f} a second"
+        note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f} a second"
         if not self._screen.is_terminal:
             self._screen.print(f"  {note}", highlight=False)
             return
@@ -113,7 +113,7 @@ class Console(Reporter):
             seed = f"seed {row.seed} " if self._several else ""
             self._bars[key] = self._progress.add_task(f"{seed}target {row.target}", total=budget, note="")
         bar = self._bars[key]
-        note = f"{100 * row.confidence:8.4f} %  {row.evaluations} evaluations"
+        note = f"{100 * row.confidence:8.4f} %  {row.evaluations:,} evaluations"
         crowded = self._total > MOST_BARS and key in self._ended
         self._progress.update(bar, completed=row.evaluations, note=note, visible=not crowded)
         if key in self._ended:

@@ -1,0 +1,47 @@
+"""What is installed is whole: a wheel built from the tree holds the plugins, the data and the command."""
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel, unpacked: a folder to put on the path."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    for name in tracked or pytest.skip("no git checkout to take the project's own files from"):
+        if (ROOT / name).is_file():
+            (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "tree" / name).write_bytes((ROOT / name).read_bytes())
+    command = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", str(folder / "tree"), "-w", str(folder)]
+    subprocess.run([sys.executable, "-m", *command], check=True)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def python(wheel, code):
+    """Run code where the installed wheel comes first and the tree is nowhere."""
+    code = f"import sys; sys.path.insert(0, {str(wheel)!r}); {code}"
+    return subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_every_stock_plugin_is_in_the_wheel(wheel):
+    code = "import fooldeap.registry as r; print(*(p.kind + '/' + p.name for p in r.load().all()), r.__file__)"
+    *found, place = python(wheel, code).split()
+    assert place.startswith(str(wheel))
+    files = {f"{path.parent.name}/{path.stem}" for path in (ROOT / "plugins").glob("*/[!_]*.py")}
+    assert set(found) == files
+
+
+def test_the_data_is_in_the_wheel(wheel):
+    names = {path.name for path in (wheel / "fooldeap/data").rglob("*")}
+    shipped = {"mnist.npz", "MNIST.md", "defaults.yaml", "mnist_cnn.keras", "mnist_cnn.md", "mnist_lenet.keras"}
+    assert shipped <= names
+    code = "import fooldeap.registry as r; print(r.load().get('dataset', 'mnist').build({}).load().test_images.shape)"
+    assert python(wheel, code) == "(10000, 28, 28, 1)\n"
