@@ -33,7 +33,7 @@ from fooldeap.rundir import RunFolder, environment
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 STOP = "stop={confidence: null, score: null, evaluations: null, generations: 50}"
 BATCHES = (128, 256, 512, 1000, 1024, 2048)
-FORWARD_SECONDS = 0.15  # for a batch size; once before the loop and once after it
+FORWARD_SECONDS = 0.25  # for a batch size; once before the loop and once after it
 TEXTBOOK_GENERATIONS = 3
 GOALS = {"loop / forward": 0.85, "loop / textbook": 20.0}
 OTHERS = 0.05  # the share of the cores that others may take in a repeat that counts

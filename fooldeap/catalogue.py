@@ -109,7 +109,7 @@ def _table(rows: list[tuple[str, str]], width: int = 0, indent: str = "  ") -> s
     """Return rows of two columns; the second is wrapped and stays to the right of the first."""
     width = max([width, *(len(name) for name, _ in rows)])
     margin = indent + " " * (width + 2)
-    return "\n".join(_folded(text, f"{indent}{name:{width}}  ", margin).rstrip() for name, text in rows)
+    return "\n".join(_folded(text, f"{indent}{name:{width}}  ", margin) for name, text in rows)
 
 
 def _folded(text: str, first: str = "", others: str = "") -> str:
@@ -122,4 +122,4 @@ def _folded(text: str, first: str = "", others: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return folded.replace(_HARD, " ")
+    return (folded or first.rstrip()).replace(_HARD, " ")

@@ -20,6 +20,8 @@ app = typer.Typer(
 plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", invoke_without_command=True)
 app.add_typer(plugins_app, name="plugins")
 
+INTERRUPTED = 130
+
 # Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.
 ClickException: Any = typer.BadParameter.__mro__[2]
 
@@ -109,14 +111,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False) or 0
     except FooldeapError as error:
         code = _fail(str(error), error.exit_code)
     except ClickException as error:
         code = _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted", 130)
-    sys.exit(code or 0)
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # which some versions of Typer return without a word
+        _fail("interrupted", INTERRUPTED)
+    sys.exit(code)
 
 
 def _fail(message: str, code: int) -> int:

@@ -4,6 +4,7 @@ Nothing is executed: only plain scalars, lists and mappings are taken; tags, mer
 size and depth are bounded.
 """
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,7 +78,7 @@ def read(path: Path) -> Document:
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> Document:
-    document = parse(_text(path), str(path), path.resolve().parent)
+    document = parse(_text(path), _short(path), path.resolve().parent)
     base = document.data.pop("base", None)
     if base is None:
         return document
@@ -87,8 +88,14 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     if target.resolve() in (*above, path.resolve()):
         raise document.error(("base",), f"{base!r} leads back to this file; name a file that does not build on it")
     if not target.is_file():
-        raise document.error(("base",), f"no file {str(target)!r}; the path is relative to this file")
+        raise document.error(("base",), f"no file {_short(target)!r}; the path is relative to this file")
     return document.over(_read(target, (*above, path.resolve())))
+
+
+def _short(path: Path) -> str:
+    """Return a path without needless ``folder/..``, as messages show it."""
+    short = Path(os.path.normpath(path))
+    return str(short if short.resolve() == path.resolve() else path)  # they differ where a folder is a link
 
 
 def _text(path: Path) -> str:
@@ -258,7 +265,7 @@ class _Reader:
                 raise self.problem(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
-            if value_node.start_mark.index == value_node.end_mark.index:  # nothing: ruamel puts it where the next begins
+            if value_node.start_mark.index == value_node.end_mark.index:  # an empty value, which begins at the next key
                 self.document.values[*path, key] = self.at(key_node)
         return data
 
@@ -277,7 +284,7 @@ class _Reader:
             self.expect_tag(node, path, "str")
         try:
             return getattr(self.constructor, f"construct_yaml_{tag}")(node)
-        except (ValueError, KeyError):
+        except (ValueError, LookupError):
             kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
             message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"
             raise self.problem(self.at(node), path, message) from None
@@ -306,6 +313,8 @@ _IN_WORDS = {
     r"found character '(.)' that cannot start": r"text cannot begin with '\1'; quote it",
     r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 after what began in line {line}",
     r"expected <block end>, but found": "this does not go with what began in line {line}; check the indentation",
+    r"expected '<document start>', but found": "this does not go with what stands above; check the brackets",
+    r"sequence entries are not allowed here": "a '-' cannot stand here; check the indentation",
     r"could not find expected ':'": "^got a line without ':', expected 'key: value'",
     r"found unexpected end of stream": "^the quotation mark that opens here is never closed",
     r"found unknown escape character '(.)'": r"'\\\1' means nothing between double quotes; use single quotes",
@@ -321,6 +330,7 @@ def _syntax_error(error: YAMLError, text: str) -> tuple[int, int, str]:
         before = text[: error.position].split("\n")
         return len(before) - 1, len(before[-1]), f"got the control character {chr(error.character)!r}; remove it"
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    problem = problem if problem.isprintable() else ascii(problem)
     mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     for pattern, words in _IN_WORDS.items():
         found = re.match(pattern, str(getattr(error, "problem", "")))

@@ -24,6 +24,12 @@ class PluginError(RunError):
     """A plugin broke its contract while running; the message names the plugin."""
 
 
+class Interrupted(FooldeapError):
+    """Ctrl-C, on the command line. From Python it is a KeyboardInterrupt, as ever."""
+
+    exit_code = 130
+
+
 class FooldeapWarning(UserWarning):
     """Something that the user should know, and that does not stop the work."""
 

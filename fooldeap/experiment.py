@@ -1,5 +1,6 @@
 """An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
 
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from fooldeap import config, toolboxes
 from fooldeap import registry as registries
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapWarning, InputError, PluginError
+from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evaluation import Evaluator
 from fooldeap.evolution import Observer, Run, drive
 from fooldeap.journal import Journal
@@ -139,9 +140,11 @@ class Prepared:
                 runs=_sorted(result for run in ended for result in run.results()),
                 folder=folder.path if folder else None,
             )
-        except BaseException:
+        except BaseException as error:
             reporters.abort()
-            raise
+            if folder is None:
+                raise
+            raise _left_behind(error, folder) from error
         finally:
             timings.tick(self.evaluator.shown, last=True)
         reporters.call("on_finish", result)
@@ -208,6 +211,14 @@ class Prepared:
                 f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
                 "check its input range, its class order and whether it was trained on inverted colours"
             )
+
+
+def _left_behind(error: BaseException, folder: RunFolder) -> BaseException:
+    """Leave the traceback in the folder, and say where it is and how to go on."""
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(f"interrupted; go on with: fooldeap run --resume {folder.path}")
+    log = folder.write("error.log", "".join(traceback.format_exception(error)))
+    return type(error)(f"{error}; the traceback is in {log}") if isinstance(error, RunError) else error
 
 
 def warn(message: str) -> None:

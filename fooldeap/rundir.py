@@ -65,6 +65,7 @@ class RunFolder:
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
+        (self.path / "error.log").unlink(missing_ok=True)  # of a session before this one
         self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
 
 

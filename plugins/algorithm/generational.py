@@ -15,10 +15,11 @@ def generational(
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     elites: Annotated[int, Ge(0)] = 1,
 ) -> Evolution:
-    """Replace the population by its children in every generation, except the ``elites`` (Holland 1975; De Jong 1975).
+    """Replace the population by its children in every generation, except the ``elites``.
 
-    Parents are selected, paired at random and crossed with probability ``crossover_rate`` a pair; then each child is
-    mutated with probability ``mutation_rate``.
+    The generational genetic algorithm (Holland 1975; De Jong 1975), of ``population`` individuals. Parents are
+    selected, paired at random and crossed with probability ``crossover_rate`` a pair; then each child is mutated with
+    probability ``mutation_rate``.
     """
     if elites >= population:
         raise InputError(f"elites: got {elites}, expected fewer than the population of {population}")

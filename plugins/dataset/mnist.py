@@ -13,9 +13,9 @@ SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 @dataset("mnist")
 @dataclass(frozen=True)
 class Mnist:
-    """MNIST: 60 000 training and 10 000 test images of digits, 28 x 28, grey (LeCun, Cortes and Burges, 1998).
+    """Handwritten digits, 28 x 28, grey: 60 000 images for training and 10 000 for testing.
 
-    The file's checksum is verified at every load.
+    MNIST (LeCun, Cortes and Burges, 1998). The file's checksum is verified at every load.
     """
 
     def load(self) -> Split:

@@ -15,12 +15,12 @@ def softmax_loss(
     scores: Literal["logits", "probabilities"] = "logits",
     cap: Annotated[float, Gt(0)] = 1e15,
 ) -> Array:
-    """Score ``S = 1 / L`` of the softmax loss ``L = -f_t + log(sum_i exp(f_i))`` for target ``t``, at most ``cap``.
+    """Score ``S = 1 / L`` of the softmax loss ``L = -f_t + log(sum_i exp(f_i))``, at most ``cap``.
 
-    ``scores`` says what ``f`` is: ``logits``, the formula as meant, where S rises from 0 without end and ``cap`` stands
-    in where L underflows to 0; or ``probabilities``, the scale of the table that the student project published, where
-    S lies between 1 / log(e + 9) = .406 (another of ten classes is certain) and 1 / (log(e + 9) - 1) = .684 (the
-    target is certain). L is computed by log-sum-exp in float64.
+    ``t`` is the target. ``scores`` says what ``f`` is: ``logits``, the formula as meant, where S rises from 0 without
+    end and ``cap`` stands in where L underflows to 0; or ``probabilities``, the scale of the table that the student
+    project published, where S lies between 1 / log(e + 9) = .406 (another of ten classes is certain) and
+    1 / (log(e + 9) - 1) = .684 (the target is certain). L is computed by log-sum-exp in float64.
     """
     if scores == "logits":
         loss = -predictions.log_probabilities[:, target]

@@ -11,7 +11,10 @@ from fooldeap.plugin import Array, Images, Rng, dataclass, genome
 @genome("pixels")
 @dataclass(frozen=True)
 class Pixels:
-    """The grey values of an image themselves, uniform at random at the start (Nguyen et al. 2015, direct encoding)."""
+    """The grey values of an image themselves, uniform at random at the start.
+
+    The direct encoding of Nguyen, Yosinski and Clune (2015).
+    """
 
     shape: tuple[int, int, int]
     dtype: ClassVar[str] = "uint8"

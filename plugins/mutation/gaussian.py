@@ -13,9 +13,10 @@ def gaussian(
     rate: Annotated[float, Gt(0), Le(1)] = 0.05,
     sigma: Annotated[float, Gt(0)] = 40.0,
 ) -> Images:
-    """Add normal noise of standard deviation ``sigma`` grey levels to each value with probability ``rate``.
+    """Add normal noise to each value with probability ``rate``.
 
-    Results are rounded and clipped to 0 ... 255 (Bäck and Schwefel 1993, without self-adaptation).
+    Its standard deviation is ``sigma`` grey levels; results are rounded and clipped to 0 ... 255 (Bäck and Schwefel
+    1993, without self-adaptation).
     """
     flat = images.reshape(-1)
     hits = rng.binomial(flat.size, rate)

@@ -16,7 +16,7 @@ class Csv(Reporter):
         """Open the file; of a resumed run it is written again from the journal."""
         self._folder = session.folder
         self._rows: list[LogRow] = []
-        self._file = (session.folder.path / "log.csv").open("w", newline="") if session.folder else None
+        self._file = (session.folder.path / "log.csv").open("w", newline="", buffering=1) if session.folder else None
         self._write([LogRow._fields])
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:

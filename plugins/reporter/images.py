@@ -7,7 +7,7 @@ from fooldeap.report.pictures import contact_sheet
 @reporter("images")
 @dataclass
 class Images(Reporter):
-    """Write ``images/``: each best image as PNG at its native size, and all of them on ``contact_sheet.png``."""
+    """Write ``images/``: each best image as PNG at its native size, and all on ``contact_sheet.png``."""
 
     def on_start(self, session: Session) -> None:
         """Keep the folder in mind."""

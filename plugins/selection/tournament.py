@@ -7,9 +7,9 @@ from fooldeap.plugin import Annotated, Array, Ge, Rng, selection
 
 @selection("tournament")
 def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1)] = 3) -> Array:
-    """Take the fittest of ``size`` individuals drawn with replacement, ``count`` times (Goldberg and Deb 1991).
+    """Take the fittest of ``size`` individuals drawn with replacement, as often as one is needed.
 
-    Of equals, the one drawn first wins.
+    Of equals, the one drawn first wins (Goldberg and Deb 1991).
     """
     drawn = rng.integers(0, len(fitness), (count, size))
     winners = fitness[drawn].argmax(axis=1)

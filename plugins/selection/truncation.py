@@ -7,9 +7,9 @@ from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, selection
 
 @selection("truncation")
 def truncation(fitness: Array, count: int, rng: Rng, *, share: Annotated[float, Gt(0), Le(1)] = 0.5) -> Array:
-    """Draw uniformly from the fittest ``share`` of the population (Mühlenbein and Schlierkamp-Voosen 1993).
+    """Draw uniformly from the fittest ``share`` of the population.
 
-    At least one individual is kept; of equals at the border, the earlier ones.
+    At least one individual is kept; of equals at the border, the earlier ones (Mühlenbein and Schlierkamp-Voosen 1993).
     """
     kept = max(1, round(share * len(fitness)))
     fittest = np.argsort(-fitness, kind="stable")[:kept]

@@ -1,0 +1,216 @@
+"""The plugins in words; and every stock plugin is documented, has defaults, and is built from its name alone."""
+
+import inspect
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from fooldeap import config
+from fooldeap.catalogue import MAX_WIDTH, description, listing
+from fooldeap.errors import InputError
+from fooldeap.parameters import REQUIRED
+from fooldeap.plugin import KINDS, Annotated, Gt, Reporter, dataclass, mutation, reporter
+from fooldeap.registry import Registry, load
+
+PLUGINS = load().all()
+each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: f"{plugin.kind}-{plugin.name}")
+
+
+@mutation("darken", genome=("pixels", "blocks"))
+def darken(
+    images,
+    rng,
+    *,
+    share: Annotated[float, Gt(0)],
+    how: str = "true",
+    most: float = 1e20,
+    path: tuple[str, ...] = ("one name", "another name"),
+):
+    """Darken every image by ``share``, which is a long story that goes on and on until no line can hold it any more.
+
+    One paragraph that
+    was wrapped by hand.
+
+        code --stays   as it is
+    """
+
+
+@reporter("darken")
+@dataclass(kw_only=True)
+class Darken(Reporter):
+    """Report."""
+
+    colours: tuple[str, ...] = ("dark red", "null")
+
+
+DARKEN = """\
+mutation darken
+
+Darken every image by `share`, which is a long story that goes on
+and on until no line can hold it any more.
+
+One paragraph that was wrapped by hand.
+
+    code --stays   as it is
+
+Parameters:
+  share  a number > 0; required
+  how    text; default "true"
+  most   a number; default 1e+20
+  path   a list, each text; default ["one name", "another name"]
+
+In YAML:
+  mutation: {name: darken, how: "true", most: 1e+20,
+    path: ["one name", "another name"]}
+
+genome  pixels, blocks
+call    f(genomes, rng)
+gives   as many genomes
+source  FILE
+
+
+reporter darken
+
+Report.
+
+Parameters:
+  colours  a list, each text; default ["dark red", "null"]
+
+In YAML:
+  reporters: [{name: darken, colours: ["dark red", "null"]}]
+
+call    on_start, on_generation, on_run_end, on_finish, on_abort
+gives   –
+source  FILE"""
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "66")
+
+
+@pytest.fixture
+def own():
+    return Registry([darken.__fooldeap_plugin__, Darken.__fooldeap_plugin__])
+
+
+def test_a_plugin_is_described(own, narrow):
+    told = re.sub(r"source  .*\n? *\S*test_catalogue\.py", "source  FILE", description(own, "darken"))
+    assert told == DARKEN
+    assert description(own, "reporter/darken").startswith("reporter darken\n\nReport.")
+
+
+def test_plugins_are_listed(own, narrow):
+    lines = listing(own).splitlines()
+    assert lines[:2] == ["genome", "  (none)"]
+    at = lines.index("mutation")
+    assert lines[at : at + 4] == [
+        "mutation",
+        "  darken  Darken every image by `share`, which is a long story",
+        "          that goes on and on until no line can hold it any more.",
+        "",
+    ]
+    assert listing(own, "reporter") == "reporter\n  darken  Report."
+
+
+@pytest.mark.parametrize("columns", [40, 80, 300])
+def test_all_of_it_fits_the_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    texts = [listing(load()), *(description(load(), f"{plugin.kind}/{plugin.name}") for plugin in PLUGINS)]
+    lines = [line for text in texts for line in text.splitlines()]
+    width = min(columns, MAX_WIDTH)
+    assert [line for line in lines if len(line) > width and " " in line[:width].strip() and "source" not in line] == []
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_what_does_not_exist_is_refused():
+    with pytest.raises(InputError, match=r"^no kind of plugin is named 'mutatoin'; did you mean 'mutation'\?$"):
+        listing(load(), "mutatoin")
+    with pytest.raises(InputError, match=r"^no kind of plugin is named 'mutatoin'; did you mean 'mutation'\?$"):
+        description(load(), "mutatoin/gaussian")
+    with pytest.raises(InputError, match=r"^no mutation is named 'gausian'; did you mean 'gaussian'\?$"):
+        description(load(), "mutation/gausian")
+    with pytest.raises(InputError, match=r"^no plugin is named 'gausian'; did you mean 'gaussian'\?$"):
+        description(load(), "gausian")
+
+
+# --- Completeness ---------------------------------------------------------------------------------------------------
+
+
+@each_plugin
+def test_the_docstring_begins_with_a_line_that_says_it_all(plugin):
+    assert plugin.summary == (inspect.getdoc(plugin.target) or "").splitlines()[0]
+    assert 10 <= len(plugin.summary) <= 100
+    assert plugin.summary.endswith(".")
+
+
+@each_plugin
+def test_every_parameter_has_a_default_that_will_do(plugin):
+    for parameter in plugin.parameters.values():
+        assert parameter.default is not REQUIRED
+        parsed = parameter.parse(parameter.default)
+        assert parsed == parameter.default
+        assert type(parsed) is type(parameter.default)
+
+
+@each_plugin
+def test_the_docstring_or_name_explains_every_parameter(plugin):
+    explained = f"{inspect.getdoc(plugin.target)} {plugin.name}"
+    missing = [name for name in plugin.parameters if not re.search(rf"\b{name}\b", explained)]
+    assert missing == []
+
+
+@each_plugin
+def test_it_is_built_from_its_name_alone(plugin):
+    given = [(28, 28, 1)] if plugin.kind == "genome" else []
+    assert plugin.build({}, *given) is not None
+
+
+@each_plugin
+def test_it_is_chosen_by_its_name_alone(plugin):
+    key, word = ("reporters", [plugin.name]) if plugin.kind == "reporter" else (plugin.kind, plugin.name)
+    experiment = config.load({key: word, **operators_for(plugin)})
+    chosen = experiment.reporters[0] if plugin.kind == "reporter" else getattr(experiment, plugin.kind)
+    assert chosen.plugin.target is plugin.target
+    assert chosen.data().keys() == {"name", *plugin.parameters}
+
+
+def operators_for(plugin):
+    """Return operators that fit a genome, or a genome that fits an operator: what the defaults do not offer."""
+    genomes = [each for each in PLUGINS if each.kind == "genome"]
+    genome = plugin if plugin.kind == "genome" else next(each for each in genomes if config.fits(plugin, each))
+    chosen = {"genome": genome.name}
+    for kind in ("mutation", "crossover"):
+        fitting = [each.name for each in PLUGINS if each.kind == kind and config.fits(each, genome)]
+        chosen[kind] = fitting[0]
+    chosen.pop(plugin.kind, None)
+    return chosen
+
+
+@each_plugin
+def test_it_is_shown_with_every_parameter_and_an_example_that_is_yaml(plugin, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = description(load(), f"{plugin.kind}/{plugin.name}")
+    for parameter in plugin.parameters.values():
+        assert re.search(rf"^  {parameter.name} +\S", shown, re.MULTILINE)
+    example = re.search(r"In YAML:\n((?:  .*\n)+)", shown)[1]
+    (chosen,) = YAML(typ="safe").load(example).values()
+    if plugin.kind == "reporter":
+        (chosen,) = chosen
+    values = {"name": chosen} if isinstance(chosen, str) else chosen
+    assert values.pop("name") == plugin.name
+    assert {name: plugin.parameters[name].parse(value) for name, value in values.items()} == {
+        name: each.default for name, each in plugin.parameters.items()
+    }
+
+
+@each_plugin
+def test_its_file_is_small_and_named_for_it(plugin):
+    assert plugin.name.isidentifier()
+    assert plugin.name.islower()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_plugin(kind):
+    assert load().all(kind)

@@ -1,0 +1,209 @@
+"""The command line: light, one line for a mistake, exit codes that programs can go by."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+
+from fooldeap import cli, experiment
+from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
+
+LIGHT = [["--help"], [], ["run", "--help"], ["plugins"], ["plugins", "list"], ["plugins", "show", "keras"]]
+HEAVY = {"tensorflow", "keras", "matplotlib", "deap", "scipy", "h5py"}
+
+
+def call(*arguments):
+    """Run the command line in this process and return its exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(list(arguments))
+    return exit_.value.code
+
+
+def seconds(*command):
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+# --- Light ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+def test_what_only_shows_something_imports_nothing_heavy(arguments, tmp_path):
+    program = f"""
+import json, sys
+from fooldeap.cli import main
+try:
+    main({arguments!r})
+except SystemExit as exit:
+    print(json.dumps([exit.code, sorted(sys.modules)]))
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert shown.stderr == ""
+    code, modules = json.loads(shown.stdout.splitlines()[-1])
+    assert code == 0
+    assert HEAVY.isdisjoint(modules)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_lists_are_quick():
+    # Beside `import numpy`, in turns so that a busy machine slows down all alike; medians of nine, after a warm-up.
+    shown = [["--help"], ["plugins", "list"], ["plugins", "show", "keras"]]
+    commands = [["-c", "import numpy"], *(["-m", "fooldeap", *words] for words in shown)]
+    _, *rounds = [[seconds(*command) for command in commands] for _ in range(10)]
+    numpy, *ours = (statistics.median(times) for times in zip(*rounds, strict=True))
+    assert max(ours) <= 6 * numpy
+
+
+# --- What it shows --------------------------------------------------------------------------------------------------
+
+
+def test_without_arguments_it_shows_help(capsys):
+    assert call() == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Usage: ")
+    assert "plugins  List the plugins" in shown.out
+    assert shown.err == ""
+    assert call("--help") == call("-h") == 0
+    assert capsys.readouterr().out == 2 * shown.out
+    assert call("plugins") == 0
+    assert capsys.readouterr().out.startswith("Usage: ")
+
+
+def test_help_is_plain_text_that_fits_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ([], ["run"], ["train"], ["plugins"], ["plugins", "list"], ["plugins", "show"]):
+        assert call(*command, "--help") == 0
+        shown = capsys.readouterr().out
+        assert max(map(len, shown.splitlines())) <= 80
+        assert shown.isascii()
+        assert "..." not in shown.replace("KEY=VALUE]...", "").replace("[ARGS]...", "")
+
+
+def test_plugins_are_listed_and_shown(capsys):
+    assert call("plugins", "list") == 0
+    assert "\nmutation\n  gaussian " in capsys.readouterr().out
+    assert call("plugins", "list", "genome") == 0
+    assert capsys.readouterr().out.startswith("genome\n  ")
+    assert call("plugins", "show", "tournament") == 0
+    assert capsys.readouterr().out.startswith("selection tournament\n\nTake the fittest")
+    assert call("plugins", "show", "selection/tournament") == 0
+
+
+def test_plugins_of_a_file_are_listed_and_shown(capsys, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from fooldeap.plugin import mutation\n\n\n@mutation('mine')\ndef mine(genomes, rng):\n"
+        "    '''Do nothing.'''\n    return genomes\n"
+    )
+    assert call("plugins", "list", "mutation", "--plugins", str(file)) == 0
+    assert "  mine " in capsys.readouterr().out
+    assert call("plugins", "show", "mine", "--plugins", str(file)) == 0
+    assert str(file) in capsys.readouterr().out.replace("\n        ", "")
+
+
+def test_a_reader_that_goes_away_is_no_failure():
+    program = "from fooldeap.cli import main; main(['plugins', 'list'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert ended.stderr == ""
+
+
+# --- Mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run"], "name the experiment, a YAML file: fooldeap run configs/mnist.yaml"),
+        (["run", "x.yaml"], "no file 'x.yaml'; name a YAML file"),
+        (["run", "seed=3"], "no file 'seed=3'; name a YAML file"),
+        (["run", "x.yaml", "--resume", "y"], "--resume DIR goes alone: the folder holds its configuration"),
+        (["run", "--resume", "y", "--out", "z"], "--resume DIR goes alone: the folder holds its configuration"),
+        (["run", "--resume", "y", "--plugins", "z"], "--resume DIR goes alone: the folder holds its configuration"),
+        (["run", "--resume", "y"], "y: is no run folder (it has no config.yaml); name one that 'fooldeap run' made"),
+        (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
+        (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),
+        (["plugins", "list", "--plugins", "nowhere"], "plugins: no file or folder 'nowhere'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_of_usage_is_one_line(arguments, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == f"fooldeap: {told}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["runn"], "runn"),
+        (["--version=3"], "--version"),
+        (["run", "x.yaml", "--ouut", "y"], "--ouut"),
+        (["run", "x.yaml", "--out"], "--out"),
+        (["run", "x.yaml", "--quiet=1"], "--quiet"),
+        (["plugins", "shwo"], "shwo"),
+        (["plugins", "show"], "NAME"),
+        (["plugins", "show", "keras", "csv"], "csv"),
+        (["train"], "CONFIG"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_that_typer_finds_is_one_line_too(arguments, told, capsys):
+    assert call(*arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("fooldeap: ")
+    assert shown.err.count("\n") == 1
+    assert told in shown.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (InputError("one\ntwo"), 2, "fooldeap: one\nfooldeap: two\n"),
+        (RunError("broke"), 1, "fooldeap: broke\n"),
+        (PluginError("mutation 'x' broke"), 1, "fooldeap: mutation 'x' broke\n"),
+        (KeyboardInterrupt(), 130, "fooldeap: interrupted\n"),
+    ],
+)
+def test_an_error_decides_the_exit_code(error, code, told, capsys, monkeypatch):
+    def fail(*arguments, **more):
+        raise error
+
+    monkeypatch.setattr(experiment, "run", fail)
+    assert call("run", "x.yaml") == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.lstrip("\n") == told
+
+
+def test_warnings_for_the_user_are_shown_and_those_for_developers_are_not(capsys, monkeypatch):
+    def warn(*arguments, **more):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = cli._show_warning
+            warnings.warn("look here", FooldeapWarning, stacklevel=1)
+            warnings.warn("old function", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr(experiment, "run", warn)
+    assert call("run", "x.yaml") == 0
+    assert capsys.readouterr().err == "fooldeap: warning: look here\n"
+
+
+def test_the_module_is_a_command():
+    module = subprocess.run(
+        [sys.executable, "-m", "fooldeap", "plugins", "show", "nothing"], capture_output=True, text=True
+    )
+    assert module.returncode == 2
+    assert module.stderr.startswith("fooldeap: no plugin is named 'nothing'")
