@@ -6,14 +6,12 @@ import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from fooldeap.plugin import Split
-
-if TYPE_CHECKING:
-    from fooldeap.train import Trained, Training
+from fooldeap.training import Trained, Training
 
 _CARD = """\
 # {name}
@@ -60,7 +58,7 @@ def content_of(model: Any) -> bytes:
     return content.getvalue()
 
 
-def card(trained: "Trained", training: "Training", data: Split, model: Any, command: str) -> str:
+def card(trained: Trained, training: Training, data: Split, model: Any, command: str) -> str:
     """Return the model card, Markdown."""
     layers = (
         (layer.name, type(layer).__name__, _size(layer.output.shape[1:]), layer.count_params())
@@ -77,7 +75,7 @@ def card(trained: "Trained", training: "Training", data: Split, model: Any, comm
     )
 
 
-def _facts(trained: "Trained", training: "Training", data: Split, command: str) -> dict[str, str]:
+def _facts(trained: Trained, training: Training, data: Split, command: str) -> dict[str, str]:
     import keras
     import tensorflow as tf
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted
 
 app = typer.Typer(
     name="fooldeap",
@@ -19,8 +19,6 @@ app = typer.Typer(
 )
 plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", invoke_without_command=True)
 app.add_typer(plugins_app, name="plugins")
-
-INTERRUPTED = 130
 
 # Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.
 ClickException: Any = typer.BadParameter.__mro__[2]
@@ -56,15 +54,17 @@ def run(
     """Run the experiment that a YAML file describes, or continue one."""
     from fooldeap import experiment
 
-    if resume is not None:
-        if config is not None or out is not None or plugins:
-            raise InputError("--resume DIR goes alone: the folder holds its configuration")
-        if experiment.resume(resume, quiet=quiet) is None and not quiet:
-            print(f"{resume}: is finished already; see {resume / 'result.json'}")
-        return
-    if config is None:
+    if resume is None and config is None:
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
-    experiment.run(config, *(overrides or ()), out=out, plugins=plugins or (), quiet=quiet)
+    if resume is not None and (config is not None or out is not None or plugins):
+        raise InputError("--resume DIR goes alone: the folder holds its configuration")
+    try:
+        if config is not None:
+            experiment.run(config, *(overrides or ()), out=out, plugins=plugins or (), quiet=quiet)
+        elif resume is not None and experiment.resume(resume, quiet=quiet) is None and not quiet:
+            print(f"{resume}: is finished already; see {resume / 'result.json'}")
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(str(interrupt) or "interrupted") from None
 
 
 @app.command()
@@ -112,14 +112,14 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = app(arguments, standalone_mode=False) or 0
+        if code == Interrupted.exit_code:  # which some versions of Typer return without a word
+            raise Interrupted("interrupted")
     except FooldeapError as error:
         code = _fail(str(error), error.exit_code)
     except ClickException as error:
         code = _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    if code == INTERRUPTED:  # which some versions of Typer return without a word
-        _fail("interrupted", INTERRUPTED)
+        code = _fail("interrupted", Interrupted.exit_code)
     sys.exit(code)
 
 

@@ -1,12 +1,9 @@
 """An experiment file becomes a typed, validated `Experiment`; every mistake becomes one line that says its cure."""
 
-import difflib
-import functools
 import hashlib
 import json
 import re
-import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -17,9 +14,10 @@ from pydantic import StringConstraints, WithJsonSchema
 
 from fooldeap import document as documents
 from fooldeap import registry as registries
+from fooldeap.checks import Checker, Choice, keys_of
 from fooldeap.document import Document, Key
-from fooldeap.errors import InputError, did_you_mean
-from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
+from fooldeap.errors import InputError
+from fooldeap.parameters import shown
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
 
@@ -78,22 +76,6 @@ class _Plain:
     targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
     lockstep: Count
     plugins: list[str]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A plugin with the values of its parameters, as configured."""
-
-    plugin: Plugin
-    values: Mapping[str, Any]
-
-    def build(self, *given: Any) -> Any:
-        """Return the plugin ready for calls, see `Plugin.build`."""
-        return self.plugin.build(self.values, *given)
-
-    def data(self) -> dict[str, Any]:
-        """Return the choice as YAML has it."""
-        return {"name": self.plugin.name, **self.values}
 
 
 @dataclass(frozen=True)
@@ -182,20 +164,12 @@ def load(
     if isinstance(source, Mapping):
         document, name = documents.from_mapping(source), "experiment"
     else:
-        document, name = documents.read(_existing(Path(source))), _as_name(Path(source).stem)
+        document, name = documents.read(Path(source)), _as_name(Path(source).stem)
     document = documents.from_mapping(arguments or {}).over(document)
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)
     document = document.over(_defaults())
-    return _Reader(document, _registry(document, plugins)).experiment()
-
-
-def _existing(path: Path) -> Path:
-    if path.is_file():
-        return path
-    near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
-    hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
-    raise InputError(f"no file {str(path)!r}{hint}")
+    return _ExperimentChecker(document, _registry(document, plugins)).experiment()
 
 
 def _as_name(stem: str) -> str:
@@ -230,24 +204,19 @@ def _registry(document: Document, more: Iterable[Any]) -> Registry:
     return registry
 
 
-class _Reader:
-    """Reads an experiment from a document, gathering every mistake before it gives up."""
-
-    def __init__(self, document: Document, registry: Registry) -> None:
-        self.document, self.registry = document, registry
-        self.problems: list[str] = []
+class _ExperimentChecker(Checker):
+    """Makes an experiment of a document."""
 
     def experiment(self) -> Experiment:
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
-        values = self.values(_parameters(_Plain), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        values = self.values(keys_of(_Plain), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
         reporters = self.reporters(data.get("reporters"))
         stop = self.stop(data.get("stop"))
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
-        if self.problems:
-            raise InputError("\n".join(sorted(self.problems, key=_position)))
+        self.finish()
         targets = values.pop("targets")
         return Experiment(
             **{**values, "plugins": tuple(values["plugins"])},
@@ -258,68 +227,22 @@ class _Reader:
             **choices,  # type: ignore[arg-type]
         )
 
-    def values(
-        self,
-        parameters: Mapping[str, Parameter],
-        data: Mapping[str, Any],
-        path: Key,
-        also: Iterable[str] = (),
-    ) -> dict[str, Any]:
-        """Return the checked values of a mapping, defaults filled in."""
-        for key in data:
-            if key not in parameters:
-                self.problem((*path, key), f"unknown key{_hint(key, path, [*parameters, *also])}", at_key=True)
-        values: dict[str, Any] = {}
-        for name, parameter in parameters.items():
-            if name not in data and parameter.default is REQUIRED:
-                self.problem((*path, name), f"is missing; expected {parameter.expected}")
-                continue
-            try:
-                values[name] = self.value(parameter, data, (*path, name))
-            except ValueError as error:
-                self.problem((*path, name), str(error) if name in data else f"its default will not do: {error}")
-        return values
-
-    def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
-        """Return a parameter's value, or its default, as its type has it."""
-        value = data.get(parameter.name, parameter.default)
-        if _takes_file(parameter.annotation) and isinstance(value, str) and parameter.name in data:
-            near = self.document.folders.get(path, Path.cwd()) / value
-            value = str(near.resolve()) if near.exists() else value
-        return parameter.parse(value)
-
-    def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
-        """Return a plugin with its parameters from ``name`` or ``{name: ..., parameter: ...}``."""
-        if kind == "dataset" and data is None:
-            return None
-        given = dict(data) if isinstance(data, dict) else {"name": data}
-        name = given.pop("name", None)
-        at_name = (*path, "name") if isinstance(data, dict) and "name" in data else path
-        if not isinstance(name, str):
-            names = ", ".join(plugin.name for plugin in self.registry.all(kind))
-            got = shown(data if at_name == path else name)
-            self.problem(
-                at_name, f"got {got}, expected {_a(kind)} ({names}), or a mapping with its name and parameters"
-            )
-            return None
-        try:
-            plugin = self.registry.get(kind, name)
-        except InputError as error:
-            self.problem(at_name, str(error))
-            return None
-        return Choice(plugin, self.values(plugin.parameters, given, path))
-
     def reporters(self, data: Any) -> list[Choice | None]:
         if not isinstance(data, list):
             self.problem(("reporters",), f"got {shown(data)}, expected a list such as [console, csv]")
             return []
-        return [self.choice("reporter", item, ("reporters", index)) for index, item in enumerate(data)]
+        choices = [self.choice("reporter", item, ("reporters", index)) for index, item in enumerate(data)]
+        names = [choice.plugin.name if choice else None for choice in choices]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
+                self.problem(("reporters", index), f"got {name!r} a second time, expected each reporter once")
+        return choices
 
     def stop(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.problem(("stop",), f"got {shown(data)}, expected a mapping such as {{confidence: 0.9999}}")
             return {}
-        return self.values(_parameters(Stop), data, ("stop",))
+        return self.values(keys_of(Stop), data, ("stop",))
 
     def check_targets(self, targets: Any) -> None:
         if isinstance(targets, list) and len(set(targets)) < len(targets):
@@ -344,9 +267,6 @@ class _Reader:
             return ("genome",), f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
         return (operator.kind,), f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}"
 
-    def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
-        self.problems.append(self.document.line(path, message, at_key=at_key))
-
 
 def fits(operator: Plugin, genome: Plugin) -> bool:
     """Tell whether an operator works on a genome: it names it, or it takes any array and the genome is one."""
@@ -356,36 +276,3 @@ def fits(operator: Plugin, genome: Plugin) -> bool:
     if named is None:
         return getattr(genome.target, "dtype", None) is not None
     return genome.name in ((named,) if isinstance(named, str) else named)
-
-
-def _position(line: str) -> tuple[str, int, int]:
-    """Return file, line and column of a message, for the order in which a reader of the file meets them."""
-    found = re.match(r"(.*?):(\d+):(\d+): ", line)
-    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
-
-
-def _hint(key: str, path: Key, known: Collection[str]) -> str:
-    """Return the cure for an unknown key."""
-    first, colon, rest = key.partition(":")
-    if colon:
-        return f"; put a space after the colon: '{first}: {rest}'"
-    first, dot, rest = key.partition(".")
-    if dot:
-        return f"; dots are for the command line, here it is '{first}: {{{rest}: ...}}'"
-    if key == "base" and not path:
-        return "; 'base' belongs in a file"
-    return did_you_mean(key, known) if known else "; there are none here, remove it"
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
-@functools.cache
-def _parameters(target: Callable[..., Any]) -> dict[str, Parameter]:
-    return parameters_of(target)
-
-
-def _takes_file(annotation: Any) -> bool:
-    nested = typing.get_args(annotation)
-    return "file" in getattr(annotation, "__metadata__", ()) or any(map(_takes_file, nested))

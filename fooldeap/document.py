@@ -4,8 +4,8 @@ Nothing is executed: only plain scalars, lists and mappings are taken; tags, mer
 size and depth are bounded.
 """
 
+import difflib
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
+from fooldeap.syntax import in_words
 
 Key = tuple[str | int, ...]
 Place = TypeVar("Place")
@@ -74,6 +74,10 @@ def dotted(path: Key) -> str:
 
 def read(path: Path) -> Document:
     """Read a YAML file and the files it names as its ``base``, each laid over the one it names."""
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
+        hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
+        raise InputError(f"no file {str(path)!r}{hint}")
     return _read(path, ())
 
 
@@ -231,7 +235,7 @@ class _Reader:
             with warnings.catch_warnings(action="ignore"):  # ruamel warns of an anchor that is set anew, which is YAML
                 root = YAML(typ="safe", pure=True).compose(text)
         except YAMLError as error:
-            line, column, problem = _syntax_error(error, text)
+            line, column, problem = in_words(error, text)
             raise self.problem(self.spot(line, column), path, f"is no YAML: {problem}") from None
         except RecursionError:
             raise self.problem(self.place, path, "is too deeply nested") from None
@@ -304,40 +308,3 @@ class _Reader:
 
     def problem(self, place: str, path: Key, message: str) -> InputError:
         return InputError(": ".join(part for part in (place, dotted(path), message) if part))
-
-
-# What ruamel.yaml says, and the same in words that have a cure; "^": where the construct began, not where it broke.
-_IN_WORDS = {
-    r"mapping values are not allowed here": "a ':' cannot stand here; check the indentation, or quote the text",
-    r"found character '\\t'": "a tab cannot stand here; use spaces",
-    r"found character '(.)' that cannot start": r"text cannot begin with '\1'; quote it",
-    r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 after what began in line {line}",
-    r"expected <block end>, but found": "this does not go with what began in line {line}; check the indentation",
-    r"expected '<document start>', but found": "this does not go with what stands above; check the brackets",
-    r"sequence entries are not allowed here": "a '-' cannot stand here; check the indentation",
-    r"could not find expected ':'": "^got a line without ':', expected 'key: value'",
-    r"found unexpected end of stream": "^the quotation mark that opens here is never closed",
-    r"found unknown escape character '(.)'": r"'\\\1' means nothing between double quotes; use single quotes",
-    r"expected the node content, but found (.*)": r"got \1, expected a value",
-    r"found undefined alias '(.*)'": r"no '&\1' stands above this '*\1'; quote it to mean text",
-    r"but found another document": "a second document (---) begins here; keep one a file",
-}
-
-
-def _syntax_error(error: YAMLError, text: str) -> tuple[int, int, str]:
-    """Return line and column, both from 0, and what is wrong."""
-    if isinstance(error, ReaderError):  # the only one without marks
-        before = text[: error.position].split("\n")
-        return len(before) - 1, len(before[-1]), f"got the control character {chr(error.character)!r}; remove it"
-    problem = " ".join(str(getattr(error, "problem", None) or error).split())
-    problem = problem if problem.isprintable() else ascii(problem)
-    mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
-    for pattern, words in _IN_WORDS.items():
-        found = re.match(pattern, str(getattr(error, "problem", "")))
-        if found:
-            mark = began if words.startswith("^") and began else mark
-            problem = found.expand(words.removeprefix("^")).replace("{line}", str(began.line + 1 if began else 1))
-            problem = problem.replace("'<stream end>'", "the end of the file")
-            break
-    mark = mark or began
-    return (mark.line, mark.column, problem) if mark else (0, 0, problem)

@@ -135,8 +135,9 @@ class Run:
         return recorded
 
     def _record(self, logits: Any) -> Answer:
-        new = self._batch.images[self._batch.new]
-        gradient = self._evaluator.gradient(new, self.info.targets[0]) if self._ask.gradient else None
+        gradient = None
+        if self._ask.gradient:
+            gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
         answer = Answer(self._batch.digest, logits, gradient)
         if self._journal is not None:
             self._journal.write_answer(answer)

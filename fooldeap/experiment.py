@@ -85,7 +85,7 @@ def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **a
 def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **arguments: Any) -> Toolbox:
     """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.toolboxes`."""
     prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
-    return toolboxes.build(prepared.experiment, prepared.evaluator, *prepared.runs[0])
+    return prepared.toolbox(prepared.runs[0])
 
 
 def wrapped(model: Any) -> Classifier:
@@ -109,10 +109,10 @@ class Prepared:
     def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
         self.experiment = experiment
         self.classifier: Classifier = classifier or experiment.classifier.build()
-        executor = experiment.executor.build()
-        self.evaluator = Evaluator(self.classifier, executor.map)
+        self.evaluator = self._evaluator()
         self.runs = tuple(self._runs())
         self._check_accuracy()
+        self._rehearse()
         self.width = experiment.lockstep
         if not self.evaluator.row_invariant():
             self.width = 1
@@ -175,7 +175,7 @@ class Prepared:
         return Run(
             info,
             self.experiment,
-            toolboxes.build(self.experiment, self.evaluator, *info),
+            self.toolbox(info),
             self.evaluator,
             Journal(folder.journal(info), belongs_to) if folder else None,
             reporters,
@@ -192,6 +192,27 @@ class Prepared:
         jointly = self.experiment.algorithm.plugin.options["targets"] == "all"
         for seed in range(self.experiment.seed, self.experiment.seed + self.experiment.seeds):
             yield from [RunInfo(seed, wanted)] if jointly else (RunInfo(seed, (target,)) for target in wanted)
+
+    def _evaluator(self) -> Evaluator:
+        """Load the classifier, which it does at its first use."""
+        try:
+            return Evaluator(self.classifier, self.experiment.executor.build().map)
+        except InputError as error:
+            raise self.experiment.error("classifier", str(error)) from error
+
+    def _rehearse(self) -> None:
+        """Let a run come to its first population and throw it away: what cannot begin fails before a folder is made."""
+        run = Run(self.runs[0], self.experiment, self.toolbox(self.runs[0]), self.evaluator)
+        try:
+            run.ask()
+        except InputError as error:
+            raise self.experiment.error("algorithm", str(error)) from error
+        finally:
+            run.close()
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return toolboxes.build(self.experiment, self.evaluator, *info)
 
     def _check_accuracy(self) -> None:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""

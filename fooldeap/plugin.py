@@ -17,6 +17,7 @@ A batch of genomes is an ndarray whose leading axis counts individuals, or a lis
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar
@@ -167,6 +168,8 @@ def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]
     """Return a decorator that marks its target as a plugin, and otherwise leaves it as it is."""
 
     def mark(target: Target) -> Target:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+            raise InputError(f"{kind} {name!r}: a name has letters, digits, '_' and '-', and begins with a letter")
         if KINDS[kind].stateful and not is_dataclass(target):
             raise InputError(f"{kind} {name!r}: a {kind} is a dataclass; put @dataclass under the decorator")
         try:

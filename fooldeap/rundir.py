@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from fooldeap.config import Experiment
 from fooldeap.errors import InputError
+from fooldeap.files import write_whole
 from fooldeap.results import Result, RunInfo
 
 _PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
@@ -67,19 +68,6 @@ class RunFolder:
         self.write("table.md", result.markdown())
         (self.path / "error.log").unlink(missing_ok=True)  # of a session before this one
         self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def environment() -> dict[str, Any]:

@@ -141,10 +141,11 @@ def _first_objective(fitness: Array) -> Array:
 
 def pixel_deviation(images: Images) -> float:
     """Return the standard deviation of a pixel over the images, in grey levels, averaged over the pixels."""
-    flat = images.reshape(len(images), -1)
-    # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up.
-    whole = np.uint32 if len(flat) <= 2**32 // 255**2 else np.uint64  # the smaller, the faster
-    total = flat.sum(axis=0, dtype=whole)
-    squares = np.einsum("ij,ij->j", flat, flat, dtype=whole)
-    variance = squares / len(flat) - (total / len(flat)) ** 2
-    return float(np.sqrt(np.maximum(variance, 0)).mean())
+    count = len(images)
+    # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up; float32
+    # holds those of 258 images, and is the fastest.
+    exact = np.float32 if count * 255**2 <= 2**24 else np.float64
+    values = images.reshape(count, -1).astype(exact)
+    total = values.sum(axis=0).astype(np.float64)
+    squares = np.square(values, out=values).sum(axis=0).astype(np.float64)
+    return float(np.sqrt(count * squares - total**2).mean()) / count

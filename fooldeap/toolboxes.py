@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from deap import base
 
-from fooldeap.config import Choice, Experiment
+from fooldeap.checks import Choice
+from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.evaluation import Evaluator, described
 from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox

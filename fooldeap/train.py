@@ -6,25 +6,20 @@ probabilities, with a model card beside it. The same file gives the same bytes o
 
 import hashlib
 import math
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from annotated_types import Ge, Gt, Len, Lt
 from numpy.typing import NDArray
-from pydantic import Field, StringConstraints
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from fooldeap import registry
 from fooldeap.card import card, content_of
 from fooldeap.errors import InputError, did_you_mean
-from fooldeap.parameters import parameters_of, shown
+from fooldeap.files import write_whole
+from fooldeap.parameters import shown
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
+from fooldeap.training import Layer, Trained, Training, read
 
 LAYERS = (
     *(
@@ -40,51 +35,6 @@ LAYERS = (
     *("GroupNormalization", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Reshape"),
     *("SeparableConv2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"),
 )
-
-Name = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
-    Field(description="letters, digits, '-', '_' or '.'"),
-]
-Value = bool | int | float | str | tuple[int, ...] | None
-Layer = str | dict[str, dict[str, Value]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """The keys of a training file.
-
-    ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
-    held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
-    random.
-    """
-
-    name: Name
-    layers: Annotated[tuple[Layer, ...], Len(1)]
-    seed: Annotated[int, Ge(0), Lt(10**9)] = 1
-    dataset: str = "mnist"
-    input_range: tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]] = (
-        0,
-        1,
-    )
-    epochs: Annotated[int, Gt(0)] = 20
-    batch_size: Annotated[int, Gt(0)] = 128
-    learning_rate: Annotated[float, Gt(0)] = 0.001
-    validation: Annotated[int, Gt(0)] = 5000
-    shift: Annotated[int, Ge(0)] = 0
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What came of a training: the files, and what the model card says about them."""
-
-    model: Path
-    card: Path
-    parameters: int
-    epoch: int
-    validation_accuracy: float
-    test_accuracy: float
-    sha256: str
 
 
 def train(
@@ -118,9 +68,9 @@ def train(
     InputError
         A key, layer or path that will not do. Nothing was trained.
     """
-    training = _read(Path(config_path), overrides)
+    training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
-    data = registry.load(plugins).get("dataset", training.dataset).build({}).load()
+    data = dataset.build({}).load()
     classes = _check_data(training, data)
 
     tf = tensorflow()
@@ -141,44 +91,9 @@ def train(
         sha256=hashlib.sha256(content).hexdigest(),
     )
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
-    _replace(trained.card, card(trained, training, data, model, command).encode())
-    _replace(trained.model, content)
+    write_whole(trained.card, card(trained, training, data, model, command).encode())
+    write_whole(trained.model, content)
     return trained
-
-
-# --- The file -----------------------------------------------------------------------------------------------
-
-
-def _read(path: Path, overrides: Sequence[str]) -> Training:
-    """Return the checked settings of a training file, its ``key=value`` overrides applied."""
-    settings = _yaml(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: {'expected a mapping of keys' if path.exists() else 'no such file'}")
-    for override in overrides:
-        key, sign, value = override.partition("=")
-        if not sign:
-            raise InputError(f"{override!r}: expected key=value, such as epochs=5")
-        settings[key] = _yaml(value, override)
-    parameters = parameters_of(Training)
-    values = {}
-    for key, value in settings.items():
-        if key not in parameters:
-            raise InputError(f"{path}: no key is named {key!r}{did_you_mean(key, parameters)}")
-        try:
-            values[key] = parameters[key].parse(value)
-        except ValueError as error:
-            raise InputError(f"{path}: {key}: {error}") from None
-    for field in fields(Training):
-        if field.name not in values and field.default is MISSING:
-            raise InputError(f"{path}: {field.name} is missing, expected {parameters[field.name].expected}")
-    return Training(**values)
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise InputError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
 
 
 def _writable(path: Path) -> Path:
@@ -326,13 +241,3 @@ class _Progress:
 def _named(path: str | Path) -> str:
     """Return a path as a model card shows it: of an absolute one, which is one machine's, the name alone."""
     return Path(path).name if Path(path).is_absolute() else Path(path).as_posix()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fooldeap import registry
-from fooldeap.train import _read
+from fooldeap.training import read
 
 CLASSIFIERS = resources.files("fooldeap.data") / "classifiers"
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def test_file_is_small_and_the_one_of_the_card(name):
 @pytest.mark.parametrize("name", ["mnist_cnn", "mnist_lenet"])
 def test_card_tells_how_the_file_was_made(name):
     card = card_of(name)
-    training = _read(ROOT / CONFIGS / f"{name}.yaml", [])
+    training, _ = read(ROOT / CONFIGS / f"{name}.yaml")
     assert training.name == name
     assert fact(name, "seed") == str(training.seed)
     assert fact(name, "epochs").rstrip(";") == str(training.epochs)

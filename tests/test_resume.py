@@ -25,17 +25,23 @@ def journal_bytes(folder):
     return sum(path.stat().st_size for path in folder.glob("journal/*"))
 
 
-def killed(arguments, folder, until):
-    """Run the command until its journals hold so many bytes, and kill it there. True if it had not ended before."""
+def stopped(arguments, folder, until, by):
+    """Run the command until its journals hold so many bytes, and send it a signal. Return (exit code, stderr)."""
     command = [sys.executable, "-m", "fooldeap", "run", *arguments, "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while process.poll() is None and journal_bytes(folder) < until and time.monotonic() < deadline:
         time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(by)
     _, said = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), said
-    return process.returncode != 0
+    return process.returncode, said
+
+
+def killed(arguments, folder, until):
+    """Kill the command there. True if it had not ended before."""
+    code, said = stopped(arguments, folder, until, signal.SIGKILL)
+    assert code in (0, -signal.SIGKILL), said
+    return code != 0
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,16 @@ def test_killed_at_ten_random_moments(tmp_path, reference):
         fooldeap.resume(folder, quiet=True)
         assert bits(folder) == expected, f"killed at {first:.3f} and {second:.3f} of the journal"
     assert kills == 10
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, reference):
+    expected, total = reference
+    folder = tmp_path / "run"
+    arguments = [str(ROOT / "configs/mnist.yaml"), *SMALL, "--out", str(folder)]
+    code, said = stopped(arguments, folder, total / 2, signal.SIGINT)
+    assert (code, said) == (130, f"fooldeap: interrupted; go on with: fooldeap run --resume {folder}\n")
+    fooldeap.resume(folder, quiet=True)
+    assert bits(folder) == expected
 
 
 @pytest.mark.parametrize("algorithm", ["hill_climber", "tiny_map_elites", "ascent"])

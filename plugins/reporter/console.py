@@ -48,7 +48,7 @@ class Console(Reporter):
         self._total = sum(len(run.targets) for run in session.runs)
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
-        self._screen.print(f"{session.name}: {verb} {self._total} images{where}", highlight=False, soft_wrap=True)
+        self._say(f"{session.name}: {verb} {self._total} images{where}")
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -76,24 +76,24 @@ class Console(Reporter):
             self._ended.add((result.seed, result.target))
         if not self._screen.is_terminal:
             for result in results:
-                self._screen.print(f"  {_sentence(result)}", highlight=False, soft_wrap=True)
+                self._say(f"  {_sentence(result)}")
 
     def on_finish(self, result: Result) -> None:
         """Show the table."""
         self._progress.stop()
-        self._screen.print(_table(result) if self._screen.is_terminal else result.markdown(), highlight=False, soft_wrap=True)
+        self._say(_table(result) if self._screen.is_terminal else result.markdown())
         reached = sum(run.reached for run in result)
         rate = result.evaluations / result.seconds if result.seconds else 0
-        self._screen.print(
-            f"{reached} of {len(result)} reached the goal; {result.evaluations:,} evaluations in {result.seconds:.1f} s "
-            f"({rate:,.0f} a second)" + (f"; {result.folder}" if result.folder else ""),
-            highlight=False,
-            soft_wrap=True,
-        )
+        where = f"; {result.folder}" if result.folder else ""
+        spent = f"{result.evaluations:,} evaluations in {result.seconds:.1f} s ({rate:,.0f} a second)"
+        self._say(f"{reached} of {len(result)} reached the goal; {spent}{where}")
 
     def on_abort(self) -> None:
         """Leave the screen in order."""
         self._progress.stop()
+
+    def _say(self, what: object) -> None:
+        self._screen.print(what, highlight=False, soft_wrap=True)
 
     def _refresh(self) -> None:
         self._shown = time.perf_counter()
@@ -101,7 +101,7 @@ class Console(Reporter):
         rate = evaluations / (self._shown - self._begun)
         note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f} a second"
         if not self._screen.is_terminal:
-            self._screen.print(f"  {note}", highlight=False, soft_wrap=True)
+            self._say(f"  {note}")
             return
         self._progress.update(self._overall, completed=len(self._ended), note=f"{note}{self._left(rate)}")
         for key, row in self._latest.items():
