@@ -120,37 +120,42 @@ class Prepared:
 
     def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
         """Run to the end, with reporters, and return the result."""
-        experiment = self.experiment
-        reporters = _Reporters(experiment, quiet)
-        timings = Timings(folder.path / "timings.csv" if folder else None)
-        reporters.call("on_start", self._session(folder, resumed))
+        reporters = _Reporters(self.experiment, quiet)
         try:
-            ended = drive(
-                (self._run(info, folder, reporters, timings) for info in self.runs),
-                self.evaluator,
-                self.width,
-                lambda: timings.tick(self.evaluator.shown),
-            )
-            result = Result(
-                name=experiment.name,
-                seed=experiment.seed,
-                goal=experiment.stop.goal,
-                evaluations=sum(run.tally.evaluations for run in ended),
-                seconds=timings.seconds,
-                runs=_sorted(result for run in ended for result in run.results()),
-                folder=folder.path if folder else None,
-            )
+            reporters.call("on_start", self._session(folder, resumed))
+            result = self._evolve(folder, reporters)
+            reporters.call("on_finish", result)
         except BaseException as error:
             reporters.abort()
             if folder is None:
                 raise
             raise _left_behind(error, folder) from error
-        finally:
-            timings.tick(self.evaluator.shown, last=True)
-        reporters.call("on_finish", result)
         if folder:
             folder.write_result(result)
         return result
+
+    def _evolve(self, folder: RunFolder | None, reporters: "_Reporters") -> Result:
+        timings = Timings(folder.path / "timings.csv" if folder else None)
+        shown_before = self.evaluator.shown
+
+        def tick(*, last: bool = False) -> None:
+            timings.tick(self.evaluator.shown - shown_before, last=last)
+
+        try:
+            waiting = (self._run(info, folder, reporters, timings) for info in self.runs)
+            ended = drive(waiting, self.evaluator, self.width, tick)
+            seconds = timings.seconds
+        finally:
+            tick(last=True)
+        return Result(
+            name=self.experiment.name,
+            seed=self.experiment.seed,
+            goal=self.experiment.stop.goal,
+            evaluations=sum(run.tally.evaluations for run in ended),
+            seconds=seconds,
+            runs=_sorted(result for run in ended for result in run.results()),
+            folder=folder.path if folder else None,
+        )
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> Session:
         stop = self.experiment.stop
