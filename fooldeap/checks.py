@@ -70,7 +70,7 @@ class Checker:
         value = data.get(parameter.name, parameter.default)
         if _takes_file(parameter.annotation) and isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
-            value = str(near.resolve()) if near.exists() else value
+            value = str(near.resolve()) if near.is_file() else value
         return parameter.parse(value)
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:

@@ -1,0 +1,82 @@
+"""What is found out before a run begins, so that nothing is started, and no folder made, in vain."""
+
+import warnings
+
+import pytest
+from conftest import KIT
+
+import fooldeap
+from fooldeap import config
+from fooldeap.errors import FooldeapWarning, InputError
+from fooldeap.experiment import Prepared
+from fooldeap.plugin import Split, dataclass, dataset
+
+
+def prepared(*overrides):
+    return Prepared(config.load({}, ["reporters=[]", *overrides], plugins=[KIT]))
+
+
+def test_a_model_that_was_badly_loaded_is_warned_of():
+    # It rescales images itself; told that it does not, it sees nearly black ones.
+    with pytest.warns(FooldeapWarning, match=r"is right on \d+\.\d% of 2000 test images: it looks badly loaded"):
+        prepared("dataset=mnist", "classifier={name: keras, input_range: [-1, 1]}")
+
+
+def test_a_model_that_was_well_loaded_is_not():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert prepared("dataset=mnist").width == 16
+
+
+def test_a_dataset_of_another_shape():
+    with pytest.raises(InputError, match=r"command line: dataset: its images are \(28, 28, 1\), .* takes \(8, 8, 1\)"):
+        prepared("dataset=mnist", "classifier=tiny")
+
+
+def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):
+    @dataset("noise")
+    @dataclass(frozen=True)
+    class Noise:
+        """Images of noise that the classifier is right on by construction."""
+
+        def load(self):
+            toolbox = fooldeap.toolbox({"classifier": "tiny"}, plugins=[KIT])
+            images = toolbox.sample(50)
+            labels = fooldeap.config.load({}, ["classifier=tiny"], plugins=[KIT]).classifier.build().logits(images)
+            return Split(images, labels.argmax(axis=1), images, labels.argmax(axis=1))
+
+    words = ["classifier=tiny", "dataset=noise", "targets=[0]", "stop.evaluations=20", "stop.confidence=null"]
+    result = fooldeap.run({}, *words, "reporters=[]", plugins=[KIT, Noise], out=tmp_path / "run")
+    assert result.evaluations == 20
+    assert (tmp_path / "run/timings.csv").read_text().splitlines()[-1].endswith(",20")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["classifier.model=mnist_cn"], r"command line: classifier\.?\w*: .*did you mean 'mnist_cnn'"),
+        (["classifier=tiny", "algorithm.elites=100"], r"algorithm: .* expected fewer than the population of 100"),
+        (["classifier=tiny", "targets=[1,7]"], "command line: targets: got 7, expected classes from 0 to 3"),
+    ],
+)
+def test_nothing_is_written_for_what_cannot_begin(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        fooldeap.run({}, *words, plugins=[KIT], quiet=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
+    import shutil
+    from importlib import resources
+
+    shipped = resources.files("fooldeap.data") / "classifiers" / "mnist_lenet.keras"
+    (tmp_path / "models").mkdir()
+    shutil.copy(str(shipped), tmp_path / "models" / "mine.keras")
+    (tmp_path / "mine.yaml").write_text("classifier: {name: keras, model: models/mine.keras}\n")
+    monkeypatch.chdir("/")
+    experiment = config.load(tmp_path / "mine.yaml")
+    assert experiment.classifier.build().classes == 10
+    (tmp_path / "mnist_lenet").mkdir()  # a folder of a shipped model's name is no model
+    (tmp_path / "shipped.yaml").write_text("classifier: {name: keras, model: mnist_lenet}\n")
+    assert config.load(tmp_path / "shipped.yaml").classifier.build().input_shape == (28, 28, 1)
