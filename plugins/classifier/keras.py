@@ -111,8 +111,8 @@ class _Loaded:
         self._scores = scores_of(model, settings.outputs, self._scaled(_probes(self.input_shape)), where)
         images = self._tf.TensorSpec((None, *self.input_shape), self._tf.uint8)
         target = self._tf.TensorSpec((), self._tf.int32)
-        self.logits = self._tf.function(self._logits, input_signature=[images])
-        self.gradient = self._tf.function(self._gradient, input_signature=[images, target])
+        self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
+        self.gradient = self._tf.function(self._gradient, input_signature=[images, target], autograph=False)
 
     def _scaled(self, images: Any) -> Any:
         pixels = self._tf.cast(images, self._tf.float32)
