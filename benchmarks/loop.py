@@ -31,7 +31,7 @@ from fooldeap.quiet import tensorflow
 from fooldeap.rundir import RunFolder, environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
-STOP = "stop={confidence: null, score: null, evaluations: null, generations: 50}"
+STOP = "stop={confidence: null, score: null, evaluations: null, generations: 60}"
 BATCHES = (128, 256, 512, 1000, 1024, 2048)
 FORWARD_SECONDS = 0.25  # for a batch size; once before the loop and once after it
 TEXTBOOK_GENERATIONS = 3
@@ -51,7 +51,7 @@ def main() -> int:
 
     repeats, discarded = _repeats(arguments.repeats, arguments.others)
     if not repeats:
-        print(f"no undisturbed repeat in {discarded}: other processes took the cores", file=sys.stderr)
+        print(f"no undisturbed repeat in {len(discarded)}: other processes took the cores", file=sys.stderr)
         return 1
     best = max(BATCHES, key=lambda size: Spread.of([rates[_forward_at(size)] for rates in repeats]).median)
     spreads = {name: Spread.of([rates[name] for rates in repeats]) for name in repeats[0]}
@@ -60,26 +60,25 @@ def main() -> int:
         "loop / textbook": Spread.of([rates["loop"] / rates["textbook"] for rates in repeats]),
     }
     print(_table(spreads, ratios))
-    print(f"\n{len(repeats)} repeats, {discarded} discarded. Rates are images a second. Best batch size: {best}.")
+    print(f"\nImages a second over {len(repeats)} repeats; {len(discarded)} discarded. Best batch size: {best}.")
     if arguments.json:
-        figures = {"rates": spreads, "ratios": ratios, "best batch": best, "repeats": repeats, "discarded": discarded}
+        figures = {"ratios": ratios, "rates": spreads, "best batch": best, "repeats": repeats, "discarded": discarded}
         arguments.json.write_text(json.dumps({**figures, "environment": environment()}, indent=2) + "\n")
     return int(len(repeats) < arguments.repeats or any(ratios[name].median < goal for name, goal in GOALS.items()))
 
 
-def _repeats(wanted: int, others: float) -> tuple[list[Rates], int]:
-    """Return the rates of each repeat that counts, and how many were discarded."""
+def _repeats(wanted: int, others: float) -> tuple[list[Rates], list[Rates]]:
+    """Return the rates of the repeats that count, and of those in which others took too much."""
     prepared = Prepared(config.load(CONFIG, [STOP, "reporters=[csv]"]))
     _repeat(prepared)  # to warm up
     kept: list[Rates] = []
-    attempts = 0
-    while len(kept) < wanted and attempts < ATTEMPTS * wanted:
+    discarded: list[Rates] = []
+    while len(kept) < wanted and len(discarded) <= (ATTEMPTS - 1) * wanted:
         with Stopwatch() as watch:
             rates = _repeat(prepared)
-        attempts += 1
-        if watch.others is None or watch.others <= others:
-            kept.append(rates)
-    return kept, attempts - len(kept)
+        disturbed = watch.others is not None and watch.others > others
+        (discarded if disturbed else kept).append(rates)
+    return kept, discarded
 
 
 def _repeat(prepared: Prepared) -> Rates:

@@ -210,7 +210,10 @@ def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Calla
 
 
 def crossover(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
-    """Declare a crossover ``f(first, second, rng)``: two batches of parents in, two batches of children out."""
+    """Declare a crossover ``f(first, second, rng)``: two batches of parents in, two batches of children out.
+
+    It may edit the batches it is handed.
+    """
     return _declare("crossover", name, genome=genome)
 
 
