@@ -83,6 +83,13 @@ def test_an_algorithm_that_shows_nothing_new_is_stalled():
     assert len(result[0].log) == 1 + 100
 
 
+def test_an_image_is_counted_once_a_batch():
+    result, prepared = run(tiny(targets=[0], algorithm="twins", stop={"generations": 3, **OFF}))
+    assert result[0].evaluations == prepared.evaluator.shown == 4 * 5
+    result, prepared = run(tiny(targets=[0], algorithm="twins", stop={"evaluations": 7, **OFF}))
+    assert result[0].evaluations == prepared.evaluator.shown == 7
+
+
 def test_an_algorithm_may_end():
     result, _ = run(tiny(targets=[0], algorithm="brief", stop=OFF))
     assert (result[0].stopped, result[0].evaluations) == ("finished", 5)
@@ -194,7 +201,8 @@ def test_gradients(tmp_path):
             r"'faulty' at generation 1 of seed1-target0 raised ZeroDivisionError: no luck",
         ),
         ({"algorithm": "empty"}, r"algorithm 'empty' .* expected at least one genome"),
-        ({"classifier": "broken"}, r"not finite"),
+        ({"classifier": "broken"}, r"the classifier gave logits that are not finite"),
+        ({"classifier": "double"}, r"the classifier gave float64 \(32, 4\), expected float32 \(32, 4\)"),
     ],
 )
 def test_a_fault_names_the_plugin(arguments, message):

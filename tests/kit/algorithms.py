@@ -57,6 +57,13 @@ def constant(toolbox, rng):
         yield genomes
 
 
+@algorithm("twins")
+def twins(toolbox, rng):
+    """Show each image three times in one batch."""
+    while True:
+        yield toolbox.take(toolbox.sample(5), np.repeat(np.arange(5), 3))
+
+
 @algorithm("brief")
 def brief(toolbox, rng):
     """Show one batch and end."""

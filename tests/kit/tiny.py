@@ -43,6 +43,15 @@ class Neighbourly(Tiny):
         return super().logits(images) * np.float32(1 + 1e-6 * (len(images) % 7))
 
 
+@classifier("double")
+@dataclass
+class Double(Tiny):
+    """Gives float64."""
+
+    def logits(self, images):
+        return super().logits(images).astype(np.float64)
+
+
 @classifier("broken")
 @dataclass
 class Broken(Tiny):
