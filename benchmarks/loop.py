@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ from fooldeap.rundir import RunFolder, environment
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 STOP = "stop={confidence: null, score: null, evaluations: null, generations: 60}"
 BATCHES = (128, 256, 512, 1000, 1024, 2048)
-FORWARD_SECONDS = 0.25  # for a batch size; once before the loop and once after it
+FORWARD_ROUNDS = 3  # over all batch sizes; as many again after the loop
+FORWARD_SECONDS = 0.1  # for a batch size in a round
 TEXTBOOK_GENERATIONS = 3
 GOALS = {"loop / forward": 0.85, "loop / textbook": 20.0}
 OTHERS = 0.05  # the share of the cores that others may take in a repeat that counts
@@ -82,10 +84,10 @@ def _repeats(wanted: int, others: float) -> tuple[list[Rates], list[Rates]]:
 
 
 def _repeat(prepared: Prepared) -> Rates:
-    before = [_forward(prepared.classifier, size) for size in BATCHES]
+    before = [_forward(prepared.classifier) for _ in range(FORWARD_ROUNDS)]
     loop = _loop(prepared)
-    after = [_forward(prepared.classifier, size) for size in BATCHES]
-    forward = {_forward_at(size): (before[i] + after[i]) / 2 for i, size in enumerate(BATCHES)}
+    after = [_forward(prepared.classifier) for _ in range(FORWARD_ROUNDS)]
+    forward = {_forward_at(size): fmean(rates[size] for rates in before + after) for size in BATCHES}
     return {"loop": loop, **forward, "textbook": _textbook(prepared.classifier)}
 
 
@@ -95,14 +97,18 @@ def _loop(prepared: Prepared) -> float:
     return result.evaluations / result.seconds
 
 
-def _forward(classifier: Classifier, size: int) -> float:
-    noise = np.random.default_rng(0).integers(0, 256, (size, *classifier.input_shape), dtype=np.uint8)
-    images = tensorflow().constant(noise)
-    shown, start = 0, time.perf_counter()
-    while time.perf_counter() < start + FORWARD_SECONDS:
-        classifier.logits(images)
-        shown += size
-    return shown / (time.perf_counter() - start)
+def _forward(classifier: Classifier) -> dict[int, float]:
+    """Return the rate at each batch size."""
+    noise = np.random.default_rng(0).integers(0, 256, (max(BATCHES), *classifier.input_shape), dtype=np.uint8)
+    rates = {}
+    for size in BATCHES:
+        images = tensorflow().constant(noise[:size])
+        shown, start = 0, time.perf_counter()
+        while time.perf_counter() < start + FORWARD_SECONDS:
+            classifier.logits(images)
+            shown += size
+        rates[size] = shown / (time.perf_counter() - start)
+    return rates
 
 
 def _forward_at(size: int) -> str:

@@ -62,35 +62,40 @@ class Run:
         self._observer = observer or Observer()
         self._memory = Memory()
         self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
-        self._reply: Reply | None = None
+        self._reply: Reply
         self._ask: Ask
+        self._images: Images
         self._batch: Batch
         self._recorded: Answer | None = None
 
-    def ask(self) -> Images | None:
-        """Let the algorithm go on, and return the images that the classifier must see (perhaps none).
-
-        None if the run ended instead.
-        """
+    def ask(self) -> bool:
+        """Let the algorithm go on to its next images, and return whether it did; if not, the run ended."""
         self._clock()  # the first call starts it
         ask = self._next_ask()
         if ask is None:
             self._end("finished")
-            return None
-        self._ask = ask
-        self._batch = self._memory.lookup(self._toolbox.decode(ask.genomes), gradient=ask.gradient)
+            return False
+        self._ask, self._images = ask, self._toolbox.decode(ask.genomes)
+        return True
+
+    def unseen(self) -> Images:
+        """Return those of the images that the classifier must see (perhaps none)."""
+        self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
         if self.tally.left is not None:
             self._batch = self._batch.cut(self.tally.left)
         self._recorded = self._from_journal()
         return self._batch.images[self._batch.new[:0] if self._recorded else self._batch.new]
 
     def tell(self, logits: Any) -> None:
-        """Take the logits of the images that `ask` returned, and decide whether the run goes on."""
+        """Take the logits of the unseen images, and put them on record."""
         answer = self._recorded or self._record(logits)
         everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
         self._reply = Reply(
             Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
         )
+
+    def settle(self) -> None:
+        """Enter the generation into the books, and decide whether the run goes on."""
         for row in self.tally.enter(self._batch, self._reply):
             self._observer.on_generation(self.info, row)
         verdict = self.tally.verdict() or self._out_of_time()
@@ -109,7 +114,7 @@ class Run:
 
     def _next_ask(self) -> Ask | None:
         try:
-            asked = next(self._evolution) if self._reply is None else self._evolution.send(self._reply)
+            asked = next(self._evolution) if self.tally.generation < 0 else self._evolution.send(self._reply)
         except StopIteration:
             return None
         except FooldeapError as error:
@@ -180,9 +185,13 @@ def drive(
             active += itertools.islice(waiting, width - len(active))
             if not active:
                 return ended
-            asked = [(run, images) for run in active if (images := run.ask()) is not None]
-            for (run, _), logits in zip(asked, evaluator.logits([images for _, images in asked]), strict=True):
+            # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
+            asked = [run for run in active if run.ask()]
+            answers = evaluator.logits([run.unseen() for run in asked])
+            for run, logits in zip(asked, answers, strict=True):
                 run.tell(logits)
+            for run in asked:
+                run.settle()
             on_batch()
             ended += [run for run in active if run.stopped]
             active = [run for run in active if not run.stopped]

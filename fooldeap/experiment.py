@@ -1,5 +1,6 @@
 """An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
 
+import gc
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -141,11 +142,13 @@ class Prepared:
         def tick(*, last: bool = False) -> None:
             timings.tick(self.evaluator.shown - shown_before, last=last)
 
+        gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
         try:
             waiting = (self._run(info, folder, reporters, timings) for info in self.runs)
             ended = drive(waiting, self.evaluator, self.width, tick)
             seconds = timings.seconds
         finally:
+            gc.unfreeze()
             tick(last=True)
         return Result(
             name=self.experiment.name,
