@@ -57,7 +57,12 @@ class Evaluator:
             np.empty((0, *images.shape[1:]), np.float32),
             *(gradient(chunk, target) for chunk in chunks),
         ]
-        return np.concatenate(answers)
+        found = np.concatenate(answers)
+        if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
+            raise PluginError(
+                f"the classifier gave a gradient {described(found)}, expected finite float32 {images.shape}"
+            )
+        return found
 
     def row_invariant(self) -> bool:
         """Tell whether an image gets the same bits in any batch of a multiple of 32 images, at any place in it.

@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError, RunError
 from fooldeap.evaluation import Batch, Evaluator, Memory, described
@@ -62,6 +64,8 @@ class Run:
         self._observer = observer or Observer()
         self._memory = Memory()
         self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
+        if not hasattr(self._evolution, "send"):
+            raise PluginError(f"{self._plugin} is no generator; it must yield genomes: reply = yield genomes")
         self._reply: Reply
         self._ask: Ask
         self._images: Images
@@ -119,10 +123,12 @@ class Run:
             return None
         except FooldeapError as error:
             raise type(error)(f"{self._where()}: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{self._where()} raised {type(error).__name__}: {error}") from error
         ask = asked if isinstance(asked, Ask) else Ask(asked)
-        if not hasattr(ask.genomes, "__len__") or len(ask.genomes) == 0:
+        if ask.gradient and len(self.info.targets) > 1:
+            raise PluginError(f"{self._where()} asks for a gradient, which is for runs with one target: targets='one'")
+        if not isinstance(ask.genomes, np.ndarray | list) or len(ask.genomes) == 0:
             raise PluginError(f"{self._where()} yielded {described(ask.genomes)}, expected at least one genome")
         return ask
 

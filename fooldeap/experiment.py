@@ -11,6 +11,7 @@ import numpy as np
 
 from fooldeap import config, toolboxes
 from fooldeap import registry as registries
+from fooldeap.checks import Choice
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evaluation import Evaluator
@@ -80,7 +81,7 @@ def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **a
     named = isinstance(model, str | Mapping)
     arguments = {"targets": target, "reporters": [], **({"classifier": model} if named else {}), **arguments}
     experiment = config.load({}, overrides, arguments=arguments)
-    return Prepared(experiment, None if named else wrapped(model)).run(None)
+    return Prepared(experiment, None if named else wrapped(model, experiment.classifier)).run(None)
 
 
 def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **arguments: Any) -> Toolbox:
@@ -89,13 +90,18 @@ def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **argu
     return prepared.toolbox(prepared.runs[0])
 
 
-def wrapped(model: Any) -> Classifier:
-    """Return a model in memory as a classifier: it is one, or a classifier plugin takes it."""
+def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
+    """Return a model in memory as a classifier: it is one, or a classifier plugin takes it.
+
+    ``choice`` has the parameters to take it with: ``classifier={"input_range": [0, 1]}``.
+    """
     if all(hasattr(model, name) for name in ("input_shape", "classes", "logits")):
         return model  # type: ignore[no-any-return]
     for plugin in registries.load().all("classifier"):
         from_object = getattr(plugin.target, "from_object", None)
-        taken: Classifier | None = from_object(model) if from_object else None
+        values = choice.values if choice is not None and choice.plugin.target is plugin.target else {}
+        given = {name: value for name, value in values.items() if name != "model"}
+        taken: Classifier | None = from_object(model, **given) if from_object else None
         if taken is not None:
             return taken
     raise InputError(
@@ -109,8 +115,7 @@ class Prepared:
 
     def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
         self.experiment = experiment
-        self.classifier: Classifier = classifier or experiment.classifier.build()
-        self.evaluator = self._evaluator()
+        self.classifier, self.evaluator = self._loaded(classifier)
         self.runs = tuple(self._runs())
         self._check_accuracy()
         self._rehearse()
@@ -121,6 +126,9 @@ class Prepared:
 
     def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
         """Run to the end, with reporters, and return the result."""
+        if folder is not None:
+            for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
+                self._journal(info, folder).close()
         reporters = _Reporters(self.experiment, quiet)
         try:
             reporters.call("on_start", self._session(folder, resumed))
@@ -172,7 +180,7 @@ class Prepared:
             resumed=resumed,
         )
 
-    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: "_Reporters", timings: Timings) -> Run:
+    def _journal(self, info: RunInfo, folder: RunFolder) -> Journal:
         belongs_to = {
             "format": JOURNAL_FORMAT,
             "experiment": self.experiment.digest,
@@ -180,12 +188,15 @@ class Prepared:
             "seed": info.seed,
             "targets": list(info.targets),
         }
+        return Journal(folder.journal(info), belongs_to)
+
+    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: "_Reporters", timings: Timings) -> Run:
         return Run(
             info,
             self.experiment,
-            self.toolbox(info),
+            self._closed_toolbox(info),
             self.evaluator,
-            Journal(folder.journal(info), belongs_to) if folder else None,
+            self._journal(info, folder) if folder else None,
             reporters,
             timings.of(info.label),
         )
@@ -201,22 +212,32 @@ class Prepared:
         for seed in range(self.experiment.seed, self.experiment.seed + self.experiment.seeds):
             yield from [RunInfo(seed, wanted)] if jointly else (RunInfo(seed, (target,)) for target in wanted)
 
-    def _evaluator(self) -> Evaluator:
+    def _loaded(self, classifier: Classifier | None) -> tuple[Classifier, Evaluator]:
         """Load the classifier, which it does at its first use."""
+        choice = self.experiment.classifier
         try:
-            return Evaluator(self.classifier, self.experiment.executor.build().map)
+            classifier = classifier or choice.build()
+            return classifier, Evaluator(classifier, self.experiment.executor.build().map)
         except InputError as error:
             raise self.experiment.error("classifier", str(error)) from error
+        except Exception as error:
+            raise PluginError(f"{choice.plugin} raised {type(error).__name__}: {error}") from error
 
     def _rehearse(self) -> None:
         """Let a run come to its first population and throw it away: what cannot begin fails before a folder is made."""
-        run = Run(self.runs[0], self.experiment, self.toolbox(self.runs[0]), self.evaluator)
+        run = Run(self.runs[0], self.experiment, self._closed_toolbox(self.runs[0]), self.evaluator)
         try:
             run.ask()
         except InputError as error:
             raise self.experiment.error("algorithm", str(error)) from error
         finally:
             run.close()
+
+    def _closed_toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox as algorithms get it: what they want evaluated they yield, so that it is counted."""
+        toolbox = self.toolbox(info)
+        toolbox.register("evaluate", _yield_instead)
+        return toolbox
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""
@@ -242,12 +263,20 @@ class Prepared:
             )
 
 
+def _yield_instead(genomes: Any) -> Any:
+    raise PluginError(
+        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
+    )
+
+
 def _left_behind(error: BaseException, folder: RunFolder) -> BaseException:
     """Leave the traceback in the folder, and say where it is and how to go on."""
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; go on with: fooldeap run --resume {folder.path}")
+    if not isinstance(error, RunError):
+        return error
     log = folder.write("error.log", "".join(traceback.format_exception(error)))
-    return type(error)(f"{error}; the traceback is in {log}") if isinstance(error, RunError) else error
+    return type(error)(f"{error}; the traceback is in {log}")
 
 
 def warn(message: str) -> None:
@@ -262,7 +291,7 @@ class _Reporters(Observer):
         self._named: list[tuple[str, Reporter]] = [
             (str(choice.plugin), choice.build())
             for choice in experiment.reporters
-            if not (quiet and choice.plugin.target.on_screen)  # type: ignore[attr-defined]
+            if not (quiet and getattr(choice.plugin.target, "on_screen", False))
         ]
 
     def call(self, event: str, *arguments: Any) -> None:

@@ -23,6 +23,7 @@ from fooldeap.errors import InputError
 
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")
+_LONGEST_HEADER = 65_536  # bytes
 _FLOAT = np.dtype("<f4")
 
 
@@ -96,7 +97,9 @@ class Journal:
 
     def _append(self, kind: bytes, body: bytes) -> None:
         payload = kind + body
-        self._file.write(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
+        record = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
+        while record:  # a write may be short
+            record = record[self._file.write(record) :]
 
     def _peek(self) -> tuple[bytes, bytes] | None:
         if self._ahead is None and self._replaying:
@@ -112,11 +115,17 @@ class Journal:
             payload = self._file.read(length) if length <= self._size() - start else b""
             if len(payload) == length > 0 and zlib.crc32(payload) == checksum:
                 return payload[:1], payload[1:]
-            if start + _HEAD.size + length < self._size():
+            torn = start + _HEAD.size + length >= self._size() or self._only_zeros(start)
+            if not torn or (start == 0 and self._size() > _LONGEST_HEADER):
                 raise InputError(f"{self.path}: damaged at byte {start}; restore the file from a copy, or start anew")
         self._file.truncate(start)
         self._file.seek(start)
         return None
+
+    def _only_zeros(self, start: int) -> bool:
+        """Tell whether nothing but zeros follows, as some file systems leave it after a power cut."""
+        self._file.seek(start)
+        return not self._file.read().strip(b"\0")
 
     def _size(self) -> int:
         return self.path.stat().st_size

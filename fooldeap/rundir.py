@@ -28,7 +28,10 @@ class RunFolder:
     @classmethod
     def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
         """Make a new folder: ``out``, which must not hold anything yet, or the next ``runs/<name>/<number>``."""
-        folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / experiment.name))
+        try:
+            folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / experiment.name))
+        except OSError as error:
+            raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
         folder.write("config.yaml", _as_yaml(experiment.data()))
         folder.write("environment.json", json.dumps(environment(), indent=2) + "\n")
         return folder

@@ -201,13 +201,18 @@ def test_gradients(tmp_path):
             r"'faulty' at generation 1 of seed1-target0 raised ZeroDivisionError: no luck",
         ),
         ({"algorithm": "empty"}, r"algorithm 'empty' .* expected at least one genome"),
+        ({"algorithm": "cheat"}, r"write 'reply = yield genomes'"),
+        ({"algorithm": "joint_ascent", "targets": [0, 1]}, r"asks for a gradient, which is for runs with one target"),
+        ({"algorithm": "no_generator"}, r"is no generator"),
+        ({"algorithm": "tuples"}, r"'tuples' at generation 0 of seed1-target0 yielded tuple"),
+        ({"algorithm": "ascent", "classifier": "steep"}, r"gave a gradient float64 .* expected finite float32"),
         ({"classifier": "broken"}, r"the classifier gave logits that are not finite"),
         ({"classifier": "double"}, r"the classifier gave float64 \(32, 4\), expected float32 \(32, 4\)"),
     ],
 )
 def test_a_fault_names_the_plugin(arguments, message):
     with pytest.raises(PluginError, match=message):
-        run(tiny(targets=[0], stop=OFF, **arguments))
+        run(tiny(**{"targets": [0], "stop": OFF, **arguments}))
 
 
 def test_elites_must_leave_room():

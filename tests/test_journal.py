@@ -72,6 +72,23 @@ def test_cut_at_every_byte_it_goes_on_from_the_last_whole_record(tmp_path):
         assert path.read_bytes() == whole, length
 
 
+@pytest.mark.parametrize("zeros", [1, 7, 4096, 200_000])
+def test_zeros_that_a_power_cut_left_are_cut_off(tmp_path, zeros):
+    whole = written(tmp_path / "a", [answer(3), answer(3, 1)])
+    (tmp_path / "a").write_bytes(whole + bytes(zeros))
+    journal, found = read(tmp_path / "a")
+    journal.close()
+    assert len(found) == 2
+    assert (tmp_path / "a").read_bytes() == whole
+
+
+def test_another_file_is_not_taken_for_a_torn_journal(tmp_path):
+    (tmp_path / "a").write_bytes(b"root:x:0:0:root\n" * 5000)
+    with pytest.raises(InputError, match="damaged at byte 0"):
+        Journal(tmp_path / "a", OWNER)
+    assert (tmp_path / "a").stat().st_size == 80_000
+
+
 def test_damage_in_the_middle_is_named(tmp_path):
     whole = bytearray(written(tmp_path / "a", [answer(3), answer(3, 1)]))
     for place in (10, len(whole) // 2):

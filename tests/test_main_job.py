@@ -121,6 +121,15 @@ def test_fool_takes_a_keras_model(keras_model, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_fool_takes_the_classifiers_parameters(keras_model):
+    # Told that the model wants [0, 1], it sees nearly black images, which are no certain 3.
+    dim = fooldeap.fool(keras_model, 3, "stop.evaluations=500", classifier={"input_range": [0, 1]})
+    bright = fooldeap.fool(keras_model, 3, "stop.evaluations=500")
+    assert dim[3].score != bright[3].score
+    with pytest.raises(fooldeap.InputError, match="outputs: auto"):
+        fooldeap.fool(keras_model, 3, classifier={"outputs": "logits"})
+
+
 def test_fool_refuses_what_is_no_model():
     with pytest.raises(fooldeap.InputError, match="expected a model that a classifier plugin takes"):
         fooldeap.fool(object(), target=3)

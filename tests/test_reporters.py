@@ -57,7 +57,7 @@ def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
     text = seen.decode()
     assert "━" in text
     assert "target 3" in text
-    assert re.search(r"[\d,]+ evaluations, [\d,]+ a second, at most \d+ s left", text)
+    assert re.search(r"[\d,]+ evaluations, [\d,]+/s, < \d+ s left", text)
     assert "confidence" in text.rpartition("┏")[2]
 
 

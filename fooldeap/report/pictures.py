@@ -12,6 +12,7 @@ TILE = 224  # pixels along the longer side of an image on the contact sheet
 _CAPTION = 44
 _GAP = 12
 _COLUMNS = 5
+_LEGEND = 20  # targets that a legend can hold
 
 
 def contact_sheet(result: Result) -> bytes:
@@ -77,7 +78,8 @@ def growth(result: Result) -> bytes:
         confidence.annotate(
             f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
         )
-    figure.legend(*fitness.get_legend_handles_labels(), title="target", loc="outside right center", frameon=False)
+    if len(labelled) <= _LEGEND:
+        figure.legend(*fitness.get_legend_handles_labels(), title="target", loc="outside right center", frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=130)
     return buffer.getvalue()

@@ -1,10 +1,11 @@
 """Progress and results on screen."""
 
+import math
 import time
 from typing import ClassVar
 
 from rich.console import Console as Screen
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from fooldeap.plugin import (
@@ -51,9 +52,8 @@ class Console(Reporter):
         self._say(f"{session.name}: {verb} {self._total} images{where}")
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
             console=self._screen,
             auto_refresh=False,
             transient=True,
@@ -99,7 +99,7 @@ class Console(Reporter):
         self._shown = time.perf_counter()
         evaluations = sum(self._spent.values())
         rate = evaluations / (self._shown - self._begun)
-        note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f} a second"
+        note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f}/s"
         if not self._screen.is_terminal:
             self._say(f"  {note}")
             return
@@ -116,9 +116,8 @@ class Console(Reporter):
         bar = self._bars[key]
         note = f"{100 * row.confidence:8.4f} %  {row.evaluations:,} evaluations"
         crowded = self._total > MOST_BARS and key in self._ended
-        self._progress.update(bar, completed=row.evaluations, note=note, visible=not crowded)
-        if key in self._ended:
-            self._progress.stop_task(bar)
+        done = budget if key in self._ended else row.evaluations
+        self._progress.update(bar, completed=done, note=note, visible=not crowded)
 
     def _left(self, rate: float) -> str:
         """Say how long it takes at most, if every run uses up its budget."""
@@ -127,7 +126,7 @@ class Console(Reporter):
             return ""
         ended = {run for run in self._spent if all((run.seed, target) in self._ended for target in run.targets)}
         left = sum(budget - self._spent.get(run, 0) for run in self._session.runs if run not in ended)
-        return f", at most {left / rate:.0f} s left"
+        return f", < {math.ceil(left / rate)} s left"
 
 
 def _sentence(result: RunResult) -> str:

@@ -77,6 +77,31 @@ def faulty(toolbox, rng):
     raise ZeroDivisionError("no luck")
 
 
+@algorithm("cheat")
+def cheat(toolbox, rng):
+    """Ask behind the engine's back."""
+    genomes = toolbox.sample(50)
+    yield toolbox.take(genomes, [int(toolbox.evaluate(genomes).argmax())])
+
+
+@algorithm("joint_ascent", targets="all")
+def joint_ascent(toolbox, rng):
+    """Ask for a gradient without saying of what."""
+    yield Ask(toolbox.sample(4), gradient=True)
+
+
+@algorithm("no_generator")
+def no_generator(toolbox, rng):
+    """Return instead of yield."""
+    return toolbox.sample(4)
+
+
+@algorithm("tuples")
+def tuples(toolbox, rng):
+    """Yield a tuple for an Ask."""
+    yield (toolbox.sample(4), True)
+
+
 @algorithm("empty")
 def empty(toolbox, rng):
     """Yield nothing."""

@@ -52,6 +52,15 @@ class Double(Tiny):
         return super().logits(images).astype(np.float64)
 
 
+@classifier("steep")
+@dataclass
+class Steep(Tiny):
+    """Gives gradients of float64."""
+
+    def gradient(self, images, target):
+        return super().gradient(images, target).astype(np.float64)
+
+
 @classifier("broken")
 @dataclass
 class Broken(Tiny):
