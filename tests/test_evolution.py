@@ -114,6 +114,8 @@ def test_the_log_is_of_the_population():
     assert row.confidence == pytest.approx(np.exp(-loss).max())
     assert row.diversity == pytest.approx(images.astype(float).std(axis=0).mean())
     assert pixel_deviation(images[:1]) == 0
+    large = np.random.default_rng(0).integers(0, 256, (300, 28, 28, 1), dtype=np.uint8)
+    assert pixel_deviation(large) == pytest.approx(large.astype(float).std(axis=0).mean(), rel=0.01)
     assert [entry["best"] for entry in result[3].logbook] == [row.best]
 
 
