@@ -15,10 +15,11 @@ from fooldeap.checks import Choice
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evaluation import Evaluator
-from fooldeap.evolution import Observer, Run, drive
+from fooldeap.evolution import Run, drive
 from fooldeap.journal import Journal
-from fooldeap.plugin import Classifier, Reporter, Toolbox
-from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
+from fooldeap.plugin import Classifier, Toolbox
+from fooldeap.reporters import Reporters
+from fooldeap.results import Result, RunInfo, RunResult, Session
 from fooldeap.rundir import RunFolder
 from fooldeap.timings import Timings
 
@@ -129,7 +130,7 @@ class Prepared:
         if folder is not None:
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self._journal(info, folder).close()
-        reporters = _Reporters(self.experiment, quiet)
+        reporters = Reporters(self.experiment, quiet)
         try:
             reporters.call("on_start", self._session(folder, resumed))
             result = self._evolve(folder, reporters)
@@ -143,7 +144,7 @@ class Prepared:
             folder.write_result(result)
         return result
 
-    def _evolve(self, folder: RunFolder | None, reporters: "_Reporters") -> Result:
+    def _evolve(self, folder: RunFolder | None, reporters: Reporters) -> Result:
         timings = Timings(folder.path / "timings.csv" if folder else None)
         shown_before = self.evaluator.shown
 
@@ -190,7 +191,7 @@ class Prepared:
         }
         return Journal(folder.journal(info), belongs_to)
 
-    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: "_Reporters", timings: Timings) -> Run:
+    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: Reporters, timings: Timings) -> Run:
         return Run(
             info,
             self.experiment,
@@ -282,35 +283,6 @@ def _left_behind(error: BaseException, folder: RunFolder) -> BaseException:
 def warn(message: str) -> None:
     """Tell the user something that does not stop the work."""
     warnings.warn(message, FooldeapWarning, stacklevel=3)
-
-
-class _Reporters(Observer):
-    """The reporters of an experiment, called together; an error names the one that raised it."""
-
-    def __init__(self, experiment: Experiment, quiet: bool) -> None:
-        self._named: list[tuple[str, Reporter]] = [
-            (str(choice.plugin), choice.build())
-            for choice in experiment.reporters
-            if not (quiet and getattr(choice.plugin.target, "on_screen", False))
-        ]
-
-    def call(self, event: str, *arguments: Any) -> None:
-        for name, reporter in self._named:
-            try:
-                getattr(reporter, event)(*arguments)
-            except InputError:
-                raise
-            except Exception as error:
-                raise PluginError(f"{name} raised {type(error).__name__} in {event}: {error}") from error
-
-    def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        self.call("on_generation", run, row)
-
-    def on_run_end(self, results: list[RunResult]) -> None:
-        self.call("on_run_end", results)
-
-    def abort(self) -> None:
-        self.call("on_abort")
 
 
 def _sorted(results: Iterable[RunResult]) -> tuple[RunResult, ...]:
