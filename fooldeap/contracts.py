@@ -168,7 +168,8 @@ class Reply:
     ) -> None:
         self.predictions = predictions
         self._targets = targets
-        self._score = functools.cache(functools.partial(score, predictions))
+        self._score = score
+        self._scored: dict[int, Array] = {}
         self._gradient: NDArray[np.float32] | None = gradient
 
     @property
@@ -192,8 +193,9 @@ class Reply:
 
     def of(self, target: int) -> Array:
         """Return the fitness of the same images for any target, (n,) or (n, k) float64."""
-        fitness: Array = self._score(target)
-        return fitness
+        if target not in self._scored:
+            self._scored[target] = self._score(self.predictions, target)
+        return self._scored[target]
 
     def _only(self, name: str, cure: str) -> int:
         if len(self._targets) != 1:

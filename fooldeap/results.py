@@ -33,7 +33,7 @@ class LogRow(NamedTuple):
 
     ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are of the fitness, ``confidence`` is the
     highest softmax probability of the target, ``evaluations`` counts distinct images until then, ``diversity`` is the
-    standard deviation of a pixel over the population in grey levels, averaged over some 256 pixels.
+    standard deviation of a pixel over the population in grey levels, averaged over some 128 pixels.
     """
 
     seed: int

@@ -61,7 +61,8 @@ def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
     assert "confidence" in text.rpartition("┏")[2]
 
 
-def test_the_log_is_readable_while_it_runs(tmp_path):
+def test_the_log_is_readable_while_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("fooldeap_plugins.reporter.csv.FLUSH_SECONDS", 0)
     seen = []
 
     class Peek(type(tiny().reporters[0].build())):

@@ -1,5 +1,7 @@
 """Random-pixel mutation."""
 
+import math
+
 import numpy as np
 
 from fooldeap.plugin import Annotated, Gt, Images, Le, Rng, mutation
@@ -13,8 +15,11 @@ def random_pixels(images: Images, rng: Rng, *, rate: Annotated[float, Gt(0), Le(
     also uniform resetting in the literature). Cost grows with the values hit, not with the size of the images.
     """
     flat = images.reshape(-1)
-    # Equal in distribution to a coin for each value: first how many are hit, then which, without repetition.
-    hits = rng.binomial(flat.size, rate)
-    places = rng.choice(flat.size, hits, replace=False, shuffle=False)
-    flat[places] = rng.integers(0, 256, hits, dtype=np.uint8)
+    if rate == 1:
+        flat[:] = rng.integers(0, 256, flat.size, dtype=np.uint8)
+        return images
+    # To the letter a coin for each value: of a Poisson number of hits, spread with repetition, every value gets a
+    # Poisson number of its own, independent of the others', and is left alone with probability 1 - rate.
+    hits = rng.poisson(-math.log1p(-rate) * flat.size)
+    flat[rng.integers(0, flat.size, hits)] = rng.integers(0, 256, hits, dtype=np.uint8)
     return images

@@ -2,9 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import time
 
 from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
+
+FLUSH_SECONDS = 1.0
 
 
 @reporter("csv")
@@ -16,13 +18,14 @@ class Csv(Reporter):
         """Open the file; of a resumed run it is written again from the journal."""
         self._folder = session.folder
         self._rows: list[LogRow] = []
-        self._file = (session.folder.path / "log.csv").open("w", newline="", buffering=1) if session.folder else None
-        self._write([LogRow._fields])
+        self._flushed = 0.0
+        self._file = (session.folder.path / "log.csv").open("w", newline="") if session.folder else None
+        self._write(LogRow._fields)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Append a row."""
         self._rows.append(row)
-        self._write([row])
+        self._write(row)
 
     def on_finish(self, result: Result) -> None:
         """Put the rows in the order of seed, target and generation, whatever the order of their evaluation."""
@@ -38,6 +41,9 @@ class Csv(Reporter):
             self._file.close()
             self._file = None
 
-    def _write(self, rows: Iterable[tuple[object, ...]]) -> None:
+    def _write(self, row: tuple[object, ...]) -> None:
         if self._file is not None:
-            csv.writer(self._file, lineterminator="\n").writerows(rows)
+            csv.writer(self._file, lineterminator="\n").writerow(row)
+            if time.monotonic() - self._flushed > FLUSH_SECONDS:
+                self._file.flush()
+                self._flushed = time.monotonic()
