@@ -13,7 +13,7 @@ def uniform(
     if share == 0.5:
         # A random word holds 64 fair coins.
         words = rng.integers(0, 2**64, -(-first.size // 64), dtype=np.uint64)
-        swap = np.unpackbits(words.view(np.uint8), count=first.size).reshape(first.shape)
+        swap: Array = np.unpackbits(words.view(np.uint8), count=first.size).reshape(first.shape)
     else:
         swap = rng.random(first.shape) < share
     # np.where does the same, but guesses wrong at every other gene, and takes ten times as long.
