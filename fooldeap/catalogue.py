@@ -72,8 +72,8 @@ def _facts(plugin: Plugin) -> list[tuple[str, str]]:
 
 
 def _example(plugin: Plugin) -> str:
-    """Return the plugin as a line of YAML, with the default of each parameter."""
-    values = {name: each.default for name, each in plugin.parameters.items() if each.default is not REQUIRED}
+    """Return the plugin as a line of YAML, with the default of each parameter, or ... where it has none."""
+    values = {name: each.default for name, each in plugin.parameters.items()}
     choice = _yaml({"name": plugin.name, **values} if values else plugin.name)
     return f"reporters: [{choice}]" if plugin.kind == "reporter" else f"{plugin.kind}: {choice}"
 
@@ -84,6 +84,8 @@ def _yaml(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_yaml(inner)}".replace(" ", _HARD) for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_yaml, value)) + "]"
+    if value is REQUIRED:
+        return "..."
     if isinstance(value, str) and re.fullmatch(r"(?!(?:true|false|null)$)[A-Za-z_][\w.-]*", value, re.IGNORECASE):
         return value
     if isinstance(value, float) and len(f"{value:g}") < len(repr(value)) - 2 and float(f"{value:g}") == value:

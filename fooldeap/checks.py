@@ -4,31 +4,23 @@ import functools
 import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Gt
+
+from fooldeap import schedules
+from fooldeap.choices import Choice, Weighted
 from fooldeap.document import Document, Key
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
-from fooldeap.plugin import Plugin
+from fooldeap.plugin import KINDS
 from fooldeap.registry import Registry
+from fooldeap.schedules import Schedule
 
-
-@dataclass(frozen=True)
-class Choice:
-    """A plugin with the values of its parameters, as configured."""
-
-    plugin: Plugin
-    values: Mapping[str, Any]
-
-    def build(self, *given: Any) -> Any:
-        """Return the plugin ready for calls, see `Plugin.build`."""
-        return self.plugin.build(self.values, *given)
-
-    def data(self) -> dict[str, Any]:
-        """Return the choice as YAML has it."""
-        return {"name": self.plugin.name, **self.values}
+_WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
+_FAR = 10**6  # a generation that no run reaches
+_TOLD = object()  # instead of a value whose mistakes are noted already
 
 
 class Checker:
@@ -49,8 +41,10 @@ class Checker:
         data: Mapping[str, Any],
         path: Key,
         also: Iterable[str] = (),
+        *,
+        scheduled: bool = False,
     ) -> dict[str, Any]:
-        """Return the checked values of a mapping, defaults filled in."""
+        """Return the checked values of a mapping, defaults filled in; ``scheduled`` numbers may be schedules."""
         for key in data:
             if key not in parameters:
                 self.problem((*path, key), f"unknown key{_hint(key, path, [*parameters, *also])}", at_key=True)
@@ -60,17 +54,24 @@ class Checker:
                 self.problem((*path, name), f"is missing; expected {parameter.expected}")
                 continue
             try:
-                values[name] = self.value(parameter, data, (*path, name))
+                values[name] = self.value(parameter, data, (*path, name), scheduled=scheduled)
             except ValueError as error:
                 self.problem((*path, name), str(error) if name in data else f"its default will not do: {error}")
         return values
 
-    def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
+    def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key, *, scheduled: bool = False) -> Any:
         """Return a parameter's value, or its default, as its type has it."""
         value = data.get(parameter.name, parameter.default)
-        if _takes_file(parameter.annotation) and isinstance(value, str) and parameter.name in data:
+        if parameter.nested:
+            return self.weighted(parameter, value, path)
+        if scheduled and parameter.number and isinstance(value, dict):
+            return self.schedule(parameter, value, path)
+        if isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
-            value = str(near.resolve()) if near.is_file() else value
+            found = (_takes("file", parameter.annotation) and near.is_file()) or (
+                _takes("directory", parameter.annotation) and near.is_dir()
+            )
+            value = str(near.resolve()) if found else value
         return parameter.parse(value)
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
@@ -92,7 +93,42 @@ class Checker:
         except InputError as error:
             self.problem(at_name, str(error))
             return None
-        return Choice(plugin, self.values(plugin.parameters, given, path))
+        return Choice(plugin, self.values(plugin.parameters, given, path, scheduled=KINDS[kind].generational))
+
+    def weighted(self, parameter: Parameter, data: Any, path: Key) -> Any:
+        """Return several choices of one kind, each perhaps with a weight."""
+        if not isinstance(data, list) or not data:
+            raise ValueError(f"got {shown(data)}, expected {parameter.expected}")
+        found = []
+        for index, item in enumerate(data):
+            given = dict(item) if isinstance(item, dict) else item
+            weight = {"weight": given.pop("weight")} if isinstance(given, dict) and "weight" in given else {}
+            choice = self.choice(str(parameter.nested), given, (*path, index))
+            weights = self.values({"weight": _WEIGHT}, weight, (*path, index))
+            found += [Weighted(choice, **weights)] if choice else []
+        return tuple(found)
+
+    def schedule(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
+        """Return a schedule of a number, all of whose values the number may take."""
+        given = dict(data)
+        name = given.pop("schedule", None)
+        if name not in schedules.KINDS:
+            names = ", ".join(schedules.KINDS)
+            raise ValueError(
+                f"got {shown(data)}, expected {parameter.expected}, or a schedule: {{schedule: one of {names}, ...}}"
+            )
+        before = len(self.problems)
+        values = self.values(keys_of(schedules.KINDS[name]), given, path)
+        if len(self.problems) > before:
+            return _TOLD
+        schedule = Schedule(name, values, integer=parameter.number == "integer")
+        for generation in (0, _FAR):  # schedules go one way, so these are the extremes
+            try:
+                parameter.parse(schedule.at(generation))
+            except ValueError as error:
+                when = "at its start" if generation == 0 else "in the end"
+                raise ValueError(f"{when}, {error}") from None
+        return schedule
 
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
         """Note a mistake."""
@@ -128,6 +164,6 @@ def keys_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     return parameters_of(target)
 
 
-def _takes_file(annotation: Any) -> bool:
+def _takes(marker: str, annotation: Any) -> bool:
     nested = typing.get_args(annotation)
-    return "file" in getattr(annotation, "__metadata__", ()) or any(map(_takes_file, nested))
+    return marker in getattr(annotation, "__metadata__", ()) or any(_takes(marker, each) for each in nested)

@@ -14,7 +14,8 @@ from pydantic import StringConstraints, WithJsonSchema
 
 from fooldeap import document as documents
 from fooldeap import registry as registries
-from fooldeap.checks import Checker, Choice, keys_of
+from fooldeap.checks import Checker, keys_of
+from fooldeap.choices import Choice
 from fooldeap.document import Document, Key
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
@@ -254,8 +255,9 @@ class _ExperimentChecker(Checker):
         genome = choices["genome"]
         if genome is None:
             return
-        for kind in KINDS:
-            choice = choices.get(kind)
+        chosen = [(kind, choices.get(kind)) for kind in KINDS]
+        chosen += [(kind, inner) for kind, choice in chosen if choice is not None for inner in choice.inner()]
+        for kind, choice in chosen:
             if choice is not None and not fits(choice.plugin, genome.plugin):
                 able = [plugin.name for plugin in self.registry.all(kind) if fits(plugin, genome.plugin)]
                 cure = f"choose one of: {', '.join(able)}" if able else f"there is no {kind} for it yet; write one"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
+from fooldeap.parameters import Nested
 from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
 
 Array = NDArray[Any]
@@ -17,6 +18,8 @@ Batch = Any  # an ndarray (n, ...) or a list of n objects
 Rng = np.random.Generator
 Toolbox = Any  # deap.base.Toolbox, which is untyped
 File = Annotated[str, "file"]  # a path, or a name; a path in YAML is taken relative to the YAML file
+Directory = Annotated[str, "directory"]  # likewise
+Mutations = Annotated[tuple[Any, ...], Nested("mutation")]  # pairs of a mutation ready for calls, and its weight
 
 
 # --- The stateful kinds ---------------------------------------------------------------------------------------------

@@ -117,6 +117,7 @@ class Run:
             self._journal.close()
 
     def _next_ask(self) -> Ask | None:
+        self._toolbox.generation = self.tally.generation + 1
         try:
             asked = next(self._evolution) if self.tally.generation < 0 else self._evolution.send(self._reply)
         except StopIteration:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fooldeap import config, toolboxes
 from fooldeap import registry as registries
-from fooldeap.checks import Choice
+from fooldeap.choices import Choice
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evaluation import Evaluator

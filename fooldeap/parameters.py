@@ -21,6 +21,13 @@ _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
+class Nested:
+    """Marks a parameter that is a list of plugins of some kind, with weights."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One keyword-only parameter: its name, its type with its range, its default (or ``REQUIRED``)."""
 
@@ -44,7 +51,21 @@ class Parameter:
     @property
     def expected(self) -> str:
         """The values that are accepted, in words: ``"a number > 0 and <= 1"``."""
+        if self.nested:
+            return f"a list of {self.nested}s, each a name, or a mapping with its name, parameters and perhaps a weight"
         return in_words(self.schema)
+
+    @property
+    def nested(self) -> str | None:
+        """The kind of plugins that the parameter is a list of, if it is one."""
+        marks = (mark.kind for mark in getattr(self.annotation, "__metadata__", ()) if isinstance(mark, Nested))
+        return next(marks, None)
+
+    @property
+    def number(self) -> str | None:
+        """``"integer"`` or ``"number"``, where it is one."""
+        kind = self.schema.get("type")
+        return kind if kind in ("integer", "number") else None
 
     def parse(self, value: Any) -> Any:
         """Return ``value`` as the annotated type. Strict: no text for numbers; a list will do for a tuple.

@@ -30,11 +30,13 @@ from fooldeap.contracts import (
     Batch,
     Classifier,
     Dataset,
+    Directory,
     Evolution,
     Executor,
     File,
     Genome,
     Images,
+    Mutations,
     Predictions,
     Reply,
     Reporter,
@@ -55,6 +57,7 @@ __all__ = [
     "Batch",
     "Classifier",
     "Dataset",
+    "Directory",
     "Evolution",
     "Executor",
     "File",
@@ -69,6 +72,7 @@ __all__ = [
     "Len",
     "LogRow",
     "Lt",
+    "Mutations",
     "Plugin",
     "Predictions",
     "Reply",
@@ -102,22 +106,27 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plugin: what it is called with, and what it gives."""
+    """A kind of plugin: what it is called with, and what it gives.
+
+    One that is not ``stateful`` is a function. One that is ``generational`` is called in every generation, and its
+    numbers may follow schedules.
+    """
 
     name: str
     call: str
     gives: str
     stateful: bool = False
+    generational: bool = False
 
 
 KINDS = {
     kind.name: kind
     for kind in (
         Kind("genome", "sample(count, rng), decode(genomes), take(genomes, indices)", "images", True),
-        Kind("fitness", "f(predictions, target)", "(n,) or (n, k) float64, larger is better"),
-        Kind("mutation", "f(genomes, rng)", "as many genomes"),
-        Kind("crossover", "f(first, second, rng)", "two batches of children"),
-        Kind("selection", "f(fitness, count, rng)", "count indices into the population"),
+        Kind("fitness", "f(predictions, target)", "(n,) or (n, k) float64, larger is better", generational=True),
+        Kind("mutation", "f(genomes, rng)", "as many genomes", generational=True),
+        Kind("crossover", "f(first, second, rng)", "two batches of children", generational=True),
+        Kind("selection", "f(fitness, count, rng)", "count indices into the population", generational=True),
         Kind("algorithm", "f(toolbox, rng)", "yields genomes, receives a Reply"),
         Kind("classifier", "input_shape, classes, logits(images)", "(n, classes) float32", True),
         Kind("dataset", "load()", "train and test images and labels", True),

@@ -2,7 +2,8 @@
 
 What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
 ``mate(first, second)``, ``select(fitness, count)``, ``fitness(predictions, target)``, ``evaluate(genomes)`` and
-``map(function, items)``. ``toolbox.targets`` are the classes the run pursues.
+``map(function, items)``. ``toolbox.targets`` are the classes the run pursues, ``toolbox.generation`` is the one under
+way, counted from 0, which schedules follow.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from deap import base
 
-from fooldeap.checks import Choice
+from fooldeap.choices import Choice
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.evaluation import Evaluator, described
@@ -35,30 +36,21 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     genome = experiment.genome.build(evaluator.classifier.input_shape)
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
-    toolbox.targets = targets
+    toolbox.targets, toolbox.generation = targets, 0
 
     def bound(name: str, choice: Choice, check: Callable[..., Any], call: Callable[..., Any], *rng: Rng) -> None:
         toolbox.register(name, _Checked(choice.plugin, check, call, rng))
 
+    def operator(name: str, choice: Choice, check: Callable[..., Any], *rng: Rng) -> None:
+        bound(name, choice, check, _Scheduled(choice, toolbox) if choice.changes else choice.build(), *rng)
+
     bound("sample", experiment.genome, _check_sample, genome.sample, stream(seed, targets, "sample"))
     bound("decode", experiment.genome, _check_decode(images), genome.decode)
     bound("take", experiment.genome, _check_take, genome.take)
-    bound(
-        "mutate",
-        experiment.mutation,
-        _check_same,
-        experiment.mutation.build(),
-        stream(seed, targets, "mutate"),
-    )
-    bound("mate", experiment.crossover, _check_pair, experiment.crossover.build(), stream(seed, targets, "mate"))
-    bound(
-        "select",
-        experiment.selection,
-        _check_indices,
-        experiment.selection.build(),
-        stream(seed, targets, "select"),
-    )
-    bound("fitness", experiment.fitness, _check_fitness, experiment.fitness.build())
+    operator("mutate", experiment.mutation, _check_same, stream(seed, targets, "mutate"))
+    operator("mate", experiment.crossover, _check_pair, stream(seed, targets, "mate"))
+    operator("select", experiment.selection, _check_indices, stream(seed, targets, "select"))
+    operator("fitness", experiment.fitness, _check_fitness)
     toolbox.register("map", evaluator.map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
     return toolbox
@@ -70,6 +62,20 @@ def _evaluate(toolbox: Toolbox, evaluator: Evaluator, genomes: Batch) -> Array:
     (logits,) = evaluator.logits([images])
     fitness: Array = toolbox.fitness(Predictions(logits, images), toolbox.targets[0])
     return fitness
+
+
+class _Scheduled:
+    """An operator whose parameters follow schedules."""
+
+    def __init__(self, choice: Choice, toolbox: Toolbox) -> None:
+        self.choice, self.toolbox = choice, toolbox
+        self._generation, self._operator = -1, None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._generation != self.toolbox.generation:
+            self._generation = self.toolbox.generation
+            self._operator = self.choice.build(generation=self._generation)
+        return self._operator(*arguments)  # type: ignore[misc]
 
 
 class _Checked:

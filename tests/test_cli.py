@@ -87,7 +87,7 @@ def test_help_is_plain_text_that_fits_80_columns(capsys, monkeypatch):
 
 def test_plugins_are_listed_and_shown(capsys):
     assert call("plugins", "list") == 0
-    assert "\nmutation\n  gaussian " in capsys.readouterr().out
+    assert "\nmutation\n  block " in capsys.readouterr().out
     assert call("plugins", "list", "genome") == 0
     assert capsys.readouterr().out.startswith("genome\n  ")
     assert call("plugins", "show", "tournament") == 0

@@ -4,6 +4,7 @@ Goodness-of-fit tests are at the level 1e-4, with fixed seeds: they fail when th
 """
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ NAMED = [(plugin.kind, plugin.name) for plugin in REGISTRY.all()]
 def operator(kind, name, *given, **values):
     plugin = REGISTRY.get(kind, name)
     defaults = {key: parameter.default for key, parameter in plugin.parameters.items()}
+    if name == "mixed":
+        values.setdefault("of", ((operator("mutation", "invert"), 1.0), (operator("mutation", "block"), 3.0)))
     return plugin.build({**defaults, **values}, *given)
 
 
@@ -52,15 +55,21 @@ def test_a_mutation_gives_as_many_genomes_and_depends_on_its_stream_alone(name, 
 
 @pytest.mark.parametrize("name", named("crossover"))
 @pytest.mark.parametrize("count", [0, 1, 7])
+def test_a_crossover_gives_two_batches_of_its_own(name, count):
+    mate, first, second = operator("crossover", name), noise(count), noise(count, seed=1)
+    one, other = mate(first.copy(), second.copy(), rng())
+    assert (one.shape, one.dtype) == (other.shape, other.dtype) == (first.shape, first.dtype)
+    assert not np.shares_memory(one, other)
+    assert np.array_equal([one, other], mate(first.copy(), second.copy(), rng()))
+
+
+@pytest.mark.parametrize("name", [name for name in named("crossover") if name not in ("blend", "sbx")])
+@pytest.mark.parametrize("count", [0, 1, 7])
 def test_a_crossover_keeps_every_gene_at_its_place(name, count):
     mate, first, second = operator("crossover", name), noise(count), noise(count, seed=1)
     kept = first.copy(), second.copy()
     one, other = mate(first, second, rng())
-    assert (one.shape, one.dtype) == (other.shape, other.dtype) == (first.shape, first.dtype)
     assert np.array_equal(np.sort([one, other], axis=0), np.sort([*kept], axis=0))
-    assert not np.shares_memory(one, other)
-    again = mate(kept[0].copy(), kept[1].copy(), rng())
-    assert np.array_equal([one, other], again)
 
 
 @pytest.mark.parametrize("name", named("selection"))
@@ -136,6 +145,16 @@ def test_softmax_loss_on_probabilities_has_the_scale_of_the_published_table():
     assert missed == pytest.approx(1 / math.log(math.e + 9)) == pytest.approx(0.40631, abs=1e-5)
 
 
+def test_cross_entropy_confidence_and_margin_by_hand():
+    said = predictions([2, 0, 1], [0, 5, 0])
+    p = math.exp(2) / (math.exp(2) + 1 + math.e)
+    assert operator("fitness", "confidence")(said, 0)[0] == pytest.approx(p, rel=1e-12)
+    assert operator("fitness", "cross_entropy")(said, 0)[0] == pytest.approx(math.log(p), rel=1e-12)
+    assert operator("fitness", "margin")(said, 0).tolist() == [1, -5]
+    assert operator("fitness", "margin")(said, 1).tolist() == [-2, 5]
+    assert operator("fitness", "cross_entropy")(predictions([800, 0, 0]), 1)[0] == -800
+
+
 # --- Mutation -------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +197,112 @@ def test_gaussian_has_its_moments_and_stays_in_range():
     assert 0.4 < (wild == 255).mean() < 0.6
 
 
+def binned(edges_cdf, values):
+    """Return the counts of grey values and their expectation under a distribution function of real numbers."""
+    cut = np.arange(-0.5, 256)
+    expected = np.diff(edges_cdf(np.concatenate([[-np.inf], cut[1:-1], [np.inf]])))
+    return np.bincount(values.ravel(), minlength=256), expected * values.size
+
+
+@pytest.mark.parametrize("start", [128, 20, 255])
+@pytest.mark.parametrize("eta", [15.0, 2.0])
+def test_polynomial_has_its_published_density(start, eta):
+    # P(d) = (eta + 1) / 2 * (1 - |d|)^eta, d the step in units of the range (Deb and Agrawal 1999); near a bound, the
+    # half on that side is cut off there and scaled up to one half again.
+    def cdf(x):
+        d = (np.clip(x, 0, 255) - start) / 255
+        low, high = start / 255, 1 - start / 255
+
+        def half(step, room):
+            whole = 1 - (1 - room) ** (eta + 1)
+            return np.where(room > 0, (1 - (1 - step) ** (eta + 1)) / (whole or 1), 0) / 2
+
+        below = 0.5 - half(np.clip(-d, 0, low), low) if low else np.full(np.shape(d), 0.5)
+        above = half(np.clip(d, 0, high), high) if high else np.full(np.shape(d), 0.5) * (np.asarray(x) > start)
+        inside = np.where(d < 0, below, 0.5 + above)
+        return np.where(np.asarray(x) == -np.inf, 0, np.where(np.asarray(x) == np.inf, 1, inside))
+
+    images = np.full((400, 20, 20, 1), start, np.uint8)
+    moved = operator("mutation", "polynomial", rate=1.0, eta=eta)(images, rng())
+    counts, expected = binned(cdf, moved)
+    kept = expected > 5
+    assert counts[~kept].sum() <= 10 * max(1, expected[~kept].sum())
+    assert stats.chisquare(counts[kept], expected[kept] * counts[kept].sum() / expected[kept].sum()).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("name", ["gaussian", "polynomial", "creep", "invert"])
+def test_a_sparse_mutation_hits_each_value_with_its_rate(name):
+    images = np.full((2000, 10, 10, 1), 100, np.uint8)
+    values = {"step": 1} if name == "creep" else {"eta": 0.0} if name == "polynomial" else {}
+    values |= {"sigma": 1e6} if name == "gaussian" else {}
+    changed = operator("mutation", name, rate=0.03, **values)(images.copy(), rng()) != images
+    still = 1 / 256 if name == "polynomial" else 0  # at most
+    low, high = (stats.binom.ppf([LEVEL / 2, 1 - LEVEL / 2], changed.size, p) for p in (0.03 * (1 - still), 0.03))
+    assert low[0] <= changed.sum() <= high[1]
+    assert stats.chisquare(changed.sum(axis=0).ravel()).pvalue > LEVEL
+
+
+def test_creep_steps_are_uniform_and_clipped():
+    moved = operator("mutation", "creep", rate=1.0, step=3)(np.full((300, 20, 20, 1), 50, np.uint8), rng())
+    counts = np.bincount(moved.ravel(), minlength=60)
+    assert counts[[47, 48, 49, 51, 52, 53]].sum() == moved.size
+    assert stats.chisquare(counts[[47, 48, 49, 51, 52, 53]]).pvalue > LEVEL
+    assert operator("mutation", "creep", rate=1.0, step=255)(np.full((9, 9, 9, 1), 250, np.uint8), rng()).max() == 255
+
+
+def test_pixel_swap_keeps_pixels_whole_and_moves_at_most_two_a_pair():
+    images = noise(50, (9, 7, 3))
+    moved = operator("mutation", "pixel_swap", pairs=3)(images.copy(), rng())
+    pixels = [sorted(map(tuple, image.reshape(-1, 3).tolist())) for image in (*images, *moved)]
+    assert pixels[:50] == pixels[50:]
+    places = (moved != images).any(axis=3).sum(axis=(1, 2))
+    assert 2 <= places.max() <= 6
+    assert places.mean() > 4
+
+
+def test_block_refills_one_rectangle():
+    changed = operator("mutation", "block", size=0.5)(np.full((3000, 8, 6, 1), 7, np.uint8), rng())[..., 0] != 7
+    rows, columns = changed.any(axis=2), changed.any(axis=1)
+    assert rows.sum(axis=1).max() == 4
+    assert columns.sum(axis=1).max() == 3
+    for image, row, column in zip(changed, rows, columns, strict=True):
+        inside = image[np.ix_(row, column)]
+        assert inside.size == image[row][:, column].size
+        assert np.ptp(np.flatnonzero(row)) < 4 if row.any() else not inside.size
+    # Every place is reached, the middle more often than the corners.
+    assert (changed.sum(axis=0) > 0).all()
+    assert changed.mean() == pytest.approx((2.5 / 8) * (2 / 6) * 255 / 256, rel=0.05)
+
+
+def test_row_and_column_refills_one_line():
+    changed = operator("mutation", "row_and_column")(np.full((4000, 6, 5, 1), 7, np.uint8), rng())[..., 0] != 7
+    rows, columns = changed.any(axis=2).sum(axis=1), changed.any(axis=1).sum(axis=1)
+    lines = (rows == 1) & (columns > 1)
+    assert ((rows <= 1) | (columns <= 1)).all()
+    assert stats.binomtest(int(lines.sum()), 4000, 0.5).pvalue > LEVEL
+    assert stats.chisquare(changed[lines].any(axis=2).sum(axis=0)).pvalue > LEVEL
+
+
+def test_invert_is_its_own_inverse():
+    images = noise(9)
+    twice = operator("mutation", "invert", rate=1.0)
+    assert np.array_equal(twice(twice(images.copy(), rng()), rng()), images)
+    assert np.array_equal(twice(images.copy(), rng()), 255 - images)
+
+
+def test_mixed_draws_one_mutation_for_each_individual_by_weight():
+    def to(value):
+        def fill(images, rng):
+            images[:] = value
+            return images
+
+        return fill
+
+    images = operator("mutation", "mixed", of=((to(1), 1.0), (to(2), 3.0)))(noise(4000), rng())
+    assert (np.ptp(images.reshape(4000, -1), axis=1) == 0).all()
+    assert stats.binomtest(int((images[:, 0, 0, 0] == 2).sum()), 4000, 0.75).pvalue > LEVEL
+
+
 # --- Crossover ------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +312,85 @@ def test_uniform_swaps_each_gene_with_its_share(share):
     swapped, _ = operator("crossover", "uniform", share=share)(first, second, rng())
     assert stats.binomtest(int(swapped.sum()), swapped.size, share).pvalue > LEVEL
     assert stats.chisquare(swapped.sum(axis=0, dtype=int).ravel()).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("name", ["one_point", "two_point", "rectangle"])
+def test_what_is_swapped_is_one_piece(name):
+    # All cuts are equally likely: the number of genes swapped follows from counting them.
+    first, second = np.zeros((60_000, 4, 3, 1), np.uint8), np.ones((60_000, 4, 3, 1), np.uint8)
+    swapped = operator("crossover", name)(first, second, rng())[0][..., 0]
+    flat = swapped.reshape(len(swapped), -1)
+    if name == "rectangle":
+        heights, widths = swapped.any(axis=2).sum(axis=1), swapped.any(axis=1).sum(axis=1)
+        assert np.array_equal(swapped.sum(axis=(1, 2)), heights * widths)
+        assert stats.chisquare(np.bincount(heights)[1:], len(heights) * np.array([4, 3, 2, 1]) / 10).pvalue > LEVEL
+        assert stats.chisquare(np.bincount(widths)[1:], len(widths) * np.array([3, 2, 1]) / 6).pvalue > LEVEL
+        return
+    edges = np.abs(np.diff(flat.astype(int), axis=1)).sum(axis=1)
+    lengths = np.bincount(flat.sum(axis=1), minlength=13)[1:]
+    if name == "one_point":
+        assert (edges == 1).all()
+        assert (flat[:, -1] == 1).all()
+        assert stats.chisquare(lengths[:11]).pvalue > LEVEL
+    else:
+        assert (edges <= 2).all()
+        assert stats.chisquare(lengths, len(flat) * np.arange(12, 0, -1) / 78).pvalue > LEVEL
+
+
+def test_blend_is_uniform_between_and_beyond_the_parents():
+    first, second = np.full((300, 20, 20, 1), 100, np.uint8), np.full((300, 20, 20, 1), 140, np.uint8)
+    one, other = operator("crossover", "blend", alpha=0.25)(first, second, rng())
+    for child in (one, other):
+        counts = np.bincount(child.ravel(), minlength=256)
+        inner, ends = counts[91:150], counts[[90, 150]]
+        assert counts.sum() == inner.sum() + ends.sum()
+        # From 90 to 150, rounded: the ends get half of what each inner value gets.
+        expected = child.size * np.array([0.5, *[1] * 59, 0.5]) / 60
+        assert stats.chisquare([ends[0], *inner, ends[1]], expected).pvalue > LEVEL
+    clipped, _ = operator("crossover", "blend", alpha=2.0)(first * 0, first * 0 + 255, rng())
+    assert (clipped == 0).mean() == pytest.approx(0.4, abs=0.02)
+
+
+@pytest.mark.parametrize("eta", [2.0, 15.0])
+def test_sbx_has_its_published_density(eta):
+    # The spread factor b = |difference of children| / |difference of parents| has the density
+    # (eta + 1) / 2 * b^eta up to 1 and (eta + 1) / 2 / b^(eta + 2) above (Deb and Agrawal 1995), far from the bounds.
+    low, high = 118, 138
+    first, second = np.full((400, 20, 20, 1), low, np.uint8), np.full((400, 20, 20, 1), high, np.uint8)
+    one, other = operator("crossover", "sbx", rate=1.0, eta=eta)(first, second, rng())
+    nearer = np.minimum(one, other)
+
+    def cdf(x):  # of the lower child, 128 - 10 b
+        b = np.maximum((128 - np.asarray(x, float)) / 10, 0)
+        with np.errstate(divide="ignore"):
+            return 1 - np.where(b <= 1, b ** (eta + 1) / 2, 1 - b ** -(eta + 1) / 2)
+
+    values = np.arange(60, 128)
+    expected = nearer.size * (cdf(values + 0.5) - cdf(values - 0.5))
+    counts = np.array([(nearer == value).sum() for value in values])
+    kept = expected > 5
+    kept[-1] = False  # 128 itself is the lower or the upper child
+    observed = counts[kept]
+    assert stats.chisquare(observed, expected[kept] * observed.sum() / expected[kept].sum()).pvalue > LEVEL
+    assert observed.sum() / nearer.size == pytest.approx(expected[kept].sum() / nearer.size, abs=0.01)
+    assert stats.binomtest(int((one < other).sum()), int((one != other).sum()), 0.5).pvalue > LEVEL
+
+
+def test_sbx_near_a_bound_is_deaps():
+    from deap import tools
+
+    random.seed(5)
+    theirs = []
+    for _ in range(20_000):
+        one, other = tools.cxSimulatedBinaryBounded([5.0], [60.0], eta=3.0, low=0.0, up=255.0)
+        theirs += [*one, *other]
+    first, second = np.full((20_000, 1, 1, 1), 5, np.uint8), np.full((20_000, 1, 1, 1), 60, np.uint8)
+    ours = np.concatenate(operator("crossover", "sbx", rate=0.5, eta=3.0)(first, second, rng())).ravel()
+    # DEAP crosses every gene with probability 1/2.
+    rounded = np.rint(theirs).clip(0, 255).astype(int)
+    table = np.array([np.bincount(values, minlength=256) for values in (rounded, ours)])
+    table = table[:, table.sum(axis=0) > 10]
+    assert stats.chi2_contingency(table).pvalue > LEVEL
 
 
 def test_halves_joins_top_and_bottom():
@@ -229,6 +433,46 @@ def test_roulette_is_in_proportion_to_fitness():
     assert fits(frequencies("roulette", [-2.0, -2, -2, -2]), np.full(4, 0.25))
 
 
+def test_stochastic_universal_gives_everyone_its_share_to_less_than_one():
+    fitness = np.array([1.0, 2, 3, 4.5, 0])
+    for seed in range(200):
+        counts = np.bincount(operator("selection", "stochastic_universal")(fitness, 17, rng(seed)), minlength=5)
+        assert (np.abs(counts - 17 * fitness / fitness.sum()) < 1).all()
+    singles = [operator("selection", "stochastic_universal")(fitness, 1, rng(seed))[0] for seed in range(4000)]
+    assert fits(np.bincount(singles, minlength=5), fitness / fitness.sum())
+
+
+def test_linear_rank_is_bakers_line():
+    # The i-th worst of n, from 0: (2 - s) / n + 2 i (s - 1) / (n (n - 1)).
+    n, s = 6, 1.7
+    order = np.array([3, 0, 5, 1, 4, 2])
+    expected = (2 - s) / n + 2 * order * (s - 1) / (n * (n - 1))
+    assert fits(frequencies("linear_rank", 10.0**order, pressure=s), expected)
+    assert fits(frequencies("linear_rank", [2.0, 2, 9], pressure=2.0), np.array([1, 1, 4]) / 6)
+
+
+def test_exponential_rank_falls_by_its_base():
+    weights = np.array([1, 0.5, 0.25, 0.125])
+    assert fits(frequencies("exponential_rank", [4.0, 3, 2, 1], base=0.5), weights / weights.sum())
+    assert fits(frequencies("exponential_rank", [4.0, 3, 3, 1], base=0.5), np.array([8, 3, 3, 1]) / 15)
+
+
+def test_boltzmann_is_boltzmanns():
+    fitness = np.array([-1.0, 0, 0.5, 3])
+    weights = np.exp(fitness / 2)
+    assert fits(frequencies("boltzmann", fitness, temperature=2.0), weights / weights.sum())
+
+
+def test_retain_draws_from_the_best_and_some_lucky_ones():
+    fitness = np.arange(20.0)
+    assert fits(frequencies("retain", fitness, best=0.1, others=0.0), np.array([0.0] * 18 + [0.5] * 2))
+    chosen = [operator("selection", "retain")(fitness, 50, rng(seed)) for seed in range(2000)]
+    lucky = np.array([np.isin(np.arange(18), each) for each in chosen])
+    # Each of the 18 is in the pool with probability .1, and nearly surely drawn then, 50 times from a pool of some 4.
+    assert stats.chisquare(lucky.sum(axis=0)).pvalue > LEVEL
+    assert lucky.mean() == pytest.approx(0.1, abs=0.01)
+
+
 def test_truncation_draws_from_the_best_share_alike():
     fitness = [5.0, 1, 4, 2, 3, 0]
     assert fits(frequencies("truncation", fitness, share=0.5), np.array([1, 0, 1, 0, 1, 0]) / 3)
@@ -245,3 +489,12 @@ def test_random_is_uniform():
 def test_pixels_start_as_uniform_noise():
     images = operator("genome", "pixels", (28, 28, 1)).sample(300, rng())
     assert stats.chisquare(np.bincount(images.ravel(), minlength=256)).pvalue > LEVEL
+
+
+def test_pixels_start_constant_or_with_a_share_of_black():
+    flat = operator("genome", "pixels", (6, 6, 3), start="constant", value=9).sample(4, rng())
+    assert (flat == 9).all()
+    holes = operator("genome", "pixels", (20, 20, 3), start="constant", value=9, black=0.3).sample(100, rng())
+    black = (holes == 0).all(axis=3)
+    assert np.array_equal(black, (holes == 0).any(axis=3))
+    assert stats.binomtest(int(black.sum()), black.size, 0.3).pvalue > LEVEL

@@ -4,6 +4,8 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
+from ._breeding import varied
+
 
 @algorithm("generational")
 def generational(
@@ -29,14 +31,4 @@ def generational(
         fittest = np.argsort(-reply.fitness, kind="stable")[:elites]
         parents = rng.permutation(toolbox.select(reply.fitness, population - elites))
         genomes = toolbox.take(genomes, np.concatenate([fittest, parents]))
-        children = genomes[elites:]
-
-        crossed = rng.binomial(len(children) // 2, crossover_rate)
-        first, second = slice(0, crossed), slice(crossed, 2 * crossed)
-        children[first], children[second] = toolbox.mate(children[first], children[second])
-
-        if mutation_rate < 1:
-            children = toolbox.take(children, rng.permutation(len(children)))
-        mutated = slice(0, rng.binomial(len(children), mutation_rate))
-        children[mutated] = toolbox.mutate(children[mutated])
-        genomes[elites:] = children
+        genomes[elites:] = varied(toolbox, rng, genomes[elites:], crossover_rate, mutation_rate)

@@ -1,28 +1,40 @@
 """Direct encoding: the genome is the image."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from fooldeap.plugin import Array, Images, Rng, dataclass, genome
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, dataclass, genome
 
 
 @genome("pixels")
 @dataclass(frozen=True)
 class Pixels:
-    """The grey values of an image themselves, uniform at random at the start.
+    """The grey values of an image themselves.
 
-    The direct encoding of Nguyen, Yosinski and Clune (2015).
+    The direct encoding of Nguyen, Yosinski and Clune (2015). ``start`` says how the first population looks:
+    ``uniform``, each value at random from 0 to 255; or ``constant``, all of them ``value``. Then each pixel is made
+    black with probability ``black``, independently.
     """
 
     shape: tuple[int, int, int]
+    _: KW_ONLY
+    start: Literal["uniform", "constant"] = "uniform"
+    value: Annotated[int, Ge(0), Le(255)] = 128
+    black: Annotated[float, Ge(0), Le(1)] = 0.0
     dtype: ClassVar[str] = "uint8"
     bounds: ClassVar[tuple[float, float]] = (0, 255)
 
     def sample(self, count: int, rng: Rng) -> Images:
-        """Return images uint8 (count, h, w, c) of uniform noise."""
-        return rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
+        """Return images uint8 (count, h, w, c)."""
+        if self.start == "uniform":
+            images = rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
+        else:
+            images = np.full((count, *self.shape), self.value, np.uint8)
+        if self.black:
+            images[rng.random(images.shape[:3]) < self.black] = 0
+        return images
 
     def decode(self, genomes: Images) -> Images:
         """Return the genomes: they are the images."""

@@ -1,8 +1,9 @@
 """Gaussian mutation."""
 
-import numpy as np
-
 from fooldeap.plugin import Annotated, Gt, Images, Le, Rng, mutation
+
+from .._grey import to_grey
+from ._places import hit
 
 
 @mutation("gaussian", genome="pixels")
@@ -19,8 +20,6 @@ def gaussian(
     1993, without self-adaptation).
     """
     flat = images.reshape(-1)
-    hits = rng.binomial(flat.size, rate)
-    places = rng.choice(flat.size, hits, replace=False, shuffle=False)
-    moved = flat[places] + rng.normal(0, sigma, hits)
-    flat[places] = np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+    places = hit(flat.size, rate, rng)
+    flat[places] = to_grey(flat[places] + rng.normal(0, sigma, len(places)))
     return images

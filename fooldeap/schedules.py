@@ -1,0 +1,55 @@
+"""Parameters that change while a run goes on: ``rate: {schedule: halving, start: 0.1, every: 1000}``."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt
+
+Generations = Annotated[int, Ge(1)]
+
+
+def constant(generation: int, *, value: float) -> float:
+    """Stay at ``value``."""
+    return value
+
+
+def linear(generation: int, *, start: float, end: float, over: Generations) -> float:
+    """Go from ``start`` to ``end`` in equal steps ``over`` so many generations, and stay there."""
+    return start + (end - start) * min(generation / over, 1)
+
+
+def exponential(
+    generation: int, *, start: Annotated[float, Gt(0)], end: Annotated[float, Gt(0)], over: Generations
+) -> float:
+    """Go from ``start`` to ``end`` by equal factors ``over`` so many generations, and stay there."""
+    return math.exp(linear(generation, start=math.log(start), end=math.log(end), over=over))
+
+
+def halving(generation: int, *, start: float, every: Generations, least: float = 0.0) -> float:
+    """Halve ``start`` after ``every`` so many generations, but not below ``least``."""
+    return max(start * 0.5 ** (generation // every), least)
+
+
+KINDS: dict[str, Callable[..., float]] = {
+    schedule.__name__: schedule for schedule in (constant, linear, exponential, halving)
+}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule with its values, for a parameter that may be an integer."""
+
+    kind: str
+    values: Mapping[str, Any]
+    integer: bool = False
+
+    def at(self, generation: int) -> float | int:
+        """Return the parameter's value in a generation, counted from 0; integers are rounded."""
+        value = KINDS[self.kind](generation, **self.values)
+        return round(value) if self.integer else value
+
+    def data(self) -> dict[str, Any]:
+        """Return the schedule as YAML has it."""
+        return {"schedule": self.kind, **self.values}

@@ -1,0 +1,34 @@
+"""The evolution scheme in which parents do not survive."""
+
+import numpy as np
+
+from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
+
+from ._breeding import varied
+
+
+@algorithm("mu_comma_lambda")
+def mu_comma_lambda(
+    toolbox: Toolbox,
+    rng: Rng,
+    *,
+    mu: Annotated[int, Ge(2)] = 20,
+    children: Annotated[int, Ge(2)] = 100,
+    crossover_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
+    mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
+) -> Evolution:
+    """Keep the best ``mu`` of the ``children`` and forget the parents, the (mu, lambda) scheme.
+
+    Parents are selected, paired at random and crossed with probability ``crossover_rate`` a pair; each child is mutated
+    with probability ``mutation_rate``. What was found can be lost again (Schwefel 1981; Beyer and Schwefel 2002).
+    """
+    if children < mu:
+        raise InputError(f"children: got {children}, expected at least mu, {mu}")
+    genomes = toolbox.sample(mu)
+    fitness = (yield genomes).fitness
+    while True:
+        parents = rng.permutation(toolbox.select(fitness, children))
+        born = varied(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
+        fitness = (yield born).fitness
+        best = np.argsort(-fitness, kind="stable")[:mu]
+        genomes, fitness = toolbox.take(born, best), fitness[best]

@@ -1,0 +1,24 @@
+"""What the data sets from files share."""
+
+import numpy as np
+
+from fooldeap.plugin import Array, InputError, Split
+
+
+def split(where: str, train_images: Array, train_labels: Array, test_images: Array, test_labels: Array) -> Split:
+    """Return the arrays as a `Split`, checked; images (n, h, w) become (n, h, w, 1)."""
+    train, test = _images(train_images, "training images", where), _images(test_images, "test images", where)
+    for images, labels, name in ((train, train_labels, "training"), (test, test_labels, "test")):
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{where}: its {name} labels are {labels.dtype} {labels.shape}, expected integers ({len(images)},)"
+            )
+    return Split(train, train_labels, test, test_labels)
+
+
+def _images(images: Array, name: str, where: str) -> Array:
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise InputError(
+            f"{where}: its {name} are {images.dtype} {images.shape}, expected uint8 (n, height, width[, channels])"
+        )
+    return images if images.ndim == 4 else images[..., None]

@@ -1,0 +1,63 @@
+"""Raw IDX files, as MNIST and its relatives are published."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from fooldeap.plugin import KW_ONLY, Array, Directory, InputError, Split, dataclass, dataset
+
+from ._arrays import split
+
+_UBYTE = 8  # the code of unsigned bytes in the header
+_NAMES = {
+    "train-images": "idx3-ubyte",
+    "train-labels": "idx1-ubyte",
+    "t10k-images": "idx3-ubyte",
+    "t10k-labels": "idx1-ubyte",
+}
+
+
+@dataset("idx")
+@dataclass(frozen=True)
+class Idx:
+    """The four IDX files of MNIST, Fashion-MNIST or KMNIST in a ``folder``, plain or gzipped.
+
+    They are train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each
+    perhaps with ``.gz`` at its end, or with a dot in place of the second hyphen (format: LeCun, Cortes and Burges
+    1998).
+    """
+
+    _: KW_ONLY
+    folder: Directory
+
+    def load(self) -> Split:
+        """Return images uint8 (n, h, w, 1) and labels uint8 (n,)."""
+        arrays = [_read(_find(Path(self.folder), stem, kind)) for stem, kind in _NAMES.items()]
+        return split(f"dataset 'idx': {self.folder!r}", *arrays)
+
+
+def _find(folder: Path, stem: str, kind: str) -> Path:
+    names = [f"{stem}{mark}{kind}{end}" for mark in "-." for end in ("", ".gz")]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"dataset 'idx': {str(folder)!r} has no {names[0]!r} or {names[1]!r}")
+
+
+def _read(path: Path) -> Array:
+    """Return the array in an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, the values."""
+    where = f"dataset 'idx': {str(path)!r}"
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{where} cannot be read ({error})") from None
+    if len(content) < 4 or content[:3] != bytes([0, 0, _UBYTE]) or len(content) < 4 + 4 * content[3]:
+        raise InputError(f"{where} is no IDX file of unsigned bytes")
+    sizes = tuple(np.frombuffer(content, ">u4", content[3], offset=4).tolist())
+    start = 4 + 4 * len(sizes)
+    if len(content) - start != math.prod(sizes):
+        raise InputError(f"{where} holds {len(content) - start} values, its header says {math.prod(sizes)}; damaged?")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)

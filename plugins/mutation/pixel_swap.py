@@ -1,0 +1,21 @@
+"""Pixel-swap mutation."""
+
+import numpy as np
+
+from fooldeap.plugin import Annotated, Ge, Images, Rng, mutation
+
+
+@mutation("pixel_swap", genome="pixels")
+def pixel_swap(images: Images, rng: Rng, *, pairs: Annotated[int, Ge(1)] = 4) -> Images:
+    """Swap two random pixels of each image, with all their channels, ``pairs`` times.
+
+    The histogram of the image stays what it was (swap mutation, Banzhaf 1990).
+    """
+    count, height, width, channels = images.shape
+    pixels = images.reshape(count, height * width, channels)
+    rows = np.arange(count)
+    for one, other in rng.integers(0, height * width, (pairs, 2, count)):
+        kept = pixels[rows, one]
+        pixels[rows, one] = pixels[rows, other]
+        pixels[rows, other] = kept
+    return images

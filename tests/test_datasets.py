@@ -1,0 +1,84 @@
+"""Data sets read from files: what is in them, and what is wrong with them."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from fooldeap import registry
+from fooldeap.errors import InputError
+
+IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
+LABELS = np.array([0, 1, 2, 1, 0], np.uint8)
+FILES = {
+    "train-images-idx3": IMAGES,
+    "train-labels-idx1": LABELS,
+    "t10k-images-idx3": IMAGES[:2],
+    "t10k-labels-idx1": LABELS[:2],
+}
+
+
+def load(name, **values):
+    return registry.load().get("dataset", name).build(values).load()
+
+
+def idx(array, code=8):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("ending", ["-ubyte", "-ubyte.gz"])
+def test_idx(tmp_path, ending):
+    for name, array in FILES.items():
+        content = idx(array)
+        (tmp_path / f"{name}{ending}").write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    data = load("idx", folder=str(tmp_path))
+    assert np.array_equal(data.train_images, IMAGES[..., None])
+    assert data.test_labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no IDX file"),
+        (idx(IMAGES, code=13), "no IDX file of unsigned bytes"),
+        (idx(IMAGES)[:-1], "holds 59 values, its header says 60"),
+        (idx(LABELS), "training images are uint8 (5,), expected uint8 (n, height, width[, channels])"),
+        (idx(IMAGES[:3]), "training labels are uint8 (5,), expected integers (3,)"),
+        (None, "has no 'train-images-idx3-ubyte' or 'train-images-idx3-ubyte.gz'"),
+    ],
+)
+def test_idx_files_that_will_not_do(tmp_path, content, said):
+    for name, array in FILES.items():
+        (tmp_path / f"{name}-ubyte").write_bytes(idx(array))
+    damaged = tmp_path / "train-images-idx3-ubyte"
+    damaged.unlink() if content is None else damaged.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load("idx", folder=str(tmp_path))
+    assert said in str(error.value)
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "own.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:2, ..., None], y_test=LABELS[:2])
+    data = load("npz", path=str(tmp_path / "own.npz"))
+    assert np.array_equal(data.train_images, IMAGES[..., None])
+    assert np.array_equal(data.test_images, IMAGES[:2, ..., None])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({}, "has no array 'x_train'"),
+        ({"x_train": IMAGES / 255}, "training images are float64 (5, 4, 3), expected uint8"),
+        ({"x_train": np.array([{}], object)}, "no readable .npz archive"),
+    ],
+)
+def test_npz_files_that_will_not_do(tmp_path, arrays, said):
+    rest = {"y_train": LABELS, "x_test": IMAGES, "y_test": LABELS} if arrays else {}
+    np.savez(tmp_path / "own.npz", **arrays, **rest)
+    with pytest.raises(InputError) as error:
+        load("npz", path=str(tmp_path / "own.npz"))
+    assert said in str(error.value)
+    (tmp_path / "own.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no readable"):
+        load("npz", path=str(tmp_path / "own.npz"))

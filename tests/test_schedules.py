@@ -1,0 +1,138 @@
+"""Schedules: their values by hand, what a run makes of them, and what is refused."""
+
+import pytest
+from conftest import KIT, TINY, bits, run, tiny
+
+from fooldeap import config
+from fooldeap.errors import InputError
+from fooldeap.experiment import Prepared
+from fooldeap.plugin import mutation
+from fooldeap.results import RunInfo
+from fooldeap.rundir import RunFolder
+
+
+def rate(**schedule):
+    experiment = config.load({}, arguments={"mutation": {"name": "random_pixels", "rate": schedule}})
+    return experiment.mutation.values["rate"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        ({"schedule": "constant", "value": 0.2}, {0: 0.2, 900: 0.2}),
+        ({"schedule": "linear", "start": 0.1, "end": 0.5, "over": 4}, {0: 0.1, 1: 0.2, 2: 0.3, 4: 0.5, 99: 0.5}),
+        ({"schedule": "exponential", "start": 0.8, "end": 0.1, "over": 3}, {0: 0.8, 1: 0.4, 2: 0.2, 3: 0.1, 99: 0.1}),
+        (
+            {"schedule": "halving", "start": 0.1, "every": 1000, "least": 0.03},
+            {0: 0.1, 999: 0.1, 1000: 0.05, 1999: 0.05, 2000: 0.03, 9000: 0.03},
+        ),
+    ],
+)
+def test_values(schedule, values):
+    assert {generation: rate(**schedule).at(generation) for generation in values} == pytest.approx(values)
+
+
+def test_integers_are_rounded():
+    size = {"schedule": "linear", "start": 2, "end": 5, "over": 4}
+    experiment = config.load({}, arguments={"selection": {"name": "tournament", "size": size}})
+    sizes = [experiment.selection.values["size"].at(generation) for generation in range(6)]
+    assert sizes == [2, 3, 4, 4, 5, 5]
+    assert {type(each) for each in sizes} == {int}
+
+
+def test_the_operator_sees_the_number_of_its_generation():
+    seen = []
+
+    @mutation("watched")
+    def watched(genomes, rng, *, amount: float = 1.0):
+        """See."""
+        seen.append(amount)
+        return genomes
+
+    amount = {"schedule": "linear", "start": 0.0, "end": 10.0, "over": 10}
+    changes = {**TINY, "mutation": {"name": "watched", "amount": amount}, "targets": [0]}
+    run(config.load({}, arguments={**changes, "stop": {"confidence": None, "generations": 5}}, plugins=[KIT, watched]))
+    assert seen == [1.0, 2.0, 3.0, 4.0, 5.0]  # the first population is not mutated
+
+
+def test_inside_a_mixture_too():
+    inner = {"name": "random_pixels", "rate": {"schedule": "halving", "start": 0.5, "every": 2, "least": 0.01}}
+    experiment = tiny(mutation={"name": "mixed", "of": [inner, {"name": "creep", "weight": 2}]})
+    again = config.load(experiment.data(), plugins=[KIT])
+    assert again.data() == experiment.data()
+    assert experiment.data()["mutation"]["of"] == [
+        {**inner, "weight": 1.0},
+        {"name": "creep", "rate": 0.05, "step": 32, "weight": 2},
+    ]
+    toolbox = Prepared(experiment).toolbox(RunInfo(1, (0,)))
+    images = toolbox.sample(400)
+    shares = []
+    for toolbox.generation in (0, 20):
+        changed = (toolbox.mutate(images.copy()) != images).mean(axis=(1, 2, 3))
+        shares.append((changed > 0.25).mean())
+    assert shares[0] == pytest.approx(1 / 3, abs=0.1)
+    assert shares[1] == 0
+
+
+def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
+    amount = {"schedule": "exponential", "start": 0.5, "end": 0.01, "over": 20}
+    experiment = tiny(mutation={"name": "random_pixels", "rate": amount}, stop={"generations": 30, "confidence": None})
+    run(experiment, tmp_path / "whole")
+    run(experiment, tmp_path / "cut")
+    for journal in (tmp_path / "cut/journal").iterdir():
+        journal.write_bytes(journal.read_bytes()[:3000])
+    (tmp_path / "cut/result.json").unlink()
+    Prepared(experiment).run(RunFolder.open(tmp_path / "cut"), resumed=True)
+    assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            "mutation",
+            {"rate": {"schedule": "linaer"}},
+            "or a schedule: {schedule: one of constant, linear, exponential, halving, ...}",
+        ),
+        (
+            "mutation",
+            {"rate": {"schedule": "linear", "start": 0.1, "end": 2, "over": 9}},
+            "in the end, got 2.0, expected a number > 0 and <= 1",
+        ),
+        (
+            "mutation",
+            {"rate": {"schedule": "halving", "start": 0.1, "every": 9}},
+            "in the end, got 0.0, expected a number > 0 and <= 1",
+        ),
+        (
+            "mutation",
+            {"rate": {"schedule": "constant", "value": 0.1, "vlaue": 9}},
+            "unknown key; did you mean 'value'?",
+        ),
+        (
+            "mutation",
+            {"rate": {"schedule": "linear", "start": 0.1, "end": 0.2}},
+            "mutation.rate.over: is missing; expected an integer >= 1",
+        ),
+        ("algorithm", {"elites": {"schedule": "constant", "value": 1}}, "expected an integer >= 0"),
+        ("mutation", {"name": "mixed", "of": []}, "got [], expected a list of mutations, each a name"),
+        ("mutation", {"name": "mixed", "of": "block"}, 'got "block", expected a list of mutations, each a name'),
+        (
+            "mutation",
+            {"name": "mixed", "of": ["blok"]},
+            "mutation.of[0]: no mutation is named 'blok'; did you mean 'block'?",
+        ),
+        (
+            "mutation",
+            {"name": "mixed", "of": [{"name": "block", "weight": 0}]},
+            "mutation.of[0].weight: got 0, expected a number > 0",
+        ),
+        ("mutation", {"name": "mixed"}, "mutation.of: is missing; expected a list of mutations"),
+    ],
+)
+def test_what_is_refused(key, value, said):
+    base = {"mutation": "random_pixels", "algorithm": "generational"}[key]
+    with pytest.raises(InputError) as error:
+        config.load({}, arguments={key: {"name": base, **value}})
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
