@@ -107,6 +107,19 @@ def show(
     print(catalogue.description(registry.load(plugins or ()), name))
 
 
+@plugins_app.command()
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]", help="Files or folders; without: all installed plugins.")
+    ] = None,
+    plugins: Plugins = None,
+) -> None:
+    """Check plugins: name each promise that one breaks."""
+    from fooldeap import testing
+
+    print(testing.report(files or (), plugins or ()))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]

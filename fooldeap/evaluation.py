@@ -10,6 +10,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError, PluginError
+from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
 
 ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
@@ -150,8 +151,3 @@ def _gathered(before: Array | None, new: Array, batch: Batch) -> Array:
     own = np.empty((len(batch.digests), *new.shape[1:]), new.dtype)
     own[batch.new] = new
     return (own if before is None else np.concatenate([before, own]))[batch.sources]
-
-
-def described(value: object) -> str:
-    """Return what a plugin gave back, for a message: ``float64 (3, 10)``, or its type."""
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{type(value).__name__}"

@@ -12,7 +12,8 @@ import numpy as np
 
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError, RunError
-from fooldeap.evaluation import Batch, Evaluator, Memory, described
+from fooldeap.evaluation import Batch, Evaluator, Memory
+from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
 from fooldeap.plugin import Ask, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult

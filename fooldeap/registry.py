@@ -38,7 +38,7 @@ class Registry:
         declared = plugin_of(source)
         if declared is None and not isinstance(source, str | Path):
             raise InputError(f"got {source!r}, expected a file, a folder, or a function or class with a decorator")
-        for plugin in [declared] if declared else _from_path(Path(source)):
+        for plugin in [declared] if declared else found_in(Path(source)):
             self.add(plugin)
 
     def get(self, kind: str, name: str) -> Plugin:
@@ -89,7 +89,8 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
             yield from _modules(importlib.import_module(f"{root.__name__}.{info.name}"))
 
 
-def _from_path(path: Path) -> list[Plugin]:
+def found_in(path: Path) -> list[Plugin]:
+    """Return the plugins of a file, or of the files of a folder."""
     if path.is_dir():
         files = sorted(file for file in path.glob("*.py") if not file.name.startswith(("_", "test_")))
     elif path.is_file():

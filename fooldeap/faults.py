@@ -1,0 +1,77 @@
+"""What is wrong with what a plugin gave back, in words that follow its name; None where nothing is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fooldeap.contracts import Array, Batch, Images, Predictions
+
+
+def sample(genomes: Batch, count: int) -> str | None:
+    """Of ``sample(count)``."""
+    return None if _length(genomes) == count else f"gave {described(genomes)} for {count} genomes"
+
+
+def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]:
+    """Of ``decode(genomes)`` to images of a shape."""
+
+    def check(images: Images, genomes: Batch) -> str | None:
+        wanted = (len(genomes), *shape)
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape == wanted:
+            return None
+        return f"decoded to {described(images)}, expected uint8 {wanted}"
+
+    return check
+
+
+def take(taken: Batch, genomes: Batch, indices: Any) -> str | None:
+    """Of ``take(genomes, indices)``."""
+    return None if _length(taken) == len(indices) else f"took {described(taken)} for {len(indices)} indices"
+
+
+def same(result: Batch, genomes: Batch) -> str | None:
+    """Of ``mutate(genomes)``."""
+    if result is None:
+        return "returned None; return the genomes"
+    if isinstance(genomes, np.ndarray):
+        same = isinstance(result, np.ndarray) and (result.shape, result.dtype) == (
+            genomes.shape,
+            genomes.dtype,
+        )
+        return None if same else f"returned {described(result)}, expected {described(genomes)}"
+    return None if _length(result) == len(genomes) else f"returned {described(result)}, expected {len(genomes)} genomes"
+
+
+def pair(result: Any, first: Batch, second: Batch) -> str | None:
+    """Of ``mate(first, second)``."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        return f"returned {described(result)}, expected two batches of children"
+    return same(result[0], first) or same(result[1], second)
+
+
+def indices(chosen: Any, fitness: Array, count: int) -> str | None:
+    """Of ``select(fitness, count)``."""
+    array = np.asarray(chosen)
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        return f"returned {described(array)}, expected {count} indices"
+    if count and not (array.min() >= 0 and array.max() < len(fitness)):
+        return f"returned indices outside the population of {len(fitness)}"
+    return None
+
+
+def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
+    """Of ``fitness(predictions, target)``."""
+    rows = len(predictions.logits)
+    if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.shape[:1] != (rows,):
+        return f"returned {described(values)}, expected float64 ({rows},) or ({rows}, k)"
+    return None if np.isfinite(values).all() else "returned values that are not finite"
+
+
+def _length(batch: Any) -> int:
+    return len(batch) if isinstance(batch, np.ndarray | list) else -1
+
+
+def described(value: object) -> str:
+    """Return what a plugin gave back, for a message: ``float64 (3, 10)``, or its type."""
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{type(value).__name__}"
