@@ -159,10 +159,10 @@ class Result:
         lines += [[str(run.seed)] * several + self.cells(run) for run in self.runs]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
-    @staticmethod
-    def cells(run: RunResult) -> list[str]:
-        """Return a run as the cells of the table; evaluations are those to the goal where it was reached."""
-        spent = f"{run.evaluations_to_goal}" if run.reached else f"not reached in {run.evaluations}"
+    def cells(self, run: RunResult) -> list[str]:
+        """Return a run as the cells of the table; evaluations are those to the goal, where there is one."""
+        missed = f"not reached in {run.evaluations}" if self.goal else f"{run.evaluations}"
+        spent = f"{run.evaluations_to_goal}" if run.reached else missed
         return [
             str(run.target),
             str(run.predicted),

@@ -17,7 +17,8 @@ _LEGEND = 20  # targets that a legend can hold
 
 def contact_sheet(result: Result) -> bytes:
     """Return a PNG of all images, large enough to see, each with its target, prediction and confidence."""
-    tiles = [_tile(run, several=len({run.seed for run in result}) > 1) for run in result]
+    several = len({run.seed for run in result}) > 1
+    tiles = [_tile(run, several=several, missed=bool(result.goal) and not run.reached) for run in result]
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
@@ -28,7 +29,7 @@ def contact_sheet(result: Result) -> bytes:
     return _png(sheet)
 
 
-def _tile(run: RunResult, *, several: bool) -> Image.Image:
+def _tile(run: RunResult, *, several: bool, missed: bool) -> Image.Image:
     pixels = run.image.pixels
     scale = max(1, TILE // max(pixels.shape[:2]))
     picture = Image.open(io.BytesIO(run.image.png(scale)))
@@ -37,7 +38,7 @@ def _tile(run: RunResult, *, several: bool) -> Image.Image:
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(15)
     seed = f", seed {run.seed}" if several else ""
     verdict = f"seen as {run.predicted}, {100 * run.confidence:.3f} %"
-    colour = "#1a7f37" if run.reached else "#b35900"
+    colour = "#b35900" if missed else "#1a7f37"
     draw.text((2, picture.height + 4), f"target {run.target}{seed}", "black", font)
     draw.text((2, picture.height + 23), verdict, colour, font)
     return tile
