@@ -108,6 +108,20 @@ def show(
 
 
 @plugins_app.command()
+def new(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="mutation, crossover, selection, ...")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, small letters and '_'.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
+) -> None:
+    """Write a working plugin to begin with, and its test."""
+    from fooldeap import scaffold
+
+    plugin, test = scaffold.write(kind, name, out)
+    print(f"{plugin}: a {kind} that works; change it. {test}: its test, for pytest.")
+    print(f"Try: fooldeap plugins check {plugin}")
+
+
+@plugins_app.command()
 def check(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE]", help="Files or folders; without: all installed plugins.")

@@ -12,6 +12,7 @@ TILE = 224  # pixels along the longer side of an image on the contact sheet
 _CAPTION = 44
 _GAP = 12
 _COLUMNS = 5
+_WIDE = 20  # from the least to the largest fitness: a range that needs a logarithmic axis
 _LEGEND = 20  # targets that a legend can hold
 
 
@@ -70,7 +71,8 @@ def growth(result: Result) -> bytes:
             axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
     figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
     _dress(fitness, "fitness of the best image")
-    fitness.set_yscale("log" if all(row.best > 0 for run in result for row in run.log) else "linear")
+    bests = [row.best for run in result for row in run.log]
+    fitness.set_yscale("log" if min(bests) > 0 and max(bests) > _WIDE * min(bests) else "linear")
     _dress(confidence, "confidence in the target")
     confidence.set_ylim(0, 1.02)
     if "confidence" in result.goal:
