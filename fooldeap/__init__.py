@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
     from fooldeap.experiment import fool, resume, run, toolbox
+    from fooldeap.individuals import individual_view
     from fooldeap.results import FoolingImage, Result, RunResult
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RunError",
     "RunResult",
     "fool",
+    "individual_view",
     "resume",
     "run",
     "toolbox",
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.experiment"),
+    "individual_view": "fooldeap.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
 }
 
