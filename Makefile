@@ -20,6 +20,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
+	$(BIN)/python benchmarks/operators.py
 	$(BIN)/python benchmarks/loop.py
 
 clean:

@@ -85,6 +85,19 @@ def train(
         print(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
 
 
+@app.command()
+def schema(
+    training: Annotated[bool, typer.Option("--training", help="Of a training file, not an experiment's.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Print the JSON Schema of the YAML files, for your editor."""
+    from fooldeap import registry
+    from fooldeap import schema as schemas
+
+    known = registry.load(plugins or ())
+    print(schemas.text(schemas.training() if training else schemas.experiment(known)), end="")
+
+
 @plugins_app.command("list")
 def list_plugins(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Only plugins of this kind.")] = None,

@@ -18,7 +18,7 @@ from fooldeap.checks import Checker, keys_of
 from fooldeap.choices import Choice
 from fooldeap.document import Document, Key
 from fooldeap.errors import InputError
-from fooldeap.parameters import shown
+from fooldeap.parameters import Parameter, shown
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
 
@@ -77,6 +77,11 @@ class _Plain:
     targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
     lockstep: Count
     plugins: list[str]
+
+
+def plain_keys() -> dict[str, Parameter]:
+    """Return the keys of an experiment that are plain values."""
+    return keys_of(_Plain)
 
 
 @dataclass(frozen=True)
@@ -211,7 +216,7 @@ class _ExperimentChecker(Checker):
     def experiment(self) -> Experiment:
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
-        values = self.values(keys_of(_Plain), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
         reporters = self.reporters(data.get("reporters"))
         stop = self.stop(data.get("stop"))

@@ -1,0 +1,106 @@
+"""JSON Schemas of the YAML files, for editors that complete and check while one types."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fooldeap import schedules
+from fooldeap.checks import keys_of
+from fooldeap.config import CHOICES, Stop, plain_keys
+from fooldeap.parameters import REQUIRED, Parameter
+from fooldeap.plugin import KINDS, Plugin
+from fooldeap.registry import Registry
+from fooldeap.training import Training
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+
+def experiment(registry: Registry) -> Schema:
+    """Return the schema of an experiment file, with the plugins of a registry."""
+    choices: Schema = {kind: {"$ref": f"#/$defs/{kind}"} for kind in CHOICES}
+    properties = {
+        "base": {"type": "string", "description": "A file with what is not said here, relative to this one."},
+        **_properties(plain_keys()),
+        **choices,
+        "dataset": {"anyOf": [choices["dataset"], {"type": "null"}]},
+        "stop": _mapping(keys_of(Stop), required=False),
+        "reporters": {"type": "array", "items": {"$ref": "#/$defs/reporter"}},
+    }
+    return {
+        "$schema": _DIALECT,
+        "title": "fooldeap experiment",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "$defs": {
+            **{kind: _choice(registry, kind) for kind in KINDS},
+            **{
+                f"weighted-{name}": _choice(registry, name, weighted=True)
+                for name, kind in KINDS.items()
+                if kind.generational
+            },
+            "schedule": {"anyOf": [_schedule(name) for name in schedules.KINDS]},
+        },
+    }
+
+
+def training() -> Schema:
+    """Return the schema of a training file."""
+    return {**_mapping(keys_of(Training)), "$schema": _DIALECT, "title": "fooldeap training"}
+
+
+def text(schema: Schema) -> str:
+    """Return a schema as the content of a file."""
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _choice(registry: Registry, kind: str, *, weighted: bool = False) -> Schema:
+    """Return the schema of a plugin's name, or of a mapping with its name and parameters."""
+    plugins = registry.all(kind)
+    return {
+        "anyOf": [{"enum": [each.name for each in plugins if not _missing(each.parameters)]}]
+        + [_plugin(plugin, weighted) for plugin in plugins]
+    }
+
+
+def _plugin(plugin: Plugin, weighted: bool) -> Schema:
+    schema = _mapping(plugin.parameters, scheduled=KINDS[plugin.kind].generational)
+    schema["properties"]["name"] = {"const": plugin.name, "description": inspect.getdoc(plugin.target) or ""}
+    if weighted:
+        schema["properties"]["weight"] = {"type": "number", "exclusiveMinimum": 0}
+    return {**schema, "required": ["name", *_missing(plugin.parameters)]}
+
+
+def _schedule(name: str) -> Schema:
+    keys = keys_of(schedules.KINDS[name])
+    schema = _mapping(keys)
+    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(schedules.KINDS[name]) or ""}
+    return {**schema, "required": ["schedule", *_missing(keys)]}
+
+
+def _mapping(parameters: Mapping[str, Parameter], *, scheduled: bool = False, required: bool = True) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": _properties(parameters, scheduled=scheduled),
+        "additionalProperties": False,
+    }
+    return {**schema, "required": _missing(parameters)} if required else schema
+
+
+def _missing(parameters: Mapping[str, Parameter]) -> list[str]:
+    return [name for name, each in parameters.items() if each.default is REQUIRED]
+
+
+def _properties(parameters: Mapping[str, Parameter], *, scheduled: bool = False) -> Schema:
+    return {name: _parameter(each, scheduled) for name, each in parameters.items()}
+
+
+def _parameter(parameter: Parameter, scheduled: bool) -> Schema:
+    if parameter.nested:
+        return {"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/weighted-{parameter.nested}"}}
+    schema = dict(parameter.schema)
+    if parameter.default is not REQUIRED:
+        schema["default"] = parameter.default
+    return {"anyOf": [schema, {"$ref": "#/$defs/schedule"}]} if scheduled and parameter.number else schema
