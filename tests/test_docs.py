@@ -63,6 +63,12 @@ def test_the_box_in_the_readme_is_complete():
         assert f"`{plugin.name}`" in rows[plugin.kind]
 
 
+def test_the_stock_plugins_are_documented():
+    text = (ROOT / "docs/stock.md").read_text()
+    for plugin in registry.load().all():
+        assert f"| `{plugin.name}` | {plugin.summary.replace('``', '`')} |" in text
+
+
 def test_every_key_is_documented():
     text = (ROOT / "docs/configuration.md").read_text()
     experiment = config.load({})

@@ -21,6 +21,9 @@ from fooldeap.rundir import RunFolder
 SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]
 
 
+DEAPS = ("deap_simple", "deap_mu_plus_lambda", "deap_mu_comma_lambda")
+
+
 def journal_bytes(folder):
     return sum(path.stat().st_size for path in folder.glob("journal/*"))
 
@@ -77,8 +80,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, reference):
     assert bits(folder) == expected
 
 
-@pytest.mark.parametrize("algorithm", ["hill_climber", "tiny_map_elites", "ascent"])
-def test_killed_with_a_third_party_algorithm(tmp_path, algorithm):
+@pytest.mark.parametrize("algorithm", ["hill_climber", "tiny_map_elites", "ascent", *DEAPS])
+def test_killed_with_a_third_partys_or_deaps_algorithm(tmp_path, algorithm):
     common = [f"algorithm={algorithm}", "classifier=tiny", "stop.evaluations=1200", "stop.confidence=null"]
     arguments = [str(ROOT / "configs/mnist.yaml"), *common, "reporters=[csv, images]", "--plugins", str(KIT)]
     # In the resolved configuration the plugins are named, so that a resumed run finds them.
