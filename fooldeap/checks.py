@@ -20,6 +20,7 @@ from fooldeap.schedules import Schedule
 
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
 _FAR = 10**6  # a generation that no run reaches
+_PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may name a path
 _TOLD = object()  # instead of a value whose mistakes are noted already
 
 
@@ -68,10 +69,8 @@ class Checker:
             return self.schedule(parameter, value, path)
         if isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
-            found = (_takes("file", parameter.annotation) and near.is_file()) or (
-                _takes("directory", parameter.annotation) and near.is_dir()
-            )
-            value = str(near.resolve()) if found else value
+            if any(_takes(marker, parameter.annotation) and exists(near) for marker, exists in _PATHS.items()):
+                value = str(near.resolve())
         return parameter.parse(value)
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:

@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-plugins_app = typer.Typer(help="List the plugins, or show one with its parameters.", invoke_without_command=True)
+plugins_app = typer.Typer(help="List the plugins, show, check or begin one.", invoke_without_command=True)
 app.add_typer(plugins_app, name="plugins")
 
 # Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.

@@ -1,6 +1,8 @@
 """What the crossovers share that hand genes over as they are."""
 
-from fooldeap.plugin import Array
+import numpy as np
+
+from fooldeap.plugin import Array, Rng
 
 
 def swapped(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
@@ -13,3 +15,12 @@ def swapped(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
     one ^= differences
     other ^= differences
     return first, second
+
+
+def stretches(length: int, count: int, rng: Rng) -> Array:
+    """Return masks (count, length) of random stretches, between two different cuts out of ``length`` + 1."""
+    one, other = rng.integers(0, length + 1, (count, 1)), rng.integers(0, max(length, 1), (count, 1))
+    other += other >= one  # any cut but the first one
+    order = np.arange(length)
+    mask: Array = (order >= np.minimum(one, other)) & (order < np.maximum(one, other))
+    return mask
