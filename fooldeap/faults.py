@@ -60,6 +60,23 @@ def indices(chosen: Any, fitness: Array, count: int) -> str | None:
     return None
 
 
+def selectable(objectives: str) -> Callable[[Any, int], str | None]:
+    """Of the fitness that a selection is handed, before it is called."""
+
+    def check(fitness: Any, count: int) -> str | None:
+        if not isinstance(fitness, np.ndarray) or fitness.ndim not in (1, 2) or fitness.dtype.kind not in "fiu":
+            return f"was handed {described(fitness)}, expected a fitness (n,) float64"
+        if fitness.ndim == 2 and objectives == "one":
+            return f"was handed a fitness {fitness.shape} of several objectives; it selects by one, (n,)"
+        if not np.isfinite(fitness).all():
+            return "was handed a fitness with NaN or infinite values, which have no order"
+        if count and not len(fitness):
+            return f"was asked for {count} of an empty population"
+        return None
+
+    return check
+
+
 def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
     """Of ``fitness(predictions, target)``."""
     rows = len(predictions.logits)

@@ -226,9 +226,12 @@ def crossover(name: str, *, genome: str | tuple[str, ...] | None = None) -> Call
     return _declare("crossover", name, genome=genome)
 
 
-def selection(name: str) -> Callable[[Target], Target]:
-    """Declare a selection ``f(fitness, count, rng)`` that gives ``count`` indices into the population."""
-    return _declare("selection", name)
+def selection(name: str, *, objectives: Literal["one", "any"] = "one") -> Callable[[Target], Target]:
+    """Declare a selection ``f(fitness, count, rng)`` that gives ``count`` indices into the population.
+
+    The fitness is finite, (n,) float64; with ``objectives="any"`` also (n, k).
+    """
+    return _declare("selection", name, objectives=objectives)
 
 
 def algorithm(name: str, *, targets: Literal["one", "all"] = "one") -> Callable[[Target], Target]:

@@ -20,6 +20,8 @@ from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.evaluation import Evaluator
 from fooldeap.plugin import Array, Batch, Plugin, Predictions, Rng, Toolbox
 
+Check = Callable[..., str | None]  # what is wrong, in words that follow the plugin's name
+
 
 def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
     """Return the random stream for one purpose of one run.
@@ -39,10 +41,10 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     toolbox = base.Toolbox()
     toolbox.targets, toolbox.generation = targets, 0
 
-    def bound(name: str, choice: Choice, check: Callable[..., Any], call: Callable[..., Any], *rng: Rng) -> None:
+    def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
         toolbox.register(name, _Checked(choice.plugin, check, call, rng))
 
-    def operator(name: str, choice: Choice, check: Callable[..., Any], *rng: Rng) -> None:
+    def operator(name: str, choice: Choice, check: Check, *rng: Rng) -> None:
         bound(name, choice, check, _Scheduled(choice, toolbox) if choice.changes else choice.build(), *rng)
 
     bound("sample", experiment.genome, faults.sample, genome.sample, stream(seed, targets, "sample"))
@@ -50,7 +52,9 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     bound("take", experiment.genome, faults.take, genome.take)
     operator("mutate", experiment.mutation, faults.same, stream(seed, targets, "mutate"))
     operator("mate", experiment.crossover, faults.pair, stream(seed, targets, "mate"))
+    selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
     operator("select", experiment.selection, faults.indices, stream(seed, targets, "select"))
+    toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
     operator("fitness", experiment.fitness, faults.fitness)
     toolbox.register("map", evaluator.map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
@@ -79,12 +83,23 @@ class _Scheduled:
         return self._operator(*arguments)  # type: ignore[misc]
 
 
+class _Guarded:
+    """An operator that is only called with what its contract promises it."""
+
+    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any]) -> None:
+        self.plugin, self.check, self.call = plugin, check, call
+
+    def __call__(self, *arguments: Any) -> Any:
+        fault = self.check(*arguments)
+        if fault:
+            raise PluginError(f"{self.plugin} {fault}")
+        return self.call(*arguments)
+
+
 class _Checked:
     """An operator whose results are held against its contract, so that an error names the plugin at fault."""
 
-    def __init__(
-        self, plugin: Plugin, check: Callable[..., str | None], call: Callable[..., Any], rng: tuple[Rng, ...]
-    ) -> None:
+    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...]) -> None:
         self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
 
     def __call__(self, *arguments: Any) -> Any:

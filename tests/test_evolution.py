@@ -5,7 +5,9 @@ import pytest
 from conftest import bits, run, tiny
 
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
+from fooldeap.experiment import Prepared
 from fooldeap.plugin import Predictions
+from fooldeap.results import RunInfo
 from fooldeap.tally import pixel_deviation
 
 OFF = {"confidence": None}
@@ -225,3 +227,19 @@ def test_elites_must_leave_room():
 def test_a_target_that_the_classifier_has_not():
     with pytest.raises(InputError, match=r"targets: got 4, expected classes from 0 to 3"):
         run(tiny(targets=[4]))
+
+
+@pytest.mark.parametrize(
+    ("fitness", "message"),
+    [
+        ([1.0, float("nan"), 2.0], "NaN"),
+        ([1.0, float("inf")], "infinite"),
+        ([[1.0, 2.0], [2.0, 1.0]], "several objectives"),
+        ([], "empty population"),
+        ("best", "handed str"),
+    ],
+)
+def test_a_selection_is_handed_only_what_has_an_order(fitness, message):
+    toolbox = Prepared(tiny()).toolbox(RunInfo(1, (0,)))
+    with pytest.raises(PluginError, match=f"selection 'tournament' was .*{message}"):
+        toolbox.select(fitness if isinstance(fitness, str) else np.array(fitness), 4)

@@ -18,7 +18,7 @@ Operator = Literal[
 ]
 
 
-@selection("deap")
+@selection("deap", objectives="any")
 def deap(
     fitness: Array,
     count: int,
