@@ -29,7 +29,8 @@ class Genome(Protocol):
     """What is evolved, and how it becomes an image.
 
     ``dtype`` and ``bounds`` describe arrays of genomes; a genome that is no array has ``dtype`` None, and its batches
-    are lists.
+    are lists. One whose ``decode`` takes longer than sending genomes and images between processes says
+    ``costly: ClassVar[bool] = True``: then the processes share it.
     """
 
     dtype: ClassVar[str | None]
@@ -90,11 +91,33 @@ class Dataset(Protocol):
         """Return the images and labels."""
 
 
-class Executor(Protocol):
-    """Where evaluation is done."""
+class Executor:
+    """Where the work is done. An executor plugin derives from this and overrides what it needs.
+
+    The functions that `map` is given, and the work of `open`, can be pickled: they travel as the experiment's
+    configuration, and are loaded again, with all plugins, where they arrive.
+    """
+
+    @property
+    def processes(self) -> int:
+        """How many processes work, this one included."""
+        return 1
+
+    @property
+    def whole_runs(self) -> bool:
+        """Whether whole runs are mapped, rather than batches of images."""
+        return False
+
+    def open(self, work: Any) -> None:
+        """Begin; called before anything is loaded here, so that others may load ``work`` at the same time."""
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Return the results of ``function`` over ``items``, in order."""
+        return map(function, items)
+
+    def close(self) -> str:
+        """End, leave no process behind, and return what the others said, for a log."""
+        return ""
 
 
 class Reporter:

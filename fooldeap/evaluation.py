@@ -1,9 +1,9 @@
 """From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xxhash
@@ -14,22 +14,39 @@ from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
 
 ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
-MOST_ROWS = 1024
+MOST_ROWS = 2048
+USUAL_ROWS = 1024
 MOST_VALUES = 4_000_000  # of one forward pass, so that large images do not fill the memory
 
 
 class Evaluator:
-    """Shows images to the classifier in padded chunks, and counts what it showed."""
+    """Shows images to the classifier in padded chunks, and counts what it showed.
+
+    Parameters
+    ----------
+    classifier : the model; asked directly for gradients and for the probe
+    answer : from chunks of images to the logits of each, in order, wherever that is done
+    shares : into how many parts a batch should go at least, for as many hands
+
+    Attributes
+    ----------
+    rows : images in the largest chunk, a multiple of 32; None: as many as usual
+    """
 
     def __init__(
-        self, classifier: Classifier, map: Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
+        self,
+        classifier: Classifier,
+        answer: Callable[[list[Images]], Iterable[Array]] | None = None,
+        shares: int = 1,
     ) -> None:
         self.classifier = classifier
         self.shown = 0
         self.padding = 0
-        self.map = map
+        self.shares = shares
+        self._show = answer or (lambda chunks: map(classifier.logits, chunks))
         values = int(np.prod(classifier.input_shape))
-        self._rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
+        self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
+        self.rows = min(USUAL_ROWS, self.most_rows)
 
     def logits(self, batches: Sequence[Images]) -> list[NDArray[np.float32]]:
         """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
@@ -39,11 +56,9 @@ class Evaluator:
             return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
         missing = -count % ROWS
         padded = np.concatenate([*batches, np.zeros((missing, *self.classifier.input_shape), np.uint8)])
-        chunks = [padded[start : start + self._rows] for start in range(0, len(padded), self._rows)]
-        answers = [
-            self._checked(answer, chunk)
-            for answer, chunk in zip(self.map(self.classifier.logits, chunks), chunks, strict=True)
-        ]
+        rows = min(self.rows, _round_up(len(padded) / self.shares))
+        chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
+        answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
         self.shown += count
         self.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
@@ -54,7 +69,7 @@ class Evaluator:
         gradient = getattr(self.classifier, "gradient", None)
         if gradient is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not give")
-        chunks = (images[start : start + self._rows] for start in range(0, len(images), self._rows))
+        chunks = (images[start : start + self.rows] for start in range(0, len(images), self.rows))
         answers = [
             np.empty((0, *images.shape[1:]), np.float32),
             *(gradient(chunk, target) for chunk in chunks),
@@ -71,7 +86,7 @@ class Evaluator:
 
         Where it does not, runs cannot share a forward pass without changing each other's results.
         """
-        sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, MOST_ROWS) if size <= self._rows]
+        sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, USUAL_ROWS) if size <= self.rows]
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (sizes[-1], *self.classifier.input_shape), dtype=np.uint8)
         alone = np.concatenate([self._answer(part) for part in np.split(images, len(images) // ROWS)])
@@ -88,6 +103,11 @@ class Evaluator:
         if not np.isfinite(logits).all():
             raise PluginError("the classifier gave logits that are not finite; does the model overflow on noise?")
         return logits
+
+
+def _round_up(count: float) -> int:
+    """Return the next multiple of 32."""
+    return math.ceil(count / ROWS) * ROWS
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,29 @@
 """An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
 
+import contextlib
 import gc
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fooldeap import config, toolboxes
+from fooldeap import config
 from fooldeap import registry as registries
 from fooldeap.choices import Choice
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
-from fooldeap.evaluation import Evaluator
-from fooldeap.evolution import Run, drive
-from fooldeap.journal import Journal
+from fooldeap.crew import Crew
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.evolution import drive
 from fooldeap.plugin import Classifier, Toolbox
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunInfo, RunResult, Session
 from fooldeap.rundir import RunFolder
 from fooldeap.timings import Timings
+from fooldeap.work import Ended, Work
 
-JOURNAL_FORMAT = 1
 BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
 ACCURACY_IMAGES = 2000
 
@@ -56,17 +56,22 @@ def run(
     RunError
         It failed on the way; the folder is kept and can be resumed.
     """
-    prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
-    folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
-    return prepared.run(folder, quiet=quiet)
+    with Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared:
+        folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
+        return prepared.run(folder, quiet=quiet)
 
 
-def resume(folder: str | Path, *, quiet: bool = False) -> Result | None:
-    """Continue the experiment in a folder where it stopped; None if it was finished already."""
+def resume(folder: str | Path, *, quiet: bool = False, executor: Any = None) -> Result | None:
+    """Continue the experiment in a folder where it stopped; None if it was finished already.
+
+    ``executor`` may be another one than before, ``{"name": "scoop", "workers": 4}``: the bits are the same.
+    """
     opened = RunFolder.open(Path(folder))
     if opened.finished:
         return None
-    return Prepared(config.load(opened.config)).run(opened, resumed=True, quiet=quiet)
+    arguments = {} if executor is None else {"executor": executor}
+    with Prepared(config.load(opened.config, arguments=arguments)) as prepared:
+        return prepared.run(opened, resumed=True, quiet=quiet)
 
 
 def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **arguments: Any) -> Result:
@@ -82,7 +87,8 @@ def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **a
     named = isinstance(model, str | Mapping)
     arguments = {"targets": target, "reporters": [], **({"classifier": model} if named else {}), **arguments}
     experiment = config.load({}, overrides, arguments=arguments)
-    return Prepared(experiment, None if named else wrapped(model, experiment.classifier)).run(None)
+    with Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared:
+        return prepared.run(None)
 
 
 def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **arguments: Any) -> Toolbox:
@@ -112,24 +118,54 @@ def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
 
 
 class Prepared:
-    """An experiment whose classifier is loaded and checked, ready to run."""
+    """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block."""
 
     def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
         self.experiment = experiment
-        self.classifier, self.evaluator = self._loaded(classifier)
-        self.runs = tuple(self._runs())
-        self._check_accuracy()
-        self._rehearse()
-        self.width = experiment.lockstep
-        if not self.evaluator.row_invariant():
-            self.width = 1
+        with self._blaming("classifier"):
+            work = Work(experiment, classifier)
+        with self._blaming("executor"):
+            self.crew = Crew(work, experiment.executor.build())
+        try:
+            with self._blaming("classifier"):
+                classes = self.classifier.classes
+            self.evaluator = self.crew.evaluator
+            self.runs = tuple(self._runs(classes))
+            self._check_accuracy()
+            self._rehearse()
+            self.width = experiment.lockstep
+            self.row_invariant = self.evaluator.row_invariant()
+        except BaseException:
+            self.close()
+            raise
+        if not self.row_invariant:
+            self.width = self.evaluator.shares = 1
             warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
+
+    def __enter__(self) -> "Prepared":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> str:
+        """Let the helping processes go, and return what they said."""
+        return self.crew.executor.close()
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier."""
+        return self.crew.work.classifier
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return self.crew.toolbox(info)
 
     def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
         """Run to the end, with reporters, and return the result."""
         if folder is not None:
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
-                self._journal(info, folder).close()
+                self.crew.work.journal(info, folder.journal(info)).close()
         reporters = Reporters(self.experiment, quiet)
         try:
             reporters.call("on_start", self._session(folder, resumed))
@@ -139,8 +175,9 @@ class Prepared:
             reporters.abort()
             if folder is None:
                 raise
-            raise _left_behind(error, folder) from error
+            raise _left_behind(error, folder, self.close()) from error
         if folder:
+            folder.write("workers.csv", self._workers())
             folder.write_result(result)
         return result
 
@@ -151,10 +188,10 @@ class Prepared:
         def tick(*, last: bool = False) -> None:
             timings.tick(self.evaluator.shown - shown_before, last=last)
 
+        way = self._pursue if self.crew.executor.whole_runs else self._drive
         gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
         try:
-            waiting = (self._run(info, folder, reporters, timings) for info in self.runs)
-            ended = drive(waiting, self.evaluator, self.width, tick)
+            ended = way(folder, reporters, timings, tick)
             seconds = timings.seconds
         finally:
             gc.unfreeze()
@@ -163,11 +200,49 @@ class Prepared:
             name=self.experiment.name,
             seed=self.experiment.seed,
             goal=self.experiment.stop.goal,
-            evaluations=sum(run.tally.evaluations for run in ended),
+            evaluations=sum(run.evaluations for run in ended),
             seconds=seconds,
-            runs=_sorted(result for run in ended for result in run.results()),
+            runs=_sorted(result for run in ended for result in run.results),
             folder=folder.path if folder else None,
         )
+
+    def _drive(
+        self, folder: RunFolder | None, reporters: Reporters, timings: Timings, tick: Callable[[], None]
+    ) -> list[Ended]:
+        """Drive all runs in lockstep here; the others answer batches."""
+        waiting = (
+            self.crew.run(
+                info,
+                journal=folder.journal(info) if folder else None,
+                observer=reporters,
+                clock=timings.of(info.label),
+            )
+            for info in self.runs
+        )
+        ended = drive(waiting, self.evaluator, self.width, tick)
+        return [Ended(run.info, [], run.results(), run.tally.evaluations) for run in ended]
+
+    def _pursue(
+        self, folder: RunFolder | None, reporters: Reporters, timings: Timings, tick: Callable[[], None]
+    ) -> list[Ended]:
+        """Let everybody drive some of the runs, and report each when it has ended."""
+        elapsed = {info: timings.elapsed(info.label) for info in self.runs}
+        ended = []
+        for run in self.crew.pursue(self.runs, self.width, folder.journals if folder else None, elapsed):
+            if folder and run.journal is not None:
+                folder.write(str(folder.journal(run.info).relative_to(folder.path)), run.journal)
+            for row in run.rows:
+                reporters.on_generation(run.info, row)
+            reporters.on_run_end(run.results)
+            ended.append(run)
+            tick()
+        return ended
+
+    def _workers(self) -> str:
+        """Return who showed how many images in how many seconds of its own, as CSV."""
+        done = sorted(self.crew.done.items())
+        rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
+        return "\n".join(["host,process,images,seconds", *rows]) + "\n"
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> Session:
         stop = self.experiment.stop
@@ -181,30 +256,9 @@ class Prepared:
             resumed=resumed,
         )
 
-    def _journal(self, info: RunInfo, folder: RunFolder) -> Journal:
-        belongs_to = {
-            "format": JOURNAL_FORMAT,
-            "experiment": self.experiment.digest,
-            "classifier": getattr(self.classifier, "digest", ""),
-            "seed": info.seed,
-            "targets": list(info.targets),
-        }
-        return Journal(folder.journal(info), belongs_to)
-
-    def _run(self, info: RunInfo, folder: RunFolder | None, reporters: Reporters, timings: Timings) -> Run:
-        return Run(
-            info,
-            self.experiment,
-            self._closed_toolbox(info),
-            self.evaluator,
-            self._journal(info, folder) if folder else None,
-            reporters,
-            timings.of(info.label),
-        )
-
-    def _runs(self) -> Iterator[RunInfo]:
+    def _runs(self, classes: int) -> Iterator[RunInfo]:
         """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
-        classes, targets = self.classifier.classes, self.experiment.targets
+        targets = self.experiment.targets
         wanted = tuple(range(classes)) if targets == "all" else targets
         beyond = [target for target in wanted if target >= classes]
         if beyond:
@@ -213,36 +267,27 @@ class Prepared:
         for seed in range(self.experiment.seed, self.experiment.seed + self.experiment.seeds):
             yield from [RunInfo(seed, wanted)] if jointly else (RunInfo(seed, (target,)) for target in wanted)
 
-    def _loaded(self, classifier: Classifier | None) -> tuple[Classifier, Evaluator]:
-        """Load the classifier, which it does at its first use."""
-        choice = self.experiment.classifier
+    @contextlib.contextmanager
+    def _blaming(self, key: str) -> Iterator[None]:
+        """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
         try:
-            classifier = classifier or choice.build()
-            return classifier, Evaluator(classifier, self.experiment.executor.build().map)
+            yield
         except InputError as error:
-            raise self.experiment.error("classifier", str(error)) from error
+            raise self.experiment.error(key, str(error)) from error
+        except FooldeapError:
+            raise
         except Exception as error:
-            raise PluginError(f"{choice.plugin} raised {type(error).__name__}: {error}") from error
+            plugin = getattr(self.experiment, key).plugin
+            raise PluginError(f"{plugin} raised {type(error).__name__}: {error}") from error
 
     def _rehearse(self) -> None:
         """Let a run come to its first population and throw it away: what cannot begin fails before a folder is made."""
-        run = Run(self.runs[0], self.experiment, self._closed_toolbox(self.runs[0]), self.evaluator)
+        run = self.crew.work.run(self.runs[0], self.evaluator)
         try:
-            run.ask()
-        except InputError as error:
-            raise self.experiment.error("algorithm", str(error)) from error
+            with self._blaming("algorithm"):
+                run.ask()
         finally:
             run.close()
-
-    def _closed_toolbox(self, info: RunInfo) -> Toolbox:
-        """Return the toolbox as algorithms get it: what they want evaluated they yield, so that it is counted."""
-        toolbox = self.toolbox(info)
-        toolbox.register("evaluate", _yield_instead)
-        return toolbox
-
-    def toolbox(self, info: RunInfo) -> Toolbox:
-        """Return the toolbox of a run, its random streams at their beginning."""
-        return toolboxes.build(self.experiment, self.evaluator, *info)
 
     def _check_accuracy(self) -> None:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
@@ -264,20 +309,18 @@ class Prepared:
             )
 
 
-def _yield_instead(genomes: Any) -> Any:
-    raise PluginError(
-        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
-    )
-
-
-def _left_behind(error: BaseException, folder: RunFolder) -> BaseException:
-    """Leave the traceback in the folder, and say where it is and how to go on."""
+def _left_behind(error: BaseException, folder: RunFolder, said: str) -> BaseException:
+    """Leave the traceback, and what helping processes said, in the folder; say where it is and how to go on."""
+    if said:
+        folder.write("workers.log", said)
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; go on with: fooldeap run --resume {folder.path}")
-    if not isinstance(error, RunError):
+    if not isinstance(error, RunError | InputError):
         return error
     log = folder.write("error.log", "".join(traceback.format_exception(error)))
-    return type(error)(f"{error}; the traceback is in {log}")
+    # What is wrong with the input only now is no reason to take the folder for one that was never begun.
+    failure = RunError if isinstance(error, InputError) else type(error)
+    return failure(f"{error}; the traceback is in {log}")
 
 
 def warn(message: str) -> None:

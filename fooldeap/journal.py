@@ -9,8 +9,10 @@ A record that the end of the file cuts short is what a killed process leaves: it
 same bits. A damaged record with others behind it is an error.
 """
 
+import fcntl
 import json
 import struct
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from fooldeap.errors import InputError
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")
 _LONGEST_HEADER = 65_536  # bytes
+LOCK_TRIES = 50
+_LOCK_PAUSE = 0.1  # seconds
 _FLOAT = np.dtype("<f4")
 
 
@@ -45,6 +49,7 @@ class Journal:
         self._replaying = True
         self._file: BinaryIO = path.open("r+b" if path.exists() else "x+b", buffering=0)
         try:
+            self._lock()
             self._open(belongs_to)
         except BaseException:
             self.close()
@@ -94,6 +99,17 @@ class Journal:
             return
         self._ahead = None
         self._check_belonging(found, belongs_to)
+
+    def _lock(self) -> None:
+        """Keep other processes out; one that is about to end, after its root was killed, gets the time to."""
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(_LOCK_PAUSE)
+            else:
+                return
+        raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
 
     def _append(self, kind: bytes, body: bytes) -> None:
         payload = kind + body

@@ -11,6 +11,14 @@ from typing import Any
 
 from fooldeap.errors import InputError, RunError
 
+_limit: int | None = None
+
+
+def limit_threads(threads: int) -> None:
+    """Have TensorFlow use so many threads where nobody says how many, if it does not run yet."""
+    global _limit
+    _limit = threads
+
 
 def tensorflow(threads: int | None = None) -> Any:
     """Import TensorFlow, with Keras on top of it, and return its module.
@@ -18,7 +26,8 @@ def tensorflow(threads: int | None = None) -> Any:
     Parameters
     ----------
     threads
-        How many threads TensorFlow may use; None: one per core. Settled at the first call in a process.
+        How many threads TensorFlow may use; None: one per core, or see `limit_threads`. Settled at the first call in
+        a process.
 
     Raises
     ------
@@ -27,7 +36,7 @@ def tensorflow(threads: int | None = None) -> Any:
     RunError
         ``threads`` comes too late, as TensorFlow runs with another number already.
     """
-    tf = _imported(threads)
+    tf = _imported(threads or _limit)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         raise RunError(f"TensorFlow runs already; it takes 'threads: {threads}' only before its first use")
     return tf

@@ -27,6 +27,11 @@ class RunInfo(NamedTuple):
             return f"seed{self.seed}-targets{first}-{last}"
         return f"seed{self.seed}-targets{'_'.join(map(str, self.targets))}"
 
+    @property
+    def journal(self) -> str:
+        """The name of the file of its journal."""
+        return f"{self.label}.journal"
+
 
 class LogRow(NamedTuple):
     """One generation of a run, for one target.

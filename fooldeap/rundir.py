@@ -53,11 +53,16 @@ class RunFolder:
         """Whether the experiment came to its end."""
         return (self.path / "result.json").is_file()
 
+    @property
+    def journals(self) -> Path:
+        """The folder of journals."""
+        path = self.path / "journal"
+        path.mkdir(exist_ok=True)
+        return path
+
     def journal(self, info: RunInfo) -> Path:
         """Return where the journal of a run is."""
-        path = self.path / "journal" / f"{info.label}.journal"
-        path.parent.mkdir(exist_ok=True)
-        return path
+        return self.journals / info.journal
 
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file below the folder: whole, or not at all."""

@@ -43,6 +43,10 @@ class Timings:
 
         return elapsed
 
+    def elapsed(self, run: str) -> float:
+        """Return the seconds since a run started, 0 where it did not yet."""
+        return self.seconds - self._starts[run] if run in self._starts else 0.0
+
     def tick(self, evaluations: int, *, last: bool = False) -> None:
         """Note how far the experiment is; ``last`` closes the record."""
         if last or self.seconds - self._last_tick >= _TICK:

@@ -18,7 +18,7 @@ from fooldeap.choices import Choice
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.evaluation import Evaluator
-from fooldeap.plugin import Array, Batch, Plugin, Predictions, Rng, Toolbox
+from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
 
 Check = Callable[..., str | None]  # what is wrong, in words that follow the plugin's name
 
@@ -34,8 +34,16 @@ def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *words])))
 
 
-def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tuple[int, ...]) -> Toolbox:
-    """Return the toolbox of one run."""
+def build(
+    experiment: Experiment,
+    evaluator: Evaluator,
+    seed: int,
+    targets: tuple[int, ...],
+    *,
+    decode: Callable[[Batch], Images] | None = None,
+    map: Callable[..., Any] = map,
+) -> Toolbox:
+    """Return the toolbox of one run; ``decode`` and ``map`` may have other processes do it."""
     genome = experiment.genome.build(evaluator.classifier.input_shape)
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
@@ -48,7 +56,7 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
         bound(name, choice, check, _Scheduled(choice, toolbox) if choice.changes else choice.build(), *rng)
 
     bound("sample", experiment.genome, faults.sample, genome.sample, stream(seed, targets, "sample"))
-    bound("decode", experiment.genome, faults.decode(images), genome.decode)
+    bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
     bound("take", experiment.genome, faults.take, genome.take)
     operator("mutate", experiment.mutation, faults.same, stream(seed, targets, "mutate"))
     operator("mate", experiment.crossover, faults.pair, stream(seed, targets, "mate"))
@@ -56,7 +64,7 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     operator("select", experiment.selection, faults.indices, stream(seed, targets, "select"))
     toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
     operator("fitness", experiment.fitness, faults.fitness)
-    toolbox.register("map", evaluator.map)
+    toolbox.register("map", map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
     return toolbox
 

@@ -360,14 +360,14 @@ def test_shipped_models_agree_with_predict(keras, name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_rows_of_shipped_models_do_not_depend_on_their_batch(name):
-    assert Evaluator(Keras(model=name), map).row_invariant() is True
+    assert Evaluator(Keras(model=name)).row_invariant() is True
 
 
 def test_a_model_that_mixes_its_rows_is_found_out(keras):
     image = keras.Input((5, 5, 1))
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(image / 255.0))
     model = keras.Model(image, scores - keras.ops.mean(scores, axis=0, keepdims=True))
-    assert Evaluator(Keras.from_object(model, outputs="logits"), map).row_invariant() is False
+    assert Evaluator(Keras.from_object(model, outputs="logits")).row_invariant() is False
 
 
 def test_gradient_against_finite_differences(keras):

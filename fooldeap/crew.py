@@ -1,0 +1,88 @@
+"""Those who work for an experiment, as the process sees them that started it: batches, genomes and runs are shared out."""
+
+import math
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fooldeap.errors import RunError
+from fooldeap.evaluation import Evaluator
+from fooldeap.evolution import Run
+from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
+from fooldeap.results import RunInfo
+from fooldeap.work import Done, Ended, Place, Pursuit, Work, here
+
+PIECES = 2  # so many chunks a process, so that who is done sooner takes another
+TASKS = 4  # so many groups of runs a process, for the same reason
+
+
+class Crew:
+    """Shares out the work of an experiment by its executor, and keeps count of who did how much.
+
+    ``done`` has, by `Place`, the images shown there (padding included) and the seconds that took.
+    """
+
+    def __init__(self, work: Work, executor: Executor) -> None:
+        self.work, self.executor = work, executor
+        self.done: dict[Place, tuple[int, float]] = {}
+        self._here = here()
+        executor.open(work)
+        shares = executor.processes * PIECES if executor.processes > 1 else 1
+        self.evaluator = Evaluator(work.classifier, self._answers, shares)
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return self.work.toolbox(info, self.evaluator, self.decode, self.executor.map)
+
+    def run(self, info: RunInfo, **arguments: Any) -> Run:
+        """Return a run at its start, as `Work.run` does."""
+        return self.work.run(info, self.evaluator, decode=self.decode, **arguments)
+
+    @property
+    def decode(self) -> Any:
+        """What decodes genomes in parts, where that is worth it; else None."""
+        costly = getattr(self.work.experiment.genome.plugin.target, "costly", False)
+        return self._decoded if costly and self.executor.processes > 1 else None
+
+    def pursue(
+        self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
+    ) -> Iterator[Ended]:
+        """Have whole runs pursued, and yield each when its group has ended."""
+        size = max(1, min(width, math.ceil(len(infos) / (TASKS * self.executor.processes))))
+        token = f".{secrets.token_hex(8)}"
+        if journals is not None:
+            (journals / token).touch()
+        try:
+            groups = [
+                Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
+                for start in range(0, len(infos), size)
+            ]
+            for ended in self._received(self.executor.map(self.work.pursue, groups)):
+                for run in ended:
+                    self.evaluator.shown += run.evaluations
+                    yield run
+        finally:
+            if journals is not None:
+                (journals / token).unlink(missing_ok=True)
+
+    def _answers(self, chunks: list[Images]) -> Iterator[Array]:
+        return self._received(self.executor.map(self.work.logits, chunks))
+
+    def _decoded(self, genomes: Batch) -> Images:
+        size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
+        parts = [genomes[start : start + size] for start in range(0, len(genomes), size)]
+        return np.concatenate(list(self._received(self.executor.map(self.work.decode, parts))))
+
+    def _received(self, results: Iterable[Done]) -> Iterator[Any]:
+        for done in results:
+            if done.place != self._here and done.probe != self.work.probe:
+                raise RunError(
+                    f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
+                    "kind of processor or another version of its library; leave it out"
+                )
+            images, seconds = self.done.get(done.place, (0, 0.0))
+            self.done[done.place] = images + done.images, seconds + done.seconds
+            yield done.value

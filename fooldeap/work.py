@@ -1,0 +1,263 @@
+"""The work of an experiment, in the process that started it and in those that help: a Work that travels by its file.
+
+A `Work` is pickled as the resolved configuration, never as functions, so that the plugins of a user, too, are loaded
+again where it arrives. What it does it gives back as `Done`, which says where it was done.
+"""
+
+import functools
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import xxhash
+
+from fooldeap import config, toolboxes
+from fooldeap.config import Experiment
+from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.evaluation import ROWS, Evaluator
+from fooldeap.evolution import Observer, Run, drive
+from fooldeap.journal import Journal
+from fooldeap.plugin import Batch, Classifier, Images, Toolbox
+from fooldeap.results import LogRow, RunInfo, RunResult
+
+JOURNAL_FORMAT = 1
+
+
+class Place(NamedTuple):
+    """Where work is done."""
+
+    host: str
+    process: int
+
+
+class Done(NamedTuple):
+    """What came of a piece of work: its value, the images shown for it, and who did it in how many seconds.
+
+    ``probe`` identifies the bits of the classifier there, in another process than the one that asked.
+    """
+
+    value: Any
+    images: int
+    seconds: float
+    place: Place
+    probe: bytes
+
+
+class Ended(NamedTuple):
+    """A run that came to its end: its log in order, its results, and how many distinct images it showed."""
+
+    info: RunInfo
+    rows: list[LogRow]
+    results: list[RunResult]
+    evaluations: int
+    journal: bytes | None = None  # where it could not be written to the experiment's own folder
+
+
+@dataclass(frozen=True)
+class Pursuit:
+    """Whole runs for one process to pursue in lockstep.
+
+    ``journals`` is the folder of journals, with a file named ``token`` in it; a process that does not find it there
+    is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier sessions.
+    """
+
+    infos: tuple[RunInfo, ...]
+    width: int
+    rows: int
+    journals: Path | None
+    token: str
+    elapsed: dict[RunInfo, float]
+
+
+class Work:
+    """An experiment with its classifier, ready to decode, to answer and to pursue runs."""
+
+    def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
+        self.experiment = experiment
+        self.travelled = False
+        self._in_memory = classifier is not None
+        self.classifier: Classifier = classifier if classifier is not None else self._built()
+
+    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str]]:
+        return _loaded, (self._configuration, self.digest)
+
+    @cached_property
+    def _configuration(self) -> str:
+        """The experiment as text, from which any process can load it."""
+        if self._in_memory:
+            raise InputError("a classifier in memory cannot be sent to other processes; save it, and name its file")
+        data = self.experiment.data()
+        try:
+            config.load(data)
+        except InputError as error:
+            raise InputError(f"other processes do not find all plugins; name their files ({error})") from error
+        return json.dumps(data, sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """What identifies the classifier, empty where it does not say."""
+        return getattr(self.classifier, "digest", "")
+
+    @cached_property
+    def probe(self) -> bytes:
+        """Identify the bits of the classifier on this machine: the digest of its answer to fixed images."""
+        shape = (ROWS, *self.classifier.input_shape)
+        images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        return xxhash.xxh3_128_digest(self.answer(images).tobytes())
+
+    def answer(self, images: Images) -> Any:
+        """Return what the classifier says to images, float32 (n, classes) if it keeps its promise."""
+        try:
+            return self.classifier.logits(images)
+        except FooldeapError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self.experiment.classifier.plugin} raised {_said(error)}") from error
+
+    def logits(self, images: Images) -> Done:
+        """Answer a chunk of images."""
+        return self._done(lambda: self.answer(images), lambda _: len(images))
+
+    def decode(self, genomes: Batch) -> Done:
+        """Decode genomes to images."""
+        return self._done(lambda: self._genome.decode(genomes), lambda _: 0)
+
+    def pursue(self, pursuit: Pursuit) -> Done:
+        """Pursue whole runs to their ends, in lockstep; the value is a list of `Ended`."""
+        return self._done(lambda: self._pursued(pursuit), lambda ended: sum(run.evaluations for run in ended))
+
+    def run(
+        self,
+        info: RunInfo,
+        evaluator: Evaluator,
+        *,
+        journal: Path | None = None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+        decode: Callable[[Batch], Images] | None = None,
+    ) -> Run:
+        """Return a run at its start."""
+        toolbox = self.toolbox(info, evaluator, decode)
+        toolbox.register("evaluate", _yield_instead)
+        opened = None if journal is None else self.journal(info, journal)
+        return Run(info, self.experiment, toolbox, evaluator, opened, observer, clock)
+
+    def journal(self, info: RunInfo, path: Path) -> Journal:
+        """Open the journal of a run."""
+        belongs_to = {
+            "format": JOURNAL_FORMAT,
+            "experiment": self.experiment.digest,
+            "classifier": self.digest,
+            "seed": info.seed,
+            "targets": list(info.targets),
+        }
+        return Journal(path, belongs_to)
+
+    def toolbox(
+        self,
+        info: RunInfo,
+        evaluator: Evaluator,
+        decode: Callable[[Batch], Images] | None = None,
+        map: Callable[..., Any] = map,
+    ) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return toolboxes.build(self.experiment, evaluator, *info, decode=decode, map=map)
+
+    @cached_property
+    def _genome(self) -> Any:
+        return self.experiment.genome.build(self.classifier.input_shape)
+
+    def _built(self) -> Classifier:
+        choice = self.experiment.classifier
+        try:
+            built: Classifier = choice.build()
+        except FooldeapError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{choice.plugin} raised {_said(error)}") from error
+        return built
+
+    def _pursued(self, pursuit: Pursuit) -> list[Ended]:
+        shared = pursuit.journals is not None and (pursuit.journals / pursuit.token).is_file()
+        if pursuit.journals is None or shared:
+            return self._driven(pursuit, pursuit.journals)
+        with TemporaryDirectory(prefix="fooldeap-") as folder:
+            ended = self._driven(pursuit, Path(folder))
+            return [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in ended]
+
+    def _driven(self, pursuit: Pursuit, journals: Path | None) -> list[Ended]:
+        evaluator = Evaluator(self.classifier, lambda chunks: map(self.answer, chunks))
+        evaluator.rows = pursuit.rows
+        collector = _Collector()
+        waiting = (
+            self.run(
+                info,
+                evaluator,
+                journal=journals and journals / info.journal,
+                observer=collector,
+                clock=_Clock(pursuit.elapsed.get(info, 0.0)),
+            )
+            for info in pursuit.infos
+        )
+        return [
+            Ended(run.info, collector.rows[run.info], run.results(), run.tally.evaluations)
+            for run in drive(waiting, evaluator, pursuit.width)
+        ]
+
+    def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
+        start = time.perf_counter()
+        value = work()
+        seconds = time.perf_counter() - start
+        return Done(value, images(value), seconds, here(), self.probe if self.travelled else b"")
+
+
+def here() -> Place:
+    """Return this process."""
+    return Place(socket.gethostname(), os.getpid())
+
+
+class _Clock:
+    """Seconds since the first call, and before."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._start = before, 0.0
+
+    def __call__(self) -> float:
+        self._start = self._start or time.perf_counter()
+        return self._before + time.perf_counter() - self._start
+
+
+class _Collector(Observer):
+    def __init__(self) -> None:
+        self.rows: dict[RunInfo, list[LogRow]] = {}
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        self.rows.setdefault(run, []).append(row)
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(configuration: str, digest: str) -> Work:
+    """Load a work where it arrives; once a process."""
+    work = Work(config.load(json.loads(configuration)))
+    if work.digest != digest:
+        raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
+    work.travelled = True
+    return work
+
+
+def _yield_instead(genomes: Any) -> Any:
+    raise PluginError(
+        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
+    )
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

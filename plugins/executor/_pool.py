@@ -1,0 +1,293 @@
+"""The pool: SCOOP's broker in a thread, this process as its root, and foremen with workers, watched."""
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import pickle
+import subprocess
+import tempfile
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from greenlet import GreenletExit, getcurrent
+from scoop import _control, futures
+
+from fooldeap import errors
+from fooldeap.errors import FooldeapError, FooldeapWarning, PluginError, RunError
+
+from ._hosts import Host
+from ._scoop import Broker, Ports, connect, disconnect
+
+PATIENCE = 5.0  # seconds that a foreman has to end in
+_open: "list[Pool]" = []  # SCOOP's state is the process's: there can be one pool at a time
+
+
+class Pool:
+    """Processes that do tasks for this one."""
+
+    def __init__(self, work: Any, hosts: Sequence[Host], ssh: str, python: str | None) -> None:
+        payload = pickle.dumps(work)
+        for other in list(_open):
+            other.close()
+        self.closed = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
+        self._logger = _logger(self._log)
+        self._broker = Broker(self._logger)
+        self._failure = ""
+        threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True).start()
+        size = 1 + sum(host.workers for host in hosts)
+        address = connect(Ports(*self._ports()), size, log=self._logger)
+        self._broker.available_workers.root = address.encode()
+        self._root = _Root(self._check)
+        ports = Ports(*self._ports(), int(address.rpartition(":")[2]))
+        self._foremen = [
+            _Foreman(
+                self, host, host.command(tuple(ports), ssh, python), _settings(payload, host, machine, ports, size)
+            )
+            for machine, host in enumerate(hosts)
+        ]
+        _open.append(self)
+
+    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
+        """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
+        self._check()
+        outcomes = self._root.map(_Call(function), list(items))
+        for outcome in outcomes:
+            if isinstance(outcome, _Failure):
+                raise outcome.error()
+        return outcomes
+
+    def lost(self, address: str) -> None:
+        """Take note of a worker that is gone."""
+        self._broker.lost.add(address.encode())
+
+    def failed(self, message: str) -> None:
+        """Have the next map raise that a machine cannot be used."""
+        self._failure = self._failure or message
+
+    def close(self) -> str:
+        """End all processes, and return what they said."""
+        if self.closed:
+            return ""
+        self.closed = True
+        _open.remove(self)
+        self._root.close()
+        disconnect()
+        for foreman in self._foremen:
+            foreman.dismiss()
+        for foreman in self._foremen:
+            foreman.wait()
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")
+        self._log.close()
+        return said
+
+    @property
+    def log(self) -> Any:
+        """The file that takes what others say."""
+        return self._log
+
+    def last_words(self) -> str:
+        """Return the last line that the others said."""
+        descriptor = self._log.fileno()
+        size = os.fstat(descriptor).st_size
+        lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def _ports(self) -> tuple[int, int]:
+        task, info = self._broker.getPorts()
+        return int(task), int(info)
+
+    def _check(self) -> None:
+        if self._failure:
+            raise RunError(self._failure)
+
+    def _run_broker(self) -> None:
+        try:
+            self._broker.run()
+        except Exception as error:
+            if not self.closed:
+                self.failed(f"SCOOP's broker failed ({type(error).__name__}: {error})")
+
+
+class _Root:
+    """SCOOP's root task, entered whenever something is to be mapped, and left with the results.
+
+    So the rest of this process runs as it would without SCOOP, and is free to fail and to be interrupted.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._caller = getcurrent()
+        self._watch(check)
+        futures._startup(self._serve)  # returns when the task leaves for the first time
+        self._task = _control.current.greenlet
+
+    def map(self, function: Callable[..., Any], items: list[Any]) -> list[Any]:
+        self._caller = getcurrent()
+        futures._controller.parent = self._caller  # where an interrupt goes that comes while SCOOP waits
+        outcome = self._task.switch((function, items))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results: list[Any] = outcome
+        return results
+
+    def close(self) -> None:
+        for each in (self._task, futures._controller):
+            if not each.dead:
+                each.parent = getcurrent()
+                each.throw(GreenletExit)
+
+    def _serve(self) -> None:
+        result: Any = None
+        while True:
+            function, items = self._caller.switch(result)
+            try:
+                result = list(futures.map(function, items))
+            except GreenletExit:
+                raise
+            except BaseException as error:
+                result = error
+
+    @staticmethod
+    def _watch(check: Callable[[], None]) -> None:
+        """Look for what went wrong whenever SCOOP waits, at least every two seconds."""
+        communicator = _control.execQueue.socket
+        poll = communicator._poll
+
+        def watched(timeout: int) -> Any:
+            check()
+            return poll(timeout)
+
+        communicator._poll = watched
+
+
+class _Foreman:
+    """A foreman's process, and a thread that listens to what it tells."""
+
+    def __init__(self, pool: Pool, host: Host, command: list[str], settings: dict[str, Any]) -> None:
+        self._pool, self._host = pool, host
+        self._addresses: dict[int, str] = {}
+        self._was_ready = False
+        try:
+            # A session of its own: Ctrl-C is for the root, which ends it by closing its standard input.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=pool.log, start_new_session=True
+            )
+        except OSError as error:
+            raise RunError(f"{host.name}: {command[0]} cannot be started ({error.strerror})") from error
+        threading.Thread(target=self._listen, args=(settings,), daemon=True).start()
+
+    def dismiss(self) -> None:
+        """Have it end, and its workers with it."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # it is gone already
+                self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Wait until it ended; end it by force where that takes too long."""
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self, settings: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError):  # the end of its output tells
+            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+            self._process.stdin.flush()
+        for line in self._process.stdout:
+            self._hear(json.loads(line))
+        for address in self._addresses.values():
+            self._pool.lost(address)
+        if not self._pool.closed:
+            self._complain("lost its foreman" if self._was_ready else "did not start")
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "ready" in message:
+            self._was_ready = True
+            self._addresses[message["process"]] = message["ready"]
+        elif message["gone"] in self._addresses:
+            self._pool.lost(self._addresses.pop(message["gone"]))
+        elif not self._pool.closed:
+            self._complain("did not start")
+
+    def _complain(self, what: str) -> None:
+        text = f"workers on {self._host.name}: one {what}; the last that was said: {self._pool.last_words()}"
+        if self._was_ready:
+            warnings.warn(f"{text}; the others do its work", FooldeapWarning, stacklevel=1)
+        else:
+            self._pool.failed(text)
+
+
+class _Call:
+    """A function that is sent as what loads it, and loaded where it is first called; it gives a `_Failure` for errors.
+
+    SCOOP itself would load it while it receives, and stop where that fails; and it loses tracebacks.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function: Callable[..., Any] | None = function
+        self._payload = pickle.dumps(function)
+
+    def __getstate__(self) -> bytes:
+        return self._payload
+
+    def __setstate__(self, payload: bytes) -> None:
+        self._function, self._payload = None, payload
+
+    def __call__(self, item: Any) -> Any:
+        try:
+            function = self._function or pickle.loads(self._payload)
+            return function(item)
+        except Exception as error:
+            if self._function is not None:
+                raise  # in the root, where it is of use as it is
+            return _Failure.of(error)
+
+
+class _Failure(NamedTuple):
+    """An error in a worker."""
+
+    kind: str
+    message: str
+    told: str
+    process: str
+
+    @classmethod
+    def of(cls, error: Exception) -> "_Failure":
+        ours = isinstance(error, FooldeapError)
+        message = str(error) if ours else f"{type(error).__name__}: {error}"
+        kind = type(error).__name__ if ours else PluginError.__name__
+        return cls(kind, message, traceback.format_exc(), f"{os.uname().nodename}, process {os.getpid()}")
+
+    def error(self) -> FooldeapError:
+        made: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
+        made.add_note(f"In a worker ({self.process}):\n{self.told}")
+        return made
+
+
+def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int) -> dict[str, Any]:
+    cores = len(os.sched_getaffinity(0)) // (host.workers + 1) if host.local else 1
+    return {
+        "count": host.workers,
+        "machine": machine,
+        "ports": ports,
+        "size": size,
+        "threads": max(1, cores),
+        "work": base64.b64encode(payload).decode(),
+    }
+
+
+def _logger(file: Any) -> logging.Logger:
+    logger = logging.getLogger("fooldeap.scoop")
+    logger.propagate = False
+    logger.handlers = [logging.StreamHandler(os.fdopen(os.dup(file.fileno()), "w", buffering=1))]
+    logger.setLevel(logging.WARNING)
+    return logger

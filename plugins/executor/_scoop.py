@@ -1,0 +1,151 @@
+"""SCOOP without its launcher: this process connected to a broker, nothing listening beyond the loopback interface.
+
+SCOOP 0.7.2 is pinned: this rests on its internals (``scoop._control``, ``scoop._comm``, ``scoop.broker``), which have
+been the same since 2022. What is changed, and why, stands at each place.
+"""
+
+import itertools
+import logging
+import sys
+from collections import deque
+from typing import Any, NamedTuple
+
+import scoop
+import zmq
+from scoop import _control, futures
+from scoop._comm import scoopzmq
+from scoop._types import Future, FutureQueue
+from scoop.broker import brokerzmq
+from scoop.broker.structs import BrokerInfo
+
+LOOPBACK = "127.0.0.1"
+_NEVER = 10**9  # seconds
+
+
+class Ports(NamedTuple):
+    """The broker's two ports, and the root's own."""
+
+    task: int
+    info: int
+    root: int = 0
+
+
+def connect(ports: Ports, size: int, *, name: str | None = None, log: logging.Logger | None = None) -> str:
+    """Make this process a worker of that ``name``, or without one the root, and return its address.
+
+    Its task queue is made here, so that SCOOP does not take over ``sys.excepthook``.
+    """
+    scoop.IS_RUNNING, scoop.IS_ORIGIN, scoop.SHUTDOWN_REQUESTED = True, name is None, False
+    scoop.BROKER = BrokerInfo(LOOPBACK, ports.task, ports.info, name or LOOPBACK)
+    scoop.SIZE, scoop.MAIN_MODULE = size, "fooldeap"
+    scoop.CONFIGURATION = {"headless": False, "backend": "ZMQ"}
+    scoop.logger = log or logging.getLogger("fooldeap.scoop")
+    # Reports would go out from a second thread over the same socket, which ZeroMQ does not bear. The broker learns
+    # from the pool itself who is gone.
+    scoop.TIME_BETWEEN_STATUS_REPORTS = _NEVER
+    scoopzmq.ZMQCommunicator.createZMQSocket = _local_socket
+    Future.rank = itertools.count()  # the root is known by its number, 0, in every pool of a process
+    _control.execQueue = FutureQueue()
+    address: str = scoop.worker.decode()
+    return address
+
+
+def work_for_ever() -> None:
+    """Do what comes, until the pool ends."""
+    futures._startup(None)
+
+
+def disconnect() -> None:
+    """Leave the pool, of which this is the root: it ends. SCOOP may be started again in this process."""
+    _control.execQueue.shutdown()
+    _control.execQueue, futures._controller = None, None
+    _control.futureDict.clear()
+    scoop.IS_RUNNING = False
+    sys.modules.pop("SCOOP_WORKER", None)
+
+
+class _LocalSocket(zmq.Socket[bytes]):
+    def bind(self, address: str) -> Any:
+        return super().bind(address.replace("*", LOOPBACK))
+
+
+def _local_socket(communicator: Any, kind: int) -> "zmq.Socket[bytes]":
+    """As ``ZMQCommunicator.createZMQSocket``, but bound to the loopback interface where that binds to all."""
+    made = communicator.ZMQcontext.socket(kind, socket_class=_LocalSocket)
+    for option, value in ((zmq.LINGER, 1000), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.IMMEDIATE, 1)):
+        made.setsockopt(option, value)
+    if kind == zmq.ROUTER:
+        made.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    return made  # type: ignore[no-any-return]
+
+
+class Broker(brokerzmq.Broker):  # type: ignore[misc]
+    """SCOOP's broker, on the loopback interface, that outlives its workers.
+
+    It is told who is ``lost``: their tasks are lost track of, so that the root sends them again. (SCOOP would forget
+    the tasks of everybody who has not reported for a minute, the first 25 s after the start of all.)
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        initialise, brokerzmq.utils.initLogging = brokerzmq.utils.initLogging, lambda *_, **__: log
+        try:  # it would disable every logger in this process, and log to the screen
+            super().__init__(f"tcp://{LOOPBACK}:*", f"tcp://{LOOPBACK}:*")
+        finally:
+            brokerzmq.utils.initLogging = initialise
+        self.lost: set[bytes] = set()
+        self.available_workers = _Idle(self.lost)
+        self.task_socket: Any = _TaskSocket(self.task_socket, self)
+
+    def pruneAssignedTasks(self) -> None:  # noqa: N802 - SCOOP's name
+        for address in self.lost:
+            self.assigned_tasks.pop(address, None)
+
+
+class _Idle(deque[bytes]):
+    """Who waits for a task. The root comes last: what it asked for in one batch must not keep the next from others."""
+
+    def __init__(self, lost: set[bytes]) -> None:
+        super().__init__()
+        self.lost = lost
+        self.root = b""
+        self._root_waits = False
+
+    def append(self, address: bytes) -> None:
+        if address == self.root:
+            self._root_waits = True
+        else:
+            super().append(address)
+
+    def popleft(self) -> bytes:
+        while self:
+            address = super().popleft()
+            if address not in self.lost:
+                return address
+        if not self._root_waits:
+            raise IndexError
+        self._root_waits = False
+        return self.root
+
+
+class _TaskSocket:
+    """The broker's socket, which a message for a dead worker does not stop, and no worker can have the pool closed."""
+
+    def __init__(self, socket: Any, broker: Broker) -> None:
+        self._socket, self._broker = socket, broker
+
+    def poll(self, timeout: int) -> Any:
+        return self._socket.poll(timeout)
+
+    def recv_multipart(self) -> list[bytes]:
+        while True:
+            message: list[bytes] = self._socket.recv_multipart()
+            if message[1] != brokerzmq.SHUTDOWN or message[0] == self._broker.available_workers.root:
+                return message
+
+    def send_multipart(self, message: list[bytes]) -> None:
+        try:
+            self._socket.send_multipart(message)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._broker.lost.add(message[0])

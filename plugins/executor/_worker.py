@@ -1,0 +1,90 @@
+"""The program of the other processes: a foreman on each machine, who starts its workers and tells when one is gone.
+
+Settings come as a line of JSON on the standard input, which stays open as long as the root lives: its end ends the
+foreman, and the foreman's end the workers, however the root came to its end. On the standard output go lines of JSON:
+``{"ready": ADDRESS, "process": PID, "host": NAME}`` and ``{"gone": PID}``. All else goes to the standard error.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+
+RESTARTS = 3  # of one worker; one that dies oftener has a reason to
+
+
+def main() -> None:
+    """Be a worker where the settings say which one, else the foreman of several."""
+    settings = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    if "worker" in settings:
+        _work(settings)
+    else:
+        _supervise(settings)
+    os._exit(0)  # at once: SCOOP's own farewell would end the whole pool
+
+
+def _end_with_standard_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def _supervise(settings: dict[str, Any]) -> None:
+    """Keep so many workers running as there should be."""
+    children = {}
+    for number in range(settings["count"]):
+        child = _start(settings, number)
+        children[child.pid] = number, 0, child
+    while children:
+        process, _ = os.wait()
+        number, restarts, child = children.pop(process)
+        child.returncode = 0  # it is reaped
+        _tell(1, gone=process)
+        if restarts < RESTARTS:
+            # A new number gives a new address: messages for the old one must not reach the new one.
+            child = _start(settings, number + settings["count"] * (restarts + 1))
+            children[child.pid] = number, restarts + 1, child
+
+
+def _start(settings: dict[str, Any], number: int) -> "subprocess.Popen[bytes]":
+    child = subprocess.Popen([sys.executable, "-m", "fooldeap_plugins.executor._worker"], stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it died at once; we shall hear of it
+        child.stdin.write(json.dumps({**settings, "worker": number}).encode() + b"\n")
+        child.stdin.flush()
+    return child
+
+
+def _work(settings: dict[str, Any]) -> None:
+    """Load the work, then do what SCOOP hands over, until the end."""
+    told = os.dup(1)
+    os.dup2(2, 1)  # what plugins print is no message
+    os.environ["OMP_NUM_THREADS"] = str(settings["threads"])
+    from fooldeap.quiet import limit_threads
+
+    limit_threads(settings["threads"])
+    with contextlib.suppress(Exception):  # the first task that needs it will say what is wrong
+        work = pickle.loads(base64.b64decode(settings["work"]))  # from our own root, by our own standard input
+        _ = work.probe
+    from ._scoop import Ports, connect, work_for_ever
+
+    machine, worker = settings["machine"], settings["worker"]
+    name = f"127.{1 + machine}.{worker // 250}.{1 + worker % 250}"  # unique among all workers, and never connected to
+    address = connect(Ports(*settings["ports"]), settings["size"], name=name)
+    _tell(told, ready=address, process=os.getpid(), host=socket.gethostname())
+    work_for_ever()
+
+
+def _tell(descriptor: int, **message: Any) -> None:
+    os.write(descriptor, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Evaluation by several processes, on this machine and on others, by SCOOP."""
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Literal
+
+from fooldeap.plugin import Executor, File, Ge, dataclass, executor, field
+
+from ._hosts import Host, here, read
+
+
+@executor("scoop")
+@dataclass(kw_only=True)
+class Scoop(Executor):
+    """Evaluate in several processes by SCOOP (Hold-Geoffroy, Gagnon and Parizeau 2014), here and on other machines.
+
+    ``workers`` counts the processes that evaluate on this machine, this one included; ``auto``: one a core. In
+    ``mode: chunks`` this process drives the runs and the others answer parts of its batches; in ``mode: runs`` each
+    drives some of the runs. ``hosts`` is a file with a host name and a number of workers a line, reached by ``ssh``
+    (a command with its options), where ``python`` has fooldeap, the model and the plugins under the same paths.
+    Nothing listens beyond the loopback interface on any machine.
+    """
+
+    workers: Annotated[int, Ge(1)] | Literal["auto"] = "auto"
+    mode: Literal["chunks", "runs"] = "chunks"
+    hosts: File | None = None
+    ssh: str = "ssh"
+    python: str | None = None
+    _pool: Any = field(default=None, init=False, repr=False)
+    _work: Any = field(default=None, init=False, repr=False)
+
+    @property
+    def processes(self) -> int:
+        """How many processes work, this one included."""
+        return 1 + sum(host.workers for host in self._elsewhere)
+
+    @property
+    def whole_runs(self) -> bool:
+        """Whether whole runs are mapped."""
+        return self.mode == "runs"
+
+    def open(self, work: Any) -> None:
+        """Start SCOOP and all workers, which load ``work`` while this process does."""
+        from fooldeap.quiet import limit_threads
+
+        from ._pool import Pool
+
+        limit_threads(max(1, len(os.sched_getaffinity(0)) // self._local))
+        self._work = work
+        self._pool = Pool(work, self._elsewhere, self.ssh, self.python)
+        atexit.register(self.close)
+
+    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Return the results of ``function`` over ``items``, in order, wherever they were computed."""
+        if self._pool is None or self._pool.closed:
+            self.open(self._work)
+        return iter(self._pool.map(function, items))
+
+    def close(self) -> str:
+        """Stop the workers and SCOOP, and return what the workers said."""
+        atexit.unregister(self.close)
+        pool, self._pool = self._pool, None
+        return "" if pool is None else str(pool.close())
+
+    @property
+    def _elsewhere(self) -> list[Host]:
+        """The hosts with the workers to start there; this process is one of this machine's."""
+        others = [] if self.hosts is None else read(self.hosts)
+        listed = sum(host.workers for host in others if host.local)
+        here_too = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
+        ours = [here(here_too - 1)] if here_too > 1 else []
+        return ours + [host for host in others if not host.local]
+
+    @property
+    def _local(self) -> int:
+        return 1 + sum(host.workers for host in self._elsewhere if host.local)
