@@ -3,7 +3,7 @@
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -48,11 +48,17 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
+    ] = None,
     plugins: Plugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
     from fooldeap import experiment
+
+    count = _count(workers)
 
     if resume is None and config is None:
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
@@ -60,11 +66,20 @@ def run(
         raise InputError("--resume DIR goes alone: the folder holds its configuration")
     try:
         if config is not None:
-            experiment.run(config, *(overrides or ()), out=out, plugins=plugins or (), quiet=quiet)
-        elif resume is not None and experiment.resume(resume, quiet=quiet) is None and not quiet:
+            words = overrides or ()
+            experiment.run(config, *words, out=out, plugins=plugins or (), workers=count, quiet=quiet)
+        elif resume is not None and experiment.resume(resume, workers=count, quiet=quiet) is None and not quiet:
             print(f"{resume}: is finished already; see {resume / 'result.json'}")
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
+
+
+def _count(workers: str | None) -> int | Literal["auto"] | None:
+    if workers is None or workers == "auto":
+        return workers  # type: ignore[return-value]
+    if not workers.isdecimal() or int(workers) < 1:
+        raise InputError(f"--workers: got {workers!r}, expected a number of at least 1, or auto")
+    return int(workers)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Those who work for an experiment, as the process sees them that started it: batches, genomes and runs are shared out."""
+"""Those who work for an experiment, seen from the process that started it: batches, genomes and runs shared out."""
 
 import math
 import secrets
@@ -13,7 +13,7 @@ from fooldeap.evaluation import Evaluator
 from fooldeap.evolution import Run
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
-from fooldeap.work import Done, Ended, Place, Pursuit, Work, here
+from fooldeap.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
 
 PIECES = 2  # so many chunks a process, so that who is done sooner takes another
 TASKS = 4  # so many groups of runs a process, for the same reason
@@ -52,9 +52,9 @@ class Crew:
     ) -> Iterator[Ended]:
         """Have whole runs pursued, and yield each when its group has ended."""
         size = max(1, min(width, math.ceil(len(infos) / (TASKS * self.executor.processes))))
-        token = f".{secrets.token_hex(8)}"
+        token = secrets.token_hex(8)
         if journals is not None:
-            (journals / token).touch()
+            (journals / TOKEN).write_text(token)
         try:
             groups = [
                 Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
@@ -66,7 +66,7 @@ class Crew:
                     yield run
         finally:
             if journals is not None:
-                (journals / token).unlink(missing_ok=True)
+                (journals / TOKEN).unlink(missing_ok=True)
 
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
         return self._received(self.executor.map(self.work.logits, chunks))

@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,6 +35,7 @@ def run(
     *overrides: str,
     out: str | Path | None = None,
     plugins: Iterable[Any] = (),
+    workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
     **arguments: Any,
 ) -> Result:
@@ -46,6 +47,7 @@ def run(
     overrides : words as on the command line, ``"mutation.rate=0.02"``
     out : the folder; None: the next one below ``runs/<name>/``
     plugins : files, folders, or decorated functions and classes to use beside the installed ones
+    workers : how many processes evaluate, by the executor ``scoop``; None: as the file says
     quiet : leave out the reporters that show something on screen
     arguments : top-level keys of the file, ``seed=2``
 
@@ -56,21 +58,21 @@ def run(
     RunError
         It failed on the way; the folder is kept and can be resumed.
     """
+    arguments = {**_workers(workers), **arguments}
     with Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared:
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         return prepared.run(folder, quiet=quiet)
 
 
-def resume(folder: str | Path, *, quiet: bool = False, executor: Any = None) -> Result | None:
+def resume(folder: str | Path, *, workers: int | Literal["auto"] | None = None, quiet: bool = False) -> Result | None:
     """Continue the experiment in a folder where it stopped; None if it was finished already.
 
-    ``executor`` may be another one than before, ``{"name": "scoop", "workers": 4}``: the bits are the same.
+    ``workers`` as for `run`, and perhaps others than before: the bits are the same.
     """
     opened = RunFolder.open(Path(folder))
     if opened.finished:
         return None
-    arguments = {} if executor is None else {"executor": executor}
-    with Prepared(config.load(opened.config, arguments=arguments)) as prepared:
+    with Prepared(config.load(opened.config, arguments=_workers(workers))) as prepared:
         return prepared.run(opened, resumed=True, quiet=quiet)
 
 
@@ -115,6 +117,10 @@ def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
         f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
         "or an object with input_shape, classes and logits(images)"
     )
+
+
+def _workers(count: int | str | None) -> dict[str, Any]:
+    return {} if count is None else {"executor": {"name": "scoop", "workers": count}}
 
 
 class Prepared:

@@ -29,6 +29,7 @@ from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 
 JOURNAL_FORMAT = 1
+TOKEN = ".token"
 
 
 class Place(NamedTuple):
@@ -65,7 +66,7 @@ class Ended(NamedTuple):
 class Pursuit:
     """Whole runs for one process to pursue in lockstep.
 
-    ``journals`` is the folder of journals, with a file named ``token`` in it; a process that does not find it there
+    ``journals`` is the folder of journals, where a file holds the ``token``; a process that does not find it there
     is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier sessions.
     """
 
@@ -186,8 +187,7 @@ class Work:
         return built
 
     def _pursued(self, pursuit: Pursuit) -> list[Ended]:
-        shared = pursuit.journals is not None and (pursuit.journals / pursuit.token).is_file()
-        if pursuit.journals is None or shared:
+        if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
             return self._driven(pursuit, pursuit.journals)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
             ended = self._driven(pursuit, Path(folder))
@@ -222,6 +222,10 @@ class Work:
 def here() -> Place:
     """Return this process."""
     return Place(socket.gethostname(), os.getpid())
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text() == text
 
 
 class _Clock:

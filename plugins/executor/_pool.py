@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import tempfile
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +40,8 @@ class Pool:
         self._logger = _logger(self._log)
         self._broker = Broker(self._logger)
         self._failure = ""
-        threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True).start()
+        self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
+        self._broker_thread.start()
         size = 1 + sum(host.workers for host in hosts)
         address = connect(Ports(*self._ports()), size, log=self._logger)
         self._broker.available_workers.root = address.encode()
@@ -62,6 +64,12 @@ class Pool:
                 raise outcome.error()
         return outcomes
 
+    def wait(self) -> None:
+        """Wait until all workers are ready."""
+        while not all(foreman.ready for foreman in self._foremen):
+            self._check()
+            time.sleep(0.01)
+
     def lost(self, address: str) -> None:
         """Take note of a worker that is gone."""
         self._broker.lost.add(address.encode())
@@ -82,6 +90,10 @@ class Pool:
             foreman.dismiss()
         for foreman in self._foremen:
             foreman.wait()
+        self._broker_thread.join(PATIENCE)
+        for handler in self._logger.handlers:
+            handler.stream.close()  # type: ignore[attr-defined]
+        self._logger.handlers = []
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")
         self._log.close()
@@ -180,7 +192,13 @@ class _Foreman:
             )
         except OSError as error:
             raise RunError(f"{host.name}: {command[0]} cannot be started ({error.strerror})") from error
-        threading.Thread(target=self._listen, args=(settings,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(settings,), daemon=True)
+        self._listener.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all workers of the host are."""
+        return len(self._addresses) >= self._host.workers
 
     def dismiss(self) -> None:
         """Have it end, and its workers with it."""
@@ -195,6 +213,9 @@ class _Foreman:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(PATIENCE)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _listen(self, settings: dict[str, Any]) -> None:
         assert self._process.stdin is not None

@@ -65,6 +65,9 @@ def disconnect() -> None:
 
 
 class _LocalSocket(zmq.Socket[bytes]):
+    def __del__(self) -> None:
+        self.close()  # SCOOP calls this to close; pyzmq would warn that nobody did before
+
     def bind(self, address: str) -> Any:
         return super().bind(address.replace("*", LOOPBACK))
 

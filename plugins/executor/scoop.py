@@ -57,6 +57,10 @@ class Scoop(Executor):
             self.open(self._work)
         return iter(self._pool.map(function, items))
 
+    def wait(self) -> None:
+        """Wait until all workers are ready; without it this process begins alone."""
+        self._pool.wait()
+
     def close(self) -> str:
         """Stop the workers and SCOOP, and return what the workers said."""
         atexit.unregister(self.close)

@@ -1,0 +1,57 @@
+"""What a third party might write that is slow, or that fails in other processes than the first."""
+
+import os
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from fooldeap.plugin import KW_ONLY, Annotated, Ge, classifier, dataclass, genome
+
+
+@classifier("slow")
+@dataclass
+class Slow:
+    """A linear classifier that takes ``pause`` seconds an image, and fails in other processes than ``only``."""
+
+    _: KW_ONLY
+    pause: Annotated[float, Ge(0)] = 0.0
+    only: int = 0
+
+    input_shape = (8, 8, 1)
+    classes = 4
+    digest = "slow"
+
+    def logits(self, images):
+        if self.only and os.getpid() != self.only:
+            raise ValueError("no luck today")
+        time.sleep(self.pause * len(images))
+        weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
+        return np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, weights).astype(np.float32)
+
+
+@genome("mirrored")
+@dataclass
+class Mirrored:
+    """A genome whose images cost something, and show which process decoded them on ``told``."""
+
+    shape: tuple[int, int, int]
+    _: KW_ONLY
+    told: str = ""
+    dtype: ClassVar[str] = "uint8"
+    bounds: ClassVar[tuple[float, float]] = (0, 255)
+    costly: ClassVar[bool] = True
+
+    def sample(self, count, rng):
+        return rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
+
+    def decode(self, genomes):
+        if self.told:
+            with Path(self.told).open("a") as file:
+                file.write(f"{os.getpid()}\n")
+        time.sleep(0.002)
+        return genomes[:, ::-1]
+
+    def take(self, genomes, indices):
+        return genomes.take(indices, axis=0)

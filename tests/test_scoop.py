@@ -1,0 +1,358 @@
+"""SCOOP: the same bits whoever evaluates, whoever is killed; nothing open to others, nobody left behind."""
+
+import csv
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import KIT, ROOT, bits
+from processes import descendants, listening, named
+
+import fooldeap
+from fooldeap import config
+from fooldeap.errors import InputError, PluginError, RunError
+from fooldeap.experiment import Prepared
+from fooldeap.plugin import Executor, dataclass, executor, mutation
+from fooldeap.rundir import RunFolder
+
+FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+WORKER = "fooldeap_plugins.executor._worker"
+SLOW = {
+    "name": "slow",
+    "plugins": [str(KIT)],
+    "classifier": {"name": "slow", "pause": 0.0005},
+    "algorithm": {"name": "generational", "population": 40},
+    "stop": {"confidence": None, "generations": 12},
+    "seeds": 2,
+    "reporters": ["csv"],
+}
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests read /proc")
+
+
+def scoop(workers=2, mode="chunks", **more):
+    return {"name": "scoop", "workers": workers, "mode": mode, **more}
+
+
+def prepared(source, folder=None, **arguments):
+    """Run an experiment, its workers all ready before it starts; return the folder and who did how much."""
+    with Prepared(config.load(source, arguments=arguments)) as ready:
+        wait = getattr(ready.crew.executor, "wait", None)
+        if wait:
+            wait()
+        ready.run(RunFolder.create(ready.experiment, folder), quiet=True)
+        return ready.crew.done
+
+
+def write(path, data):
+    path.write_text(json.dumps(data))  # JSON is YAML
+    return path
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """The bits of the slow experiment in one process."""
+    folder = tmp_path_factory.mktemp("slow") / "run"
+    prepared(SLOW, folder)
+    return bits(folder)
+
+
+# --- The same bits --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist_lenet"])
+def test_the_same_bits_on_the_shipped_networks_for_three_seeds(name, tmp_path):
+    small = {
+        "targets": [2, 3, 8],
+        "seeds": 3,
+        "stop": {"generations": 6, "evaluations": 300},
+        "algorithm": {"name": "generational", "population": 40},
+        "reporters": ["csv", "images"],
+    }
+    prepared(ROOT / f"configs/{name}.yaml", tmp_path / "serial", **small)
+    expected = bits(tmp_path / "serial")
+    for workers, mode in [(1, "chunks"), (2, "chunks"), (1, "runs"), (2, "runs")]:
+        folder = tmp_path / f"{workers}-{mode}"
+        done = prepared(ROOT / f"configs/{name}.yaml", folder, executor=scoop(workers, mode), **small)
+        assert bits(folder) == expected, (workers, mode)
+        assert len(done) == workers, "everybody worked"
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_same_bits_however_many_work(slow, tmp_path, workers, mode):
+    done = prepared(SLOW, tmp_path / "run", executor=scoop(workers, mode))
+    assert bits(tmp_path / "run") == slow
+    assert len(done) == workers
+    with (tmp_path / "run/workers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == workers
+    assert all(int(row["images"]) > 0 and float(row["seconds"]) > 0 for row in rows)
+
+
+def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
+    path = write(tmp_path / "slow.yaml", SLOW)
+    command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]
+    process = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(list(tmp_path.glob("run/journal/*"))) > 3)
+    process.kill()
+    process.wait()
+    for workers, by in (("1", signal.SIGKILL), ("3", signal.SIGKILL)):
+        resume = [sys.executable, "-m", "fooldeap", "run", "--resume", str(tmp_path / "run"), "--workers", workers]
+        process = subprocess.Popen([*resume, "--quiet"])
+        time.sleep(2.0)
+        process.send_signal(by)
+        process.wait()
+    fooldeap.resume(tmp_path / "run", quiet=True)
+    assert bits(tmp_path / "run") == slow
+
+
+def test_genomes_that_are_costly_to_decode_are_decoded_by_all(tmp_path):
+    told = tmp_path / "told"
+    genome = {**SLOW, "genome": {"name": "mirrored", "told": ""}}
+    prepared(genome, tmp_path / "serial")
+    told_by = {**SLOW, "genome": {"name": "mirrored", "told": str(told)}}
+    prepared(told_by, tmp_path / "scoop", executor=scoop(3))
+    assert len(set(told.read_text().split())) == 3
+    one, other = bits(tmp_path / "serial"), bits(tmp_path / "scoop")
+    assert one["log.csv"] == other["log.csv"]
+
+
+def test_an_executor_of_ones_own_gets_work_that_travels(slow, tmp_path):
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    @executor("pool")
+    @dataclass
+    class Pool(Executor):
+        """The standard library's processes."""
+
+        @property
+        def processes(self):
+            return 2
+
+        def open(self, work):
+            self.pool = ProcessPoolExecutor(1, get_context("spawn"))
+
+        def map(self, function, items):
+            return self.pool.map(function, items)
+
+        def close(self):
+            self.pool.shutdown()
+            return ""
+
+    experiment = config.load({**SLOW, "seeds": 2}, arguments={"executor": "serial"})
+    with Prepared(experiment) as ready:
+        ready.crew.executor = Pool()
+        ready.crew.executor.open(ready.crew.work)
+        ready.evaluator.shares = 2
+        ready.run(RunFolder.create(experiment, tmp_path / "run"))
+        assert os.getpid() not in {place.process for place in ready.crew.done}
+    assert bits(tmp_path / "run") == slow
+
+
+def test_scoop_by_hand_from_python_and_twice_in_a_process():
+    for _ in range(2):
+        toolbox = fooldeap.toolbox({**SLOW, "executor": scoop()}, targets=[1])
+        assert toolbox.evaluate(toolbox.sample(100)).shape == (100,)
+        assert list(toolbox.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+# --- Guarded --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_nothing_listens_beyond_the_loopback_interface(mode, tmp_path):
+    with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
+        ready.crew.executor.wait()
+        everybody = [os.getpid(), *descendants(os.getpid())]
+        found = listening(everybody)
+        assert len(everybody) == 1 + 1 + 2, "this process, a foreman, two workers"
+        assert found, "SCOOP listens on something"
+        assert found <= LOOPBACK
+    wait_for(lambda: not descendants(os.getpid()))
+
+
+def test_it_leaves_logging_and_the_excepthook_alone():
+    hook, logger = sys.excepthook, logging.getLogger("somebody.elses")
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        ready.run(None)
+    assert sys.excepthook is hook
+    assert not logger.disabled
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("attempt", range(FAULTS))
+def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt):
+    chance = random.Random(f"{mode} {attempt}")
+    experiment = {**SLOW, "executor": scoop(chance.choice([2, 3]), mode)}
+    path = write(tmp_path / "slow.yaml", experiment)
+    process = start(path, tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= experiment["executor"]["workers"] - 1, process)
+    time.sleep(chance.uniform(0.2, 2.5))
+    victims = workers_of(process)
+    if victims and process.poll() is None:
+        os.kill(chance.choice(victims), signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert bits(tmp_path / "run") == slow, "each evaluation is counted once: they are in the journals and the log"
+
+
+def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
+    process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3)}), tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= 2, process)
+    time.sleep(1.0)
+    for victim in descendants(process.pid):
+        os.kill(victim, signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert bits(tmp_path / "run") == slow
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(slow, tmp_path, mode, by):
+    process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)
+    time.sleep(0.7)
+    everybody = descendants(process.pid)
+    assert len(everybody) == 3
+    process.send_signal(by)
+    _, said = process.communicate(timeout=30)
+    if by == signal.SIGINT:
+        assert process.returncode == 130, said
+        assert said.strip() == f"fooldeap: interrupted; go on with: fooldeap run --resume {tmp_path / 'run'}"
+    wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
+    fooldeap.resume(tmp_path / "run", quiet=True)
+    assert bits(tmp_path / "run") == slow
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_an_error_in_a_worker_is_one_line_and_its_traceback_is_in_the_log(tmp_path, mode):
+    experiment = {
+        **SLOW,
+        "classifier": {"name": "slow", "pause": 0.001, "only": os.getpid()},
+        "executor": scoop(2, mode),
+    }
+    with Prepared(config.load(experiment)) as ready:
+        ready.crew.executor.wait()
+        with pytest.raises(PluginError, match=r"^classifier 'slow' raised ValueError: no luck today; the traceback is"):
+            ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+    log = (tmp_path / "run/error.log").read_text()
+    assert "In a worker (" in log
+    assert 'raise ValueError("no luck today")' in log
+
+
+def test_exit_codes(tmp_path):
+    def code(*words, **changes):
+        path = write(tmp_path / "experiment.yaml", {**SLOW, **changes})
+        command = [sys.executable, "-m", "fooldeap", "run", str(path), *words, "--quiet"]
+        ended = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        return ended.returncode, ended.stderr
+
+    short = {"stop": {"generations": 1}, "seeds": 1}
+    assert code("--workers", "2", **short) == (0, "")
+    assert code("--workers", "none") == (
+        2,
+        "fooldeap: --workers: got 'none', expected a number of at least 1, or auto\n",
+    )
+    assert code("--workers", "0")[0] == 2
+    wrong, said = code("--workers", "2", classifier="broken")
+    assert (wrong, said.count("\n")) == (1, 1), said
+    wrong, said = code("--workers", "2", targets=[9])
+    assert (wrong, said.count("\n")) == (2, 1), said
+
+
+def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("far.away 2 # a comment\n")
+    ssh = f"{sys.executable} -c \"raise SystemExit('far.away: no route')\""
+    experiment = config.load({**SLOW, "executor": scoop(1, hosts=str(hosts), ssh=ssh)})
+    refused = pytest.raises(RunError, match=r"workers on far.away: one did not start; .* far.away: no route")
+    with Prepared(experiment) as ready, refused:
+        ready.run(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("node7", "hosts.txt:1: got 'node7', expected a host name and a number of workers: node7 16"),
+        ("# none\n", "names no host"),
+        ("a 1\nb x\n", "hosts.txt:2"),
+        ("-oProxyCommand=x 1", "hosts.txt:1"),
+    ],
+)
+def test_a_file_of_hosts_that_is_wrong(tmp_path, text, message):
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text(text)
+    with pytest.raises(InputError, match=message):
+        Prepared(config.load({**SLOW, "executor": scoop(hosts=str(hosts))}))
+
+
+def test_what_other_processes_cannot_load_is_refused():
+    class Model:
+        input_shape, classes, digest = (8, 8, 1), 4, "model"
+
+        def logits(self, images):
+            return np.zeros((len(images), 4), np.float32)
+
+    with pytest.raises(InputError, match="executor: a classifier in memory cannot be sent"):
+        fooldeap.fool(Model(), 1, executor=scoop())
+
+    @mutation("of_python")
+    def of_python(images, rng):
+        """Do nothing."""
+        return images
+
+    with pytest.raises(InputError, match="executor: other processes do not find all plugins"):
+        fooldeap.run(SLOW, plugins=[of_python], mutation="of_python", executor=scoop(), quiet=True)
+
+
+def test_a_worker_with_other_bits_is_refused(monkeypatch):
+    from fooldeap.work import Work
+
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        ready.crew.executor.wait()
+        monkeypatch.setattr(Work, "probe", b"other bits")
+        with pytest.raises(RunError, match="computes other bits than"):
+            ready.run(None)
+
+
+def test_a_crash_of_a_worker_is_told(tmp_path):
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        ready.crew.executor.wait()
+        os.kill(max(descendants(os.getpid())), signal.SIGKILL)
+        time.sleep(0.5)
+        ready.run(None)
+
+
+# --- Helpers --------------------------------------------------------------------------------------------------------
+
+
+def start(path, folder):
+    command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(folder), "--quiet"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def workers_of(process):
+    """The workers of a run: those that a foreman started."""
+    foremen = set(descendants(process.pid))
+    return [each for each in foremen if not set(descendants(each))] if len(foremen) > 1 else []
+
+
+def wait_for(condition, process=None, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)
