@@ -81,6 +81,7 @@ def test_a_mutable_default_is_named_when_the_file_is_read(capsys, tmp_path):
 HEAD = """
 import sys
 import numpy as np
+from fooldeap import registry
 from fooldeap.plugin import InputError, KW_ONLY, algorithm, dataclass, genome, mutation, selection
 """
 
@@ -117,6 +118,15 @@ def positive(values, count, rng):
         raise InputError("negative fitness")
     return np.argsort(-values)[rng.integers(0, -(-len(values) // 2), count)]
 
+@genome("grey")
+@dataclass(frozen=True)
+class Grey(registry.load().get("genome", "pixels").target):
+    "Refuse colours."
+
+    def __post_init__(self):
+        if self.shape[2] != 1:
+            raise InputError("grey images alone")
+
 @genome("words")
 @dataclass(frozen=True)
 class Words:
@@ -139,7 +149,7 @@ class Words:
 """
 
 
-@pytest.mark.parametrize("name", ["patch", "crowd", "positive", "words"])
+@pytest.mark.parametrize("name", ["patch", "crowd", "positive", "words", "grey"])
 def test_what_is_right_passes(name, tmp_path):
     assert broken(load(tmp_path, RIGHT)[name]) == {}
 
@@ -192,6 +202,12 @@ def test_a_class_without_a_decorator_of_its_own_is_refused():
 
     with pytest.raises(InputError, match="expected a function or class with a decorator"):
         contracts(Sub)
+
+
+def test_an_operator_needs_its_genome(tmp_path):
+    plugin = load(tmp_path, "@mutation('m', genome='nowhere')\ndef m(images, rng):\n    'M.'\n    return images\n")["m"]
+    with pytest.raises(InputError, match="works on the genome 'nowhere', which no plugin has; name the file"):
+        contracts(plugin)
 
 
 SIDED = """

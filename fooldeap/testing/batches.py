@@ -27,6 +27,8 @@ def identical(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(identical, one, other))
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and not one.dtype.hasobject:
         return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    if isinstance(one, set | frozenset):
+        return type(one) is type(other) and bool(one == other)
     return bool(pickle.dumps(one) == pickle.dumps(other))
 
 

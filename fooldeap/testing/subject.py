@@ -49,7 +49,7 @@ class Subject:
     def grounds(self) -> Iterator["Ground"]:
         """Yield what an operator is tried on: each genome that it works on, for each shape of images."""
         for choice in self.genomes:
-            for shape in SHAPES:
+            for shape in [shape for shape in SHAPES if not _refuses(choice, shape)] or [LARGE]:
                 yield Ground(choice, shape)
 
     def _genome_choices(self, given: Mapping[str, Any]) -> Iterator[Choice]:
@@ -69,7 +69,8 @@ class Subject:
         candidates = [*([own] if own else []), *self.known.all("genome")]
         fitting = [each for each in candidates if all(config.fits(operator, each) for operator in operators)]
         if not fitting:
-            raise InputError(f"{self.plugin} works on the genome {named!r}, which no plugin has; name its file as well")
+            wanted = "no genome that there is" if named is None else f"the genome {named!r}, which no plugin has"
+            raise InputError(f"{self.plugin} works on {wanted}; name the file of its genome as well")
         return fitting
 
 
@@ -78,7 +79,7 @@ class Ground:
 
     def __init__(self, choice: Choice, shape: tuple[int, int, int]) -> None:
         self.choice, self.shape = choice, shape
-        with trying(f"for images {shape}, {choice.plugin}"):
+        with trying(f"to make {choice.plugin} for images {shape}"):
             self.genome = choice.build(shape)
 
     def enlarged(self) -> "Ground":
@@ -90,12 +91,22 @@ class Ground:
         with trying(f"to sample {self.said(size)}"):
             genomes = self.genome.sample(size, rng(seed))
         fault = faults.sample(genomes, size)
-        demand(fault is None, f"{self.choice.plugin} {fault}")
+        demand(fault is None, f"to sample {self.said(size)} it {fault}")
         return genomes
 
     def said(self, size: int) -> str:
         """Return a batch in words, for messages."""
         return f"{size} genomes of {self.choice.plugin.name!r} for images {self.shape}"
+
+
+def _refuses(genome: Choice, shape: tuple[int, int, int]) -> bool:
+    """Tell whether a genome refuses images of a shape on purpose, by an `InputError`."""
+    with trying(f"to make {genome.plugin} for images {shape}"):
+        try:
+            genome.build(shape)
+        except InputError:
+            return True
+    return False
 
 
 def _chosen(plugin: Plugin, values: Mapping[str, Any], known: Registry, cure: str = "{0}=...") -> Choice:
