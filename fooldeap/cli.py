@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, PluginError
 
 app = typer.Typer(
     name="fooldeap",
@@ -151,15 +151,27 @@ def new(
 
 @plugins_app.command()
 def check(
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]", help="Files or folders; without: all installed plugins.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE] [KEY=VALUE]",
+            help="Files or folders, without: all installed plugins; and parameters: rate=0.02, or mutation.rate=0.02.",
+        ),
     ] = None,
     plugins: Plugins = None,
 ) -> None:
     """Check plugins: name each promise that one breaks."""
     from fooldeap import testing
 
-    print(testing.report(files or (), plugins or ()))
+    values = [word for word in words or () if "=" in word and not Path(word).exists()]
+    files = [Path(word) for word in words or () if word not in values]
+    verdicts = testing.check(files, plugins or (), values)
+    text = "\n".join(map(str, verdicts))
+    if files and any(verdict.unchecked for verdict in verdicts):
+        raise InputError(text)
+    if any(verdict.broken for verdict in verdicts):
+        raise PluginError(text)
+    print(text)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,16 +8,19 @@ import pytest
 from conftest import KIT, ROOT
 
 from fooldeap import registry, testing
-from fooldeap.choices import Choice, Weighted
 from fooldeap.cli import main
 from fooldeap.errors import InputError
 from fooldeap.plugin import plugin_of
 from fooldeap.testing import broken, contracts
 
 STOCK = registry.load().all()
-BLOCK = Weighted(Choice(registry.load().get("mutation", "block"), {"size": 0.5}))
-REQUIRED = {"npz": {"path": "x"}, "idx": {"folder": "x"}, "mixed": {"of": (BLOCK,)}}
-WRONG = [plugin for plugin in registry.found_in(KIT / "wrong.py") if plugin.name.startswith("wrong-")]
+REQUIRED = {
+    "npz": {"path": str(ROOT / "fooldeap/data/mnist.npz")},
+    "idx": {"folder": str(KIT / "idx")},
+    "mixed": {"of": [{"name": "block", "size": 0.5}, "random_pixels"]},
+}
+WRONG_FILES = [KIT / "wrong.py", KIT / "wrong_surroundings.py"]
+WRONG = [each for file in WRONG_FILES for each in registry.found_in(file) if each.name.startswith("wrong-")]
 
 
 def call(*words):
@@ -35,15 +38,15 @@ def test_every_stock_plugin_keeps_its_contracts(contract):
     contract()
 
 
-@pytest.mark.parametrize("plugin", WRONG, ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", WRONG, ids=str)
 def test_each_fault_is_named(plugin):
-    found = broken(plugin, plugins=[KIT / "wrong.py"])
+    found = broken(plugin, plugins=WRONG_FILES)
     expected = plugin.summary.rstrip(".").lower()
     assert any(expected in sentence.lower() for sentence in found.values()), found
 
 
 def test_there_are_enough_wrong_plugins():
-    assert len(WRONG) >= 12
+    assert len(WRONG) >= 60
 
 
 def test_the_command_says_what_is_broken(capsys, tmp_path):
@@ -73,6 +76,218 @@ def test_a_mutable_default_is_named_when_the_file_is_read(capsys, tmp_path):
     )
     assert call("plugins", "check", tmp_path / "mutable.py") == 2
     assert "parameter 'of' has a mutable default; use a tuple or None" in capsys.readouterr().err
+
+
+HEAD = """
+import sys
+import numpy as np
+from fooldeap import registry
+from fooldeap.plugin import InputError, KW_ONLY, algorithm, dataclass, genome, mutation, selection
+"""
+
+
+def load(folder, code):
+    """Return the plugins of a file, by name."""
+    (folder / "own.py").write_text(HEAD + code)
+    return {plugin.name: plugin for plugin in registry.found_in(folder / "own.py")}
+
+
+# --- What is right passes ---------------------------------------------------------------------------------------------
+
+RIGHT = """
+@mutation("patch", genome="pixels")
+def patch(images, rng):
+    "Refill a patch of 8 x 8."
+    for image in images:
+        top, left = rng.integers(0, image.shape[0] - 8), rng.integers(0, image.shape[1] - 8)
+        image[top : top + 8, left : left + 8] = rng.integers(0, 256, dtype=np.uint8)
+    return images
+
+@algorithm("crowd")
+def crowd(toolbox, rng):
+    "A large population."
+    genomes = toolbox.sample(500)
+    while True:
+        reply = yield genomes
+        genomes = toolbox.mutate(toolbox.take(genomes, toolbox.select(reply.fitness, 500)))
+
+@selection("positive")
+def positive(values, count, rng):
+    "Refuse what is negative."
+    if values.min() < 0:
+        raise InputError("negative fitness")
+    return np.argsort(-values)[rng.integers(0, -(-len(values) // 2), count)]
+
+@genome("grey")
+@dataclass(frozen=True)
+class Grey(registry.load().get("genome", "pixels").target):
+    "Refuse colours."
+
+    def __post_init__(self):
+        if self.shape[2] != 1:
+            raise InputError("grey images alone")
+
+@genome("words")
+@dataclass(frozen=True)
+class Words:
+    "Individuals that nobody can edit, and that may be shared: tuples of letters."
+    shape: tuple[int, int, int]
+    dtype = None
+    bounds = None
+
+    def sample(self, count, rng):
+        return [tuple("abcd"[letter] for letter in row) for row in rng.integers(0, 4, (count, 5))]
+
+    def decode(self, genomes):
+        images = np.zeros((len(genomes), *self.shape), np.uint8)
+        for image, word in zip(images, genomes):
+            image[0, :5, 0] = [ord(letter) for letter in word]
+        return images
+
+    def take(self, genomes, indices):
+        return [genomes[index] for index in indices]
+"""
+
+
+@pytest.mark.parametrize("name", ["patch", "crowd", "positive", "words", "grey"])
+def test_what_is_right_passes(name, tmp_path):
+    assert broken(load(tmp_path, RIGHT)[name]) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "values"),
+    [
+        ("mutation", "random_pixels", {"rate": 0.0001}),
+        ("mutation", "random_pixels", {"rate": {"schedule": "halving", "start": 0.1, "every": 10, "least": 0.01}}),
+        ("mutation", "mixed", {"of": [{"name": "block"}]}),
+        ("genome", "pixels", {"start": "constant"}),
+        ("selection", "deap", {"operator": "selRoulette"}),
+        ("selection", "deap", {"operator": "selStochasticUniversalSampling"}),
+        ("selection", "deap", {"operator": "selLexicase"}),
+    ],
+)
+def test_stock_plugins_pass_with_other_values(kind, name, values):
+    assert broken(registry.load().get(kind, name), **values) == {}
+
+
+# --- What is wrong is said once, and clearly --------------------------------------------------------------------------
+
+
+def test_one_cause_is_said_once(tmp_path):
+    plugin = load(
+        tmp_path, "@mutation('m', genome='pixels')\ndef m(images, rng):\n    'M.'\n    return images + nothing\n"
+    )["m"]
+    said = "with 7 genomes of 'pixels' for images (16, 12, 1) it raised NameError: name 'nothing' is not defined"
+    assert broken(plugin) == {"gives as many children of the same sort": said}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sgima": 3}, "mutation 'gaussian': sgima: unknown key; did you mean 'sigma'?"),
+        ({"rate": "a"}, "mutation 'gaussian': rate: got \"a\", expected a number > 0 and <= 1"),
+        ({"genome": {"side": 3}}, "mutation 'gaussian': no genome that it is tried on has the parameter 'side'"),
+    ],
+)
+def test_values_are_checked_as_those_of_an_experiment(values, said):
+    with pytest.raises(InputError) as error:
+        contracts(registry.load().get("mutation", "gaussian"), **values)
+    assert str(error.value).startswith(said)
+
+
+def test_a_class_without_a_decorator_of_its_own_is_refused():
+    class Sub(registry.load().get("genome", "pixels").target):
+        def sample(self, count, rng):
+            return None
+
+    with pytest.raises(InputError, match="expected a function or class with a decorator"):
+        contracts(Sub)
+
+
+def test_an_operator_needs_its_genome(tmp_path):
+    plugin = load(tmp_path, "@mutation('m', genome='nowhere')\ndef m(images, rng):\n    'M.'\n    return images\n")["m"]
+    with pytest.raises(InputError, match="works on the genome 'nowhere', which no plugin has; name the file"):
+        contracts(plugin)
+
+
+SIDED = """
+@genome("sided")
+@dataclass(frozen=True)
+class Sided:
+    "Vectors."
+    shape: tuple[int, int, int]
+    _: KW_ONLY
+    side: int
+    dtype = "float64"
+    bounds = (0.0, 1.0)
+
+    def sample(self, count, rng):
+        return rng.random((count, self.side))
+
+    def decode(self, genomes):
+        grey = 255 * genomes.mean(axis=1)
+        return np.broadcast_to(grey[:, None, None, None], (len(genomes), *self.shape)).astype("u1")
+
+    def take(self, genomes, indices):
+        return genomes.take(indices, axis=0)
+
+@mutation("resample", genome="sided")
+def resample(genomes, rng):
+    "Anew."
+    return rng.random(genomes.shape)
+"""
+
+
+def test_a_genome_may_need_a_parameter(tmp_path, capsys):
+    resample = load(tmp_path, SIDED)["resample"]
+    assert broken(resample, plugins=[tmp_path / "own.py"], genome={"side": 3}) == {}
+    with pytest.raises(InputError, match=r"genome 'sided': 'side' has no default; give it: genome.side=..., or in"):
+        contracts(resample, plugins=[tmp_path / "own.py"])
+    assert call("plugins", "check", tmp_path / "own.py", "genome.side=3") == 0
+    assert call("plugins", "check", tmp_path / "own.py", "side=3") == 0
+    assert "mutation 'resample': all its contracts hold" in capsys.readouterr().out
+
+
+# --- The command ------------------------------------------------------------------------------------------------------
+
+RATED = """
+@mutation("rated", genome="pixels")
+def rated(images, rng, *, rate: float):
+    "Noise."
+    return images ^ rng.integers(0, round(256 * rate), images.shape, np.uint8)
+"""
+
+
+def test_the_command_fails_where_a_plugin_was_not_checked(tmp_path, capsys):
+    load(tmp_path, RATED)
+    assert call("plugins", "check", tmp_path / "own.py") == 2
+    assert "not checked: mutation 'rated': 'rate' has no default; give it: rate=..." in capsys.readouterr().err
+    assert call("plugins", "check", tmp_path / "own.py", "rate=a") == 2
+    assert "not checked: mutation 'rated': rate: got \"a\", expected a number" in capsys.readouterr().err
+    load(tmp_path, RATED.replace('"rated"', '"gaussian"'))
+    assert call("plugins", "check", tmp_path / "own.py", "rate=1.0") == 2
+    assert "mutation 'gaussian' in" in (said := capsys.readouterr().err)
+    assert "the name is taken by" in said
+
+
+@pytest.mark.parametrize("word", ["rate=1.0", "mutation.rate=1.0"])
+def test_the_command_takes_parameters(word, tmp_path, capsys):
+    load(tmp_path, RATED)
+    assert call("plugins", "check", tmp_path / "own.py", word) == 0
+    assert capsys.readouterr().out == "mutation 'rated': all its contracts hold\n"
+
+
+@pytest.mark.parametrize("word", ["rat=1.0", "mutation.rat=1.0", "selection.rate=1.0"])
+def test_the_command_refuses_parameters_that_nobody_has(word, tmp_path, capsys):
+    load(tmp_path, RATED)
+    assert call("plugins", "check", tmp_path / "own.py", word) == 2
+    assert f"fooldeap: {word[:-4]}: no plugin that is checked has this parameter" in capsys.readouterr().err
+
+
+def test_a_plugin_cannot_end_the_command(tmp_path, capsys):
+    load(tmp_path, "@mutation('m', genome='pixels')\ndef m(images, rng):\n    'M.'\n    sys.exit(0)\n")
+    assert call("plugins", "check", tmp_path / "own.py") == 1
+    assert "it raised SystemExit: 0" in capsys.readouterr().err
 
 
 def test_they_run_in_somebodys_pytest(tmp_path):
@@ -113,7 +328,7 @@ def test_a_file_dropped_into_the_tree_is_a_plugin(tmp_path):
         "m = types.ModuleType('fooldeap_plugins'); m.__path__ = ['plugins']\n"
         "sys.modules['fooldeap_plugins'] = m\n"
         "from fooldeap import catalogue, registry, testing\n"
-        "print(catalogue.listing(registry.load(), 'mutation')); print(testing.report([]))"
+        "print(catalogue.listing(registry.load(), 'mutation')); [print(each) for each in testing.check([])]"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "tree"
@@ -137,4 +352,5 @@ def test_the_readmes_plugin_passes(tmp_path):
     assert broken(module.smudge) == {}
     assert call("plugins", "check", tmp_path / "smudge.py") == 0
     assert call("plugins", "show", "smudge", "--plugins", tmp_path / "smudge.py") == 0
-    assert testing.report([tmp_path / "smudge.py"]) == "mutation 'smudge': all its contracts hold"
+    (verdict,) = testing.check([tmp_path / "smudge.py"])
+    assert str(verdict) == "mutation 'smudge': all its contracts hold"

@@ -14,71 +14,49 @@ In a test of your own::
 ``fooldeap plugins check FILE`` does the same for all plugins of a file.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from fooldeap import registry
-from fooldeap.errors import InputError, PluginError
-from fooldeap.plugin import Plugin
-from fooldeap.testing import algorithm, every, fitness, genome, selection, variation  # noqa: F401 - they fill CONTRACTS
-from fooldeap.testing.promise import CONTRACTS, Broken, Contract, Subject
+from fooldeap.errors import InputError, did_you_mean
+from fooldeap.plugin import Plugin, plugin_of
+from fooldeap.testing.checking import check, contracts_of, sentences
+from fooldeap.testing.contract import Contract
+from fooldeap.testing.demands import Broken
 
-__all__ = ["Broken", "Contract", "broken", "contracts", "report"]
+__all__ = ["Broken", "Contract", "broken", "check", "contracts"]
 
 
-def contracts(target: Any, *, plugins: Any = (), **values: Any) -> list[Contract]:
+def contracts(
+    target: Any, *, plugins: Any = (), genome: Mapping[str, Any] | None = None, **values: Any
+) -> list[Contract]:
     """Return the contracts of a plugin.
 
     Parameters
     ----------
     target : a decorated function or class, or a `fooldeap.plugin.Plugin`
     plugins : files, folders, or decorated functions and classes that it needs, such as its genome
-    values : parameters, where the defaults will not do
+    genome : of an operator: parameters of the genomes that it is tried on, where their defaults will not do
+    values : parameters, where the defaults will not do, as YAML has them
 
     Raises
     ------
     InputError
-        ``target`` is no plugin, or a parameter without a default is not given.
+        ``target`` is no plugin, or a parameter without a default is not given, is unknown or will not do.
     """
-    plugin = target if isinstance(target, Plugin) else getattr(target, "__fooldeap_plugin__", None)
+    plugin = target if isinstance(target, Plugin) else plugin_of(target)
     if plugin is None:
-        raise InputError(f"got {target!r}, expected a function or class with a decorator of fooldeap.plugin")
-    subject = Subject(plugin, values, registry.load(plugins))
-    return [Contract(name, check, subject) for kinds, name, check in CONTRACTS if not kinds or plugin.kind in kinds]
-
-
-def broken(target: Any, *, plugins: Any = (), **values: Any) -> dict[str, str]:
-    """Return the contracts that do not hold, with a sentence for each."""
-    found = {}
-    for contract in contracts(target, plugins=plugins, **values):
-        try:
-            contract()
-        except Broken as error:
-            found[contract.name] = str(error)
+        raise InputError(f"got {target!r}, expected a function or class with a decorator of fooldeap.plugin on itself")
+    found = contracts_of(plugin, registry.load(plugins), values, genome or {})
+    known = {name for contract in found[:1] for choice in contract.subject.genomes for name in choice.plugin.parameters}
+    for name in genome or {}:
+        if name not in known:
+            raise InputError(
+                f"{plugin}: no genome that it is tried on has the parameter {name!r}{did_you_mean(name, known)}"
+            )
     return found
 
 
-def report(files: Iterable[Path], needed: Iterable[Any] = ()) -> str:
-    """Return a line for each plugin of some files, or of all that are installed.
-
-    Raises
-    ------
-    PluginError
-        The lines, where a contract is broken.
-    """
-    files, needed = list(files), list(needed)
-    found = [plugin for file in files for plugin in registry.found_in(file)] if files else registry.load().all()
-    lines, faults_found = [], 0
-    for plugin in found:
-        try:
-            faults_of = broken(plugin, plugins=[*files, *needed])
-            lines += [f"{plugin}: {sentence} ({name})" for name, sentence in faults_of.items()]
-            lines += [] if faults_of else [f"{plugin}: all its contracts hold"]
-        except InputError as error:
-            faults_of = {}
-            lines.append(f"not checked: {error}")
-        faults_found += len(faults_of)
-    if faults_found:
-        raise PluginError("\n".join(lines))
-    return "\n".join(lines)
+def broken(target: Any, *, plugins: Any = (), genome: Mapping[str, Any] | None = None, **values: Any) -> dict[str, str]:
+    """Return the contracts that do not hold, with a sentence for each; what breaks several of them is said once."""
+    return sentences(contracts(target, plugins=plugins, genome=genome, **values))

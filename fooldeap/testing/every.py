@@ -2,7 +2,9 @@
 
 import pickle
 
-from fooldeap.testing.promise import SHAPES, Broken, Subject, contract, demand
+from fooldeap.testing.contract import contract
+from fooldeap.testing.demands import Broken, demand
+from fooldeap.testing.subject import SHAPES, Subject
 
 
 @contract()

@@ -1,61 +1,102 @@
 """What selections promise."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fooldeap import faults
-from fooldeap.testing.promise import Subject, contract, demand, rng
+from fooldeap.errors import InputError
+from fooldeap.plugin import Array
+from fooldeap.testing.batches import rng
+from fooldeap.testing.contract import contract
+from fooldeap.testing.demands import demand, trying
+from fooldeap.testing.subject import Subject
 
-CALLS = 400  # of a selection, to see whom it prefers
-LIMIT = 5.0  # standard errors that count as a preference: by chance once in 3 million comparisons
+LIMIT = 6.0  # standard errors that count as a preference: by chance once in a billion comparisons
 
-
+_RISING = np.arange(1.0, 11)
 _FITNESS = {
-    "rising values": np.arange(1.0, 11),
-    "negative values": np.arange(-10.0, 0),
+    "rising values": _RISING,
+    "negative values": _RISING - 11,
+    "values within 0 and 1": _RISING / 11,
     "huge values": np.linspace(-1e300, 1e300, 10),
+    "near ties": 3 + 1e-9 * _RISING,
+    "a hundred values": np.linspace(0.01, 1, 100),
     "equal values": np.full(10, 3.0),
     "a single individual": np.array([0.5]),
 }
+_SEVERAL = {"two objectives": np.column_stack([_RISING, 2 * _RISING])}
 
 
 @contract("selection")
 def _gives_as_many_indices_as_are_wanted(subject: Subject) -> None:
-    for name, fitness in _FITNESS.items():
+    for name, fitness in _tried(subject):
         for count in (0, 1, 3, 25):
-            fault = faults.indices(subject.build()(fitness.copy(), count, rng()), fitness, count)
+            chosen = _selected(subject, name, fitness.copy(), count, rng())
+            fault = faults.indices(chosen, fitness, count)
             demand(fault is None, f"asked for {count} of {name} it {fault}")
 
 
 @contract("selection")
 def _selects_the_same_for_the_same_seed(subject: Subject) -> None:
-    fitness = _FITNESS["rising values"]
-    one, other = (np.asarray(subject.build()(fitness.copy(), 25, rng())) for _ in range(2))
-    demand(np.array_equal(one, other), "it selects others for the same seed; draw from rng alone")
+    for name, fitness in _tried(subject):
+        one, other = (_selected(subject, name, fitness.copy(), 25, rng()) for _ in range(2))
+        demand(np.array_equal(one, other), "it selects others for the same seed; draw from rng alone")
 
 
 @contract("selection")
 def _leaves_the_fitness_alone(subject: Subject) -> None:
-    for values in _FITNESS.values():
+    for name, values in _tried(subject):
         fitness = values[::-1].copy()
         handed = fitness.copy()
-        subject.build()(handed, 5, rng())
+        _selected(subject, name, handed, 5, rng())
         demand(np.array_equal(handed, fitness), "it changes the fitness it is handed; work on a copy")
 
 
 @contract("selection")
 def _never_prefers_the_worse(subject: Subject) -> None:
-    select = subject.build()
-    for name in ("rising values", "negative values", "huge values"):
-        order = rng(5).permutation(10)
-        fitness = _FITNESS[name][order]
-        stream = rng()
-        drawn = np.array([np.bincount(select(fitness.copy(), 10, stream), minlength=10) for _ in range(CALLS)])
-        by_rank = drawn[:, np.argsort(fitness)]
-        for worse in range(10):
-            gain = by_rank[:, worse + 1 :] - by_rank[:, [worse]]
-            error = gain.std(axis=0) / np.sqrt(CALLS)
-            preferred = gain.mean(axis=0) < -LIMIT * np.maximum(error, 1e-9)
+    for name, fitness in _tried(subject):
+        if len(np.unique(fitness, axis=0)) > 1:
             demand(
-                not preferred.any(),
+                not _prefers_the_worse(subject, name, fitness),
                 f"of {name} it prefers worse to better ({LIMIT:g} standard errors); larger fitness is better",
             )
+
+
+def _tried(subject: Subject) -> Iterator[tuple[str, Array]]:
+    """Yield the fitness that a selection is tried on; one may refuse what is negative, by an `InputError`."""
+    several = _SEVERAL if subject.plugin.options["objectives"] == "any" else {}
+    for name, fitness in {**_FITNESS, **several}.items():
+        if not (fitness.min() < 0 and _is_refused(subject, fitness)):
+            yield name, fitness
+
+
+def _is_refused(subject: Subject, fitness: Array) -> bool:
+    try:
+        subject.build()(fitness.copy(), 1, rng())
+    except InputError:
+        return True
+    except Exception:
+        return False  # the contract that tries it says so
+    return False
+
+
+def _selected(subject: Subject, name: str, fitness: Array, count: int, stream: np.random.Generator) -> Array:
+    with trying(f"asked for {count} of {name}"):
+        return np.asarray(subject.build()(fitness, count, stream))
+
+
+def _prefers_the_worse(subject: Subject, name: str, values: Array) -> bool:
+    """Select as many as there are, again and again, and compare how often each two are taken."""
+    size = len(values)
+    calls = 4000 // size if size < 100 else 100
+    fitness, stream = values[rng(5).permutation(size)], rng()
+    order = np.argsort(fitness.reshape(size, -1)[:, 0])
+    chosen = [_selected(subject, name, fitness.copy(), size, stream) for _ in range(calls)]
+    taken = np.array([np.bincount(each, minlength=size) for each in chosen])[:, order]
+    for worse in range(size):
+        gain = taken[:, worse + 1 :] - taken[:, [worse]]
+        error = gain.std(axis=0) / np.sqrt(calls)
+        if (gain.mean(axis=0) < -LIMIT * np.maximum(error, 1e-9)).any():
+            return True
+    return False

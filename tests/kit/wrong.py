@@ -1,12 +1,13 @@
 """Plugins with one fault each; the docstring is what `plugins check` must say."""
 
 import random
+import sys
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, crossover, dataclass, fitness, genome, mutation, selection
+from fooldeap.plugin import KW_ONLY, InputError, crossover, dataclass, fitness, genome, mutation, selection
 
-_LAST = np.zeros((7, 6, 5, 1), np.uint8)
+_LAST = np.zeros((7, 16, 12, 1), np.uint8)
 _FRESH = np.random.default_rng()
 
 
@@ -50,7 +51,7 @@ def returns_nothing(images, rng):
 
 @mutation("wrong-count", genome="pixels")
 def loses_one(images, rng):
-    """With a batch of 7 it returned uint8."""
+    """With 7 genomes of 'pixels' for images (16, 12, 1) it returned uint8."""
     return images[rng.permutation(len(images))[1:]]
 
 
@@ -74,6 +75,32 @@ def keeps_its_children(images, rng):
         return images ^ rng.integers(0, 256, images.shape, np.uint8)
     np.bitwise_xor(images, rng.integers(0, 256, images.shape, np.uint8), out=_LAST)
     return _LAST
+
+
+@mutation("wrong-many", genome="pixels")
+def gives_up_on_many(images, rng):
+    """With 100 genomes of 'pixels' for images (16, 12, 1) it returned None."""
+    return None if len(images) > 7 else images ^ rng.integers(0, 256, images.shape, np.uint8)
+
+
+@mutation("wrong-exit", genome="pixels")
+def ends_the_process(images, rng):
+    """It raised SystemExit."""
+    sys.exit(0)
+
+
+@mutation("wrong-claims", genome=("pixels", "reals"))
+def knows_one_genome_of_two(genomes, rng):
+    """With 7 genomes of 'reals' for images (16, 12, 1) it returned None."""
+    return genomes ^ rng.integers(0, 256, genomes.shape, np.uint8) if genomes.dtype == np.uint8 else None
+
+
+@mutation("wrong-any")
+def takes_any_array_for_images(genomes, rng):
+    """With 7 genomes of 'vector' for images (16, 12, 1) it raised ValueError."""
+    _, height, width, _ = genomes.shape
+    genomes[:, rng.integers(height), rng.integers(width)] = 255
+    return genomes
 
 
 @crossover("wrong-twins", genome="pixels")
@@ -108,6 +135,37 @@ class Reals:
         return genomes.take(indices, axis=0)
 
 
+@genome("slips")
+@dataclass(frozen=True)
+class Slips(Reals):
+    """A list of arrays."""
+
+    dtype = None
+    bounds = None
+
+    def sample(self, count, rng):
+        return [rng.random(self.shape) for _ in range(count)]
+
+    def decode(self, genomes):
+        return np.rint(255 * np.array(genomes).reshape(-1, *self.shape)).astype(np.uint8)
+
+    def take(self, genomes, indices):
+        return [genomes[index].copy() for index in indices]
+
+
+@mutation("wrong-buffer", genome="slips")
+def gives_views_of_one_buffer(genomes, rng):
+    """Its children share memory."""
+    buffer = rng.random(genomes[0].shape) if genomes else None
+    return [buffer[:] for _ in genomes]
+
+
+@crossover("wrong-buffers", genome="slips")
+def gives_views_of_one_parent(first, second, rng):
+    """Its two batches of children share memory."""
+    return first, [one[:] for one in first]
+
+
 @mutation("wrong-range", genome="reals")
 def leaves_the_range(genomes, rng):
     """It leaves the genome's bounds, 0 to 1."""
@@ -131,6 +189,46 @@ def sorts_in_place(values, count, rng):
     """It changes the fitness it is handed."""
     values.sort()
     return rng.integers(0, len(values), count)
+
+
+@selection("wrong-small")
+def prefers_the_worst_of_small_values(values, count, rng):
+    """Of values within 0 and 1 it prefers worse to better."""
+    order = np.argsort(values if 0 < abs(values).max() < 1 else -values)
+    return order[rng.integers(0, -(-len(values) // 2), count)]
+
+
+@selection("wrong-near")
+def prefers_the_worst_of_near_ones(values, count, rng):
+    """Of near ties it prefers worse to better."""
+    order = np.argsort(values if np.ptp(values) < 1e-6 else -values)
+    return order[rng.integers(0, -(-len(values) // 2), count)]
+
+
+@selection("wrong-large")
+def prefers_the_worst_of_many(values, count, rng):
+    """Of a hundred values it prefers worse to better."""
+    order = np.argsort(values if len(values) > 10 else -values)
+    return order[rng.integers(0, -(-len(values) // 2), count)]
+
+
+@selection("wrong-objectives", objectives="any")
+def counts_the_values_of_all_objectives(values, count, rng):
+    """It returned indices outside the population."""
+    return rng.integers(values.size - 1, values.size, count)
+
+
+@selection("wrong-worst-of-two", objectives="any")
+def prefers_the_worst_by_two(values, count, rng):
+    """Of two objectives it prefers worse to better."""
+    order = np.argsort(values[:, 0] if values.ndim == 2 else -values)
+    return order[rng.integers(0, -(-len(values) // 2), count)]
+
+
+@selection("wrong-refusal")
+def refuses_everything(values, count, rng):
+    """Asked for 0 of rising values it raised InputError."""
+    raise InputError("no")
 
 
 @fitness("wrong-nan")
@@ -170,6 +268,87 @@ class Blurred(Reals):
 
     def decode(self, genomes):
         return np.rint(255 * (genomes * (0.9 if len(genomes) > 1 else 1.0))).astype(np.uint8)
+
+
+@genome("wrong-deaf")
+@dataclass(frozen=True)
+class Deaf(Reals):
+    """It samples the same for 9 seeds."""
+
+    def sample(self, count, rng):
+        return np.random.default_rng(0).random((count, *self.shape))
+
+
+@genome("wrong-declared")
+@dataclass(frozen=True)
+class Declared(Reals):
+    """It samples an array of float64, its dtype says otherwise."""
+
+    dtype = "uint8"
+
+
+@genome("wrong-wild")
+@dataclass(frozen=True)
+class Wild(Reals):
+    """It samples values outside its bounds, 0 to 1."""
+
+    def sample(self, count, rng):
+        return 1e9 * rng.random((count, *self.shape))
+
+
+@genome("wrong-broadcast")
+@dataclass(frozen=True)
+class Broadcast(Reals):
+    """The individuals that it samples share memory."""
+
+    def sample(self, count, rng):
+        return np.broadcast_to(rng.random(self.shape), (count, *self.shape))
+
+
+@genome("wrong-undecoded")
+@dataclass(frozen=True)
+class Undecoded(Reals):
+    """To decode 0 genomes of 'wrong-undecoded' for images (16, 12, 1) it raised AssertionError."""
+
+    def decode(self, genomes):
+        assert len(genomes)
+        return super().decode(genomes)
+
+
+@genome("wrong-untaken")
+@dataclass(frozen=True)
+class Untaken(Reals):
+    """To take 0 of 7 genomes of 'wrong-untaken' for images (16, 12, 1) it raised AssertionError."""
+
+    def take(self, genomes, indices):
+        assert len(indices)
+        return super().take(genomes, indices)
+
+
+@genome("wrong-mistaken")
+@dataclass(frozen=True)
+class Mistaken(Reals):
+    """Take gives others than the genomes at the indices."""
+
+    def take(self, genomes, indices):
+        return genomes[: len(indices)].copy()
+
+
+@genome("wrong-silent")
+@dataclass(frozen=True)
+class Silent:
+    """It has no 'dtype'."""
+
+    shape: tuple[int, int, int]
+
+
+@genome("wrong-slips")
+@dataclass(frozen=True)
+class SlipsInView(Slips):
+    """A change to what take gave changes the parents."""
+
+    def take(self, genomes, indices):
+        return [genomes[index][:] for index in indices]
 
 
 def _closure():

@@ -1,0 +1,57 @@
+"""What a contract is: a promise that plugins of some kinds are held to."""
+
+import pickle
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fooldeap.testing.demands import Broken, trying
+from fooldeap.testing.subject import Subject
+
+Check = Callable[[Subject], None]
+
+CONTRACTS: list[tuple[tuple[str, ...], str, Check]] = []  # the kinds (none: all), the name, the check
+
+_SEEDED = ("genome", "fitness", "mutation", "crossover", "selection", "algorithm")  # what decides the bits of a run
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One promise of one plugin: call it, and it raises `Broken` where the promise is not kept."""
+
+    name: str
+    check: Check
+    subject: Subject = field(repr=False)
+
+    def __call__(self) -> None:
+        """Raise `Broken` where the promise is not kept."""
+        before = _global_randomness()
+        fault: Broken | None = None
+        try:
+            with trying():
+                self.check(self.subject)
+        except Broken as error:
+            fault = error
+        if self.subject.plugin.kind in _SEEDED and _global_randomness() != before:
+            raise Broken("it draws from global randomness (random or numpy.random); draw from rng alone") from fault
+        if fault is not None:
+            raise fault
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def contract(*kinds: str) -> Callable[[Check], Check]:
+    """Return a decorator that makes a check a contract of some kinds of plugins, of all where none is named."""
+
+    def add(check: Check) -> Check:
+        CONTRACTS.append((kinds, check.__name__.strip("_").replace("_", " "), check))
+        return check
+
+    return add
+
+
+def _global_randomness() -> tuple[object, bytes]:
+    return random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002 - this is what it is about

@@ -1,0 +1,39 @@
+"""A small experiment, to try algorithms and reporters on."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fooldeap import config
+from fooldeap.experiment import Prepared
+from fooldeap.plugin import Array, Images, Predictions, Result
+from fooldeap.testing.batches import rng
+from fooldeap.testing.subject import SHAPES
+
+GENERATIONS = 10
+
+
+class _Linear:
+    """A classifier of a few lines."""
+
+    input_shape, classes, digest = SHAPES[0], 3, "linear"
+    weights = rng(7).normal(0, 0.005, (math.prod(SHAPES[0]), 3))
+
+    def logits(self, images: Images) -> Array:
+        # einsum, unlike a matrix product, gives each row the same bits in every batch.
+        pixels = images.reshape(len(images), len(self.weights)) - 127.5
+        logits: Array = np.einsum("ij,jk->ik", pixels, self.weights).astype(np.float32)
+        return logits
+
+    def gradient(self, images: Images, target: int) -> Array:
+        p = Predictions(self.logits(images), images).probabilities
+        slopes: Array = (self.weights[:, target] - p @ self.weights.T).reshape(images.shape).astype(np.float32)
+        return slopes
+
+
+def evolved(plugins: Any = (), **arguments: Any) -> Result:
+    """Return the result of an experiment of ten generations for three classes; ``arguments`` are keys of its file."""
+    stop = {"confidence": None, "evaluations": None, "generations": GENERATIONS}
+    experiment = config.load({}, arguments={"stop": stop, "reporters": [], **arguments}, plugins=plugins)
+    return Prepared(experiment, _Linear()).run(None)
