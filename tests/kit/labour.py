@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, Annotated, Ge, classifier, dataclass, genome
+from fooldeap.plugin import KW_ONLY, Annotated, Ge, classifier, dataclass, genome, mutation
 
 
 @classifier("slow")
@@ -55,3 +55,9 @@ class Mirrored:
 
     def take(self, genomes, indices):
         return genomes.take(indices, axis=0)
+
+
+@mutation("jitter", genome="mirrored")
+def jitter(images, rng):
+    """Add a little to every value."""
+    return images + rng.integers(0, 9, images.shape, dtype=np.uint8)
