@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 from conftest import KIT, ROOT, bits
-from processes import descendants, listening, named
+from processes import LOOPBACK, descendants, listening, named
 
 import fooldeap
 from fooldeap import config
@@ -24,7 +24,6 @@ from fooldeap.plugin import Executor, dataclass, executor, mutation
 from fooldeap.rundir import RunFolder
 
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 WORKER = "fooldeap_plugins.executor._worker"
 SLOW = {
     "name": "slow",

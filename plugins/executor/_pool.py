@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from greenlet import GreenletExit, getcurrent
-from scoop import _control, futures
 
 from fooldeap import errors
 from fooldeap.errors import FooldeapError, FooldeapWarning, PluginError, RunError
 
 from ._hosts import Host
-from ._scoop import Broker, Ports, connect, disconnect
+from ._scoop import Broker, Ports, connect, control, disconnect, futures
 
 PATIENCE = 5.0  # seconds that a foreman has to end in
 _open: "list[Pool]" = []  # SCOOP's state is the process's: there can be one pool at a time
@@ -137,7 +136,7 @@ class _Root:
         self._caller = getcurrent()
         self._watch(check)
         futures._startup(self._serve)  # returns when the task leaves for the first time
-        self._task = _control.current.greenlet
+        self._task = control.current.greenlet
 
     def map(self, function: Callable[..., Any], items: list[Any]) -> list[Any]:
         self._caller = getcurrent()
@@ -168,7 +167,7 @@ class _Root:
     @staticmethod
     def _watch(check: Callable[[], None]) -> None:
         """Look for what went wrong whenever SCOOP waits, at least every two seconds."""
-        communicator = _control.execQueue.socket
+        communicator = control.execQueue.socket
         poll = communicator._poll
 
         def watched(timeout: int) -> Any:
@@ -236,6 +235,8 @@ class _Foreman:
             self._addresses[message["process"]] = message["ready"]
         elif message["gone"] in self._addresses:
             self._pool.lost(self._addresses.pop(message["gone"]))
+            if not message["again"]:
+                self._complain("ended again and again")
         elif not self._pool.closed:
             self._complain("did not start")
 

@@ -4,19 +4,29 @@ SCOOP 0.7.2 is pinned: this rests on its internals (``scoop._control``, ``scoop.
 been the same since 2022. What is changed, and why, stands at each place.
 """
 
+import contextlib
+import io
 import itertools
 import logging
+import socket
 import sys
 from collections import deque
 from typing import Any, NamedTuple
+from unittest import mock
 
-import scoop
 import zmq
-from scoop import _control, futures
-from scoop._comm import scoopzmq
-from scoop._types import Future, FutureQueue
-from scoop.broker import brokerzmq
-from scoop.broker.structs import BrokerInfo
+
+# At import SCOOP looks up this machine's name, for its launcher: it may wait for that, and complains on the screen.
+with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname_ex", side_effect=socket.gaierror):
+    import scoop
+    from scoop import _control as control
+    from scoop import futures
+    from scoop._comm import scoopzmq
+    from scoop._types import Future, FutureQueue
+    from scoop.broker import brokerzmq
+    from scoop.broker.structs import BrokerInfo
+
+__all__ = ["Broker", "Ports", "connect", "control", "disconnect", "futures", "work_for_ever"]
 
 LOOPBACK = "127.0.0.1"
 _NEVER = 10**9  # seconds
@@ -45,7 +55,7 @@ def connect(ports: Ports, size: int, *, name: str | None = None, log: logging.Lo
     scoop.TIME_BETWEEN_STATUS_REPORTS = _NEVER
     scoopzmq.ZMQCommunicator.createZMQSocket = _local_socket
     Future.rank = itertools.count()  # the root is known by its number, 0, in every pool of a process
-    _control.execQueue = FutureQueue()
+    control.execQueue = FutureQueue()
     address: str = scoop.worker.decode()
     return address
 
@@ -57,9 +67,9 @@ def work_for_ever() -> None:
 
 def disconnect() -> None:
     """Leave the pool, of which this is the root: it ends. SCOOP may be started again in this process."""
-    _control.execQueue.shutdown()
-    _control.execQueue, futures._controller = None, None
-    _control.futureDict.clear()
+    control.execQueue.shutdown()
+    control.execQueue, futures._controller = None, None
+    control.futureDict.clear()
     scoop.IS_RUNNING = False
     sys.modules.pop("SCOOP_WORKER", None)
 

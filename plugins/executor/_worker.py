@@ -2,7 +2,8 @@
 
 Settings come as a line of JSON on the standard input, which stays open as long as the root lives: its end ends the
 foreman, and the foreman's end the workers, however the root came to its end. On the standard output go lines of JSON:
-``{"ready": ADDRESS, "process": PID, "host": NAME}`` and ``{"gone": PID}``. All else goes to the standard error.
+``{"ready": ADDRESS, "process": PID, "host": NAME}`` and ``{"gone": PID, "again": WHETHER ANOTHER IS STARTED}``. All
+else goes to the standard error.
 """
 
 import base64
@@ -46,8 +47,9 @@ def _supervise(settings: dict[str, Any]) -> None:
         process, _ = os.wait()
         number, restarts, child = children.pop(process)
         child.returncode = 0  # it is reaped
-        _tell(1, gone=process)
-        if restarts < RESTARTS:
+        again = restarts < RESTARTS
+        _tell(1, gone=process, again=again)
+        if again:
             # A new number gives a new address: messages for the old one must not reach the new one.
             child = _start(settings, number + settings["count"] * (restarts + 1))
             children[child.pid] = number, restarts + 1, child

@@ -1,0 +1,166 @@
+"""One run across two machines, each a network namespace with a host name and an SSH server of its own.
+
+pytest -s tests/cluster        (as root, with Debian's openssh-server and iproute2)
+"""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import KIT, bits
+from processes import LOOPBACK
+
+import fooldeap
+
+SSHD = "/usr/sbin/sshd"
+HOSTS = {"fool-a": "10.77.1.2", "fool-b": "10.77.2.2"}
+NEEDED = ("ip", "unshare", "ssh", "ssh-keygen")
+EXPERIMENT = {
+    "name": "cluster",
+    "plugins": [str(KIT)],
+    "classifier": {"name": "slow", "pause": 0.002},
+    "algorithm": {"name": "generational", "population": 60},
+    "stop": {"confidence": None, "generations": 12},
+    "reporters": ["csv"],
+}
+
+
+def missing():
+    """Why this cannot be run here, or nothing."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "only root can make network namespaces"
+    lacking = [name for name in NEEDED if not shutil.which(name)] + ([] if Path(SSHD).exists() else [SSHD])
+    if lacking:
+        return f"needs {', '.join(lacking)}: Debian's openssh-server and iproute2"
+    probe = subprocess.run(["ip", "netns", "add", "fool-probe"], capture_output=True, text=True)
+    if probe.returncode:
+        return f"network namespaces cannot be made here ({probe.stderr.strip()})"
+    subprocess.run(["ip", "netns", "del", "fool-probe"], check=True)
+    return ""
+
+
+REASON = missing()
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON or "nothing is missing")
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def inside(name, *command):
+    """The command, run on a machine of that name."""
+    return ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh", *command]
+
+
+@pytest.fixture
+def machines(tmp_path):
+    """A head and two hosts, each reached from the head by SSH; yields the SSH command."""
+    key, settings = tmp_path / "key", tmp_path / "ssh_config"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with ExitStack() as undo:
+        for name in ("fool-head", *HOSTS):
+            ip("netns", "add", name)
+            undo.callback(ip, "netns", "del", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        for name, address in HOSTS.items():
+            connect(name, address)
+            server = subprocess.Popen(
+                inside(name, SSHD, "-D", "-e", "-f", str(server_settings(tmp_path, key, address)))
+            )
+            undo.callback(server.wait)
+            undo.callback(server.terminate)
+        settings.write_text(client_settings(tmp_path, key))
+        wait_for_servers(settings)
+        yield f"ssh -F {settings}"
+
+
+def connect(name, address):
+    """Lay a cable from the head to a host."""
+    head = address.rpartition(".")[0] + ".1"
+    cable = name.removeprefix("fool-")
+    ip("link", "add", f"fh{cable}", "netns", "fool-head", "type", "veth", "peer", "name", "eth0", "netns", name)
+    for space, device, own in (("fool-head", f"fh{cable}", head), (name, "eth0", address)):
+        ip("-n", space, "addr", "add", f"{own}/30", "dev", device)
+        ip("-n", space, "link", "set", device, "up")
+
+
+def server_settings(folder, key, address):
+    path = folder / f"sshd_{address}"
+    host_key = folder / f"host_{address}"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host_key)], check=True)
+    path.write_text(
+        f"ListenAddress {address}\nHostKey {host_key}\nAuthorizedKeysFile {key}.pub\nStrictModes no\n"
+        "PermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\nPidFile none\n"
+    )
+    return path
+
+
+def client_settings(folder, key):
+    common = f"IdentityFile {key}\nUserKnownHostsFile {folder / 'known_hosts'}\nStrictHostKeyChecking accept-new\n"
+    hosts = "".join(f"Host {name}\nHostName {address}\n" for name, address in HOSTS.items())
+    return f"{hosts}Host *\nUser root\nLogLevel ERROR\n{common}"
+
+
+def wait_for_servers(settings):
+    for name in HOSTS:
+        command = inside("fool-head", "ssh", "-F", str(settings), "-o", "BatchMode=yes", name, "hostname")
+        for _ in range(50):
+            answer = subprocess.run(command, capture_output=True, text=True)
+            if answer.stdout.strip() == name:
+                break
+            time.sleep(0.1)
+        assert answer.stdout.strip() == name, answer.stderr
+
+
+def open_to_others(name):
+    """The addresses on which anything but the SSH server listens on a machine, the loopback interface apart."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        listed = subprocess.run(inside(name, "cat", f"/proc/net/{table}"), capture_output=True, text=True, check=True)
+        rows = [line.split() for line in listed.stdout.splitlines()[1:]]
+        found |= {row[1] for row in rows if row[3] == "0A" and row[1].rpartition(":")[0] not in LOOPBACK}
+    return {address for address in found if not address.endswith(":0016")}
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_one_run_across_two_hosts(machines, tmp_path, mode):
+    fooldeap.run(EXPERIMENT, out=tmp_path / "alone", quiet=True)
+
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("# name, workers\nfool-a 2\nfool-b 1\n")
+    words = [f"executor={{name: scoop, workers: 1, mode: {mode}, hosts: {hosts}, ssh: {machines}}}", *given(EXPERIMENT)]
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("name: cluster\n")
+    command = [sys.executable, "-m", "fooldeap", "run", str(empty), *words, "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        inside("fool-head", *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    exposed = set()
+    while process.poll() is None:
+        exposed |= {(name, address) for name in ("fool-head", *HOSTS) for address in open_to_others(name)}
+        time.sleep(0.2)
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+
+    workers = (tmp_path / "run/workers.csv").read_text()
+    print(f"\n$ fooldeap run ... 'executor={{name: scoop, mode: {mode}, hosts: hosts.txt}}'\n{said}\n{workers}")
+    shown = dict.fromkeys(("fool-head", *HOSTS), 0)
+    for row in csv.DictReader(workers.splitlines()):
+        shown[row["host"]] += int(row["images"])
+    assert all(shown.values()), "evaluations were done on every machine"
+    assert not exposed, "nothing but the SSH servers listens beyond the loopback interface"
+    assert bits(tmp_path / "run") == bits(tmp_path / "alone")
+
+
+def given(experiment):
+    """An experiment as words of the command line."""
+    import json
+
+    return [f"{key}={json.dumps(value)}" for key, value in experiment.items()]
