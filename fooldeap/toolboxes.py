@@ -3,7 +3,7 @@
 What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
 ``mate(first, second)``, ``select(fitness, count)``, ``fitness(predictions, target)``, ``evaluate(genomes)`` and
 ``map(function, items)``. ``toolbox.targets`` are the classes the run pursues, ``toolbox.generation`` is the one under
-way, counted from 0, which schedules follow.
+way, counted from 0, which schedules follow, ``toolbox.bounds`` are those of the genome, or None.
 """
 
 import hashlib
@@ -40,6 +40,7 @@ def build(experiment: Experiment, evaluator: Evaluator, seed: int, targets: tupl
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
     toolbox.targets, toolbox.generation = targets, 0
+    toolbox.bounds = getattr(genome, "bounds", None)
 
     def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
         toolbox.register(name, _Checked(choice.plugin, check, call, rng))

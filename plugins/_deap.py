@@ -1,13 +1,12 @@
-"""What the plugins share that hand their work to DEAP: seeded randomness, and algorithms that run inside the engine."""
+"""What the plugins share that hand their work to DEAP."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
-from fooldeap.plugin import Evolution, Reply, Rng, Toolbox
+from fooldeap.plugin import Rng
 
 
 class Randomness:
@@ -30,34 +29,3 @@ class Randomness:
             self._random, self._numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
             random.setstate(before[0])
             np.random.set_state(before[1])  # noqa: NPY002
-
-
-def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> Evolution:
-    """Run one of DEAP's algorithms, unmodified, as a generator that yields what it wants evaluated.
-
-    It runs in a greenlet of its own, which is left wherever it calls ``toolbox.map(toolbox.evaluate, ...)``, and
-    entered again with the answer.
-    """
-    from greenlet import GreenletExit, getcurrent, greenlet
-
-    from fooldeap.individuals import individual_view
-
-    engine, randomness = getcurrent(), Randomness(rng)
-
-    def evaluate(genomes: Any) -> Any:
-        reply: Reply = greenlet.getcurrent().parent.switch(genomes)
-        return reply.fitness
-
-    within = greenlet(lambda: algorithm(individual_view(toolbox, evaluate)), engine)
-    try:
-        with randomness():
-            asked = within.switch()
-        while not within.dead:
-            reply = yield asked
-            within.parent = getcurrent()
-            with randomness():
-                asked = within.switch(reply)
-    finally:
-        if not within.dead:
-            within.parent = getcurrent()
-            within.throw(GreenletExit)

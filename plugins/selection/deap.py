@@ -36,13 +36,13 @@ def deap(
     """
     from deap import tools
 
-    from fooldeap.individuals import Individual, fitness_class
+    from fooldeap.individuals import Individual
 
     if operator in ("selRoulette", "selStochasticUniversalSampling") and (fitness.min() < 0 or not fitness.any()):
         raise InputError(f"{operator} selects wrongly where a fitness is negative or all are 0; use roulette")
     individuals = []
     for index, value in enumerate(fitness.reshape(len(fitness), -1).tolist()):
-        individual = Individual((index,), fitness_class(len(value))())
+        individual = Individual((index,))
         individual.fitness.values = value
         individuals.append(individual)
     if count == 0:
