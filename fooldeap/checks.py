@@ -1,7 +1,6 @@
 """Holds what a document says against parameters, gathering every mistake before it gives up."""
 
 import functools
-import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from annotated_types import Gt
 
 from fooldeap import schedules
 from fooldeap.choices import Choice, Weighted
-from fooldeap.document import Document, Key
+from fooldeap.document import Document, Key, Place
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
 from fooldeap.plugin import KINDS
@@ -29,12 +28,13 @@ class Checker:
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self.document, self.registry = document, registry
-        self.problems: list[str] = []
+        self.problems: list[tuple[Place, InputError]] = []
 
     def finish(self) -> None:
         """Raise `InputError` if anything was wrong: a line for each mistake, in the order of the file."""
         if self.problems:
-            raise InputError("\n".join(sorted(self.problems, key=_position)))
+            in_order = sorted(self.problems, key=lambda problem: (problem[0].line > 0, problem[0]))
+            raise InputError("\n".join(str(error) for _, error in in_order))
 
     def values(
         self,
@@ -131,13 +131,8 @@ class Checker:
 
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
         """Note a mistake."""
-        self.problems.append(self.document.line(path, message, at_key=at_key))
-
-
-def _position(line: str) -> tuple[str, int, int]:
-    """Return file, line and column of a message, for the order in which a reader of the file meets them."""
-    found = re.match(r"(.*?):(\d+):(\d+): ", line)
-    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
+        error = self.document.error(path, message, at_key=at_key)
+        self.problems.append((self.document.place(path, at_key=at_key), error))
 
 
 def _hint(key: str, path: Key, known: Collection[str]) -> str:
