@@ -217,9 +217,10 @@ class _ExperimentChecker(Checker):
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
         values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        stop = self.stop(data.get("stop"))
+        self.generations = stop.get("generations", 0)
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
         reporters = self.reporters(data.get("reporters"))
-        stop = self.stop(data.get("stop"))
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
         self.finish()

@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fooldeap import schedules
 from fooldeap.checks import keys_of
 from fooldeap.config import CHOICES, Stop, plain_keys
 from fooldeap.parameters import REQUIRED, Parameter
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
+from fooldeap.schedules import SCHEDULES
 from fooldeap.training import Training
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,7 +41,7 @@ def experiment(registry: Registry) -> Schema:
                 for name, kind in KINDS.items()
                 if kind.generational
             },
-            "schedule": {"anyOf": [_schedule(name) for name in schedules.KINDS]},
+            "schedule": {"anyOf": [_schedule(name) for name in SCHEDULES]},
         },
     }
 
@@ -74,9 +74,9 @@ def _plugin(plugin: Plugin, weighted: bool) -> Schema:
 
 
 def _schedule(name: str) -> Schema:
-    keys = keys_of(schedules.KINDS[name])
+    keys = keys_of(SCHEDULES[name])
     schema = _mapping(keys)
-    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(schedules.KINDS[name]) or ""}
+    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(SCHEDULES[name]) or ""}
     return {**schema, "required": ["schedule", *_missing(keys)]}
 
 
