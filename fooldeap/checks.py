@@ -66,7 +66,7 @@ class Checker:
             except _Told:
                 continue
             except ValueError as error:
-                self.problem((*path, name), str(error) if name in data else f"its default will not do: {error}")
+                self.problem((*path, name), str(error))
         return values
 
     def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key, *, scheduled: bool = False) -> Any:

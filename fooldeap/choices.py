@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.faults import CHECKS, Check
 from fooldeap.plugin import Plugin, Rng
@@ -91,4 +93,4 @@ def _plain(value: Any) -> Any:
         return value.data()
     if isinstance(value, tuple) and any(isinstance(item, Weighted) for item in value):
         return [{**item.choice.data(), "weight": item.weight} for item in value]
-    return value
+    return to_jsonable_python(value)

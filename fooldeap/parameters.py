@@ -42,15 +42,15 @@ class Parameter:
         # A dataclass or model carries its own configuration and refuses a second one.
         try:
             return TypeAdapter(self.annotation, config=_STRICT)
-        except PydanticSchemaGenerationError:
-            raise
         except PydanticUserError:
             return TypeAdapter(self.annotation)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the values."""
-        return self._adapter.json_schema()
+        """The JSON Schema of the values, in one piece."""
+        found = self._adapter.json_schema()
+        schema: dict[str, Any] = _inlined(found, found.pop("$defs", {}))
+        return schema
 
     @property
     def expected(self) -> str:
@@ -131,6 +131,20 @@ def _check(parameter: Parameter) -> None:
         raise InputError(f"parameter {parameter.name!r}: its default will not do: {error}") from None
 
 
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with what it refers to in place; a definition inside itself stands for any value."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    own = {key: _inlined(each, definitions) for key, each in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
+        return own
+    name = schema["$ref"].removeprefix("#/$defs/")
+    others = {key: each for key, each in definitions.items() if key != name}
+    return {**_inlined(definitions.get(name, {}), others), **own}
+
+
 def shown(value: Any) -> str:
     """Return a value as a message shows it: as YAML would have it, printable, and short."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -159,7 +173,7 @@ def in_words(schema: Mapping[str, Any]) -> str:
     if kind == "string":
         return _text_in_words(schema)
     words = {"boolean": "true or false", "null": "null", "object": "a mapping"}
-    return words.get(str(kind), "a mapping" if "$ref" in schema else "any value")
+    return words.get(str(kind), "any value")
 
 
 def _range_in_words(noun: str, schema: Mapping[str, Any]) -> str:
