@@ -1,12 +1,13 @@
 """What the plugins share that hand their work to DEAP."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from fooldeap.plugin import Rng
+from fooldeap.plugin import InputError, Rng
 
 
 class Randomness:
@@ -29,3 +30,13 @@ class Randomness:
             self._random, self._numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
             random.setstate(before[0])
             np.random.set_state(before[1])  # noqa: NPY002
+
+
+def parameters(operator: str, usual: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """Return what an operator is called with: what is ``given`` (not None), else what is ``usual``, which names all."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    foreign = [name for name in chosen if name not in usual]
+    if foreign:
+        known = ", ".join(usual) or "none"
+        raise InputError(f"{foreign[0]}: {operator} has no such parameter; remove it (those it has: {known})")
+    return {**usual, **chosen}

@@ -15,6 +15,7 @@ from fooldeap.individuals import Fitness, Individual, individual_view
 from fooldeap.plugin import InputError, fitness
 from fooldeap.results import RunInfo
 from fooldeap.rundir import RunFolder
+from fooldeap.testing import broken
 
 OPERATORS = {
     kind: registry.load().get(kind, "deap").parameters["operator"].schema["enum"]
@@ -42,6 +43,52 @@ def test_every_operator_runs_from_yaml_twice_the_same_and_leaves_global_randomne
     np.random.seed(99)  # noqa: NPY002
     other, _ = run(experiment)
     assert [each.log for each in one] == [each.log for each in other]
+
+
+WHAT_DEAP_DOES = "selects wrongly where a fitness is negative"  # and is refused for
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMED)
+def test_every_operator_keeps_the_contracts_of_its_kind(kind, name):
+    found = broken(registry.load().get(kind, "deap"), operator=name)
+    refused = name in ("selRoulette", "selStochasticUniversalSampling")
+    assert [sentence for sentence in found.values() if not (refused and WHAT_DEAP_DOES in sentence)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("mutation", {"operator": "mutFlipBit", "eta": 3.0}, "eta: mutFlipBit has no such parameter; remove it"),
+        ("crossover", {"alpha": 0.1}, "alpha: cxTwoPoint has no such parameter; remove it (those it has: none)"),
+        ("selection", {"operator": "selBest", "tournsize": 3}, "tournsize: selBest has no such parameter"),
+    ],
+)
+def test_a_parameter_that_the_operator_does_not_have_is_refused(kind, values, said):
+    choices = {kind: {"name": "deap", **values}}
+    with pytest.raises(InputError) as error:
+        run(tiny(**choices))
+    assert said in str(error.value)
+
+
+def test_the_best_go_round_again_where_more_are_wanted_than_there_are():
+    chosen = operator("selection", operator="selBest")(np.array([1.0, 3.0, 2.0]), 7, np.random.default_rng(1))
+    assert chosen.tolist() == [1, 2, 0, 1, 2, 0, 1]
+    result, _ = run(
+        tiny(
+            algorithm={"name": "mu_plus_lambda", "mu": 4, "children": 10},
+            selection={"name": "deap", "operator": "selBest"},
+            stop={"generations": 3, "confidence": None},
+        )
+    )
+    assert {each.generations for each in result} == {3}
+
+
+@pytest.mark.parametrize(
+    "crossover", [{"name": "deap", "operator": "cxBlend", "alpha": 1e308}, {"name": "blend", "alpha": 1e308}]
+)
+def test_a_blend_that_overflows_is_refused(crossover):
+    with pytest.raises(InputError, match=r"alpha: got 1e\+308, expected a number >= 0 and <= 100"):
+        tiny(crossover=crossover)
 
 
 def operator(kind, **values):
