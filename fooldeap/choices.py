@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from fooldeap.errors import FooldeapError, PluginError
+from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.faults import CHECKS, Check
 from fooldeap.plugin import Plugin, Rng
 from fooldeap.schedules import Schedule
@@ -67,6 +67,8 @@ class Checked:
         """Call the plugin and check what it gives."""
         try:
             result = self.call(*arguments, *self.rng)
+        except InputError as error:
+            raise InputError(f"{self.plugin}: {error}") from error
         except FooldeapError:
             raise
         except Exception as error:

@@ -67,7 +67,7 @@ def test_a_parameter_that_the_operator_does_not_have_is_refused(kind, values, sa
     choices = {kind: {"name": "deap", **values}}
     with pytest.raises(InputError) as error:
         run(tiny(**choices))
-    assert said in str(error.value)
+    assert f": {kind} 'deap': {said}" in str(error.value)
 
 
 def test_the_best_go_round_again_where_more_are_wanted_than_there_are():
