@@ -7,6 +7,8 @@ import shutil
 import textwrap
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Plugin
@@ -90,7 +92,7 @@ def _yaml(value: Any) -> str:
         return value
     if isinstance(value, float) and len(f"{value:g}") < len(repr(value)) - 2 and float(f"{value:g}") == value:
         return f"{value:g}"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=to_jsonable_python)
 
 
 # --- Text that fits the terminal ------------------------------------------------------------------------------------

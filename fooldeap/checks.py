@@ -1,7 +1,6 @@
 """Holds what a document says against parameters, gathering every mistake before it gives up."""
 
 import functools
-import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -9,32 +8,40 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 
-from fooldeap import schedules
 from fooldeap.choices import Choice, Weighted
-from fooldeap.document import Document, Key
+from fooldeap.document import Document, Key, Place
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
 from fooldeap.plugin import KINDS
 from fooldeap.registry import Registry
-from fooldeap.schedules import Schedule
+from fooldeap.schedules import SCHEDULES, Schedule
 
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
-_FAR = 10**6  # a generation that no run reaches
 _PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may name a path
-_TOLD = object()  # instead of a value whose mistakes are noted already
+_SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
+
+
+class _Told(ValueError):
+    """There is no value, and the mistakes that are the reason are noted already."""
 
 
 class Checker:
-    """Checks mappings of plain values and choices of plugins; `finish` raises what was found."""
+    """Checks mappings of plain values and choices of plugins; `finish` raises what was found.
+
+    ``generations`` is the last one that schedules have to give a value for.
+    """
+
+    generations = 0
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self.document, self.registry = document, registry
-        self.problems: list[str] = []
+        self.problems: list[tuple[Place, InputError]] = []
 
     def finish(self) -> None:
         """Raise `InputError` if anything was wrong: a line for each mistake, in the order of the file."""
         if self.problems:
-            raise InputError("\n".join(sorted(self.problems, key=_position)))
+            in_order = sorted(self.problems, key=lambda problem: (problem[0].line > 0, problem[0]))
+            raise InputError("\n".join(str(error) for _, error in in_order))
 
     def values(
         self,
@@ -56,8 +63,10 @@ class Checker:
                 continue
             try:
                 values[name] = self.value(parameter, data, (*path, name), scheduled=scheduled)
+            except _Told:
+                continue
             except ValueError as error:
-                self.problem((*path, name), str(error) if name in data else f"its default will not do: {error}")
+                self.problem((*path, name), str(error))
         return values
 
     def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key, *, scheduled: bool = False) -> Any:
@@ -65,13 +74,18 @@ class Checker:
         value = data.get(parameter.name, parameter.default)
         if parameter.nested:
             return self.weighted(parameter, value, path)
-        if scheduled and parameter.number and isinstance(value, dict):
+        if isinstance(value, dict) and scheduled and parameter.number:
             return self.schedule(parameter, value, path)
         if isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
             if any(_takes(marker, parameter.annotation) and exists(near) for marker, exists in _PATHS.items()):
                 value = str(near.resolve())
-        return parameter.parse(value)
+        try:
+            return parameter.parse(value)
+        except ValueError as error:
+            schedule = isinstance(value, dict) and "schedule" in value
+            cure = f"; schedules are for the numbers of {', '.join(_SCHEDULED)}" if schedule else ""
+            raise ValueError(f"{error}{cure}") from None
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
         """Return a plugin with its parameters from ``name`` or ``{name: ..., parameter: ...}``."""
@@ -105,39 +119,37 @@ class Checker:
             choice = self.choice(str(parameter.nested), given, (*path, index))
             weights = self.values({"weight": _WEIGHT}, weight, (*path, index))
             found += [Weighted(choice, **weights)] if choice else []
+        if len(found) < len(data):
+            raise _Told
         return tuple(found)
 
     def schedule(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
         """Return a schedule of a number, all of whose values the number may take."""
         given = dict(data)
         name = given.pop("schedule", None)
-        if name not in schedules.KINDS:
-            names = ", ".join(schedules.KINDS)
+        if not isinstance(name, str) or name not in SCHEDULES:
             raise ValueError(
-                f"got {shown(data)}, expected {parameter.expected}, or a schedule: {{schedule: one of {names}, ...}}"
+                f"got {shown(data)}, expected {parameter.expected}, or a schedule: "
+                f"{{schedule: one of {', '.join(SCHEDULES)}, ...}}"
             )
-        before = len(self.problems)
-        values = self.values(keys_of(schedules.KINDS[name]), given, path)
+        keys, before = keys_of(SCHEDULES[name]), len(self.problems)
+        values = self.values(keys, given, path)
         if len(self.problems) > before:
-            return _TOLD
+            raise _Told
         schedule = Schedule(name, values, integer=parameter.number == "integer")
-        for generation in (0, _FAR):  # schedules go one way, so these are the extremes
+        optional = [f"; add {key!r}" for key, each in keys.items() if each.default is not REQUIRED and key not in given]
+        # Schedules go one way, so their extremes are the first value and the last.
+        for generation, cure in ((0, ""), (self.generations, "".join(optional))):
             try:
                 parameter.parse(schedule.at(generation))
             except ValueError as error:
-                when = "at its start" if generation == 0 else "in the end"
-                raise ValueError(f"{when}, {error}") from None
+                raise ValueError(f"in generation {generation}, {error}{cure}") from None
         return schedule
 
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
         """Note a mistake."""
-        self.problems.append(self.document.line(path, message, at_key=at_key))
-
-
-def _position(line: str) -> tuple[str, int, int]:
-    """Return file, line and column of a message, for the order in which a reader of the file meets them."""
-    found = re.match(r"(.*?):(\d+):(\d+): ", line)
-    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
+        error = self.document.error(path, message, at_key=at_key)
+        self.problems.append((self.document.place(path, at_key=at_key), error))
 
 
 def _hint(key: str, path: Key, known: Collection[str]) -> str:

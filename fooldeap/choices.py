@@ -1,10 +1,14 @@
 """Plugins as an experiment chose them: with values, schedules, and other choices inside."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fooldeap.plugin import Plugin
+from pydantic_core import to_jsonable_python
+
+from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.faults import CHECKS, Check
+from fooldeap.plugin import Plugin, Rng
 from fooldeap.schedules import Schedule
 
 
@@ -26,14 +30,16 @@ class Choice:
     @property
     def changes(self) -> bool:
         """Whether a value follows a schedule."""
-        own = any(isinstance(value, Schedule) for value in self.values.values())
-        return own or any(choice.changes for choice in self.inner())
+        choices = [self, *(choice for _, choice in self.inner())]
+        return any(isinstance(value, Schedule) for choice in choices for value in choice.values.values())
 
-    def inner(self) -> Iterator["Choice"]:
-        """Yield the choices among the values."""
-        for value in self.values.values():
-            if isinstance(value, tuple):
-                yield from (item.choice for item in value if isinstance(item, Weighted))
+    def inner(self) -> Iterator[tuple[tuple[str | int, ...], "Choice"]]:
+        """Yield the choices among the values, and those inside them, each with the keys that lead there."""
+        for name, value in self.values.items():
+            for index, item in enumerate(value if isinstance(value, tuple) else ()):
+                if isinstance(item, Weighted):
+                    yield (name, index), item.choice
+                    yield from (((name, index, *path), choice) for path, choice in item.choice.inner())
 
     def data(self) -> dict[str, Any]:
         """Return the choice as YAML has it."""
@@ -48,13 +54,39 @@ class Weighted:
     weight: float = 1.0
 
 
+class Checked:
+    """A plugin whose results are held against its contract, so that an error names the plugin at fault.
+
+    ``rng`` is what it is called with besides the arguments of each call.
+    """
+
+    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...] = ()) -> None:
+        self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the plugin and check what it gives."""
+        try:
+            result = self.call(*arguments, *self.rng)
+        except InputError as error:
+            raise InputError(f"{self.plugin}: {error}") from error
+        except FooldeapError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self.plugin} raised {type(error).__name__}: {error}") from error
+        fault = self.check(result, *(each for each in arguments if not isinstance(each, Rng)))
+        if fault:
+            raise PluginError(f"{self.plugin} {fault}")
+        return result
+
+
 def _resolved(value: Any, generation: int) -> Any:
     if isinstance(value, Schedule):
         return value.at(generation)
     if isinstance(value, tuple):
         return tuple(_resolved(item, generation) for item in value)
     if isinstance(value, Weighted):
-        return value.choice.build(generation=generation), value.weight
+        plugin = value.choice.plugin
+        return Checked(plugin, CHECKS[plugin.kind], value.choice.build(generation=generation)), value.weight
     return value
 
 
@@ -63,4 +95,4 @@ def _plain(value: Any) -> Any:
         return value.data()
     if isinstance(value, tuple) and any(isinstance(item, Weighted) for item in value):
         return [{**item.choice.data(), "weight": item.weight} for item in value]
-    return value
+    return to_jsonable_python(value)

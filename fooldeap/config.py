@@ -19,7 +19,7 @@ from fooldeap.choices import Choice
 from fooldeap.document import Document, Key
 from fooldeap.errors import InputError
 from fooldeap.parameters import Parameter, shown
-from fooldeap.plugin import KINDS, Plugin
+from fooldeap.plugin import Plugin
 from fooldeap.registry import Registry
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -217,9 +217,10 @@ class _ExperimentChecker(Checker):
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
         values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        stop = self.stop(data.get("stop"))
+        self.generations = stop.get("generations", 0)
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
         reporters = self.reporters(data.get("reporters"))
-        stop = self.stop(data.get("stop"))
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
         self.finish()
@@ -260,19 +261,21 @@ class _ExperimentChecker(Checker):
         genome = choices["genome"]
         if genome is None:
             return
-        chosen = [(kind, choices.get(kind)) for kind in KINDS]
-        chosen += [(kind, inner) for kind, choice in chosen if choice is not None for inner in choice.inner()]
-        for kind, choice in chosen:
-            if choice is not None and not fits(choice.plugin, genome.plugin):
-                able = [plugin.name for plugin in self.registry.all(kind) if fits(plugin, genome.plugin)]
-                cure = f"choose one of: {', '.join(able)}" if able else f"there is no {kind} for it yet; write one"
-                self.problem(*self.misfit(choice.plugin, genome.plugin, cure))
+        for kind, choice in choices.items():
+            chosen = [((), choice), *choice.inner()] if choice is not None else []
+            for path, each in chosen:
+                if not fits(each.plugin, genome.plugin):
+                    self.misfit((kind, *path), each.plugin, genome.plugin)
 
-    def misfit(self, operator: Plugin, genome: Plugin, cure: str) -> tuple[Key, str]:
-        """Return where and how to say that an operator does not fit; of one that nobody chose, at the genome."""
-        if self.document.values[operator.kind,].startswith(_DEFAULTS):
-            return ("genome",), f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
-        return (operator.kind,), f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}"
+    def misfit(self, path: Key, operator: Plugin, genome: Plugin) -> None:
+        """Note an operator that does not fit; one that nobody chose, at the genome."""
+        able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
+        cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
+        if self.document.place(path).source == _DEFAULTS:
+            said = f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
+            self.problem(("genome",), said)
+        else:
+            self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
 
 
 def fits(operator: Plugin, genome: Plugin) -> bool:

@@ -29,7 +29,6 @@ class Crew:
         self.work, self.executor = work, executor
         self.done: dict[Place, tuple[int, float]] = {}
         self._here = here()
-        executor.open(work)
         shares = executor.processes * PIECES if executor.processes > 1 else 1
         self.evaluator = Evaluator(work.classifier, self._answers, shares)
 

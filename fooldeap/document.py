@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -21,7 +21,7 @@ from fooldeap.parameters import shown
 from fooldeap.syntax import in_words
 
 Key = tuple[str | int, ...]
-Place = TypeVar("Place")
+T = TypeVar("T")
 
 COMMAND_LINE = "command line"
 
@@ -30,24 +30,34 @@ MAX_NODES = 100_000
 MAX_DEPTH = 40
 
 
+class Place(NamedTuple):
+    """Who said something and, if it was a file, in which line and column, counted from 1."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
 @dataclass
 class Document:
     """Plain data and, for each key path in it, who said it and where."""
 
     data: dict[str, Any]
-    values: dict[Key, str] = field(default_factory=dict)
-    keys: dict[Key, str] = field(default_factory=dict)
+    values: dict[Key, Place] = field(default_factory=dict)
+    keys: dict[Key, Place] = field(default_factory=dict)
     folders: dict[Key, Path] = field(default_factory=dict)
 
     def error(self, path: Key, message: str, *, at_key: bool = False) -> InputError:
         """Return an error of one line: place, key, message."""
-        return InputError(self.line(path, message, at_key=at_key))
+        return _error(self.place(path, at_key=at_key), path, message)
 
-    def line(self, path: Key, message: str, *, at_key: bool = False) -> str:
-        """Return ``file:line:column: key: message``. A key that nobody wrote is placed at the nearest one above it."""
+    def place(self, path: Key, *, at_key: bool = False) -> Place:
+        """Return where the value of a key, or the key, was written; if nobody wrote it, the nearest one above it."""
         places = self.keys if at_key else self.values
-        place = next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), "")
-        return ": ".join(part for part in (place, dotted(path), message) if part)
+        return next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), Place(""))
 
     def over(self, base: "Document") -> "Document":
         """Return this document laid over another, mapping by mapping.
@@ -61,6 +71,10 @@ class Document:
             {**_kept(base.keys, base.data, data), **self.keys},
             {**_kept(base.folders, base.data, data), **self.folders},
         )
+
+
+def _error(place: Place, path: Key, message: str) -> InputError:
+    return InputError(": ".join(part for part in (str(place), dotted(path), message) if part))
 
 
 def dotted(path: Key) -> str:
@@ -138,7 +152,7 @@ def from_overrides(overrides: Iterable[str]) -> Document:
     for path, text in sorted(map(_split, overrides), key=lambda each: len(each[0])):
         reader = _Reader(COMMAND_LINE, Path.cwd())
         value = reader.read(text, path)
-        document = _under(path, value, reader.document, COMMAND_LINE).over(document)
+        document = _under(path, value, reader.document, reader.place).over(document)
     return document
 
 
@@ -147,9 +161,9 @@ def from_mapping(data: Mapping[str, Any], place: str = "argument") -> Document:
     document = Document({})
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
-        places = dict.fromkeys(_paths(data[key], path), place)
+        places = dict.fromkeys(_paths(data[key], path), Place(place))
         said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
-        document = _under(path, data[key], said, place).over(document)
+        document = _under(path, data[key], said, Place(place)).over(document)
     return document
 
 
@@ -161,7 +175,7 @@ def _split(word: str) -> tuple[Key, str]:
     return path, text
 
 
-def _under(path: Key, value: Any, document: Document, place: str) -> Document:
+def _under(path: Key, value: Any, document: Document, place: Place) -> Document:
     """Give a document the data ``value`` under the keys of ``path``; the places below that it has already."""
     for end in range(len(path), 0, -1):
         value = {path[end - 1]: value}
@@ -183,7 +197,7 @@ def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
     return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
-def _kept(places: Mapping[Key, Place], before: Any, merged: Any) -> dict[Key, Place]:
+def _kept(places: Mapping[Key, T], before: Any, merged: Any) -> dict[Key, T]:
     """Return the places of what is still there after a merge."""
     kept = {path: place for path, place in places.items() if _at(merged, path) is not _NOTHING}
     # 'mutation: random_pixels' may have become {name: random_pixels, rate: 0.1}.
@@ -225,7 +239,7 @@ class _Reader:
     """Turns YAML into plain data, noting where each part came from."""
 
     def __init__(self, place: str, folder: Path) -> None:
-        self.document, self.place, self.folder = Document({}), place, folder
+        self.document, self.place, self.folder = Document({}), Place(place), folder
         self.nodes = 0
         self.constructor = YAML(typ="safe", pure=True).constructor
 
@@ -236,19 +250,19 @@ class _Reader:
                 root = YAML(typ="safe", pure=True).compose(text)
         except YAMLError as error:
             line, column, problem = in_words(error, text)
-            raise self.problem(self.spot(line, column), path, f"is no YAML: {problem}") from None
+            raise _error(self.spot(line, column), path, f"is no YAML: {problem}") from None
         except RecursionError:
-            raise self.problem(self.place, path, "is too deeply nested") from None
+            raise _error(self.place, path, "is too deeply nested") from None
         return None if root is None else self.construct(root, path)
 
     def construct(self, node: Node, path: Key) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
-            raise self.problem(self.at(node), path[:1], message)
+            raise _error(self.at(node), path[:1], message)
         if len(path) > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} deep; flatten it, and let no alias (*name) stand in itself"
-            raise self.problem(self.at(node), path[:1], message)
+            raise _error(self.at(node), path[:1], message)
         self.document.values[path] = self.at(node)
         self.document.folders[path] = self.folder
         if isinstance(node, MappingNode):
@@ -265,8 +279,8 @@ class _Reader:
             key = self.key(key_node, path)
             if key in data:
                 first = self.document.keys[*path, key]
-                where = "" if first == self.place else f" (first at {first.removeprefix(self.place + ':')})"
-                raise self.problem(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
+                where = f" (first at {first.line}:{first.column})" if first.line else ""
+                raise _error(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
             if value_node.start_mark.index == value_node.end_mark.index:  # an empty value, which begins at the next key
@@ -275,9 +289,9 @@ class _Reader:
 
     def key(self, node: Node, path: Key) -> str:
         if not isinstance(node, ScalarNode):
-            raise self.problem(self.at(node), path, "got a list or mapping as a key, expected text; quote it?")
+            raise _error(self.at(node), path, "got a list or mapping as a key, expected text; quote it?")
         if self.tag(node) == "merge":
-            raise self.problem(self.at(node), path, "merge keys (<<) are not taken; use 'base: other.yaml'")
+            raise _error(self.at(node), path, "merge keys (<<) are not taken; use 'base: other.yaml'")
         return str(node.value)
 
     def scalar(self, node: Node, path: Key) -> Any:
@@ -291,20 +305,17 @@ class _Reader:
         except (ValueError, LookupError):
             kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
             message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"
-            raise self.problem(self.at(node), path, message) from None
+            raise _error(self.at(node), path, message) from None
 
     def expect_tag(self, node: Node, path: Key, tag: str) -> None:
         if self.tag(node) != tag:
-            raise self.problem(self.at(node), path, f"tag {self.tag(node)!r} is not taken; write plain data without it")
+            raise _error(self.at(node), path, f"tag {self.tag(node)!r} is not taken; write plain data without it")
 
     def tag(self, node: Node) -> str:
         return str(node.tag).removeprefix("tag:yaml.org,2002:")
 
-    def at(self, node: Node) -> str:
+    def at(self, node: Node) -> Place:
         return self.spot(node.start_mark.line, node.start_mark.column)
 
-    def spot(self, line: int, column: int) -> str:
-        return self.place if self.place == COMMAND_LINE else f"{self.place}:{line + 1}:{column + 1}"
-
-    def problem(self, place: str, path: Key, message: str) -> InputError:
-        return InputError(": ".join(part for part in (place, dotted(path), message) if part))
+    def spot(self, line: int, column: int) -> Place:
+        return self.place if self.place.source == COMMAND_LINE else Place(self.place.source, line + 1, column + 1)

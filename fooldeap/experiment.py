@@ -17,7 +17,7 @@ from fooldeap.config import Experiment
 from fooldeap.crew import Crew
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evolution import drive
-from fooldeap.plugin import Classifier, Toolbox
+from fooldeap.plugin import Classifier, Executor, Toolbox
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunInfo, RunResult, Session
 from fooldeap.rundir import RunFolder
@@ -130,11 +130,13 @@ class Prepared:
         self.experiment = experiment
         with self._blaming("classifier"):
             work = Work(experiment, classifier)
+        self.executor: Executor = experiment.executor.build()
         with self._blaming("executor"):
-            self.crew = Crew(work, experiment.executor.build())
+            self.executor.open(work)
         try:
             with self._blaming("classifier"):
-                classes = self.classifier.classes
+                self.crew = Crew(work, self.executor)
+                classes = work.classifier.classes
             self.evaluator = self.crew.evaluator
             self.runs = tuple(self._runs(classes))
             self._check_accuracy()
@@ -156,7 +158,7 @@ class Prepared:
 
     def close(self) -> str:
         """Let the helping processes go, and return what they said."""
-        return self.crew.executor.close()
+        return self.executor.close()
 
     @property
     def classifier(self) -> Classifier:
@@ -194,7 +196,7 @@ class Prepared:
         def tick(*, last: bool = False) -> None:
             timings.tick(self.evaluator.shown - shown_before, last=last)
 
-        way = self._pursue if self.crew.executor.whole_runs else self._drive
+        way = self._pursue if self.executor.whole_runs else self._drive
         gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
         try:
             ended = way(folder, reporters, timings, tick)
@@ -287,11 +289,20 @@ class Prepared:
             raise PluginError(f"{plugin} raised {type(error).__name__}: {error}") from error
 
     def _rehearse(self) -> None:
-        """Let a run come to its first population and throw it away: what cannot begin fails before a folder is made."""
+        """Let a run come to its second generation, by made-up answers, and throw it away.
+
+        So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
+        breaks its contract will do so in the run as well, where there is a folder for its traceback.
+        """
         run = self.crew.work.run(self.runs[0], self.evaluator)
         try:
-            with self._blaming("algorithm"):
-                run.ask()
+            with self._blaming("algorithm"), contextlib.suppress(PluginError):
+                if run.ask():
+                    answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
+                    run.tell(answers.astype(np.float32))
+                    run.settle()
+                if not run.stopped:
+                    run.ask()
         finally:
             run.close()
 

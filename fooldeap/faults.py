@@ -7,10 +7,24 @@ import numpy as np
 
 from fooldeap.contracts import Array, Batch, Images, Predictions
 
+Check = Callable[..., str | None]  # of what a plugin gave back, and what it was called with
+
 
 def sample(genomes: Batch, count: int) -> str | None:
     """Of ``sample(count)``."""
-    return None if _length(genomes) == count else f"gave {described(genomes)} for {count} genomes"
+    return _not_finite(genomes) if _length(genomes) == count else f"gave {described(genomes)} for {count} genomes"
+
+
+def sampled(dtype: str | None) -> Check:
+    """Of ``sample(count)`` by a genome that declares a dtype, or None for lists."""
+
+    def check(genomes: Batch, count: int) -> str | None:
+        declared = isinstance(genomes, list) if dtype is None else getattr(genomes, "dtype", None) == np.dtype(dtype)
+        if not declared:
+            return f"gave {described(genomes)}, expected {dtype or 'a list'}, since its dtype is {dtype}"
+        return sample(genomes, count)
+
+    return check
 
 
 def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]:
@@ -35,11 +49,8 @@ def same(result: Batch, genomes: Batch) -> str | None:
     if result is None:
         return "returned None; return the genomes"
     if isinstance(genomes, np.ndarray):
-        same = isinstance(result, np.ndarray) and (result.shape, result.dtype) == (
-            genomes.shape,
-            genomes.dtype,
-        )
-        return None if same else f"returned {described(result)}, expected {described(genomes)}"
+        alike = isinstance(result, np.ndarray) and (result.shape, result.dtype) == (genomes.shape, genomes.dtype)
+        return _not_finite(result) if alike else f"returned {described(result)}, expected {described(genomes)}"
     return None if _length(result) == len(genomes) else f"returned {described(result)}, expected {len(genomes)} genomes"
 
 
@@ -80,9 +91,19 @@ def selectable(objectives: str) -> Callable[[Any, int], str | None]:
 def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
     """Of ``fitness(predictions, target)``."""
     rows = len(predictions.logits)
-    if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.shape[:1] != (rows,):
-        return f"returned {described(values)}, expected float64 ({rows},) or ({rows}, k)"
-    return None if np.isfinite(values).all() else "returned values that are not finite"
+    shape = values.shape if isinstance(values, np.ndarray) and values.dtype == np.float64 else ()
+    if shape[:1] != (rows,) or len(shape) > 2 or 0 in shape[1:]:
+        return f"returned {described(values)}, expected float64 ({rows},) or ({rows}, k), k at least 1"
+    return _not_finite(values)
+
+
+# Of the operators that are called in every generation, by their kind.
+CHECKS: dict[str, Check] = {"fitness": fitness, "mutation": same, "crossover": pair, "selection": indices}
+
+
+def _not_finite(batch: Batch) -> str | None:
+    real = isinstance(batch, np.ndarray) and batch.dtype.kind == "f"
+    return "returned values that are not finite" if real and not np.isfinite(batch).all() else None
 
 
 def _length(batch: Any) -> int:

@@ -1,6 +1,5 @@
 """A toolbox as DEAP's own algorithms want it: individuals one by one, in lists, with a fitness each."""
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,26 +9,60 @@ from deap import base
 from fooldeap.plugin import Array, Batch, Toolbox
 
 
-class Individual:
-    """A genome with its ``deap.base.Fitness``; two are equal where their genomes are."""
+class Fitness(base.Fitness):  # type: ignore[misc]
+    """Of as many objectives as it is given, all maximised; nothing is registered in ``deap.creator``."""
 
-    __slots__ = ("fitness", "genome")
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """One for each objective."""
+        return (1.0,) * len(self.wvalues)
+
+    def _set(self, values: Iterable[float]) -> None:
+        self.wvalues = tuple(values)
+
+    values = property(lambda self: self.wvalues, _set, base.Fitness.delValues)
+
+
+class Individual:
+    """A genome with its fitness; two are equal where their genomes are.
+
+    Like its genome, it is a mutable sequence, so that DEAP's own operators work on it. That of an array is flat: a
+    number for a place, a list for a slice, both copies; what is put in is rounded where the genome has integers, and
+    clipped to its ``bounds``, or to what its type can hold.
+    """
+
+    __slots__ = ("bounds", "fitness", "genome")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, genome: Any, fitness: base.Fitness) -> None:
-        self.genome, self.fitness = genome, fitness
+    def __init__(self, genome: Any, bounds: tuple[float, float] | None = None) -> None:
+        self.genome, self.bounds, self.fitness = genome, bounds, Fitness()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Individual) and bool(np.all(self.genome == other.genome))
 
     def __len__(self) -> int:
-        return len(self.genome)
+        return self.genome.size if isinstance(self.genome, np.ndarray) else len(self.genome)
+
+    def __getitem__(self, place: int | slice) -> Any:
+        return self.genome.flat[place].tolist() if isinstance(self.genome, np.ndarray) else self.genome[place]
+
+    def __setitem__(self, place: int | slice, values: Any) -> None:
+        if not isinstance(self.genome, np.ndarray):
+            self.genome[place] = values
+            return
+        if np.shape(values) != np.shape(self.genome.flat[place]):
+            raise ValueError(
+                f"got {np.size(values)} values for {np.size(self.genome.flat[place])}; its length is fixed"
+            )
+        self.genome.flat[place] = _held(np.asarray(values), self.genome.dtype, self.bounds)
 
 
-@functools.cache
-def fitness_class(objectives: int) -> type[base.Fitness]:
-    """Return the class of a fitness of so many objectives, all maximised; nothing is registered in ``deap.creator``."""
-    return type("Fitness", (base.Fitness,), {"weights": (1.0,) * objectives})
+def _held(values: Array, dtype: np.dtype[Any], bounds: tuple[float, float] | None) -> Array:
+    """Return values as a genome of a type holds them."""
+    if dtype.kind in "iu":
+        values, limits = np.rint(values), np.iinfo(dtype)
+        bounds = bounds or (limits.min, limits.max)
+    return np.clip(values, *bounds) if bounds else values
 
 
 def individual_view(toolbox: Toolbox, evaluate: Callable[[Batch], Array] | None = None) -> Toolbox:
@@ -72,14 +105,13 @@ def _batch(genomes: list[Any]) -> Batch:
 
 
 def _population(toolbox: Toolbox, n: int) -> list[Individual]:
-    return [Individual(genome, fitness_class(1)()) for genome in toolbox.sample(n)]
+    return [Individual(genome, toolbox.bounds) for genome in toolbox.sample(n)]
 
 
 def _clone(toolbox: Toolbox, individual: Individual) -> Individual:
-    fitness = type(individual.fitness)()
-    if individual.fitness.valid:
-        fitness.values = individual.fitness.values
-    return Individual(toolbox.take(_batch([individual.genome]), [0])[0], fitness)
+    clone = Individual(toolbox.take(_batch([individual.genome]), [0])[0], individual.bounds)
+    clone.fitness.values = individual.fitness.values
+    return clone
 
 
 def _mate(toolbox: Toolbox, first: Individual, second: Individual) -> tuple[Individual, Individual]:

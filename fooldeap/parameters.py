@@ -12,7 +12,9 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from fooldeap.errors import InputError
 
@@ -45,8 +47,10 @@ class Parameter:
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the values."""
-        return self._adapter.json_schema()
+        """The JSON Schema of the values, in one piece."""
+        found = self._adapter.json_schema()
+        schema: dict[str, Any] = _inlined(found, found.pop("$defs", {}))
+        return schema
 
     @property
     def expected(self) -> str:
@@ -63,9 +67,9 @@ class Parameter:
 
     @property
     def number(self) -> str | None:
-        """``"integer"`` or ``"number"``, where it is one."""
-        kind = self.schema.get("type")
-        return kind if kind in ("integer", "number") else None
+        """``"integer"`` or ``"number"``, where it is one, or null besides."""
+        kinds = {option.get("type") for option in self.schema.get("anyOf", [self.schema])} - {"null"}
+        return next((kind for kind in ("integer", "number") if kinds == {kind}), None)
 
     def parse(self, value: Any) -> Any:
         """Return ``value`` as the annotated type. Strict: no text for numbers; a list will do for a tuple.
@@ -77,8 +81,8 @@ class Parameter:
         """
         try:
             # Through JSON, because that is pydantic's strict mode that still takes a list for a tuple.
-            return self._adapter.validate_json(json.dumps(value))
-        except (ValidationError, TypeError):
+            return self._adapter.validate_json(json.dumps(value, default=to_jsonable_python))
+        except (ValidationError, TypeError, PydanticSerializationError):
             expected = self.expected
             if isinstance(value, float) and not math.isfinite(value):
                 expected = expected.replace("a number", "a finite number")
@@ -91,8 +95,8 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     Raises
     ------
     InputError
-        A parameter without a type, which could not be checked, with a mutable default, or with a default but not
-        keyword-only.
+        A parameter without a type, which could not be checked, or with one that YAML has no values for; with a default
+        that is mutable or not of this type, or with one but not keyword-only.
     """
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     hints = typing.get_type_hints(function, include_extras=True)
@@ -109,7 +113,36 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
         if name in made or isinstance(parameter.default, list | dict | set):
             raise InputError(f"parameter {name!r} has a mutable default; use a tuple or None")
         parameters[name] = Parameter(name, hints[name], parameter.default)
+        _check(parameters[name])
     return parameters
+
+
+def _check(parameter: Parameter) -> None:
+    """Refuse a parameter that no value could be checked for, and a default that its own type does not take."""
+    try:
+        if parameter.schema and parameter.default is not REQUIRED and not parameter.nested:
+            parameter.parse(parameter.default)
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):
+        raise InputError(
+            f"parameter {parameter.name!r} has a type that YAML has no values for, "
+            f"{inspect.formatannotation(parameter.annotation)}; take numbers, text, lists or mappings of them"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"parameter {parameter.name!r}: its default will not do: {error}") from None
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with what it refers to in place; a definition inside itself stands for any value."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    own = {key: _inlined(each, definitions) for key, each in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
+        return own
+    name = schema["$ref"].removeprefix("#/$defs/")
+    others = {key: each for key, each in definitions.items() if key != name}
+    return {**_inlined(definitions.get(name, {}), others), **own}
 
 
 def shown(value: Any) -> str:
@@ -140,7 +173,7 @@ def in_words(schema: Mapping[str, Any]) -> str:
     if kind == "string":
         return _text_in_words(schema)
     words = {"boolean": "true or false", "null": "null", "object": "a mapping"}
-    return words.get(str(kind), "a mapping" if "$ref" in schema else "any value")
+    return words.get(str(kind), "any value")
 
 
 def _range_in_words(noun: str, schema: Mapping[str, Any]) -> str:

@@ -122,14 +122,19 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("genome", "sample(count, rng), decode(genomes), take(genomes, indices)", "images", True),
-        Kind("fitness", "f(predictions, target)", "(n,) or (n, k) float64, larger is better", generational=True),
+        Kind(
+            "genome",
+            "sample(count, rng), decode(genomes), take(genomes, indices)",
+            "genomes; uint8 images; copies",
+            True,
+        ),
+        Kind("fitness", "f(predictions, target)", "float64 (n,) or (n, k), larger is better", generational=True),
         Kind("mutation", "f(genomes, rng)", "as many genomes", generational=True),
         Kind("crossover", "f(first, second, rng)", "two batches of children", generational=True),
         Kind("selection", "f(fitness, count, rng)", "count indices into the population", generational=True),
         Kind("algorithm", "f(toolbox, rng)", "yields genomes, receives a Reply"),
-        Kind("classifier", "input_shape, classes, logits(images)", "(n, classes) float32", True),
-        Kind("dataset", "load()", "train and test images and labels", True),
+        Kind("classifier", "input_shape, classes, digest, logits(images)", "float32 (n, classes)", True),
+        Kind("dataset", "load()", "a Split of images and labels", True),
         Kind("executor", "map(function, items)", "results in order", True),
         Kind("reporter", "on_start, on_generation, on_run_end, on_finish, on_abort", "–", True),
     )

@@ -86,7 +86,17 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
     yield root
     for info in pkgutil.iter_modules(getattr(root, "__path__", [])):
         if not info.name.startswith("_"):
-            yield from _modules(importlib.import_module(f"{root.__name__}.{info.name}"))
+            yield from _modules(_imported(f"{root.__name__}.{info.name}"))
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module of an installed package; an error names its file, which somebody may just have put there."""
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        found = importlib.util.find_spec(name)
+        file = Path(found.origin) if found and found.origin else None
+        raise InputError(f"{file}: {_said(error, file)}") from error
 
 
 def found_in(path: Path) -> list[Plugin]:
@@ -141,5 +151,7 @@ def _declared_in(module: ModuleType) -> Iterator[Plugin]:
 def _said(error: BaseException, file: Path | None = None) -> str:
     """Return an error in one line, with the line of ``file`` that led to it."""
     text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ImportError) and "relative import" in text:
+        text += "; a plugin file stands alone: what several share belongs in a package that is installed"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     return " ".join(text.split()) + (f" (line {lines[-1]})" if lines else "")

@@ -1,6 +1,5 @@
 """Parameters that change while a run goes on: ``rate: {schedule: halving, start: 0.1, every: 1000}``."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,14 +16,16 @@ def constant(generation: int, *, value: float) -> float:
 
 def linear(generation: int, *, start: float, end: float, over: Generations) -> float:
     """Go from ``start`` to ``end`` in equal steps ``over`` so many generations, and stay there."""
-    return start + (end - start) * min(generation / over, 1)
+    share = min(generation / over, 1)
+    return _between(start, start * (1 - share) + end * share, end)
 
 
 def exponential(
     generation: int, *, start: Annotated[float, Gt(0)], end: Annotated[float, Gt(0)], over: Generations
 ) -> float:
     """Go from ``start`` to ``end`` by equal factors ``over`` so many generations, and stay there."""
-    return math.exp(linear(generation, start=math.log(start), end=math.log(end), over=over))
+    share = min(generation / over, 1)
+    return _between(start, start ** (1 - share) * end**share, end)
 
 
 def halving(generation: int, *, start: float, every: Generations, least: float = 0.0) -> float:
@@ -32,7 +33,12 @@ def halving(generation: int, *, start: float, every: Generations, least: float =
     return max(start * 0.5 ** (generation // every), least)
 
 
-KINDS: dict[str, Callable[..., float]] = {
+def _between(start: float, value: float, end: float) -> float:
+    """Return the value, which rounding must not lead beyond either end."""
+    return sorted((start, value, end))[1]
+
+
+SCHEDULES: dict[str, Callable[..., float]] = {
     schedule.__name__: schedule for schedule in (constant, linear, exponential, halving)
 }
 
@@ -47,7 +53,7 @@ class Schedule:
 
     def at(self, generation: int) -> float | int:
         """Return the parameter's value in a generation, counted from 0; integers are rounded."""
-        value = KINDS[self.kind](generation, **self.values)
+        value = SCHEDULES[self.kind](generation, **self.values)
         return round(value) if self.integer else value
 
     def data(self) -> dict[str, Any]:

@@ -5,12 +5,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fooldeap import schedules
+from pydantic_core import to_jsonable_python
+
 from fooldeap.checks import keys_of
 from fooldeap.config import CHOICES, Stop, plain_keys
 from fooldeap.parameters import REQUIRED, Parameter
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
+from fooldeap.schedules import SCHEDULES
 from fooldeap.training import Training
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,13 +37,13 @@ def experiment(registry: Registry) -> Schema:
         "properties": properties,
         "additionalProperties": False,
         "$defs": {
-            **{kind: _choice(registry, kind) for kind in KINDS},
+            **{kind: _choice(registry, kind, merged=kind in CHOICES) for kind in KINDS},
             **{
                 f"weighted-{name}": _choice(registry, name, weighted=True)
                 for name, kind in KINDS.items()
                 if kind.generational
             },
-            "schedule": {"anyOf": [_schedule(name) for name in schedules.KINDS]},
+            "schedule": {"anyOf": [_schedule(name) for name in SCHEDULES]},
         },
     }
 
@@ -56,13 +58,26 @@ def text(schema: Schema) -> str:
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _choice(registry: Registry, kind: str, *, weighted: bool = False) -> Schema:
-    """Return the schema of a plugin's name, or of a mapping with its name and parameters."""
+def _choice(registry: Registry, kind: str, *, merged: bool = False, weighted: bool = False) -> Schema:
+    """Return the schema of a plugin's name, or of a mapping with its name and parameters.
+
+    Where the mapping is ``merged`` with that of a base or the defaults, it may leave out the name.
+    """
     plugins = registry.all(kind)
-    return {
-        "anyOf": [{"enum": [each.name for each in plugins if not _missing(each.parameters)]}]
-        + [_plugin(plugin, weighted) for plugin in plugins]
-    }
+    named = [_plugin(plugin, weighted) for plugin in plugins]
+    names = {"enum": [each.name for each in plugins if not _missing(each.parameters)]}
+    return {"anyOf": [names, *named, *([_nameless(named)] if merged else [])]}
+
+
+def _nameless(named: list[Schema]) -> Schema:
+    """Return the schema of parameters alone, of any of the plugins."""
+    options: dict[str, list[Schema]] = {}
+    for schema in named:
+        for name, each in schema["properties"].items():
+            same = options.setdefault(name, [])
+            same += [] if each in same else [each]
+    properties = {name: {"anyOf": same} for name, same in options.items() if name != "name"}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _plugin(plugin: Plugin, weighted: bool) -> Schema:
@@ -74,9 +89,9 @@ def _plugin(plugin: Plugin, weighted: bool) -> Schema:
 
 
 def _schedule(name: str) -> Schema:
-    keys = keys_of(schedules.KINDS[name])
+    keys = keys_of(SCHEDULES[name])
     schema = _mapping(keys)
-    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(schedules.KINDS[name]) or ""}
+    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(SCHEDULES[name]) or ""}
     return {**schema, "required": ["schedule", *_missing(keys)]}
 
 
@@ -102,5 +117,5 @@ def _parameter(parameter: Parameter, scheduled: bool) -> Schema:
         return {"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/weighted-{parameter.nested}"}}
     schema = dict(parameter.schema)
     if parameter.default is not REQUIRED:
-        schema["default"] = parameter.default
+        schema["default"] = to_jsonable_python(parameter.default)
     return {"anyOf": [schema, {"$ref": "#/$defs/schedule"}]} if scheduled and parameter.number else schema

@@ -3,7 +3,7 @@
 What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
 ``mate(first, second)``, ``select(fitness, count)``, ``fitness(predictions, target)``, ``evaluate(genomes)`` and
 ``map(function, items)``. ``toolbox.targets`` are the classes the run pursues, ``toolbox.generation`` is the one under
-way, counted from 0, which schedules follow.
+way, counted from 0, which schedules follow, ``toolbox.bounds`` are those of the genome, or None.
 """
 
 import hashlib
@@ -14,13 +14,12 @@ import numpy as np
 from deap import base
 
 from fooldeap import faults
-from fooldeap.choices import Choice
+from fooldeap.choices import Checked, Choice
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapError, PluginError
+from fooldeap.errors import PluginError
 from fooldeap.evaluation import Evaluator
+from fooldeap.faults import Check
 from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
-
-Check = Callable[..., str | None]  # what is wrong, in words that follow the plugin's name
 
 
 def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
@@ -48,22 +47,25 @@ def build(
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
     toolbox.targets, toolbox.generation = targets, 0
+    toolbox.bounds = getattr(genome, "bounds", None)
 
     def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
-        toolbox.register(name, _Checked(choice.plugin, check, call, rng))
+        toolbox.register(name, Checked(choice.plugin, check, call, rng))
 
-    def operator(name: str, choice: Choice, check: Check, *rng: Rng) -> None:
-        bound(name, choice, check, _Scheduled(choice, toolbox) if choice.changes else choice.build(), *rng)
+    def operator(name: str, choice: Choice, *rng: Rng) -> None:
+        call = _Scheduled(choice, toolbox) if choice.changes else choice.build()
+        bound(name, choice, faults.CHECKS[choice.plugin.kind], call, *rng)
 
-    bound("sample", experiment.genome, faults.sample, genome.sample, stream(seed, targets, "sample"))
+    sampled = faults.sampled(getattr(genome, "dtype", None))
+    bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
     bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
     bound("take", experiment.genome, faults.take, genome.take)
-    operator("mutate", experiment.mutation, faults.same, stream(seed, targets, "mutate"))
-    operator("mate", experiment.crossover, faults.pair, stream(seed, targets, "mate"))
+    operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
+    operator("mate", experiment.crossover, stream(seed, targets, "mate"))
     selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
-    operator("select", experiment.selection, faults.indices, stream(seed, targets, "select"))
+    operator("select", experiment.selection, stream(seed, targets, "select"))
     toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
-    operator("fitness", experiment.fitness, faults.fitness)
+    operator("fitness", experiment.fitness)
     toolbox.register("map", map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
     return toolbox
@@ -102,22 +104,3 @@ class _Guarded:
         if fault:
             raise PluginError(f"{self.plugin} {fault}")
         return self.call(*arguments)
-
-
-class _Checked:
-    """An operator whose results are held against its contract, so that an error names the plugin at fault."""
-
-    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...]) -> None:
-        self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
-
-    def __call__(self, *arguments: Any) -> Any:
-        try:
-            result = self.call(*arguments, *self.rng)
-        except FooldeapError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{self.plugin} raised {type(error).__name__}: {error}") from error
-        fault = self.check(result, *arguments)
-        if fault:
-            raise PluginError(f"{self.plugin} {fault}")
-        return result

@@ -1,13 +1,13 @@
-"""What the plugins share that hand their work to DEAP: seeded randomness, and algorithms that run inside the engine."""
+"""What the plugins share that hand their work to DEAP."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from fooldeap.plugin import Evolution, Reply, Rng, Toolbox
+from fooldeap.plugin import InputError, Rng
 
 
 class Randomness:
@@ -32,32 +32,11 @@ class Randomness:
             np.random.set_state(before[1])  # noqa: NPY002
 
 
-def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> Evolution:
-    """Run one of DEAP's algorithms, unmodified, as a generator that yields what it wants evaluated.
-
-    It runs in a greenlet of its own, which is left wherever it calls ``toolbox.map(toolbox.evaluate, ...)``, and
-    entered again with the answer.
-    """
-    from greenlet import GreenletExit, getcurrent, greenlet
-
-    from fooldeap.individuals import individual_view
-
-    engine, randomness = getcurrent(), Randomness(rng)
-
-    def evaluate(genomes: Any) -> Any:
-        reply: Reply = greenlet.getcurrent().parent.switch(genomes)
-        return reply.fitness
-
-    within = greenlet(lambda: algorithm(individual_view(toolbox, evaluate)), engine)
-    try:
-        with randomness():
-            asked = within.switch()
-        while not within.dead:
-            reply = yield asked
-            within.parent = getcurrent()
-            with randomness():
-                asked = within.switch(reply)
-    finally:
-        if not within.dead:
-            within.parent = getcurrent()
-            within.throw(GreenletExit)
+def parameters(operator: str, usual: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """Return what an operator is called with: what is ``given`` (not None), else what is ``usual``, which names all."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    foreign = [name for name in chosen if name not in usual]
+    if foreign:
+        known = ", ".join(usual) or "none"
+        raise InputError(f"{foreign[0]}: {operator} has no such parameter; remove it (those it has: {known})")
+    return {**usual, **chosen}

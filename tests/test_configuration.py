@@ -123,6 +123,17 @@ def test_what_is_wrong_in_python_says_so():
         config.load({"targets": [3, 3]})
 
 
+def test_a_misfit_is_placed_in_the_file_that_chose_it_whatever_its_name(tmp_path, monkeypatch):
+    @mutation("rewrite", genome="sentences")
+    def rewrite(genomes, rng):
+        """Write other sentences."""
+
+    (tmp_path / "defaults.yaml").write_text("seed: 1\nmutation: rewrite\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^defaults\.yaml:2:11: mutation: 'rewrite' does not work on the genome"):
+        config.load("defaults.yaml", plugins=[rewrite])
+
+
 # Words that YAML and experiments are made of, so that chance hits upon more than syntax errors.
 WORDS = st.sampled_from(
     [

@@ -1,7 +1,9 @@
 """Data sets read from files: what is in them, and what is wrong with them."""
 
 import gzip
+import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -41,6 +43,10 @@ def test_idx(tmp_path, ending):
     ("content", "said"),
     [
         (b"", "no IDX file"),
+        (b"\0\0\x08", "no IDX file"),
+        (struct.pack(">BBBB100I", 0, 0, 8, 100, *[1] * 100) + b"x", "no IDX file"),
+        (struct.pack(">BBBB", 0, 0, 8, 0) + b"x", "no IDX file"),
+        (idx(IMAGES[:0]), "training images are (0, 4, 3), expected at least one image"),
         (idx(IMAGES, code=13), "no IDX file of unsigned bytes"),
         (idx(IMAGES)[:-1], "holds 59 values, its header says 60"),
         (idx(LABELS), "training images are uint8 (5,), expected uint8 (n, height, width[, channels])"),
@@ -68,17 +74,79 @@ def test_npz(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({}, "has no array 'x_train'"),
+        ({}, "has no array 'x_train'; expected x_train, y_train, x_test, y_test"),
+        ({"x_train": IMAGES[:0]}, "training images are (0, 4, 3), expected at least one image"),
+        (
+            {"x_train": IMAGES, "x_test": IMAGES[:0], "y_test": LABELS[:0]},
+            "test images are (0, 4, 3), expected at least",
+        ),
+        (
+            {"x_train": IMAGES, "y_test": np.array([0, 1, 2, -500, 0])},
+            "got -500 among its test labels, expected classes",
+        ),
         ({"x_train": IMAGES / 255}, "training images are float64 (5, 4, 3), expected uint8"),
         ({"x_train": np.array([{}], object)}, "no readable .npz archive"),
     ],
 )
 def test_npz_files_that_will_not_do(tmp_path, arrays, said):
     rest = {"y_train": LABELS, "x_test": IMAGES, "y_test": LABELS} if arrays else {}
-    np.savez(tmp_path / "own.npz", **arrays, **rest)
+    np.savez(tmp_path / "own.npz", **{**rest, **arrays})
     with pytest.raises(InputError) as error:
         load("npz", path=str(tmp_path / "own.npz"))
     assert said in str(error.value)
     (tmp_path / "own.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no readable"):
         load("npz", path=str(tmp_path / "own.npz"))
+
+
+def good(path):
+    np.savez_compressed(path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS)
+    return path.read_bytes()
+
+
+def other_members(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(name, "text")
+
+
+def no_arrays(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", "text")
+
+
+def huge(path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**18,)})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", header.getvalue())
+
+
+def a_single_array(path):
+    with path.open("wb") as file:
+        np.save(file, IMAGES)
+
+
+@pytest.mark.parametrize("write", [other_members, no_arrays, huge, a_single_array])
+def test_files_that_are_something_else_are_refused_in_one_line(write, tmp_path):
+    write(tmp_path / "own.npz")
+    with pytest.raises(InputError, match=r"^dataset 'npz': .*own\.npz'") as error:
+        load("npz", path=str(tmp_path / "own.npz"))
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_damaged_archive_is_refused_or_read_but_never_a_traceback(tmp_path):
+    content, rng, said = good(tmp_path / "own.npz"), np.random.default_rng(1), []
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            damaged[place] = rng.integers(256)
+        (tmp_path / "own.npz").write_bytes(bytes(damaged))
+        try:
+            load("npz", path=str(tmp_path / "own.npz"))
+        except InputError as error:
+            said.append(str(error))
+    assert len(said) > 100
+    assert not any("\n" in line for line in said)

@@ -11,6 +11,7 @@ from conftest import ROOT
 
 from fooldeap import config, registry
 from fooldeap.cli import main
+from fooldeap.plugin import KINDS
 
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -21,12 +22,13 @@ FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 def test_examples(page, tmp_path, monkeypatch, capfd):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
+    names = {}  # what one Python block of a page defines, the next may use
     for language, text in BLOCK.findall((ROOT / page).read_text()):
         named = FILE.match(text)
         if named:  # a file that later commands use
             (tmp_path / named[1]).write_text(text)
         if language == "python" and not named:
-            exec(compile(text, f"{page} (example)", "exec"), {})
+            exec(compile(text, f"{page} (example)", "exec"), names)
         if language == "yaml":
             (tmp_path / "example.yaml").write_text(text)
             config.load(tmp_path / "example.yaml")
@@ -67,6 +69,12 @@ def test_the_stock_plugins_are_documented():
     text = (ROOT / "docs/stock.md").read_text()
     for plugin in registry.load().all():
         assert f"| `{plugin.name}` | {plugin.summary.replace('``', '`')} |" in text
+
+
+def test_the_kinds_are_documented_as_the_command_has_them():
+    text = (ROOT / "docs/plugins.md").read_text().replace("`", "")
+    for kind in KINDS.values():
+        assert f"| {kind.name} | {'dataclass: ' * kind.stateful}{kind.call} | {kind.gives} |" in text
 
 
 def test_every_key_is_documented():

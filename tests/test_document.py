@@ -13,25 +13,25 @@ def parsed(text, tmp_path):
 def test_every_key_and_value_knows_its_place(tmp_path):
     document = parsed("a: 1\nb:\n  - x\n  - {c: [2]}\n", tmp_path)
     assert document.data == {"a": 1, "b": ["x", {"c": [2]}]}
-    assert document.values["a",] == "f.yaml:1:4"
-    assert document.values["b", 0] == "f.yaml:3:5"
-    assert document.values["b", 1, "c", 0] == "f.yaml:4:10"
-    assert document.keys["b", 1, "c"] == "f.yaml:4:6"
+    assert str(document.values["a",]) == "f.yaml:1:4"
+    assert str(document.values["b", 0]) == "f.yaml:3:5"
+    assert str(document.values["b", 1, "c", 0]) == "f.yaml:4:10"
+    assert str(document.keys["b", 1, "c"]) == "f.yaml:4:6"
     assert set(document.folders.values()) == {tmp_path}
 
 
 def test_an_empty_value_is_placed_at_its_key(tmp_path):
     document = parsed("a:\n\nb: 1\nc:", tmp_path)
     assert document.data == {"a": None, "b": 1, "c": None}
-    assert document.values["a",] == "f.yaml:1:1"
-    assert document.values["c",] == "f.yaml:4:1"
+    assert str(document.values["a",]) == "f.yaml:1:1"
+    assert str(document.values["c",]) == "f.yaml:4:1"
 
 
 def test_an_alias_is_placed_at_its_anchor(tmp_path):
     document = parsed("a: &x [1]\nb: *x\n", tmp_path)
     assert document.data == {"a": [1], "b": [1]}
     assert document.data["a"] is not document.data["b"]
-    assert document.values["b", 0] == "f.yaml:1:8"
+    assert str(document.values["b", 0]) == "f.yaml:1:8"
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_paths_are_shown_as_people_write_them(path, text):
 
 def test_a_line_names_the_nearest_place_above(tmp_path):
     document = parsed("a:\n  b: 1\n", tmp_path)
-    assert document.line(("a", "b"), "wrong") == "f.yaml:2:6: a.b: wrong"
-    assert document.line(("a", "b"), "wrong", at_key=True) == "f.yaml:2:3: a.b: wrong"
-    assert document.line(("a", "c", "d"), "is missing") == "f.yaml:2:3: a.c.d: is missing"
-    assert Document({}).line(("a",), "wrong") == "a: wrong"
+    assert str(document.error(("a", "b"), "wrong")) == "f.yaml:2:6: a.b: wrong"
+    assert str(document.error(("a", "b"), "wrong", at_key=True)) == "f.yaml:2:3: a.b: wrong"
+    assert str(document.error(("a", "c", "d"), "is missing")) == "f.yaml:2:3: a.c.d: is missing"
+    assert str(Document({}).error(("a",), "wrong")) == "a: wrong"
 
 
 def over(top, bottom):
@@ -127,19 +127,19 @@ def test_a_document_lies_over_another(top, bottom, merged):
 
 def test_places_are_of_whoever_said_it_last():
     document = over({"a": {"d": 1}, "r": ["x"]}, {"a": "p", "r": ["y", "z"], "m": {"name": "q", "e": 2}})
-    assert document.values["a", "d"] == "top"
-    assert document.values["a", "name"] == "bottom"
-    assert document.values["m", "e"] == "bottom"
-    assert document.values["r", 0] == "top"
+    assert str(document.values["a", "d"]) == "top"
+    assert str(document.values["a", "name"]) == "bottom"
+    assert str(document.values["m", "e"]) == "bottom"
+    assert str(document.values["r", 0]) == "top"
     assert ("r", 1) not in document.values
     replaced = over({"m": "other"}, {"m": {"name": "q", "e": 2}})
-    assert replaced.line(("m", "name"), "wrong") == "top: m.name: wrong"
+    assert str(replaced.error(("m", "name"), "wrong")) == "top: m.name: wrong"
 
 
 def test_overrides_are_yaml_below_a_path(tmp_path):
     document = from_overrides(["a.b={c: [1, x]}", "d=", "e='3'", "f=g=h"])
     assert document.data == {"a": {"b": {"c": [1, "x"]}}, "d": None, "e": "3", "f": "g=h"}
-    assert document.line(("a", "b", "c", 1), "wrong") == "command line: a.b.c[1]: wrong"
+    assert str(document.error(("a", "b", "c", 1), "wrong")) == "command line: a.b.c[1]: wrong"
     with pytest.raises(InputError, match=r"^command line: a\.b: stands here twice; remove one$"):
         from_overrides(["a={b: 1, b: 2}"])
     with pytest.raises(InputError, match=r"^command line: a: merge keys \(<<\) are not taken"):

@@ -12,7 +12,7 @@ from PIL import Image
 
 import fooldeap
 
-FILES = {"config.yaml", "environment.json", "result.json", "table.md", "log.csv", "timings.csv"}
+FILES = {"config.yaml", "environment.json", "result.json", "table.md", "log.csv", "timings.csv", "workers.csv"}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from scipy import special, stats
 
 from fooldeap import registry
 from fooldeap.plugin import Predictions
+from fooldeap_plugins.mutation._places import hit
 
 REGISTRY = registry.load()
 LEVEL = 1e-4
@@ -240,6 +241,26 @@ def test_a_sparse_mutation_hits_each_value_with_its_rate(name):
     low, high = (stats.binom.ppf([LEVEL / 2, 1 - LEVEL / 2], changed.size, p) for p in (0.03 * (1 - still), 0.03))
     assert low[0] <= changed.sum() <= high[1]
     assert stats.chisquare(changed.sum(axis=0).ravel()).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("rate", [1e-17, 1e-20, 1e-300, 5e-324])
+@pytest.mark.parametrize("name", ["gaussian", "polynomial", "creep", "invert"])
+def test_a_rate_however_small_leaves_the_images_alone(name, rate):
+    images = noise(100, (28, 28, 1))
+    assert np.array_equal(operator("mutation", name, rate=rate)(images.copy(), rng()), images)
+
+
+def test_where_a_sparse_mutation_hits_is_a_sum_of_geometric_gaps():
+    for size, rate in ((78_400, 0.05), (1000, 1.0), (78_400, 1e-5)):
+        draws = rng().geometric(rate, size + 1000)
+        stream = rng()
+        places = hit(size, rate, stream)
+        expected = np.cumsum(draws) - 1
+        assert np.array_equal(places, expected[expected < size])
+        expected_draws = math.ceil(size * rate + 6 * math.sqrt(size * rate) + 16)
+        again = rng()
+        again.geometric(rate, expected_draws)
+        assert stream.bit_generator.state == again.bit_generator.state
 
 
 def test_creep_steps_are_uniform_and_clipped():

@@ -90,6 +90,42 @@ def test_a_file_dropped_into_the_collection_is_found(tmp_path):
     assert "\n  random_pixels " in listed.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\nraise nothing\n", "NameError: name 'nothing' is not defined (line 2)"),
+        ("def f(:\n", "SyntaxError: invalid syntax (faulty.py, line 1)"),
+        (DARKEN.replace(": Annotated[float, Gt(0)] = 0.5", ""), "parameter 'share' has no type; write for example"),
+        ("raise SystemExit(0)", "SystemExit: 0 (line 1)"),
+    ],
+)
+def test_a_faulty_file_in_the_collection_is_named_with_its_line(text, told, tmp_path, monkeypatch):
+    package = tmp_path / "faulty_plugins"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "faulty.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = metadata.EntryPoint("broken", "faulty_plugins", registry.ENTRY_POINTS)
+    monkeypatch.setattr(metadata, "entry_points", lambda group: (entry,))
+    with pytest.raises(InputError) as refused:
+        registry._installed.__wrapped__()
+    del sys.modules["faulty_plugins"]
+    begins = f"plugins of package ? (faulty_plugins) do not load: {package / 'faulty.py'}: "
+    assert str(refused.value).startswith(begins)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_plugin_file_stands_alone(folder):
+    (folder / "_helper.py").write_text("share = 0.5")
+    (folder / "darken.py").write_text("from ._helper import share\n" + DARKEN)
+    told = refusal(folder)
+    assert told.startswith(f"'{folder}/darken.py' does not load: ImportError: attempted relative import")
+    assert told.endswith(
+        "; a plugin file stands alone: what several share belongs in a package that is installed (line 1)"
+    )
+
+
 def test_plugins_load_from_a_file(folder):
     plugin = load([folder / "darken.py"]).get("mutation", "darken")
     assert plugin.source == str(folder / "darken.py")

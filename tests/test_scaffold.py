@@ -53,6 +53,15 @@ def keep(genomes, rng):
         (["mutation", "my-own"], "got the name 'my-own', expected one that Python can import"),
         (["mutation", "class"], "got the name 'class'"),
         (["mutation", "taken"], "taken.py exists already"),
+        (["mutation", "test_mine"], "no 'test_' first"),
+        (["genome", "true"], "got the name 'true', but 'True' means something else in the file"),
+        (["genome", "images"], "but 'Images' means something else in the file"),
+        (["mutation", "np"], "but 'np' means something else in the file"),
+        (["crossover", "round"], "but 'round' means something else in the file"),
+        (["selection", "statistics"], "but statistics.py would hide a module of that name"),
+        (["reporter", "pytest"], "but pytest.py would hide a module of that name"),
+        (["algorithm", "numpy"], "but numpy.py would hide a module of that name"),
+        (["mutation", "gaussian"], "but mutation 'gaussian' is in"),
     ],
 )
 def test_what_is_refused(words, said, tmp_path, capsys):

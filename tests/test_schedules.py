@@ -3,12 +3,13 @@
 import pytest
 from conftest import KIT, TINY, bits, run, tiny
 
-from fooldeap import config
+from fooldeap import config, registry, schema
 from fooldeap.errors import InputError
 from fooldeap.experiment import Prepared
-from fooldeap.plugin import mutation
+from fooldeap.plugin import Annotated, Gt, mutation
 from fooldeap.results import RunInfo
 from fooldeap.rundir import RunFolder
+from fooldeap.schedules import Schedule
 
 
 def rate(**schedule):
@@ -32,6 +33,36 @@ def test_values(schedule, values):
     assert {generation: rate(**schedule).at(generation) for generation in values} == pytest.approx(values)
 
 
+@pytest.mark.parametrize("kind", ["linear", "exponential"])
+@pytest.mark.parametrize(("start", "end"), [(10.0, 0.1), (0.1, 10.0), (0.3, 0.7), (1e-300, 1e300), (5.0, 5.0)])
+def test_the_ends_are_met_to_the_bit_and_never_left(kind, start, end):
+    schedule = Schedule(kind, {"start": start, "end": end, "over": 700})
+    values = [schedule.at(generation) for generation in range(703)]
+    assert values[0] == start
+    assert set(values[700:]) == {end}
+    assert min(values) == min(start, end)
+    assert max(values) == max(start, end)
+
+
+def test_a_schedule_needs_good_values_only_as_long_as_the_run_may_take():
+    short = {"schedule": "halving", "start": 0.1, "every": 9}
+    rate = {"mutation": {"name": "random_pixels", "rate": short}}
+    experiment = config.load({}, ["stop.generations=500"], arguments=rate)
+    assert experiment.mutation.values["rate"].at(500) > 0
+
+
+def test_a_number_that_may_be_null_may_follow_a_schedule():
+    @mutation("optional")
+    def optional(genomes, rng, *, amount: Annotated[float, Gt(0)] | None = None):
+        """Do nothing."""
+        return genomes
+
+    amount = {"schedule": "linear", "start": 1, "end": 2, "over": 4}
+    given = {"mutation": {"name": "optional", "amount": amount}}
+    assert config.load({}, arguments=given, plugins=[optional]).mutation.values["amount"].at(2) == 1.5
+    schema.text(schema.experiment(registry.load([optional])))
+
+
 def test_integers_are_rounded():
     size = {"schedule": "linear", "start": 2, "end": 5, "over": 4}
     experiment = config.load({}, arguments={"selection": {"name": "tournament", "size": size}})
@@ -52,7 +83,7 @@ def test_the_operator_sees_the_number_of_its_generation():
     amount = {"schedule": "linear", "start": 0.0, "end": 10.0, "over": 10}
     changes = {**TINY, "mutation": {"name": "watched", "amount": amount}, "targets": [0]}
     run(config.load({}, arguments={**changes, "stop": {"confidence": None, "generations": 5}}, plugins=[KIT, watched]))
-    assert seen == [1.0, 2.0, 3.0, 4.0, 5.0]  # the first population is not mutated
+    assert seen[-5:] == [1.0, 2.0, 3.0, 4.0, 5.0]  # the first population is not mutated
 
 
 def test_inside_a_mixture_too():
@@ -97,12 +128,12 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
         (
             "mutation",
             {"rate": {"schedule": "linear", "start": 0.1, "end": 2, "over": 9}},
-            "in the end, got 2.0, expected a number > 0 and <= 1",
+            "mutation.rate: in generation 10000, got 2.0, expected a number > 0 and <= 1",
         ),
         (
             "mutation",
             {"rate": {"schedule": "halving", "start": 0.1, "every": 9}},
-            "in the end, got 0.0, expected a number > 0 and <= 1",
+            "in generation 10000, got 0.0, expected a number > 0 and <= 1; add 'least'",
         ),
         (
             "mutation",
@@ -114,7 +145,28 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
             {"rate": {"schedule": "linear", "start": 0.1, "end": 0.2}},
             "mutation.rate.over: is missing; expected an integer >= 1",
         ),
-        ("algorithm", {"elites": {"schedule": "constant", "value": 1}}, "expected an integer >= 0"),
+        (
+            "mutation",
+            {"rate": {"schedule": "halving", "start": 2, "every": 9}},
+            "in generation 0, got 2.0, expected a number > 0 and <= 1",
+        ),
+        (
+            "algorithm",
+            {"elites": {"schedule": "constant", "value": 1}},
+            "expected an integer >= 0; schedules are for the numbers of fitness, mutation, crossover, selection",
+        ),
+        (
+            "mutation",
+            {"name": "mixed", "of": [{"name": "block", "weight": {"schedule": "constant", "value": 1}}]},
+            "expected a number > 0; schedules are for the numbers of fitness, mutation, crossover, selection",
+        ),
+        ("mutation", {"rate": {"schedule": ["linear"], "start": 0.1}}, "or a schedule: {schedule: one of constant"),
+        ("mutation", {"rate": {"schedule": {"a": 1}}}, "or a schedule: {schedule: one of constant"),
+        (
+            "selection",
+            {"size": {"schedule": "linear", "start": 1e308, "end": -1e308, "over": 20000}},
+            "in generation 10000, got 0, expected an integer >= 1",
+        ),
         ("mutation", {"name": "mixed", "of": []}, "got [], expected a list of mutations, each a name"),
         ("mutation", {"name": "mixed", "of": "block"}, 'got "block", expected a list of mutations, each a name'),
         (
@@ -131,7 +183,7 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
     ],
 )
 def test_what_is_refused(key, value, said):
-    base = {"mutation": "random_pixels", "algorithm": "generational"}[key]
+    base = {"mutation": "random_pixels", "algorithm": "generational", "selection": "tournament"}[key]
     with pytest.raises(InputError) as error:
         config.load({}, arguments={key: {"name": base, **value}})
     assert said in str(error.value)

@@ -1,14 +1,18 @@
 """The JSON Schemas: as the code has them, and right about every shipped file and many broken ones."""
 
 import json
+import math
 import re
+from enum import Enum
 
 import pytest
 from conftest import ROOT
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from fooldeap import registry, schema
+from fooldeap import catalogue, config, registry, schema
+from fooldeap.errors import InputError
+from fooldeap.plugin import mutation, plugin_of
 
 SCHEMAS = {"experiment": schema.experiment(registry.load()), "training": schema.training()}
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -42,6 +46,9 @@ def test_every_shipped_file_names_its_schema_and_keeps_to_it(path):
         "stop: {confidence: 1.5}",
         "targets: [-1]",
         "reporters: console",
+        "reporters: [{every: 3}]",
+        "mutation: {rate: 2}",
+        "mutation: {rat: 0.1}",
     ],
 )
 def test_what_is_wrong_is_seen(text):
@@ -55,11 +62,53 @@ def test_what_is_wrong_is_seen(text):
         "mutation: {name: mixed, of: [block, {name: creep, weight: 2}]}",
         "dataset: null",
         "targets: [1, 2]",
+        "classifier: {model: mnist_lenet}",
+        "mutation: {rate: 0.05}",
+        "mutation: {rate: {schedule: constant, value: 0.1}}",
         "{}",
     ],
 )
 def test_what_is_right_is_taken(text):
     Draft202012Validator(SCHEMAS["experiment"]).validate(YAML(typ="safe").load(text))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_the_examples_in_the_docs_keep_to_it(page):
+    for text in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        Draft202012Validator(SCHEMAS["experiment"]).validate(YAML(typ="safe").load(text))
+
+
+class Colour(Enum):
+    """A type that pydantic would define apart."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+def test_a_parameter_of_a_type_that_is_defined_apart():
+    @mutation("tinted")
+    def tinted(genomes, rng, *, colour: Colour | None = Colour.RED):
+        """Tint."""
+        return genomes
+
+    plugins = registry.load([tinted])
+    found = Draft202012Validator(json.loads(schema.text(schema.experiment(plugins))))
+    for text, right in (("red", True), ("blue", True), ("green", False)):
+        assert found.is_valid({"mutation": {"name": "tinted", "colour": text}}) == right
+    assert plugin_of(tinted).parameters["colour"].expected == "one of red, blue or null"
+    experiment = config.load({}, arguments={"mutation": {"name": "tinted", "colour": "blue"}}, plugins=[tinted])
+    assert experiment.mutation.values["colour"] is Colour.BLUE
+    assert experiment.data()["mutation"] == {"name": "tinted", "colour": "blue"}
+    assert len(experiment.digest) == 64
+    assert 'default "red"' in catalogue.description(plugins, "tinted")
+
+
+def test_a_default_that_json_does_not_have_is_refused():
+    with pytest.raises(InputError, match=r"'most': its default will not do: got \.inf, expected a finite number"):
+
+        @mutation("endless")
+        def endless(genomes, rng, *, most: float = math.inf):
+            """Do nothing."""
 
 
 def test_there_are_sixty_broken_files():

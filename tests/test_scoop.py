@@ -45,7 +45,7 @@ def scoop(workers=2, mode="chunks", **more):
 def prepared(source, folder=None, **arguments):
     """Run an experiment, its workers all ready before it starts; return the folder and who did how much."""
     with Prepared(config.load(source, arguments=arguments)) as ready:
-        wait = getattr(ready.crew.executor, "wait", None)
+        wait = getattr(ready.executor, "wait", None)
         if wait:
             wait()
         ready.run(RunFolder.create(ready.experiment, folder), quiet=True)
@@ -172,7 +172,7 @@ def test_scoop_by_hand_from_python_and_twice_in_a_process():
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_nothing_listens_beyond_the_loopback_interface(mode, tmp_path):
     with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
-        ready.crew.executor.wait()
+        ready.executor.wait()
         others = [each for each in descendants(os.getpid()) if each in named(WORKER)]
         assert len(others) == 1 + 2, "a foreman, two workers"
         found = listening([os.getpid(), *others])
@@ -243,7 +243,7 @@ def test_an_error_in_a_worker_is_one_line_and_its_traceback_is_in_the_log(tmp_pa
         "executor": scoop(2, mode),
     }
     with Prepared(config.load(experiment)) as ready:
-        ready.crew.executor.wait()
+        ready.executor.wait()
         with pytest.raises(PluginError, match=r"^classifier 'slow' raised ValueError: no luck today; the traceback is"):
             ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
     log = (tmp_path / "run/error.log").read_text()
@@ -321,7 +321,7 @@ def test_a_worker_with_other_bits_is_refused(monkeypatch):
     from fooldeap.work import Work
 
     with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
-        ready.crew.executor.wait()
+        ready.executor.wait()
         monkeypatch.setattr(Work, "probe", b"other bits")
         with pytest.raises(RunError, match="computes other bits than"):
             ready.run(None)
@@ -329,7 +329,7 @@ def test_a_worker_with_other_bits_is_refused(monkeypatch):
 
 def test_a_crash_of_a_worker_is_told(tmp_path):
     with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
-        ready.crew.executor.wait()
+        ready.executor.wait()
         os.kill(max(descendants(os.getpid())), signal.SIGKILL)
         time.sleep(0.5)
         ready.run(None)

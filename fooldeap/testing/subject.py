@@ -65,7 +65,7 @@ class Subject:
         """Return the genomes that the operator, and those inside it, work on."""
         named = self.plugin.options["genome"]
         own = plugin_of(Vector) if named is None else None
-        operators = (self.plugin, *(choice.plugin for choice in self.choice.inner()))
+        operators = (self.plugin, *(choice.plugin for _, choice in self.choice.inner()))
         candidates = [*([own] if own else []), *self.known.all("genome")]
         fitting = [each for each in candidates if all(config.fits(operator, each) for operator in operators)]
         if not fitting:
@@ -117,7 +117,7 @@ def _chosen(plugin: Plugin, values: Mapping[str, Any], known: Registry, cure: st
     checker = Checker(Document({}), known)
     checked = checker.values(plugin.parameters, values, (), scheduled=KINDS[plugin.kind].generational)
     if checker.problems:
-        raise InputError("\n".join(f"{plugin}: {line}" for line in checker.problems))
+        raise InputError("\n".join(f"{plugin}: {error}" for _, error in checker.problems))
     return Choice(plugin, checked)
 
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from fooldeap.plugin import Batch, Rng, Toolbox
 
-FOR_EVER = 10**9  # generations; when to stop is for the engine to say
-
 
 def varied(toolbox: Toolbox, rng: Rng, children: Batch, crossover_rate: float, mutation_rate: float) -> Batch:
     """Cross each pair of children with probability ``crossover_rate``, then mutate each with ``mutation_rate``."""

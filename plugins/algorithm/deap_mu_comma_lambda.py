@@ -2,8 +2,7 @@
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from .._deap import inside
-from ._breeding import FOR_EVER
+from ._inside import FOR_EVER, check_rates, inside
 
 
 @algorithm("deap_mu_comma_lambda")
@@ -22,10 +21,7 @@ def deap_mu_comma_lambda(
     with ``mutation_rate``, or a copy; the selection chosen then takes ``mu`` of the children (Fortin et al. 2012).
     Slower than ``mu_comma_lambda``: for comparison.
     """
-    if crossover_rate + mutation_rate > 1:
-        raise InputError(
-            f"crossover_rate and mutation_rate: got {crossover_rate} and {mutation_rate}, at most 1 together"
-        )
+    check_rates(crossover_rate, mutation_rate)
     if children < mu:
         raise InputError(f"children: got {children}, expected at least mu, {mu}")
     from deap import algorithms

@@ -1,9 +1,8 @@
 """DEAP's (mu + lambda) algorithm."""
 
-from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Evolution, Ge, Le, Rng, Toolbox, algorithm
 
-from .._deap import inside
-from ._breeding import FOR_EVER
+from ._inside import FOR_EVER, check_rates, inside
 
 
 @algorithm("deap_mu_plus_lambda")
@@ -23,10 +22,7 @@ def deap_mu_plus_lambda(
     2012).
     Slower than ``mu_plus_lambda``: for comparison.
     """
-    if crossover_rate + mutation_rate > 1:
-        raise InputError(
-            f"crossover_rate and mutation_rate: got {crossover_rate} and {mutation_rate}, at most 1 together"
-        )
+    check_rates(crossover_rate, mutation_rate)
     from deap import algorithms
 
     yield from inside(

@@ -2,8 +2,7 @@
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Le, Rng, Toolbox, algorithm
 
-from .._deap import inside
-from ._breeding import FOR_EVER
+from ._inside import FOR_EVER, inside
 
 
 @algorithm("deap_simple")

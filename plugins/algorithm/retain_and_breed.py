@@ -6,6 +6,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Array, Evolution, Ge, Gt, Le, Rng, Toolbox, algorithm
 
+from .._kept import kept
 from ._breeding import joined
 
 
@@ -30,7 +31,7 @@ def retain_and_breed(
     genomes = toolbox.sample(population)
     fitness = (yield genomes).fitness
     while True:
-        parents = toolbox.take(genomes, _kept(fitness, max(2, round(retain * population)), lucky, rng))
+        parents = toolbox.take(genomes, kept(fitness, max(2, round(retain * population)), lucky, rng))
         chosen = np.flatnonzero(rng.random(len(parents)) < mutation_rate)
         mutants = toolbox.mutate(toolbox.take(parents, chosen))
         for place, mutant in zip(chosen, mutants, strict=True):
@@ -42,12 +43,6 @@ def retain_and_breed(
         scores = (yield candidates).fitness
         if accept == "always" or scores.mean() > fitness.mean():
             genomes, fitness = candidates, scores
-
-
-def _kept(fitness: Array, best: int, lucky: float, rng: Rng) -> Array:
-    order = np.argsort(-fitness, kind="stable")
-    kept: Array = np.concatenate([order[:best], order[best:][rng.random(len(order) - best) < lucky]])
-    return kept
 
 
 def _pairs(parents: int, count: int, rng: Rng) -> tuple[Array, Array]:

@@ -6,10 +6,17 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, crossover
 
-from .._deap import Randomness
+from .._deap import Randomness, parameters
 from .._grey import to_grey
 
 Operator = Literal["cxTwoPoint", "cxUniform", "cxOnePoint", "cxBlend", "cxSimulatedBinaryBounded"]
+
+_USUAL: dict[str, dict[str, Any]] = {
+    "cxUniform": {"indpb": 0.5},
+    "cxBlend": {"alpha": 0.5},
+    "cxSimulatedBinaryBounded": {"eta": 15.0},
+}
+_RANGE = {"cxSimulatedBinaryBounded": {"low": 0.0, "up": 255.0}}
 
 
 @crossover("deap", genome="pixels")
@@ -19,26 +26,23 @@ def deap(
     rng: Rng,
     *,
     operator: Operator = "cxTwoPoint",
-    indpb: Annotated[float, Gt(0), Le(1)] = 0.5,
-    alpha: Annotated[float, Ge(0)] = 0.5,
-    eta: Annotated[float, Ge(0)] = 15.0,
+    indpb: Annotated[float, Gt(0), Le(1)] | None = None,
+    alpha: Annotated[float, Ge(0), Le(100)] | None = None,
+    eta: Annotated[float, Ge(0)] | None = None,
 ) -> tuple[Images, Images]:
     """Cross pair by pair by an ``operator`` of DEAP's own, unmodified (Fortin et al. 2012).
 
-    ``indpb`` is for cxUniform, ``alpha`` for cxBlend, ``eta`` for cxSimulatedBinaryBounded. Results are rounded and
-    clipped to 0 ... 255. Slower than the stock crossovers: for comparison.
+    ``indpb`` is for cxUniform (0.5), ``alpha`` for cxBlend (0.5), ``eta`` for cxSimulatedBinaryBounded (15). Results
+    are rounded and clipped to 0 ... 255. Slower than the stock crossovers: for comparison.
     """
     from deap import tools
 
-    own: dict[str, dict[str, Any]] = {
-        "cxUniform": {"indpb": indpb},
-        "cxBlend": {"alpha": alpha},
-        "cxSimulatedBinaryBounded": {"eta": eta, "low": 0.0, "up": 255.0},
-    }
+    given = parameters(operator, _USUAL.get(operator, {}), indpb=indpb, alpha=alpha, eta=eta)
+    given |= _RANGE.get(operator, {})
     randomness = Randomness(rng)
     for index, (one, other) in enumerate(zip(first, second, strict=True)):
         with randomness():
-            children = getattr(tools, operator)(one.ravel().tolist(), other.ravel().tolist(), **own.get(operator, {}))
+            children = getattr(tools, operator)(one.ravel().tolist(), other.ravel().tolist(), **given)
         for batch, child in zip((first, second), children, strict=True):
             batch[index] = to_grey(np.array(child, np.float64)).reshape(one.shape)
     return first, second

@@ -13,6 +13,8 @@ def split(where: str, train_images: Array, train_labels: Array, test_images: Arr
             raise InputError(
                 f"{where}: its {name} labels are {labels.dtype} {labels.shape}, expected integers ({len(images)},)"
             )
+        if labels.min() < 0:
+            raise InputError(f"{where}: got {labels.min()} among its {name} labels, expected classes from 0 on")
     return Split(train, train_labels, test, test_labels)
 
 
@@ -21,4 +23,6 @@ def _images(images: Array, name: str, where: str) -> Array:
         raise InputError(
             f"{where}: its {name} are {images.dtype} {images.shape}, expected uint8 (n, height, width[, channels])"
         )
+    if not images.size:
+        raise InputError(f"{where}: its {name} are {images.shape}, expected at least one image")
     return images if images.ndim == 4 else images[..., None]

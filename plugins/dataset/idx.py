@@ -12,6 +12,7 @@ from fooldeap.plugin import KW_ONLY, Array, Directory, InputError, Split, datacl
 from ._arrays import split
 
 _UBYTE = 8  # the code of unsigned bytes in the header
+_MOST_AXES = 4  # of images in colour
 _NAMES = {
     "train-images": "idx3-ubyte",
     "train-labels": "idx1-ubyte",
@@ -54,9 +55,10 @@ def _read(path: Path) -> Array:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{where} cannot be read ({error})") from None
-    if len(content) < 4 or content[:3] != bytes([0, 0, _UBYTE]) or len(content) < 4 + 4 * content[3]:
+    axes = content[3] if len(content) > 3 and content[:3] == bytes([0, 0, _UBYTE]) else 0
+    if not 1 <= axes <= _MOST_AXES or len(content) < 4 + 4 * axes:
         raise InputError(f"{where} is no IDX file of unsigned bytes")
-    sizes = tuple(np.frombuffer(content, ">u4", content[3], offset=4).tolist())
+    sizes = tuple(np.frombuffer(content, ">u4", axes, offset=4).tolist())
     start = 4 + 4 * len(sizes)
     if len(content) - start != math.prod(sizes):
         raise InputError(f"{where} holds {len(content) - start} values, its header says {math.prod(sizes)}; damaged?")

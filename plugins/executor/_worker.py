@@ -74,7 +74,8 @@ def _work(settings: dict[str, Any]) -> None:
     limit_threads(settings["threads"])
     with contextlib.suppress(Exception):  # the first task that needs it will say what is wrong
         work = pickle.loads(base64.b64decode(settings["work"]))  # from our own root, by our own standard input
-        _ = work.probe
+        if work is not None:
+            _ = work.probe
     from ._scoop import Ports, connect, work_for_ever
 
     machine, worker = settings["machine"], settings["worker"]

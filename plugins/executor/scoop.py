@@ -13,9 +13,9 @@ from ._hosts import Host, here, read
 @executor("scoop")
 @dataclass(kw_only=True)
 class Scoop(Executor):
-    """Evaluate in several processes by SCOOP (Hold-Geoffroy, Gagnon and Parizeau 2014), here and on other machines.
+    """Evaluate in several processes by SCOOP, on this machine and on others.
 
-    ``workers`` counts the processes that evaluate on this machine, this one included; ``auto``: one a core. In
+    Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014). ``workers`` counts the processes that evaluate on this machine, this one included; ``auto``: one a core. In
     ``mode: chunks`` this process drives the runs and the others answer parts of its batches; in ``mode: runs`` each
     drives some of the runs. ``hosts`` is a file with a host name and a number of workers a line, reached by ``ssh``
     (a command with its options), where ``python`` has fooldeap, the model and the plugins under the same paths.

@@ -14,7 +14,9 @@ def hit(size: int, rate: float, rng: Rng) -> Array:
     """
     expected = size * rate
     enough = math.ceil(expected + 6 * math.sqrt(expected) + 16)
-    places = np.cumsum(rng.geometric(rate, enough)) - 1
+    places = np.full(1, -1)
     while places[-1] < size:
-        places = np.concatenate([places, places[-1] + np.cumsum(rng.geometric(rate, enough))])
-    return places[: np.searchsorted(places, size)]
+        # A gap that leads out of the range does so when it is cut, too, and sums of cut ones do not overflow.
+        gaps = np.minimum(rng.geometric(rate, enough), size + 1)
+        places = np.concatenate([places, places[-1] + np.cumsum(gaps)])
+    return places[1 : np.searchsorted(places, size)]

@@ -6,10 +6,22 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, mutation
 
-from .._deap import Randomness
+from .._deap import Randomness, parameters
 from .._grey import to_grey
 
 Operator = Literal["mutShuffleIndexes", "mutPolynomialBounded", "mutUniformInt", "mutGaussian", "mutFlipBit"]
+
+_USUAL: dict[str, dict[str, Any]] = {
+    "mutShuffleIndexes": {"indpb": 0.01},
+    "mutPolynomialBounded": {"indpb": 0.01, "eta": 15.0},
+    "mutUniformInt": {"indpb": 0.01},
+    "mutGaussian": {"indpb": 0.01, "mu": 0.0, "sigma": 40.0},
+    "mutFlipBit": {"indpb": 0.01},
+}
+_RANGE: dict[str, dict[str, Any]] = {
+    "mutPolynomialBounded": {"low": 0.0, "up": 255.0},
+    "mutUniformInt": {"low": 0, "up": 255},
+}
 
 
 @mutation("deap", genome="pixels")
@@ -18,27 +30,24 @@ def deap(
     rng: Rng,
     *,
     operator: Operator = "mutUniformInt",
-    indpb: Annotated[float, Gt(0), Le(1)] = 0.01,
-    eta: Annotated[float, Ge(0)] = 15.0,
-    mu: float = 0.0,
-    sigma: Annotated[float, Gt(0)] = 40.0,
+    indpb: Annotated[float, Gt(0), Le(1)] | None = None,
+    eta: Annotated[float, Ge(0)] | None = None,
+    mu: float | None = None,
+    sigma: Annotated[float, Gt(0)] | None = None,
 ) -> Images:
     """Mutate image by image by an ``operator`` of DEAP's own, unmodified (Fortin et al. 2012).
 
-    ``indpb`` is the probability of each value, ``eta`` is for mutPolynomialBounded, ``mu`` and ``sigma`` are for
-    mutGaussian. To mutFlipBit any value above 0 is a 1. Results are rounded and clipped to 0 ... 255. Slower than the
-    stock mutations: for comparison.
+    ``indpb`` is the probability of each value (0.01), ``eta`` is for mutPolynomialBounded (15), ``mu`` and ``sigma``
+    are for mutGaussian (0 and 40). To mutFlipBit any value above 0 is a 1. Results are rounded and clipped to
+    0 ... 255. Slower than the stock mutations: for comparison.
     """
     from deap import tools
 
-    own: dict[str, dict[str, Any]] = {
-        "mutPolynomialBounded": {"eta": eta, "low": 0.0, "up": 255.0},
-        "mutUniformInt": {"low": 0, "up": 255},
-        "mutGaussian": {"mu": mu, "sigma": sigma},
-    }
+    given = parameters(operator, _USUAL[operator], indpb=indpb, eta=eta, mu=mu, sigma=sigma)
+    given |= _RANGE.get(operator, {})
     randomness = Randomness(rng)
     for index, image in enumerate(images):
         with randomness():
-            (mutant,) = getattr(tools, operator)(image.ravel().tolist(), indpb=indpb, **own.get(operator, {}))
+            (mutant,) = getattr(tools, operator)(image.ravel().tolist(), **given)
         images[index] = to_grey(np.array(mutant, np.float64)).reshape(image.shape)
     return images

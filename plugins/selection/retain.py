@@ -1,8 +1,8 @@
 """The student project's selection."""
 
-import numpy as np
-
 from fooldeap.plugin import Annotated, Array, Ge, Gt, Le, Rng, selection
+
+from .._kept import kept
 
 
 @selection("retain")
@@ -19,9 +19,6 @@ def retain(
     At least one individual is kept; each of the rest stays with probability ``others`` (the student project's
     selection, truncation softened for diversity's sake).
     """
-    order = np.argsort(-fitness, kind="stable")
-    kept = max(1, round(best * len(fitness)))
-    lucky = order[kept:][rng.random(len(fitness) - kept) < others]
-    pool = np.concatenate([order[:kept], lucky])
+    pool = kept(fitness, max(1, round(best * len(fitness))), others, rng)
     chosen: Array = pool[rng.integers(0, len(pool), count)]
     return chosen
