@@ -36,7 +36,8 @@ class Pool:
             other.close()
         self.closed = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        self._logger = _logger(self._log)
+        self._handler = logging.StreamHandler(os.fdopen(os.dup(self._log.fileno()), "w", buffering=1))
+        self._logger = _logger(self._handler)
         self._broker = Broker(self._logger)
         self._failure = ""
         self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
@@ -90,9 +91,8 @@ class Pool:
         for foreman in self._foremen:
             foreman.wait()
         self._broker_thread.join(PATIENCE)
-        for handler in self._logger.handlers:
-            handler.stream.close()  # type: ignore[attr-defined]
-        self._logger.handlers = []
+        self._logger.removeHandler(self._handler)
+        self._handler.stream.close()
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")
         self._log.close()
@@ -307,9 +307,9 @@ def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int)
     }
 
 
-def _logger(file: Any) -> logging.Logger:
+def _logger(handler: logging.Handler) -> logging.Logger:
     logger = logging.getLogger("fooldeap.scoop")
     logger.propagate = False
-    logger.handlers = [logging.StreamHandler(os.fdopen(os.dup(file.fileno()), "w", buffering=1))]
+    logger.addHandler(handler)
     logger.setLevel(logging.WARNING)
     return logger
