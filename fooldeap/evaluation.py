@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -147,8 +148,7 @@ class Memory:
         """Return which rows are new: their image is neither further up in this batch nor in the one before."""
         if gradient and self._gradient is None:
             self._forget()
-        hashed = xxhash.xxh3_128_digest
-        digests = [hashed(row) for row in np.ascontiguousarray(images)]
+        digests = list(map(xxhash.xxh3_128_digest, _rows(images)))
         places, remembered = dict(self._places), 0 if self._logits is None else len(self._logits)
         # Each image that is met for the first time gets the next place; no loop in Python is as fast.
         sources = np.fromiter(map(places.setdefault, digests, itertools.count(remembered)), np.intp, len(digests))
@@ -165,6 +165,14 @@ class Memory:
 
     def _forget(self) -> None:
         self._places, self._logits, self._gradient = {}, None, None
+
+
+def _rows(images: Images) -> list[bytes]:
+    """Return each image as bytes, in half the time of taking them one by one."""
+    size = math.prod(images.shape[1:])
+    flat = np.ascontiguousarray(images).reshape(len(images), size)
+    rows: list[Any] = flat.view(np.dtype((np.void, size))).reshape(-1).tolist()
+    return rows
 
 
 def _gathered(before: Array | None, new: Array, batch: Batch) -> Array:

@@ -158,4 +158,4 @@ def pixel_deviation(images: Images) -> float:
     values = flat[:, ::step].astype(exact)
     total = np.add.reduce(values).astype(np.float64)
     squares = np.add.reduce(np.square(values, out=values)).astype(np.float64)
-    return math.fsum(np.sqrt(count * squares - total**2)) / (count * len(total))
+    return math.fsum(np.sqrt(count * squares - total**2).tolist()) / (count * len(total))

@@ -4,7 +4,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from ._breeding import varied
+from ._breeding import put, varied
 
 
 @algorithm("generational")
@@ -31,4 +31,5 @@ def generational(
         fittest = np.argsort(-reply.fitness, kind="stable")[:elites]
         parents = rng.permutation(toolbox.select(reply.fitness, population - elites))
         genomes = toolbox.take(genomes, np.concatenate([fittest, parents]))
-        genomes[elites:] = varied(toolbox, rng, genomes[elites:], crossover_rate, mutation_rate)
+        children = genomes[elites:]
+        put(genomes, elites, varied(toolbox, rng, children, crossover_rate, mutation_rate), children)
