@@ -71,7 +71,7 @@ class Classifier(Protocol):
         """What identifies the weights: the same text, the same classifier."""
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32."""
+        """Return raw scores before softmax, (n, classes) float32. The images are lent for the call only."""
 
 
 @dataclass(frozen=True)

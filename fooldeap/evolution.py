@@ -12,7 +12,7 @@ import numpy as np
 
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, PluginError, RunError
-from fooldeap.evaluation import Batch, Evaluator, Memory
+from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
 from fooldeap.plugin import Ask, Evolution, Images, Predictions, Reply, Toolbox
@@ -83,13 +83,13 @@ class Run:
         self._ask, self._images = ask, self._toolbox.decode(ask.genomes)
         return True
 
-    def unseen(self) -> Images:
+    def unseen(self) -> Rows:
         """Return those of the images that the classifier must see (perhaps none)."""
         self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
         if self.tally.left is not None:
             self._batch = self._batch.cut(self.tally.left)
         self._recorded = self._from_journal()
-        return self._batch.images[self._batch.new[:0] if self._recorded else self._batch.new]
+        return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
 
     def tell(self, logits: Any) -> None:
         """Take the logits of the unseen images, and put them on record."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,7 +73,7 @@ def resume(folder: str | Path, *, workers: int | Literal["auto"] | None = None, 
     opened = RunFolder.open(Path(folder))
     if opened.finished:
         return None
-    with Prepared(config.load(opened.config, arguments=_workers(workers))) as prepared:
+    with Prepared(config.load(opened.config, arguments=_workers(workers)), rows=opened.rows) as prepared:
         return prepared.run(opened, resumed=True, quiet=quiet)
 
 
@@ -124,9 +125,15 @@ def _workers(count: int | str | None) -> dict[str, Any]:
 
 
 class Prepared:
-    """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block."""
+    """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
 
-    def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
+    ``rows`` is how many images go through the classifier at a time; None: what is found to be fastest. It changes no
+    bit; where the rows of a batch are not independent, their number is fixed.
+    """
+
+    def __init__(
+        self, experiment: Experiment, classifier: Classifier | None = None, *, rows: int | None = None
+    ) -> None:
         self.experiment = experiment
         with self._blaming("classifier"):
             work = Work(experiment, classifier)
@@ -143,6 +150,8 @@ class Prepared:
             self._rehearse()
             self.width = experiment.lockstep
             self.row_invariant = self.evaluator.row_invariant()
+            if self.row_invariant:
+                self.evaluator.rows = rows or self.evaluator.fastest_rows()
         except BaseException:
             self.close()
             raise
@@ -174,6 +183,8 @@ class Prepared:
         if folder is not None:
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
+        if folder is not None:
+            folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         reporters = Reporters(self.experiment, quiet)
         try:
             reporters.call("on_start", self._session(folder, resumed))

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from fooldeap.config import Experiment
 from fooldeap.errors import InputError
+from fooldeap.evaluation import MOST_ROWS, ROWS
 from fooldeap.files import write_whole
 from fooldeap.results import Result, RunInfo
 
@@ -63,6 +64,15 @@ class RunFolder:
     def journal(self, info: RunInfo) -> Path:
         """Return where the journal of a run is."""
         return self.journals / info.journal
+
+    @property
+    def rows(self) -> int | None:
+        """How many images at a time were found to go fastest through the classifier, None where nobody noted it."""
+        try:
+            rows = json.loads((self.path / "calibration.json").read_text(encoding="utf-8"))["rows"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return rows if rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
 
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file below the folder: whole, or not at all."""

@@ -12,7 +12,16 @@ from PIL import Image
 
 import fooldeap
 
-FILES = {"config.yaml", "environment.json", "result.json", "table.md", "log.csv", "timings.csv", "workers.csv"}
+FILES = {
+    "config.yaml",
+    "environment.json",
+    "result.json",
+    "table.md",
+    "log.csv",
+    "timings.csv",
+    "workers.csv",
+    "calibration.json",
+}
 
 
 @pytest.fixture(scope="module")
