@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,7 +115,7 @@ def _worked() -> float | None:
 
 
 def _own() -> float:
-    """Return the seconds that this process and all its living descendants have worked."""
+    """Return the seconds that this process and all its descendants have worked, those that ended included."""
     times, parents = {}, {}
     for folder in _PROC.glob("[0-9]*"):
         try:
@@ -128,4 +129,5 @@ def _own() -> float:
         young = {process for process, parent in parents.items() if parent in young}
         family |= young
     others = sum(times.get(process, 0) for process in family - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
-    return time.process_time() + others
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + others + ended.ru_utime + ended.ru_stime

@@ -16,7 +16,6 @@ from fooldeap.results import RunInfo
 from fooldeap.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
 
 PIECES = 2  # so many chunks a process, so that who is done sooner takes another
-TASKS = 4  # so many groups of runs a process, for the same reason
 
 
 class Crew:
@@ -50,7 +49,10 @@ class Crew:
         self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
     ) -> Iterator[Ended]:
         """Have whole runs pursued, and yield each when its group has ended."""
-        size = max(1, min(width, math.ceil(len(infos) / (TASKS * self.executor.processes))))
+        # As few groups as there are processes, if they can be so large: a batch of more runs has less padding.
+        processes = self.executor.processes
+        groups_each = math.ceil(len(infos) / (processes * width))
+        size = math.ceil(len(infos) / (processes * groups_each))
         token = secrets.token_hex(8)
         if journals is not None:
             (journals / TOKEN).write_text(token)
