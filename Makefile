@@ -1,10 +1,11 @@
 # make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
+# make faults: kill workers twenty times over.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -20,8 +21,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python benchmarks/operators.py
-	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/all.py --json benchmarks.json
+
+faults: $(READY)
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop.py -k killed
 
 clean:
 	rm -rf $(VENV)

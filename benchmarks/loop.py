@@ -13,7 +13,6 @@ median of a ratio misses its goal, or too few repeats were undisturbed.
 """
 
 import argparse
-import json
 import random
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from _measure import Spread, Stopwatch
+from _measure import Figure, Spread, ratio, repeated, report
 from deap import algorithms, base, creator, tools
 
 from fooldeap import config
@@ -39,8 +38,6 @@ FORWARD_SECONDS = 0.3  # at a time
 SEARCH_ROUNDS = 6  # over all batch sizes
 TEXTBOOK_GENERATIONS = 3
 GOALS = {"loop / forward": 0.85, "loop / textbook": 20.0}
-OTHERS = 0.05  # the share of the cores that others may take in a repeat that counts
-ATTEMPTS = 3  # at most so many times the repeats asked for
 
 Rates = dict[str, float]  # images a second
 
@@ -48,47 +45,26 @@ Rates = dict[str, float]  # images a second
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=25)
-    parser.add_argument("--others", type=float, default=OTHERS, help="share of the cores that others may take")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
 
     prepared = Prepared(config.load(CONFIG, [STOP, "reporters=[csv]"]))
     batches = _forward_at_all_sizes(prepared.classifier)
     best = max(batches, key=lambda size: batches[size].median)
-    repeats, discarded = _repeats(prepared, best, arguments.repeats, arguments.others)
-    if not repeats:
-        print(f"no undisturbed repeat in {len(discarded)}: other processes took the cores", file=sys.stderr)
-        return 1
-    spreads = {name: Spread.of([rates[name] for rates in repeats]) for name in repeats[0]}
-    ratios = {
-        "loop / forward": Spread.of([rates["loop"] / rates["forward"] for rates in repeats]),
-        "loop / textbook": Spread.of([rates["loop"] / rates["textbook"] for rates in repeats]),
-    }
-    print(_table(spreads, ratios))
-    print(f"\nImages a second over {len(repeats)} repeats; {len(discarded)} discarded. The forward pass at batches of:")
-    print("; ".join(f"{size}: {rates.median:,.0f}" for size, rates in batches.items()) + f"; best: {best}.")
-    if arguments.json:
-        figures = {"ratios": ratios, "rates": spreads, "batches": batches, "repeats": repeats, "discarded": discarded}
-        arguments.json.write_text(json.dumps({**figures, "environment": environment()}, indent=2) + "\n")
-    return int(len(repeats) < arguments.repeats or any(ratios[name].median < goal for name, goal in GOALS.items()))
+    measured, discarded = repeated(lambda: _repeat(prepared, best), arguments.repeats)
+    figures = [Figure(name, ratio(measured, *name.split(" / ")), goal) for name, goal in GOALS.items()]
+    rates = "; ".join(f"{name}: {Spread.of(values).median:,.0f}" for name, values in measured.items())
+    sizes = "; ".join(f"{size}: {spread.median:,.0f}" for size, spread in batches.items())
+    notes = [
+        f"Images a second: {rates}; {discarded} repeats discarded.",
+        f"The forward pass at batches of {sizes}; best: {best}.",
+    ]
+    return report(figures, notes, arguments.json, environment=environment())
 
 
 def _forward_at_all_sizes(classifier: Classifier) -> dict[int, Spread]:
     rounds = [{size: _forward(classifier, size) for size in BATCHES} for _ in range(1 + SEARCH_ROUNDS)]
     return {size: Spread.of([rates[size] for rates in rounds[1:]]) for size in BATCHES}  # the first warms up
-
-
-def _repeats(prepared: Prepared, batch: int, wanted: int, others: float) -> tuple[list[Rates], list[Rates]]:
-    """Return the rates of the repeats that count, and of those in which others took too much."""
-    _repeat(prepared, batch)  # to warm up
-    kept: list[Rates] = []
-    discarded: list[Rates] = []
-    while len(kept) < wanted and len(discarded) <= (ATTEMPTS - 1) * wanted:
-        with Stopwatch() as watch:
-            rates = _repeat(prepared, batch)
-        disturbed = watch.others is not None and watch.others > others
-        (discarded if disturbed else kept).append(rates)
-    return kept, discarded
 
 
 def _repeat(prepared: Prepared, batch: int) -> Rates:
@@ -141,16 +117,6 @@ def _textbook(classifier: Classifier, target: int = 3) -> float:
     start = time.perf_counter()
     _, log = algorithms.eaSimple(population, toolbox, cxpb=1.0, mutpb=1.0, ngen=TEXTBOOK_GENERATIONS, verbose=False)
     return float(sum(log.select("nevals")) / (time.perf_counter() - start))
-
-
-def _table(rates: dict[str, Spread], ratios: dict[str, Spread]) -> str:
-    lines = ["| | median | min | max | goal |", "|---|---:|---:|---:|---|"]
-    lines += [f"| {name} | {' | '.join(f'{rate:,.0f}' for rate in spread)} | |" for name, spread in rates.items()]
-    for name, spread in ratios.items():
-        verdict = "met" if spread.median >= GOALS[name] else "MISSED"
-        cells = " | ".join(f"{ratio:.3g}" for ratio in spread)
-        lines.append(f"| {name} | {cells} | at least {GOALS[name]:g}: {verdict} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

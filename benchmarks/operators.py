@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from _measure import Spread
+from _measure import Figure, Spread, report
 
 from fooldeap import config
 from fooldeap.choices import Choice
@@ -33,17 +33,20 @@ MOST_RATIO = 3.0  # memory is slower the larger the image; in proportion to its 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
     experiment = config.load(CONFIG)
     generation = _generation(experiment)
     small, large = _sparse(experiment.mutation, (28, 28, 1)), _sparse(experiment.mutation, LARGE)
-    times = [(_microseconds(generation), _microseconds(small), _microseconds(large)) for _ in range(repeats)]
+    rounds = range(arguments.repeats)
+    times = [(_microseconds(generation), _microseconds(small), _microseconds(large)) for _ in rounds]
     each = Spread.of([operators / POPULATION for operators, _, _ in times])
     ratio = Spread.of([more / less for _, less, more in times])
-    print("| | median | min | max | goal |\n|---|---:|---:|---:|---|")
-    print(f"| operators, µs an individual | {_cells(each)} | at most {MOST_MICROSECONDS:g} |")
-    print(f"| sparse mutation, 160 x 160 x 3 / 28 x 28 | {_cells(ratio)} | at most {MOST_RATIO:g} |")
-    return int(each.median > MOST_MICROSECONDS or ratio.median > MOST_RATIO)
+    figures = [
+        Figure("operators, µs an individual", each, most=MOST_MICROSECONDS),
+        Figure("sparse mutation, 160 x 160 x 3 / 28 x 28", ratio, most=MOST_RATIO),
+    ]
+    return report(figures, file=arguments.json)
 
 
 def _generation(experiment: config.Experiment) -> Callable[[], object]:
@@ -77,10 +80,6 @@ def _microseconds(call: Callable[[], object]) -> float:
         call()
         taken.append(time.perf_counter() - start)
     return 1e6 * median(taken)
-
-
-def _cells(spread: Spread) -> str:
-    return " | ".join(f"{value:.3g}" for value in spread)
 
 
 if __name__ == "__main__":

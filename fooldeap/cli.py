@@ -75,6 +75,8 @@ def run(
 
 
 def _count(workers: str | None) -> int | Literal["auto"] | None:
+    if workers is None and _scoop_runs():
+        return "auto"  # SCOOP's launcher has started them
     if workers is None or workers == "auto":
         return workers  # type: ignore[return-value]
     if not workers.isdecimal() or int(workers) < 1:
@@ -187,7 +189,13 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("interrupted", Interrupted.exit_code)
-    sys.exit(code)
+    if code or not _scoop_runs():  # whose root must not exit, but return
+        sys.exit(code)
+
+
+def _scoop_runs() -> bool:
+    """Tell whether SCOOP's own launcher started this process: ``python -m scoop -n 4 "$(which fooldeap)" run ...``."""
+    return bool(getattr(sys.modules.get("scoop"), "IS_RUNNING", False))
 
 
 def _fail(message: str, code: int) -> int:

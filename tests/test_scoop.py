@@ -355,3 +355,14 @@ def wait_for(condition, process=None, seconds=60):
         assert time.monotonic() < deadline, "it takes too long"
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.02)
+
+
+def test_scoops_own_launcher(slow, tmp_path):
+    main = ROOT / "fooldeap/__main__.py"
+    words = ["run", str(write(tmp_path / "slow.yaml", SLOW)), "--out", str(tmp_path / "run"), "--quiet"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "scoop", "-n", "3", str(main), *words], capture_output=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert bits(tmp_path / "run") == slow
+    assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 3

@@ -23,7 +23,7 @@ def varied(toolbox: Toolbox, rng: Rng, children: Batch, crossover_rate: float, m
 
 
 def put(batch: Batch, start: int, new: Batch, part: Batch) -> None:
-    """Write ``new`` into a batch from ``start``, where ``part`` was; if that is a view changed in place, it is there."""
+    """Write ``new`` into a batch from ``start``, where ``part`` was; a view that was changed in place is there."""
     if new is not part or isinstance(part, list):
         batch[start : start + len(part)] = new
 

@@ -19,6 +19,7 @@ from greenlet import GreenletExit, getcurrent
 
 from fooldeap import errors
 from fooldeap.errors import FooldeapError, FooldeapWarning, PluginError, RunError
+from fooldeap.quiet import limit_threads
 
 from ._hosts import Host
 from ._scoop import Broker, Ports, connect, control, disconnect, futures
@@ -58,11 +59,7 @@ class Pool:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
         """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
         self._check()
-        outcomes = self._root.map(_Call(function), list(items))
-        for outcome in outcomes:
-            if isinstance(outcome, _Failure):
-                raise outcome.error()
-        return outcomes
+        return _unfailed(self._root.map(_Call(function), list(items)))
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
@@ -124,6 +121,26 @@ class Pool:
         except Exception as error:
             if not self.closed:
                 self.failed(f"SCOOP's broker failed ({type(error).__name__}: {error})")
+
+
+class Launched:
+    """The pool that SCOOP's own launcher started, whose root this process is. It ends by itself."""
+
+    closed = False
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
+        """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
+        return _unfailed(list(futures.map(_Call(function, self._threads), list(items))))
+
+    def wait(self) -> None:
+        """Do nothing: the launcher waited."""
+
+    def close(self) -> str:
+        """Do nothing: the launcher will."""
+        return ""
 
 
 class _Root:
@@ -254,24 +271,29 @@ class _Call:
     SCOOP itself would load it while it receives, and stop where that fails; and it loses tracebacks.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], threads: int | None = None) -> None:
         self._function: Callable[..., Any] | None = function
-        self._payload = pickle.dumps(function)
+        self._payload, self._threads = pickle.dumps(function), threads
 
-    def __getstate__(self) -> bytes:
-        return self._payload
+    def __getstate__(self) -> tuple[bytes, int | None]:
+        return self._payload, self._threads
 
-    def __setstate__(self, payload: bytes) -> None:
-        self._function, self._payload = None, payload
+    def __setstate__(self, state: tuple[bytes, int | None]) -> None:
+        self._function, (self._payload, self._threads) = None, state
 
     def __call__(self, item: Any) -> Any:
         try:
-            function = self._function or pickle.loads(self._payload)
+            function = self._function or self._loaded()
             return function(item)
         except Exception as error:
             if self._function is not None:
                 raise  # in the root, where it is of use as it is
             return _Failure.of(error)
+
+    def _loaded(self) -> Any:
+        if self._threads is not None:
+            limit_threads(self._threads)
+        return pickle.loads(self._payload)
 
 
 class _Failure(NamedTuple):
@@ -293,6 +315,13 @@ class _Failure(NamedTuple):
         made: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
         made.add_note(f"In a worker ({self.process}):\n{self.told}")
         return made
+
+
+def _unfailed(outcomes: list[Any]) -> list[Any]:
+    for outcome in outcomes:
+        if isinstance(outcome, _Failure):
+            raise outcome.error()
+    return outcomes
 
 
 def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int) -> dict[str, Any]:

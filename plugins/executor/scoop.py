@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -9,16 +10,25 @@ from fooldeap.plugin import Executor, File, Ge, dataclass, executor, field
 
 from ._hosts import Host, here, read
 
+OURS = "fooldeap"  # what SCOOP is told is the main module, where its launcher has no part
+
+
+def launched() -> bool:
+    """Tell whether SCOOP's own launcher started this process: ``python -m scoop``."""
+    scoop = sys.modules.get("scoop")
+    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != OURS
+
 
 @executor("scoop")
 @dataclass(kw_only=True)
 class Scoop(Executor):
     """Evaluate in several processes by SCOOP, on this machine and on others.
 
-    Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014). ``workers`` counts the processes that evaluate on this machine, this one included; ``auto``: one a core. In
-    ``mode: chunks`` this process drives the runs and the others answer parts of its batches; in ``mode: runs`` each
-    drives some of the runs. ``hosts`` is a file with a host name and a number of workers a line, reached by ``ssh``
-    (a command with its options), where ``python`` has fooldeap, the model and the plugins under the same paths.
+    Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014). ``workers`` counts the processes that
+    evaluate on this machine, this one included; ``auto``: one a core. In ``mode: chunks`` this process drives the runs
+    and the others answer parts of its batches; in ``mode: runs`` each drives some of the runs. ``hosts`` is a file with
+    a host name and a number of workers a line, reached by ``ssh`` (a command with its options), where ``python`` has
+    fooldeap, the model and the plugins under the same paths.
     Nothing listens beyond the loopback interface on any machine.
     """
 
@@ -44,11 +54,12 @@ class Scoop(Executor):
         """Start SCOOP and all workers, which load ``work`` while this process does."""
         from fooldeap.quiet import limit_threads
 
-        from ._pool import Pool
+        from ._pool import Launched, Pool
 
-        limit_threads(max(1, len(os.sched_getaffinity(0)) // self._local))
+        threads = max(1, len(os.sched_getaffinity(0)) // self._local)
+        limit_threads(threads)
         self._work = work
-        self._pool = Pool(work, self._elsewhere, self.ssh, self.python)
+        self._pool = Launched(threads) if launched() else Pool(work, self._elsewhere, self.ssh, self.python)
         atexit.register(self.close)
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -70,6 +81,8 @@ class Scoop(Executor):
     @property
     def _elsewhere(self) -> list[Host]:
         """The hosts with the workers to start there; this process is one of this machine's."""
+        if launched():
+            return [here(sys.modules["scoop"].SIZE - 1)]
         others = [] if self.hosts is None else read(self.hosts)
         listed = sum(host.workers for host in others if host.local)
         here_too = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
