@@ -72,11 +72,14 @@ def measure(shape: tuple[int, int, int], population: int, repeats: int) -> tuple
     prepared = Prepared(experiment(population, generations, runs), classifier)
     own = min(prepared.evaluator.rows, runs * population)
 
+    # As long as the loop: a machine that lends its speed for a moment only would flatter a short one.
+    seconds = (generations + 1) * runs * population / rate / 2
+
     def repeat() -> dict[str, float]:
-        before, limit = forward(classifier, own), forward(classifier, best)
+        before, limit = forward(classifier, own, seconds), forward(classifier, best)
         with tempfile.TemporaryDirectory() as folder:
             result = prepared.run(RunFolder.create(prepared.experiment, Path(folder) / "run"))
-        after, limit_after = forward(classifier, own), forward(classifier, best)
+        after, limit_after = forward(classifier, own, seconds), forward(classifier, best)
         return {
             "loop": result.evaluations / result.seconds,
             "forward": fmean((before, after)),
