@@ -86,7 +86,7 @@ def bare() -> int:
 def run() -> int:
     """Run the main job's experiment, writing nothing."""
     from fooldeap import config
-    from fooldeap.experiment import Prepared
+    from fooldeap.prepared import Prepared
 
     with Prepared(config.load(CONFIG, WORDS), rows=1024) as prepared:
         prepared.run(None)

@@ -26,8 +26,8 @@ from _measure import Figure, Spread, ratio, repeated, report
 from deap import algorithms, base, creator, tools
 
 from fooldeap import config
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Classifier
+from fooldeap.prepared import Prepared
 from fooldeap.quiet import tensorflow
 from fooldeap.rundir import RunFolder, environment
 

@@ -22,7 +22,7 @@ import numpy as np
 from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap import config
-from fooldeap.experiment import Prepared
+from fooldeap.prepared import Prepared
 from fooldeap.quiet import tensorflow
 from fooldeap.rundir import RunFolder, environment
 

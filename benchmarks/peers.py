@@ -21,8 +21,8 @@ import numpy as np
 from _measure import Figure, Spread, Stopwatch, report
 
 from fooldeap import config
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Classifier
+from fooldeap.prepared import Prepared
 from fooldeap.rundir import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"

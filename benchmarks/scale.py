@@ -20,8 +20,9 @@ import numpy as np
 from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap import config
-from fooldeap.experiment import Prepared, wrapped
+from fooldeap.experiment import wrapped
 from fooldeap.plugin import Classifier
+from fooldeap.prepared import Prepared
 from fooldeap.quiet import tensorflow
 from fooldeap.rundir import RunFolder, environment
 

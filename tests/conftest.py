@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fooldeap import config
-from fooldeap.experiment import Prepared
+from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
 
 ROOT = Path(__file__).parent.parent

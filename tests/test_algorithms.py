@@ -7,7 +7,7 @@ import pytest
 from conftest import KIT, TINY, bits, run, tiny
 
 from fooldeap import config, registry
-from fooldeap.experiment import Prepared
+from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.rundir import RunFolder
 

@@ -10,9 +10,9 @@ from deap import algorithms, creator, tools
 
 import fooldeap
 from fooldeap import config, registry
-from fooldeap.experiment import Prepared
 from fooldeap.individuals import Fitness, Individual, individual_view
 from fooldeap.plugin import InputError, fitness
+from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.rundir import RunFolder
 from fooldeap.testing import broken

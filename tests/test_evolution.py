@@ -5,8 +5,8 @@ import pytest
 from conftest import bits, run, tiny
 
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Predictions
+from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.tally import pixel_deviation
 

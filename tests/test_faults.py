@@ -8,8 +8,8 @@ from conftest import KIT, TINY
 
 from fooldeap import config
 from fooldeap.errors import PluginError
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import crossover, dataclass, fitness, genome, mutation
+from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 
 GIVEN = {

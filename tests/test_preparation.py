@@ -8,8 +8,8 @@ from conftest import KIT
 import fooldeap
 from fooldeap import config
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Split, dataclass, dataset
+from fooldeap.prepared import Prepared
 
 
 def prepared(*overrides):

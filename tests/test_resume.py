@@ -14,8 +14,8 @@ from conftest import KIT, ROOT, bits, run, tiny
 import fooldeap
 from fooldeap import config
 from fooldeap.errors import InputError, RunError
-from fooldeap.experiment import Prepared
 from fooldeap.journal import Journal
+from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
 
 SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]

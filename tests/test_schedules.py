@@ -5,8 +5,8 @@ from conftest import KIT, TINY, bits, run, tiny
 
 from fooldeap import config, registry, schema
 from fooldeap.errors import InputError
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Annotated, Gt, mutation
+from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.rundir import RunFolder
 from fooldeap.schedules import Schedule

@@ -19,8 +19,8 @@ from processes import LOOPBACK, descendants, listening, named
 import fooldeap
 from fooldeap import config
 from fooldeap.errors import InputError, PluginError, RunError
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Executor, dataclass, executor, mutation
+from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
 
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fooldeap import config
-from fooldeap.experiment import Prepared
 from fooldeap.plugin import Array, Images, Predictions, Result
+from fooldeap.prepared import Prepared
 from fooldeap.testing.batches import rng
 from fooldeap.testing.subject import SHAPES
 
