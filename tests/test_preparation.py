@@ -7,8 +7,8 @@ from conftest import KIT
 
 import fooldeap
 from fooldeap import config
-from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.plugin import Split, dataclass, dataset
+from fooldeap.errors import FooldeapWarning, InputError, RunError
+from fooldeap.plugin import Split, dataclass, dataset, mutation
 from fooldeap.prepared import Prepared
 
 
@@ -80,3 +80,25 @@ def test_a_model_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
     (tmp_path / "mnist_lenet").mkdir()  # a folder of a shipped model's name is no model
     (tmp_path / "shipped.yaml").write_text("classifier: {name: keras, model: mnist_lenet}\n")
     assert config.load(tmp_path / "shipped.yaml").classifier.build().input_shape == (28, 28, 1)
+
+
+def test_parameters_that_go_wrong_together_are_found_before_a_folder_is_made(tmp_path):
+    words = ["classifier=tiny", "fitness=cross_entropy", "selection={name: deap, operator: selRoulette}"]
+    with pytest.raises(InputError, match="selRoulette selects wrongly where a fitness is negative"):
+        fooldeap.run({}, *words, "reporters=[]", plugins=[KIT], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_in_the_input_that_shows_late_leaves_a_folder_and_is_no_input_error(tmp_path):
+    @mutation("fussy")
+    def fussy(genomes, rng):
+        """Refuse in the third generation."""
+        fussy.calls = getattr(fussy, "calls", 0) + 1
+        if fussy.calls > 4:
+            raise InputError("no more")
+        return genomes
+
+    words = ["classifier=tiny", "mutation=fussy", "reporters=[]", "targets=[0]"]
+    with pytest.raises(RunError, match="mutation 'fussy': no more; the traceback is in"):
+        fooldeap.run({}, *words, plugins=[KIT, fussy], out=tmp_path / "run")
+    assert (tmp_path / "run/error.log").is_file()

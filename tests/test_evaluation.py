@@ -1,0 +1,98 @@
+"""Images to answers: chunks, padding, what is lent, and the number of rows that goes fastest."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from conftest import bits, tiny
+
+import fooldeap
+from fooldeap.evaluation import ROWS, TRIAL_SECONDS, Evaluator, Rows
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+
+
+class Timed:
+    """A classifier of 8 x 8 images whose batches take as long as it is told to."""
+
+    input_shape, classes, digest = (8, 8, 1), 4, "timed"
+
+    def __init__(self, seconds):
+        self.seconds, self.sizes = seconds, []
+
+    def logits(self, images):
+        self.sizes.append(len(images))
+        time.sleep(self.seconds(len(images)))
+        return images.reshape(len(images), -1)[:, :4].astype(np.float32)
+
+
+def noise(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shares", [1, 4])
+@pytest.mark.parametrize("counts", [[1], [31, 2], [0, 5, 0], [100, 300, 41], []])
+def test_every_batch_gets_its_own_answers_whatever_the_chunks(counts, shares):
+    classifier = Timed(lambda _: 0)
+    evaluator = Evaluator(classifier, shares=shares)
+    evaluator.rows = 64
+    batches = [noise(count, seed) for seed, count in enumerate(counts)]
+    for _ in range(2):  # what is lent is used again
+        answers = evaluator.logits(batches)
+        assert [len(answer) for answer in answers] == counts
+        for batch, answer in zip(batches, answers, strict=True):
+            assert np.array_equal(answer, batch.reshape(len(batch), 64)[:, :4])
+    assert all(size % ROWS == 0 and size <= 64 for size in classifier.sizes)
+    assert evaluator.shown == 2 * sum(counts)
+
+
+def test_rows_of_a_batch_are_taken_without_the_others():
+    classifier = Timed(lambda _: 0)
+    images = noise(50)
+    (answer,) = Evaluator(classifier).logits([Rows(images, np.array([40, 3, 3]))])
+    assert np.array_equal(answer, images[[40, 3, 3]].reshape(3, -1)[:, :4])
+
+
+def test_the_fastest_number_of_rows():
+    small = Evaluator(Timed(lambda size: 0.001 if size <= 256 else 0.02))
+    assert small.fastest_rows() == 256
+    large = Evaluator(Timed(lambda size: 0.004))
+    assert large.fastest_rows() == 2048
+    usual = Evaluator(Timed(lambda size: size * 1e-5))
+    assert usual.fastest_rows() == 1024, "it stands where another is not clearly faster"
+
+
+def test_a_slow_classifier_is_tried_for_a_moment_only():
+    classifier = Timed(lambda size: 0.002 * size)
+    start = time.perf_counter()
+    assert Evaluator(classifier).fastest_rows() == 128
+    assert len(classifier.sizes) == 2
+    assert time.perf_counter() - start < TRIAL_SECONDS + 2
+
+
+def test_the_number_of_rows_is_recorded_and_used_again(tmp_path):
+    experiment = tiny(targets=[1], stop={"confidence": None, "generations": 3})
+    with Prepared(experiment, rows=96) as prepared:
+        prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    assert json.loads((tmp_path / "run/calibration.json").read_text()) == {"rows": 96}
+    expected = bits(tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    assert RunFolder.open(tmp_path / "run").rows == 96
+    fooldeap.resume(tmp_path / "run", quiet=True)
+    assert json.loads((tmp_path / "run/calibration.json").read_text()) == {"rows": 96}
+    assert bits(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": 33}', '{"rows": "64"}', '{"rows": -32}'])
+def test_a_record_that_makes_no_sense_is_passed_over(tmp_path, text):
+    RunFolder.create(tiny(), tmp_path / "run").write("calibration.json", text)
+    assert RunFolder.open(tmp_path / "run").rows is None
+
+
+def test_where_rows_depend_on_their_batch_their_number_is_fixed():
+    with (
+        pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
+        Prepared(tiny(classifier="neighbourly")) as prepared,
+    ):
+        assert prepared.evaluator.rows == Evaluator(prepared.classifier).rows
