@@ -53,6 +53,7 @@ class Crew:
         processes = self.executor.processes
         groups_each = math.ceil(len(infos) / (processes * width))
         size = math.ceil(len(infos) / (processes * groups_each))
+        journals = journals and journals.resolve()  # elsewhere the current folder is another
         token = secrets.token_hex(8)
         if journals is not None:
             (journals / TOKEN).write_text(token)

@@ -63,7 +63,13 @@ def resume(folder: str | Path, *, workers: int | Literal["auto"] | None = None, 
         return prepared.run(opened, resumed=True, quiet=quiet)
 
 
-def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **arguments: Any) -> Result:
+def fool(
+    model: Any,
+    target: int | list[int] | str = "all",
+    *overrides: str,
+    workers: int | Literal["auto"] | None = None,
+    **arguments: Any,
+) -> Result:
     """Evolve images that fool a model, and return the result; nothing is written.
 
     Parameters
@@ -71,10 +77,11 @@ def fool(model: Any, target: int | list[int] | str = "all", *overrides: str, **a
     model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
         ``classifier`` of a file may say: a mapping, or the name of a plugin
     target : a class, several, or ``"all"``
-    overrides, arguments : as for `run`
+    overrides, workers, arguments : as for `run`; other processes need a model that they can load
     """
     named = isinstance(model, str | Mapping)
-    arguments = {"targets": target, "reporters": [], **({"classifier": model} if named else {}), **arguments}
+    given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
+    arguments = {**given, **_workers(workers), **arguments}
     experiment = config.load({}, overrides, arguments=arguments)
     with Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared:
         return prepared.run(None)

@@ -38,9 +38,10 @@ class Prepared:
         with self._blaming("classifier"):
             work = Work(experiment, classifier)
         self.executor: Executor = experiment.executor.build()
-        with self._blaming("executor"):
-            self.executor.open(work)
+        self._folder: RunFolder | None = None
         try:
+            with self._blaming("executor"):
+                self.executor.open(work)
             with self._blaming("classifier"):
                 self.crew = Crew(work, self.executor)
                 classes = work.classifier.classes
@@ -65,9 +66,11 @@ class Prepared:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self) -> str:
-        """Let the helping processes go, and return what they said."""
-        return self.executor.close()
+    def close(self) -> None:
+        """Let the helping processes go; what they said is left in the folder."""
+        said = self.executor.close()
+        if said and self._folder is not None:
+            self._folder.write("workers.log", said)
 
     @property
     def classifier(self) -> Classifier:
@@ -80,6 +83,11 @@ class Prepared:
 
     def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
         """Run to the end, with reporters, and return the result."""
+        self._folder = folder
+        with folder.locked() if folder else contextlib.nullcontext():
+            return self._run(folder, resumed, quiet)
+
+    def _run(self, folder: RunFolder | None, resumed: bool, quiet: bool) -> Result:
         if folder is not None:
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
@@ -94,7 +102,8 @@ class Prepared:
             reporters.abort()
             if folder is None:
                 raise
-            raise _left_behind(error, folder, self.close()) from error
+            self.close()
+            raise _left_behind(error, folder) from error
         if folder:
             folder.write("workers.csv", self._workers())
             folder.write_result(result)
@@ -237,10 +246,8 @@ class Prepared:
             )
 
 
-def _left_behind(error: BaseException, folder: RunFolder, said: str) -> BaseException:
-    """Leave the traceback, and what helping processes said, in the folder; say where it is and how to go on."""
-    if said:
-        folder.write("workers.log", said)
+def _left_behind(error: BaseException, folder: RunFolder) -> BaseException:
+    """Leave the traceback in the folder, and say where it is and how to go on."""
     if isinstance(error, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; go on with: fooldeap run --resume {folder.path}")
     if not isinstance(error, RunError | InputError):

@@ -14,8 +14,8 @@ from fooldeap.errors import InputError, RunError
 _limit: int | None = None
 
 
-def limit_threads(threads: int) -> None:
-    """Have TensorFlow use so many threads where nobody says how many, if it does not run yet."""
+def limit_threads(threads: int | None) -> None:
+    """Have TensorFlow use so many threads where nobody says how many, if it does not run yet; None: one per core."""
     global _limit
     _limit = threads
 

@@ -1,9 +1,12 @@
 """The folder of a run: what an experiment leaves on disk. Files appear whole or not at all."""
 
+import contextlib
+import fcntl
 import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
@@ -80,6 +83,16 @@ class RunFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out for a while."""
+        with (self.path / "config.yaml").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it") from None
+            yield
 
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""

@@ -120,7 +120,7 @@ class Work:
             return self.classifier.logits(images)
         except FooldeapError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{self.experiment.classifier.plugin} raised {_said(error)}") from error
 
     def logits(self, images: Images) -> Done:

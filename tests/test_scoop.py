@@ -1,6 +1,7 @@
 """SCOOP: the same bits whoever evaluates, whoever is killed; nothing open to others, nobody left behind."""
 
 import csv
+import importlib
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -18,7 +20,7 @@ from processes import LOOPBACK, descendants, listening, named
 
 import fooldeap
 from fooldeap import config
-from fooldeap.errors import InputError, PluginError, RunError
+from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.plugin import Executor, dataclass, executor, mutation
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
@@ -91,10 +93,10 @@ def test_the_same_bits_on_the_shipped_networks_for_three_seeds(name, tmp_path):
 def test_the_same_bits_however_many_work(slow, tmp_path, workers, mode):
     done = prepared(SLOW, tmp_path / "run", executor=scoop(workers, mode))
     assert bits(tmp_path / "run") == slow
-    assert len(done) == workers
+    assert len(done) == min(workers, 4 if mode == "runs" else 5), "eight runs go to five processes in pairs"
     with (tmp_path / "run/workers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == workers
+    assert len(rows) == len(done)
     assert all(int(row["images"]) > 0 and float(row["seconds"]) > 0 for row in rows)
 
 
@@ -235,6 +237,25 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
     assert bits(tmp_path / "run") == slow
 
 
+def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys\nfrom fooldeap import config\nfrom fooldeap.prepared import Prepared\n"
+        f"data = {SLOW!r}\n"
+        "data['classifier'] = {'name': 'slow', 'pause': 0.001, 'only': os.getpid(), 'holds': True}\n"
+        "with Prepared(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"
+        "    print('ready', flush=True)\n    ready.run(None)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    wait_for(lambda: workers_of(process), process)
+    time.sleep(2.0)
+    everybody = descendants(process.pid)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
+
+
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_an_error_in_a_worker_is_one_line_and_its_traceback_is_in_the_log(tmp_path, mode):
     experiment = {
@@ -259,14 +280,13 @@ def test_exit_codes(tmp_path):
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         return ended.returncode, ended.stderr
 
-    short = {"stop": {"generations": 1}, "seeds": 1}
-    assert code("--workers", "2", **short) == (0, "")
+    assert code("--workers", "1", stop={"generations": 1}, seeds=1) == (0, "")
     assert code("--workers", "none") == (
         2,
         "fooldeap: --workers: got 'none', expected a number of at least 1, or auto\n",
     )
     assert code("--workers", "0")[0] == 2
-    wrong, said = code("--workers", "2", classifier="broken")
+    wrong, said = code("--workers", "1", classifier="broken")
     assert (wrong, said.count("\n")) == (1, 1), said
     wrong, said = code("--workers", "2", targets=[9])
     assert (wrong, said.count("\n")) == (2, 1), said
@@ -289,6 +309,8 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
         ("# none\n", "names no host"),
         ("a 1\nb x\n", "hosts.txt:2"),
         ("-oProxyCommand=x 1", "hosts.txt:1"),
+        ("a 1\na 2\n", "names 'a' twice"),
+        ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
     ],
 )
 def test_a_file_of_hosts_that_is_wrong(tmp_path, text, message):
@@ -327,12 +349,72 @@ def test_a_worker_with_other_bits_is_refused(monkeypatch):
             ready.run(None)
 
 
-def test_a_crash_of_a_worker_is_told(tmp_path):
-    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path):
+    experiment = {**SLOW, "classifier": {"name": "slow", "pause": 0.001, "loads": 0.6}, "executor": scoop()}
+    process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
+    wait_for(lambda: workers_of(process), process)
+    time.sleep(0.3)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 2
+    assert bits(tmp_path / "run")["log.csv"] == slow["log.csv"]
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_a_worker_that_exits_is_an_error_of_the_classifier(tmp_path, mode):
+    classifier = {"name": "slow", "pause": 0.001, "only": os.getpid(), "exits": True}
+    with Prepared(config.load({**SLOW, "classifier": classifier, "executor": scoop(2, mode)})) as ready:
         ready.executor.wait()
-        os.kill(max(descendants(os.getpid())), signal.SIGKILL)
-        time.sleep(0.5)
+        with pytest.raises(PluginError, match=r"^classifier 'slow' raised SystemExit: 5"):
+            ready.run(None)
+
+
+def test_never_silently_serial(monkeypatch, tmp_path):
+    experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
+    with pytest.warns(FooldeapWarning, match="not ready before the end; others did all"):
+        fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
+    pools = importlib.import_module("fooldeap_plugins.executor._pool")
+    monkeypatch.setattr(pools, "READY_SECONDS", 0.0)
+    with Prepared(config.load(experiment)) as ready, pytest.raises(RunError, match="one was not ready after 0 s"):
         ready.run(None)
+
+
+def test_two_sessions_do_not_work_on_one_folder(tmp_path):
+    experiment = config.load({**SLOW, "executor": scoop(1, "runs")})
+    folder = RunFolder.create(experiment, tmp_path / "run")
+    with folder.locked(), pytest.raises(InputError, match="another process works on it"):
+        fooldeap.resume(tmp_path / "run", quiet=True)
+
+
+def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
+    hosts, ssh = tmp_path / "hosts.txt", tmp_path / "ssh"
+    hosts.write_text("far.away 1\n")
+    ssh.write_text('#!/bin/sh\necho "Welcome to far.away"\necho 42\nfor last; do :; done\ncd / && exec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    changes = {"workers": 1, "mode": "runs", "hosts": str(hosts), "ssh": str(ssh)}
+    with Prepared(config.load({**SLOW, "executor": {"name": "scoop", **changes}})) as ready:
+        ready.executor.wait()
+        ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+        assert len(ready.crew.done) == 2
+    assert "Welcome to far.away" in (tmp_path / "run/workers.log").read_text()
+
+
+def test_one_parallel_run_at_a_time_in_a_process():
+    refused = []
+
+    def other():
+        try:
+            fooldeap.fool(SLOW["classifier"], 1, workers=2, plugins=[str(KIT)])
+        except InputError as error:
+            refused.append(str(error))
+
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        ready.run(None)
+    assert "another thread evaluates by SCOOP already" in refused[0]
 
 
 # --- Helpers --------------------------------------------------------------------------------------------------------

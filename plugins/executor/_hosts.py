@@ -25,7 +25,8 @@ class Host(NamedTuple):
         if self.local:
             return [sys.executable, "-m", WORKER]
         tunnels = [word for port in ports for word in ("-R", f"127.0.0.1:{port}:127.0.0.1:{port}")]
-        options = ["-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-o", "ServerAliveInterval=15"]
+        wanted = ("BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=15", "ConnectTimeout=10")
+        options = [word for option in wanted for word in ("-o", option)]
         return [*shlex.split(ssh), *options, *tunnels, self.name, shlex.join(foreman)]
 
 
@@ -41,6 +42,10 @@ def read(path: str) -> list[Host]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"hosts: {path} cannot be read ({error})") from None
     hosts = [_host(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.split("#")[0].strip()]
+    names = [host.name for host in hosts]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(f"hosts: {path} names {twice!r} twice; name each host once, with all its workers")
     if not hosts:
         raise InputError(f"hosts: {path} names no host; write a host name and a number of workers a line: node7 16")
     return hosts

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import tempfile
 import threading
@@ -18,13 +19,14 @@ from typing import Any, NamedTuple
 from greenlet import GreenletExit, getcurrent
 
 from fooldeap import errors
-from fooldeap.errors import FooldeapError, FooldeapWarning, PluginError, RunError
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.quiet import limit_threads
 
 from ._hosts import Host
 from ._scoop import Broker, Ports, connect, control, disconnect, futures
 
 PATIENCE = 5.0  # seconds that a foreman has to end in
+READY_SECONDS = 180.0  # that the workers of a host have to load everything
 _open: "list[Pool]" = []  # SCOOP's state is the process's: there can be one pool at a time
 
 
@@ -34,31 +36,36 @@ class Pool:
     def __init__(self, work: Any, hosts: Sequence[Host], ssh: str, python: str | None) -> None:
         payload = pickle.dumps(work)
         for other in list(_open):
+            if other.thread is not threading.current_thread():
+                raise InputError("another thread evaluates by SCOOP already; there can be one such run in a process")
             other.close()
-        self.closed = False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        self._handler = logging.StreamHandler(os.fdopen(os.dup(self._log.fileno()), "w", buffering=1))
-        self._logger = _logger(self._handler)
-        self._broker = Broker(self._logger)
+        self.thread: threading.Thread = threading.current_thread()
+        self.closed = self._used = False
+        self._begun = time.monotonic()
         self._failure = ""
+        self._foremen: list[_Foreman] = []
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
+        self._broker = Broker(_logger())
         self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
         self._broker_thread.start()
         size = 1 + sum(host.workers for host in hosts)
-        address = connect(Ports(*self._ports()), size, log=self._logger)
+        address = connect(Ports(*self._ports()), size, log=_logger())
         self._broker.available_workers.root = address.encode()
         self._root = _Root(self._check)
-        ports = Ports(*self._ports(), int(address.rpartition(":")[2]))
-        self._foremen = [
-            _Foreman(
-                self, host, host.command(tuple(ports), ssh, python), _settings(payload, host, machine, ports, size)
-            )
-            for machine, host in enumerate(hosts)
-        ]
         _open.append(self)
+        ports = Ports(*self._ports(), int(address.rpartition(":")[2]))
+        try:
+            for machine, host in enumerate(hosts):
+                command = host.command(tuple(ports), ssh, python)
+                self._foremen.append(_Foreman(self, host, command, _settings(payload, host, machine, ports, size)))
+        except BaseException:
+            self.close()
+            raise
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
         """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
         self._check()
+        self._used = True
         return _unfailed(self._root.map(_Call(function), list(items)))
 
     def wait(self) -> None:
@@ -81,6 +88,9 @@ class Pool:
             return ""
         self.closed = True
         _open.remove(self)
+        if self._used:
+            for foreman in self._foremen:
+                foreman.warn_if_never_ready()
         self._root.close()
         disconnect()
         for foreman in self._foremen:
@@ -88,8 +98,6 @@ class Pool:
         for foreman in self._foremen:
             foreman.wait()
         self._broker_thread.join(PATIENCE)
-        self._logger.removeHandler(self._handler)
-        self._handler.stream.close()
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")
         self._log.close()
@@ -112,6 +120,9 @@ class Pool:
         return int(task), int(info)
 
     def _check(self) -> None:
+        if time.monotonic() > self._begun + READY_SECONDS:
+            for foreman in self._foremen:
+                foreman.fail_if_never_ready()
         if self._failure:
             raise RunError(self._failure)
 
@@ -175,7 +186,7 @@ class _Root:
         while True:
             function, items = self._caller.switch(result)
             try:
-                result = list(futures.map(function, items))
+                result = _results(function, items)
             except GreenletExit:
                 raise
             except BaseException as error:
@@ -194,13 +205,22 @@ class _Root:
         communicator._poll = watched
 
 
+def _results(function: Callable[..., Any], items: list[Any]) -> list[Any]:
+    """Return the results in order, or up to the first failure: the others are not waited for."""
+    tasks = futures._mapFuture(function, items)
+    for task in futures.as_completed(tasks):
+        if isinstance(task.resultValue, _Failure):
+            return [task.resultValue]
+    return [task.resultValue for task in tasks]
+
+
 class _Foreman:
     """A foreman's process, and a thread that listens to what it tells."""
 
     def __init__(self, pool: Pool, host: Host, command: list[str], settings: dict[str, Any]) -> None:
         self._pool, self._host = pool, host
         self._addresses: dict[int, str] = {}
-        self._was_ready = False
+        self._was_ready = self._given_up = False
         try:
             # A session of its own: Ctrl-C is for the root, which ends it by closing its standard input.
             self._process = subprocess.Popen(
@@ -216,6 +236,17 @@ class _Foreman:
         """Whether all workers of the host are."""
         return len(self._addresses) >= self._host.workers
 
+    def fail_if_never_ready(self) -> None:
+        """Have the run fail where no worker got ready."""
+        if not self._was_ready and not self._given_up:
+            self._complain(f"was not ready after {READY_SECONDS:.0f} s")
+
+    def warn_if_never_ready(self) -> None:
+        """Say so where the run ended before any worker was ready."""
+        if not self._was_ready and not self._given_up:
+            message = f"workers on {self._host.name} were not ready before the end; others did all the work"
+            warnings.warn(message, FooldeapWarning, stacklevel=1)
+
     def dismiss(self) -> None:
         """Have it end, and its workers with it."""
         if self._process.stdin is not None:
@@ -227,7 +258,7 @@ class _Foreman:
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)  # its workers as well: it has a session of its own
             self._process.wait()
         self._listener.join(PATIENCE)
         if self._process.stdout is not None:
@@ -240,10 +271,14 @@ class _Foreman:
             self._process.stdin.write(json.dumps(settings).encode() + b"\n")
             self._process.stdin.flush()
         for line in self._process.stdout:
-            self._hear(json.loads(line))
+            try:
+                message = json.loads(line)
+                self._hear(message)
+            except (ValueError, KeyError, TypeError):
+                os.write(self._pool.log.fileno(), line)  # not from us: what the other machine's shell has to say
         for address in self._addresses.values():
             self._pool.lost(address)
-        if not self._pool.closed:
+        if not self._pool.closed and not self._given_up:
             self._complain("lost its foreman" if self._was_ready else "did not start")
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -254,13 +289,16 @@ class _Foreman:
             self._pool.lost(self._addresses.pop(message["gone"]))
             if not message["again"]:
                 self._complain("ended again and again")
-        elif not self._pool.closed:
+        elif not message["again"]:
             self._complain("did not start")
 
     def _complain(self, what: str) -> None:
+        if self._pool.closed:
+            return
+        self._given_up = True
         text = f"workers on {self._host.name}: one {what}; the last that was said: {self._pool.last_words()}"
         if self._was_ready:
-            warnings.warn(f"{text}; the others do its work", FooldeapWarning, stacklevel=1)
+            warnings.warn(f"{text}; the run goes on without it", FooldeapWarning, stacklevel=1)
         else:
             self._pool.failed(text)
 
@@ -285,7 +323,9 @@ class _Call:
         try:
             function = self._function or self._loaded()
             return function(item)
-        except Exception as error:
+        except GreenletExit:
+            raise
+        except BaseException as error:
             if self._function is not None:
                 raise  # in the root, where it is of use as it is
             return _Failure.of(error)
@@ -305,7 +345,7 @@ class _Failure(NamedTuple):
     process: str
 
     @classmethod
-    def of(cls, error: Exception) -> "_Failure":
+    def of(cls, error: BaseException) -> "_Failure":
         ours = isinstance(error, FooldeapError)
         message = str(error) if ours else f"{type(error).__name__}: {error}"
         kind = type(error).__name__ if ours else PluginError.__name__
@@ -336,9 +376,10 @@ def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int)
     }
 
 
-def _logger(handler: logging.Handler) -> logging.Logger:
+def _logger() -> logging.Logger:
+    """Return the logger that SCOOP gets; what it says of tasks that it sends again is nobody's concern."""
     logger = logging.getLogger("fooldeap.scoop")
     logger.propagate = False
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     return logger

@@ -29,7 +29,6 @@ with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname
 __all__ = ["Broker", "Ports", "connect", "control", "disconnect", "futures", "work_for_ever"]
 
 LOOPBACK = "127.0.0.1"
-_NEVER = 10**9  # seconds
 
 
 class Ports(NamedTuple):
@@ -52,7 +51,7 @@ def connect(ports: Ports, size: int, *, name: str | None = None, log: logging.Lo
     scoop.logger = log or logging.getLogger("fooldeap.scoop")
     # Reports would go out from a second thread over the same socket, which ZeroMQ does not bear. The broker learns
     # from the pool itself who is gone.
-    scoop.TIME_BETWEEN_STATUS_REPORTS = _NEVER
+    scoopzmq.ZMQCommunicator._reportFutures = lambda _: None
     scoopzmq.ZMQCommunicator.createZMQSocket = _local_socket
     Future.rank = itertools.count()  # the root is known by its number, 0, in every pool of a process
     control.execQueue = FutureQueue()

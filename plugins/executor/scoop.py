@@ -4,9 +4,11 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from fooldeap.plugin import Executor, File, Ge, dataclass, executor, field
+from fooldeap.plugin import Executor, File, Ge, InputError, dataclass, executor, field
+from fooldeap.quiet import limit_threads
 
 from ._hosts import Host, here, read
 
@@ -52,15 +54,13 @@ class Scoop(Executor):
 
     def open(self, work: Any) -> None:
         """Start SCOOP and all workers, which load ``work`` while this process does."""
-        from fooldeap.quiet import limit_threads
-
         from ._pool import Launched, Pool
 
         threads = max(1, len(os.sched_getaffinity(0)) // self._local)
         limit_threads(threads)
         self._work = work
-        self._pool = Launched(threads) if launched() else Pool(work, self._elsewhere, self.ssh, self.python)
         atexit.register(self.close)
+        self._pool = Launched(threads) if launched() else Pool(work, self._elsewhere, self.ssh, self.python)
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Return the results of ``function`` over ``items``, in order, wherever they were computed."""
@@ -76,15 +76,18 @@ class Scoop(Executor):
         """Stop the workers and SCOOP, and return what the workers said."""
         atexit.unregister(self.close)
         pool, self._pool = self._pool, None
+        limit_threads(None)
         return "" if pool is None else str(pool.close())
 
-    @property
+    @cached_property
     def _elsewhere(self) -> list[Host]:
         """The hosts with the workers to start there; this process is one of this machine's."""
         if launched():
             return [here(sys.modules["scoop"].SIZE - 1)]
         others = [] if self.hosts is None else read(self.hosts)
         listed = sum(host.workers for host in others if host.local)
+        if listed and self.workers not in ("auto", listed):
+            raise InputError(f"workers: got {self.workers}, but {self.hosts} gives this machine {listed}; say it once")
         here_too = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
         ours = [here(here_too - 1)] if here_too > 1 else []
         return ours + [host for host in others if not host.local]

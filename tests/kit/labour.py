@@ -1,6 +1,8 @@
 """What a third party might write that is slow, or that fails in other processes than the first."""
 
 import os
+import re
+import sys
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -13,18 +15,33 @@ from fooldeap.plugin import KW_ONLY, Annotated, Ge, classifier, dataclass, genom
 @classifier("slow")
 @dataclass
 class Slow:
-    """A linear classifier that takes ``pause`` seconds an image, and fails in other processes than ``only``."""
+    """A linear classifier that takes ``pause`` seconds an image.
+
+    In other processes than ``only`` it fails, or with ``holds`` never gives the interpreter back, or with ``exits``
+    exits; in workers it takes ``loads`` seconds to load.
+    """
 
     _: KW_ONLY
     pause: Annotated[float, Ge(0)] = 0.0
     only: int = 0
+    holds: bool = False
+    exits: bool = False
+    loads: Annotated[float, Ge(0)] = 0.0
 
     input_shape = (8, 8, 1)
     classes = 4
     digest = "slow"
 
+    def __post_init__(self):
+        if "_worker" in Path("/proc/self/cmdline").read_text():
+            time.sleep(self.loads)
+
     def logits(self, images):
         if self.only and os.getpid() != self.only:
+            if self.holds:
+                re.match("(a*)*b", "a" * 64)
+            if self.exits:
+                sys.exit(5)
             raise ValueError("no luck today")
         time.sleep(self.pause * len(images))
         weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
