@@ -195,7 +195,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _scoop_runs() -> bool:
     """Tell whether SCOOP's own launcher started this process: ``python -m scoop -n 4 "$(which fooldeap)" run ...``."""
-    return bool(getattr(sys.modules.get("scoop"), "IS_RUNNING", False))
+    scoop = sys.modules.get("scoop")
+    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != "fooldeap"  # which is what our pool says
 
 
 def _fail(message: str, code: int) -> int:

@@ -115,6 +115,10 @@ class Executor:
         """Return the results of ``function`` over ``items``, in order."""
         return map(function, items)
 
+    def complaints(self) -> list[str]:
+        """Return what the user should know at the end of a run: who did not help."""
+        return []
+
     def close(self) -> str:
         """End, leave no process behind, and return what the others said, for a log."""
         return ""

@@ -104,6 +104,8 @@ class Prepared:
                 raise
             self.close()
             raise _left_behind(error, folder) from error
+        for message in self.executor.complaints():
+            warn(message)
         if folder:
             folder.write("workers.csv", self._workers())
             folder.write_result(result)

@@ -19,6 +19,7 @@ FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_examples(page, tmp_path, monkeypatch, capfd):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)

@@ -40,7 +40,7 @@ class Pool:
                 raise InputError("another thread evaluates by SCOOP already; there can be one such run in a process")
             other.close()
         self.thread: threading.Thread = threading.current_thread()
-        self.closed = self._used = False
+        self.closed = False
         self._begun = time.monotonic()
         self._failure = ""
         self._foremen: list[_Foreman] = []
@@ -65,7 +65,6 @@ class Pool:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
         """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
         self._check()
-        self._used = True
         return _unfailed(self._root.map(_Call(function), list(items)))
 
     def wait(self) -> None:
@@ -73,6 +72,10 @@ class Pool:
         while not all(foreman.ready for foreman in self._foremen):
             self._check()
             time.sleep(0.01)
+
+    def complaints(self) -> list[str]:
+        """Return a line for each host whose workers did nothing."""
+        return [foreman.never_ready for foreman in self._foremen if foreman.never_ready]
 
     def lost(self, address: str) -> None:
         """Take note of a worker that is gone."""
@@ -88,9 +91,6 @@ class Pool:
             return ""
         self.closed = True
         _open.remove(self)
-        if self._used:
-            for foreman in self._foremen:
-                foreman.warn_if_never_ready()
         self._root.close()
         disconnect()
         for foreman in self._foremen:
@@ -148,6 +148,10 @@ class Launched:
 
     def wait(self) -> None:
         """Do nothing: the launcher waited."""
+
+    def complaints(self) -> list[str]:
+        """Return nothing: all are here from the start."""
+        return []
 
     def close(self) -> str:
         """Do nothing: the launcher will."""
@@ -241,11 +245,11 @@ class _Foreman:
         if not self._was_ready and not self._given_up:
             self._complain(f"was not ready after {READY_SECONDS:.0f} s")
 
-    def warn_if_never_ready(self) -> None:
-        """Say so where the run ended before any worker was ready."""
-        if not self._was_ready and not self._given_up:
-            message = f"workers on {self._host.name} were not ready before the end; others did all the work"
-            warnings.warn(message, FooldeapWarning, stacklevel=1)
+    @property
+    def never_ready(self) -> str:
+        """Say so where no worker got ready until now."""
+        idle = not self._was_ready and not self._given_up
+        return f"workers on {self._host.name} were not ready before the end; others did all the work" if idle else ""
 
     def dismiss(self) -> None:
         """Have it end, and its workers with it."""

@@ -68,6 +68,10 @@ class Scoop(Executor):
             self.open(self._work)
         return iter(self._pool.map(function, items))
 
+    def complaints(self) -> list[str]:
+        """Return a line for each host whose workers did nothing."""
+        return [] if self._pool is None else list(self._pool.complaints())
+
     def wait(self) -> None:
         """Wait until all workers are ready; without it this process begins alone."""
         self._pool.wait()
