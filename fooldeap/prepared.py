@@ -214,12 +214,14 @@ class Prepared:
         """Let a run come to its second generation, by made-up answers, and throw it away.
 
         So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
-        breaks its contract will do so in the run as well, where there is a folder for its traceback.
+        breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
         """
         run = self.crew.work.run(self.runs[0], self.evaluator)
         try:
+            with self._blaming("algorithm"):
+                begun = run.ask()
             with self._blaming("algorithm"), contextlib.suppress(PluginError):
-                if run.ask():
+                if begun:
                     answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
                     run.tell(answers.astype(np.float32))
                     run.settle()
