@@ -11,17 +11,15 @@ import subprocess
 import tempfile
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
-from fooldeap import errors
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
-from fooldeap.quiet import limit_threads
+from fooldeap.errors import FooldeapWarning, InputError, RunError
 
+from ._calls import Call, Failure, unfailed
 from ._hosts import Host
 from ._scoop import Broker, Ports, connect, control, disconnect, futures
 
@@ -65,7 +63,7 @@ class Pool:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
         """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
         self._check()
-        return _unfailed(self._root.map(_Call(function), list(items)))
+        return unfailed(self._root.map(Call(function), list(items)))
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
@@ -144,7 +142,7 @@ class Launched:
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
         """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
-        return _unfailed(list(futures.map(_Call(function, self._threads), list(items))))
+        return unfailed(list(futures.map(Call(function, self._threads), list(items))))
 
     def wait(self) -> None:
         """Do nothing: the launcher waited."""
@@ -213,7 +211,7 @@ def _results(function: Callable[..., Any], items: list[Any]) -> list[Any]:
     """Return the results in order, or up to the first failure: the others are not waited for."""
     tasks = futures._mapFuture(function, items)
     for task in futures.as_completed(tasks):
-        if isinstance(task.resultValue, _Failure):
+        if isinstance(task.resultValue, Failure):
             return [task.resultValue]
     return [task.resultValue for task in tasks]
 
@@ -305,67 +303,6 @@ class _Foreman:
             warnings.warn(f"{text}; the run goes on without it", FooldeapWarning, stacklevel=1)
         else:
             self._pool.failed(text)
-
-
-class _Call:
-    """A function that is sent as what loads it, and loaded where it is first called; it gives a `_Failure` for errors.
-
-    SCOOP itself would load it while it receives, and stop where that fails; and it loses tracebacks.
-    """
-
-    def __init__(self, function: Callable[..., Any], threads: int | None = None) -> None:
-        self._function: Callable[..., Any] | None = function
-        self._payload, self._threads = pickle.dumps(function), threads
-
-    def __getstate__(self) -> tuple[bytes, int | None]:
-        return self._payload, self._threads
-
-    def __setstate__(self, state: tuple[bytes, int | None]) -> None:
-        self._function, (self._payload, self._threads) = None, state
-
-    def __call__(self, item: Any) -> Any:
-        try:
-            function = self._function or self._loaded()
-            return function(item)
-        except GreenletExit:
-            raise
-        except BaseException as error:
-            if self._function is not None:
-                raise  # in the root, where it is of use as it is
-            return _Failure.of(error)
-
-    def _loaded(self) -> Any:
-        if self._threads is not None:
-            limit_threads(self._threads)
-        return pickle.loads(self._payload)
-
-
-class _Failure(NamedTuple):
-    """An error in a worker."""
-
-    kind: str
-    message: str
-    told: str
-    process: str
-
-    @classmethod
-    def of(cls, error: BaseException) -> "_Failure":
-        ours = isinstance(error, FooldeapError)
-        message = str(error) if ours else f"{type(error).__name__}: {error}"
-        kind = type(error).__name__ if ours else PluginError.__name__
-        return cls(kind, message, traceback.format_exc(), f"{os.uname().nodename}, process {os.getpid()}")
-
-    def error(self) -> FooldeapError:
-        made: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
-        made.add_note(f"In a worker ({self.process}):\n{self.told}")
-        return made
-
-
-def _unfailed(outcomes: list[Any]) -> list[Any]:
-    for outcome in outcomes:
-        if isinstance(outcome, _Failure):
-            raise outcome.error()
-    return outcomes
 
 
 def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int) -> dict[str, Any]:
