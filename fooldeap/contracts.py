@@ -168,8 +168,9 @@ class Predictions:
     def log_probabilities(self) -> NDArray[np.float64]:
         """Log softmax by log-sum-exp in float64, (n, classes); exact also where a probability rounds to 1."""
         scores = self.logits.astype(np.float64)
-        scores -= scores.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        # The ufuncs' own reductions: the methods of arrays take a detour through Python.
+        scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
+        scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
         return scores
 
     @functools.cached_property

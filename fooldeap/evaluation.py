@@ -1,5 +1,6 @@
 """From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
 
+import functools
 import itertools
 import math
 import time
@@ -15,6 +16,7 @@ from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
 
 ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
+ALIGNMENT = 64  # bytes; what a row of 32 images begins at is then a multiple of it, too
 MOST_ROWS = 2048
 USUAL_ROWS = 1024
 MOST_VALUES = 10_000_000  # of one forward pass, so that large images do not fill the memory
@@ -57,7 +59,7 @@ class Evaluator:
         self.shown = 0
         self.padding = 0
         self.shares = shares
-        self._lent = np.empty((0, *classifier.input_shape), np.uint8)
+        self._lent = aligned((0, *classifier.input_shape))
         self._show = answer or (lambda chunks: map(classifier.logits, chunks))
         values = int(np.prod(classifier.input_shape))
         self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
@@ -82,7 +84,7 @@ class Evaluator:
     def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
         """Return all images in one array, black ones at its end, which is valid until the next call."""
         if len(self._lent) < count:
-            self._lent = np.empty((count, *self.classifier.input_shape), np.uint8)
+            self._lent = aligned((count, *self.classifier.input_shape))
         start = 0
         for batch in batches:
             whole = self._lent[start : start + len(batch)]
@@ -149,6 +151,14 @@ class Evaluator:
         if not np.isfinite(logits).all():
             raise PluginError("the classifier gave logits that are not finite; does the model overflow on noise?")
         return logits
+
+
+def aligned(shape: tuple[int, ...]) -> Images:
+    """Return an array of images whose bytes start at a multiple of 64, so that TensorFlow can take it as it is."""
+    size = math.prod(shape)
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].reshape(shape)
 
 
 def _seconds(function: Callable[[Images], object], images: Images) -> float:
@@ -218,11 +228,15 @@ class Memory:
         self._places, self._logits, self._gradient = {}, None, None
 
 
-def _rows(images: Images) -> list[memoryview]:
-    """Return each image as a view, faster than numpy gives them."""
-    size = math.prod(images.shape[1:])
+def _rows(images: Images) -> Iterable[memoryview]:
+    """Yield each image as a view, faster than numpy gives them."""
     whole = memoryview(np.ascontiguousarray(images).reshape(-1))  # type: ignore[arg-type]
-    return [whole[start : start + size] for start in range(0, len(whole), size)]
+    return map(whole.__getitem__, _slices(len(images), math.prod(images.shape[1:])))
+
+
+@functools.lru_cache(maxsize=16)
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, count * size, size)]
 
 
 def _gathered(before: Array | None, new: Array, batch: Batch) -> Array:

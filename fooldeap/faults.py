@@ -63,7 +63,7 @@ def pair(result: Any, first: Batch, second: Batch) -> str | None:
 
 def indices(chosen: Any, fitness: Array, count: int) -> str | None:
     """Of ``select(fitness, count)``."""
-    array = np.asarray(chosen)
+    array = chosen if isinstance(chosen, np.ndarray) else np.asarray(chosen)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         return f"returned {described(array)}, expected {count} indices"
     if count and not (array.min() >= 0 and array.max() < len(fitness)):

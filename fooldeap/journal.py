@@ -11,6 +11,7 @@ same bits. A damaged record with others behind it is an error.
 
 import fcntl
 import json
+import math
 import struct
 import time
 import zlib
@@ -26,6 +27,7 @@ from fooldeap.errors import InputError
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")
 _LONGEST_HEADER = 65_536  # bytes
+WRITE_SECONDS = 0.1  # between two writes
 LOCK_TRIES = 50
 _LOCK_PAUSE = 0.1  # seconds
 _FLOAT = np.dtype("<f4")
@@ -47,6 +49,7 @@ class Journal:
         self.path = path
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
+        self._waiting, self._written = bytearray(), -math.inf
         self._file: BinaryIO = path.open("r+b" if path.exists() else "x+b", buffering=0)
         try:
             self._lock()
@@ -74,7 +77,7 @@ class Journal:
         return found[1].decode() if found is not None and found[0] == b"E" else None
 
     def write_answer(self, answer: Answer) -> None:
-        """Append an answer; whole in one write, so that a killed process leaves at most one torn record."""
+        """Append an answer, to be written soon: a killed process loses the last moment, and perhaps tears a record."""
         rows, classes = answer.logits.shape
         parts = [
             _ANSWER.pack(answer.digest, rows, classes),
@@ -89,8 +92,11 @@ class Journal:
         self._append(b"E", reason.encode())
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Write what is waiting, and close the file."""
+        try:
+            self._write()
+        finally:
+            self._file.close()
 
     def _open(self, belongs_to: dict[str, Any]) -> None:
         found = self._peek()
@@ -113,9 +119,15 @@ class Journal:
 
     def _append(self, kind: bytes, body: bytes) -> None:
         payload = kind + body
-        record = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
-        while record:  # a write may be short
-            record = record[self._file.write(record) :]
+        self._waiting += _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        if time.monotonic() - self._written >= WRITE_SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        waiting, self._waiting = memoryview(self._waiting), bytearray()
+        while waiting:  # a write may be short
+            waiting = waiting[self._file.write(waiting) :]
+        self._written = time.monotonic()
 
     def _peek(self) -> tuple[bytes, bytes] | None:
         if self._ahead is None and self._replaying:

@@ -38,7 +38,7 @@ class LogRow(NamedTuple):
 
     ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are of the fitness, ``confidence`` is the
     highest softmax probability of the target, ``evaluations`` counts distinct images until then, ``diversity`` is the
-    standard deviation of a pixel over the population in grey levels, averaged over some 128 pixels.
+    standard deviation of a pixel over the population in grey levels, averaged over some 64 pixels.
     """
 
     seed: int

@@ -15,7 +15,7 @@ from fooldeap.evaluation import Batch
 from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult
 
-DIVERSITY_PIXELS = 128
+DIVERSITY_PIXELS = 64
 STALLED_AFTER = 100  # batches in a row without a new image
 
 
@@ -99,22 +99,22 @@ class Tally:
         confidence: Array,
         before: int,
     ) -> None:
-        best, stop = self._best[target], self.stop
-        reached = np.zeros(len(fitness), bool)
-        if stop.confidence is not None:
-            reached |= confidence >= stop.confidence
-        if stop.score is not None:
-            reached |= fitness >= stop.score
-        any_reached = bool(reached.any())
-        row = int(np.where(reached, fitness, -np.inf).argmax() if any_reached else fitness.argmax())
-        if any_reached and best.evaluations_to_goal is None:
+        best, reached = self._best[target], self._reached(fitness, confidence)
+        row = int((fitness if reached is None else np.where(reached, fitness, -np.inf)).argmax())
+        if reached is not None and best.evaluations_to_goal is None:
             # An image from memory cannot be the first to reach the goal, so the first one that did is a new one.
             best.evaluations_to_goal = before + 1 + int(np.searchsorted(batch.new, reached.argmax()))
-        if (any_reached, fitness[row]) > (best.reached, best.fitness):
+        if (reached is not None, fitness[row]) > (best.reached, best.fitness):
             if fitness[row] > best.fitness:
                 best.improved = self.generation
-            best.reached, best.fitness = any_reached or best.reached, float(fitness[row])
+            best.reached, best.fitness = reached is not None or best.reached, float(fitness[row])
             best.image, best.logits = batch.images[row].copy(), predictions.logits[row].copy()
+
+    def _reached(self, fitness: Array, confidence: Array) -> Array | None:
+        """Return which images reached a goal, None where none did: which is nearly always, and told at once."""
+        goals = ((confidence, self.stop.confidence), (fitness, self.stop.score))
+        reached = [values >= goal for values, goal in goals if goal is not None and values.max() >= goal]
+        return np.logical_or.reduce(reached) if reached else None
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
         probabilities = Predictions(best.logits[None], best.image[None]).probabilities[0]
@@ -145,9 +145,9 @@ def _first_objective(fitness: Array) -> Array:
 
 
 def pixel_deviation(images: Images) -> float:
-    """Return the standard deviation of a pixel over the images, in grey levels, averaged over some 128 pixels.
+    """Return the standard deviation of a pixel over the images, in grey levels, averaged over some 64 pixels.
 
-    They are spread evenly; of images of fewer than 256 values all are taken.
+    They are spread evenly; of images of fewer than 128 values all are taken.
     """
     count = len(images)
     flat = images.reshape(count, -1)
@@ -155,7 +155,7 @@ def pixel_deviation(images: Images) -> float:
     # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up; float32
     # holds those of 258 images, and is the fastest.
     exact = np.float32 if count * 255**2 <= 2**24 else np.float64
-    values = flat[:, ::step].astype(exact)
-    total = np.add.reduce(values).astype(np.float64)
-    squares = np.add.reduce(np.square(values, out=values)).astype(np.float64)
+    values, ones = flat[:, ::step].astype(exact), np.ones(count, exact)
+    total = (ones @ values).astype(np.float64)
+    squares = (ones @ np.square(values, out=values)).astype(np.float64)
     return math.fsum(np.sqrt(count * squares - total**2).tolist()) / (count * len(total))

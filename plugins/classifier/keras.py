@@ -17,6 +17,7 @@ from ._logits import scores_of
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
 
 _PROBES = 64
+ALIGNMENT = 64  # bytes, of what TensorFlow computes on; less ends the process
 
 
 @classifier("keras")
@@ -73,7 +74,7 @@ class Keras:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
-        scores: NDArray[np.float32] = self._loaded.logits(images).numpy()
+        scores: NDArray[np.float32] = self._loaded.logits(self._loaded.tensor(images)).numpy()
         return scores
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
@@ -113,6 +114,15 @@ class _Loaded:
         target = self._tf.TensorSpec((), self._tf.int32)
         self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
         self.gradient = self._tf.function(self._gradient, input_signature=[images, target], autograph=False)
+
+    def tensor(self, images: Images) -> Any:
+        """Return images as a tensor, without a copy where TensorFlow can do without: it wants them aligned."""
+        if not isinstance(images, np.ndarray) or not len(images):
+            return images
+        flags = images.flags
+        if images.ctypes.data % ALIGNMENT or not (flags.c_contiguous and flags.writeable):
+            return images
+        return self._tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
     def _scaled(self, images: Any) -> Any:
         pixels = self._tf.cast(images, self._tf.float32)

@@ -14,7 +14,7 @@ def uniform(
     """Swap each gene between two parents with probability ``share`` (Syswerda 1989)."""
     if share == 0.5:
         # A random word holds 64 fair coins.
-        words = rng.integers(0, 2**64, -(-first.size // 64), dtype=np.uint64)
+        words = rng.bit_generator.random_raw(-(-first.size // 64))
         coins: Array = np.unpackbits(words.view(np.uint8), count=first.size).reshape(first.shape)
     else:
         coins = rng.random(first.shape) < share

@@ -20,6 +20,7 @@ class Csv(Reporter):
         self._rows: list[LogRow] = []
         self._flushed = 0.0
         self._file = (session.folder.path / "log.csv").open("w", newline="") if session.folder else None
+        self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
         self._write(LogRow._fields)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
@@ -39,11 +40,11 @@ class Csv(Reporter):
         """Close the file."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+        self._file = self._writer = None
 
     def _write(self, row: tuple[object, ...]) -> None:
-        if self._file is not None:
-            csv.writer(self._file, lineterminator="\n").writerow(row)
+        if self._file is not None and self._writer is not None:
+            self._writer.writerow(row)
             if time.monotonic() - self._flushed > FLUSH_SECONDS:
                 self._file.flush()
                 self._flushed = time.monotonic()

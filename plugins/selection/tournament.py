@@ -12,6 +12,6 @@ def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(
     Of equals, the one drawn first wins (Goldberg and Deb 1991).
     """
     drawn = rng.integers(0, len(fitness), (count, size))
-    winners = fitness[drawn].argmax(axis=1)
-    chosen: Array = drawn[np.arange(count), winners]
+    winners = fitness.take(drawn).argmax(axis=1)
+    chosen: Array = drawn.ravel().take(winners + np.arange(0, count * size, size))
     return chosen
