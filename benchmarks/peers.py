@@ -1,7 +1,7 @@
 """Ten digits to 99.99 %: the default experiment against other libraries' algorithms, on the same classifier.
 
     pip install '.[peers]'
-    python benchmarks/peers.py [--repeats 3] [--json FILE] [--only TEXT]
+    python benchmarks/peers.py [--repeats 9] [--json FILE] [--only TEXT]
 
 Every library evaluates its population by the same compiled function, a whole population at a time, and gets the same
 population, budget and goal; what it has of its own is what its documentation recommends for a genetic algorithm on
@@ -174,37 +174,44 @@ GENETIC = {"PyGAD", "pymoo GA", "EvoTorch GA"}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", default="", help="only libraries with this in their names")
     arguments = parser.parse_args()
-    with Prepared(config.load(CONFIG, ["reporters=[]"])) as prepared:
-        figures, notes = measure(prepared, arguments.only, arguments.repeats)
+    figures, notes = measure(arguments.only, arguments.repeats)
     return report(figures, notes, arguments.json, environment=environment())
 
 
-def measure(prepared: Prepared, only: str, repeats: int) -> tuple[list[Figure], list[str]]:
-    """Return the seconds of each library divided by those of the default, taken in turn."""
-    prepared.run(None)  # to warm up
+def measure(only: str, repeats: int) -> tuple[list[Figure], list[str]]:
+    """Return the seconds of each library divided by those of the default with the same seed, taken in turn."""
+    default = prepared(1)
+    classifier = default.classifier
+    default.run(None)  # to warm up
     figures, notes = [], []
     for name, peer in PEERS.items():
         if only not in name:
             continue
         ratios, ends = [], []
         for seed in range(1, repeats + 1):
-            default = prepared.run(None).seconds
+            ours = prepared(seed, classifier).run(None)
             try:
-                seconds, reached, evaluations, disturbed = ten_digits(prepared.classifier, peer, seed)
+                seconds, reached, evaluations, disturbed = ten_digits(classifier, peer, seed)
             except ImportError as error:
                 notes.append(f"{name}: left out ({error})")
                 break
-            ratios.append(seconds / default)
-            ends.append(f"{reached} of 10 in {evaluations:,} evaluations, {seconds:.1f} s{' (disturbed)' * disturbed}")
+            ratios.append(seconds / ours.seconds)
+            spent = f"{evaluations:,} evaluations, {seconds:.1f} s{' (disturbed)' * disturbed}"
+            ends.append(f"{reached} of 10 in {spent} (fooldeap: {ours.evaluations:,}, {ours.seconds:.1f} s)")
         if ratios:
             least = TEXTBOOK_GOAL if name == "textbook DEAP" else 1.0 if name in GENETIC else None
             figures.append(Figure(f"{name} / fooldeap", Spread.of(ratios), least))
             notes.append(f"{name}: {'; '.join(ends)}")
     return figures, notes
+
+
+def prepared(seed: int, classifier: Classifier | None = None) -> Prepared:
+    """Return the default experiment with a seed, ready to run."""
+    return Prepared(config.load(CONFIG, ["reporters=[]", f"seed={seed}"]), classifier)
 
 
 def ten_digits(classifier: Classifier, peer: Callable[[Asked, int], None], seed: int) -> tuple[float, int, int, bool]:

@@ -2,18 +2,21 @@
 
     python benchmarks/scale.py [--repeats 9] [--json FILE] [--only TEXT]
 
-Each is a real run of ten targets with journal and log.csv, for a fixed number of generations, on a network of the
-layers of mnist_cnn for that input; the forward pass is that network's compiled function on images ready in memory, as
-many at a time as the loop shows. Every repeat takes forward, loop, forward within some seconds.
+Each is a real run of ten targets with journal and log.csv, for a fixed number of generations: the default is the main
+job on mnist_cnn, the others are on a network of its layers for that input. Whenever the loop has shown a batch to the
+classifier, the bare forward pass is taken there and then, twice, on as many images that are ready in memory, and the
+second is what counts. So a machine that changes its pace changes both sides of every ratio, and what the loop did just
+before is not held against the bare pass. A ratio is the time of all bare passes over that of the loop less theirs.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,7 @@ from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap import config
 from fooldeap.experiment import wrapped
-from fooldeap.plugin import Classifier
+from fooldeap.plugin import Classifier, Images
 from fooldeap.prepared import Prepared
 from fooldeap.quiet import tensorflow
 from fooldeap.rundir import RunFolder, environment
@@ -45,13 +48,12 @@ def main() -> int:
         if arguments.only not in name:
             continue
         measured, discarded = measure(shape, population, arguments.repeats)
-        ratios[shape, population] = ratio(measured, "loop", "forward")
+        ratios[shape, population] = ratio(measured, "bare", "loop")
         figures.append(Figure(name, ratios[shape, population], GOALS.get((shape, population))))
-        rates = {rate: Spread.of(values).median for rate, values in measured.items()}
-        best = ratio(measured, "loop", "limit").median
+        spent = {side: Spread.of(values).median for side, values in measured.items()}
         notes.append(
-            f"{name}: {rates['loop']:,.0f} / {rates['forward']:,.0f} images a second; against the forward pass at the "
-            f"best batch size of all, {rates['limit']:,.0f} a second, {best:.3f}; {discarded} repeats discarded"
+            f"{name}: {spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; "
+            f"{discarded} repeats discarded"
         )
     large, usual = ratios.get((SHAPES[0], 10_000)), ratios.get((SHAPES[0], 1000))
     if large and usual:
@@ -66,28 +68,68 @@ def cases() -> list[tuple[tuple[int, int, int], int]]:
 
 
 def measure(shape: tuple[int, int, int], population: int, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Return the images a second of the loop and of the forward pass, by repeat, and how many repeats did not count."""
-    classifier, runs = network(shape), min(10, 10_000 // population)
-    best, rate = best_batch(classifier)
-    generations = max(LEAST_GENERATIONS, round(SECONDS * rate / (runs * population)))
+    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+    runs = min(10, 10_000 // population)
+    classifier = Alternating(network(shape))
+    generations = max(LEAST_GENERATIONS, round(SECONDS / (classifier.seconds_an_image() * runs * population)))
     prepared = Prepared(experiment(population, generations, runs), classifier)
-    own = min(prepared.evaluator.rows, runs * population)
-
-    # As long as the loop: a machine that lends its speed for a moment only would flatter a short one.
-    seconds = (generations + 1) * runs * population / rate / 2
 
     def repeat() -> dict[str, float]:
-        before, limit = forward(classifier, own, seconds), forward(classifier, best)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, classifier.alternating():
             result = prepared.run(RunFolder.create(prepared.experiment, Path(folder) / "run"))
-        after, limit_after = forward(classifier, own, seconds), forward(classifier, best)
-        return {
-            "loop": result.evaluations / result.seconds,
-            "forward": fmean((before, after)),
-            "limit": fmean((limit, limit_after)),
-        }
+        loop = result.seconds - classifier.aside
+        return {name: 1e6 * spent / result.evaluations for name, spent in (("loop", loop), ("bare", classifier.bare))}
 
     return repeated(repeat, repeats)
+
+
+class Alternating:
+    """A classifier that, while ``alternating``, measures the bare forward pass after every batch that it answers.
+
+    ``bare`` are the seconds of the bare passes that count, ``aside`` of all that was not the loop's.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.input_shape, self.classes = classifier.input_shape, classifier.classes
+        self._classifier, self._on = classifier, False
+        self.bare = self.aside = 0.0
+
+    def logits(self, images: Images) -> Any:
+        """Answer, then show as many images again, twice, where that is asked for."""
+        answer = self._classifier.logits(images)
+        if self._on:
+            start = time.perf_counter()
+            ready = _ready(images.shape)
+            self._classifier.logits(ready)
+            between = time.perf_counter()
+            self._classifier.logits(ready)
+            end = time.perf_counter()
+            self.bare += end - between
+            self.aside += end - start
+        return answer
+
+    @contextlib.contextmanager
+    def alternating(self) -> Iterator[None]:
+        """Measure within the block."""
+        self._on, self.bare, self.aside = True, 0.0, 0.0
+        try:
+            yield
+        finally:
+            self._on = False
+
+    def seconds_an_image(self) -> float:
+        """Return about how long an image takes."""
+        images = _ready((128, *self.input_shape))
+        self._classifier.logits(images)
+        start = time.perf_counter()
+        self._classifier.logits(images)
+        return (time.perf_counter() - start) / 128
+
+
+@cache
+def _ready(shape: tuple[int, ...]) -> Any:
+    """Return images that TensorFlow has in memory."""
+    return tensorflow().constant(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
 def experiment(population: int, generations: int, runs: int) -> config.Experiment:
@@ -99,7 +141,9 @@ def experiment(population: int, generations: int, runs: int) -> config.Experimen
 
 @cache
 def network(shape: tuple[int, int, int]) -> Classifier:
-    """Return a network of the layers of mnist_cnn for that input, its weights fixed."""
+    """Return mnist_cnn, or a network of its layers for another input, its weights fixed."""
+    if shape == SHAPES[0]:
+        return config.load({}).classifier.build()
     tensorflow()
     import keras
 
@@ -110,26 +154,6 @@ def network(shape: tuple[int, int, int]) -> Classifier:
     layers += [keras.layers.Flatten(), keras.layers.Dense(10)]
     classifier = wrapped(keras.Sequential(layers), config.load({}, ["classifier.outputs=logits"]).classifier)
     return classifier
-
-
-def best_batch(classifier: Classifier) -> tuple[int, float]:
-    """Return the batch size that goes fastest, and its images a second."""
-    most = max(32, min(2048, 40_000_000 // int(np.prod(classifier.input_shape)) // 32 * 32))
-    sizes = [size for size in (32, 64, 128, 256, 512, 1024, 2048) if size <= most]
-    rates = {size: max(forward(classifier, size) for _ in range(4)) for size in sizes}
-    best = max(rates, key=rates.__getitem__)
-    return best, rates[best]
-
-
-def forward(classifier: Classifier, size: int, seconds: float = 0.3) -> float:
-    """Return the images a second of the bare forward pass at a batch size."""
-    noise = np.random.default_rng(0).integers(0, 256, (size, *classifier.input_shape), dtype=np.uint8)
-    images = tensorflow().constant(noise)
-    shown, start = 0, time.perf_counter()
-    while time.perf_counter() < start + seconds:
-        classifier.logits(images)
-        shown += size
-    return shown / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

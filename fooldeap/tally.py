@@ -155,7 +155,8 @@ def pixel_deviation(images: Images) -> float:
     # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up; float32
     # holds those of 258 images, and is the fastest.
     exact = np.float32 if count * 255**2 <= 2**24 else np.float64
-    values, ones = flat[:, ::step].astype(exact), np.ones(count, exact)
+    values: Array = flat[:, ::step].astype(exact)
+    ones: Array = np.ones(count, exact)
     total = (ones @ values).astype(np.float64)
     squares = (ones @ np.square(values, out=values)).astype(np.float64)
     return math.fsum(np.sqrt(count * squares - total**2).tolist()) / (count * len(total))

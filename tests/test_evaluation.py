@@ -8,7 +8,8 @@ import pytest
 from conftest import bits, tiny
 
 import fooldeap
-from fooldeap.evaluation import ROWS, TRIAL_SECONDS, Evaluator, Rows
+from fooldeap import registry
+from fooldeap.evaluation import ALIGNMENT, ROWS, TRIAL_SECONDS, Evaluator, Rows, aligned
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
 
@@ -52,6 +53,35 @@ def test_rows_of_a_batch_are_taken_without_the_others():
     images = noise(50)
     (answer,) = Evaluator(classifier).logits([Rows(images, np.array([40, 3, 3]))])
     assert np.array_equal(answer, images[[40, 3, 3]].reshape(3, -1)[:, :4])
+
+
+@pytest.mark.parametrize("offset", [0, 1, 16, ALIGNMENT])
+def test_keras_takes_images_wherever_they_are_in_memory(offset):
+    """Aligned ones are shown without a copy, on which TensorFlow would end the process if they were not."""
+    classifier = registry.load().get("classifier", "keras").build({"model": "mnist_lenet"})
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    size = images.size
+    shifted = aligned((size + offset,))[offset:].reshape(images.shape)
+    shifted[:] = images
+    fixed = images.copy()
+    fixed.flags.writeable = False
+    expected = classifier.logits(images.tolist())
+    for same in (images, shifted, fixed, np.asfortranarray(images)):
+        assert np.array_equal(classifier.logits(same), expected)
+    shifted[:] = 0  # what is lent may be written over when the answer is there
+    assert np.array_equal(classifier.logits(images), expected)
+
+
+def test_images_on_the_way_to_the_classifier_are_aligned():
+    places = []
+    classifier = Timed(lambda _: 0)
+    answer = classifier.logits
+    classifier.logits = lambda images: (places.append(images.ctypes.data), answer(images))[1]
+    evaluator = Evaluator(classifier)
+    evaluator.rows = 32
+    evaluator.logits([noise(200), noise(3)])
+    assert len(places) == 7
+    assert all(place % ALIGNMENT == 0 for place in places)
 
 
 def test_the_fastest_number_of_rows():

@@ -1,10 +1,12 @@
 """The journal: what comes back, what a killed process leaves, what damage is."""
 
+import time
+
 import numpy as np
 import pytest
 
 from fooldeap.errors import InputError
-from fooldeap.journal import Answer, Journal
+from fooldeap.journal import WRITE_SECONDS, Answer, Journal
 
 OWNER = {"seed": 1, "experiment": "abc"}
 
@@ -115,3 +117,13 @@ def test_it_belongs_to_one_run(tmp_path):
     written(tmp_path / "a", [answer(2)])
     with pytest.raises(InputError, match=r"another seed \(1, now 2\)"):
         Journal(tmp_path / "a", {**OWNER, "seed": 2})
+
+
+def test_what_is_older_than_a_moment_is_on_the_disk(tmp_path):
+    journal = Journal(tmp_path / "a", OWNER)
+    journal.write_answer(answer(2))
+    time.sleep(1.5 * WRITE_SECONDS)
+    journal.write_answer(answer(2, seed=1))  # as a slow classifier does: each answer is written when it comes
+    killed = (tmp_path / "a").read_bytes()  # what is there if the process ends now
+    journal.close()
+    assert killed == (tmp_path / "a").read_bytes()

@@ -1,0 +1,164 @@
+"""Statistics against independent sources: formulas worked by hand, scipy's other tests, brute force, simulation."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from fooldeap import stats
+
+INF = math.inf
+
+
+def test_success_rate_has_wilsons_interval():
+    z, n, k = 1.959963984540054, 12, 9
+    p = k / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    got = stats.success_rate([[10.0] * 9 + [INF] * 3])
+    assert got == pytest.approx((p, centre - half, centre + half))
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.25, 0.5, 0.75, 1])
+def test_quantiles_are_numpys_where_nothing_is_censored(share):
+    values = np.random.default_rng(3).integers(1, 100, (3, 7))
+    assert stats.quantile(values, share) == pytest.approx(np.quantile(values, share))
+
+
+def test_censored_runs_stay_in_the_quantiles():
+    assert stats.quantile([1, 2, INF], 0.5) == 2
+    assert stats.quantile([1, 2, INF, INF], 0.5) == INF
+    assert stats.quantile([1, 2, 3, INF], 0.5) == 2.5
+    assert stats.quantile([INF, INF], 0.25) == INF
+
+
+def test_expected_running_time():
+    assert stats.expected_running_time([100, INF, 300], [100, 1000, 300]) == 700
+    assert stats.expected_running_time([INF], [1000]) == INF
+
+
+def test_expected_running_time_is_that_of_restarts():
+    """Of a strategy that succeeds with probability p after 50 evaluations, else gives up at 200."""
+    rng = np.random.default_rng(0)
+    runs = np.where(rng.random(20_000) < 0.3, 50.0, INF)
+    restarts = rng.geometric(0.3, 20_000)
+    expected = float(np.mean(50 + 200 * (restarts - 1)))
+    got = stats.expected_running_time(runs, np.where(np.isinf(runs), 200, runs))
+    assert got == pytest.approx(expected, rel=0.03)
+
+
+def test_restricted_mean_takes_the_budget_for_a_failure():
+    assert stats.restricted_mean([[100, INF], [300, 5000]], 1000) == 600
+
+
+def test_a12_is_the_u_statistic_within_targets():
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(0, 20, (4, 9)).astype(float), rng.integers(5, 25, (4, 9)).astype(float)
+    first[0, 0] = second[1, 1] = INF
+    by_target = [
+        1 - scipy_stats.mannwhitneyu(a, b, method="asymptotic").statistic / 81
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert stats.a12(first, second) == pytest.approx(np.mean(by_target))
+    assert stats.a12(first, first) == 0.5
+    assert stats.a12([1, 2], [3, INF]) == 1
+
+
+def exact_signed_rank(differences):
+    """All signs of the ranks, each as likely as the others."""
+    ranks = scipy_stats.rankdata(np.abs(differences))
+    observed = abs(ranks[differences > 0].sum() - ranks.sum() / 2)
+    sums = [np.dot(signs, ranks) for signs in itertools.product([0, 1], repeat=len(ranks))]
+    return float(np.mean([abs(total - ranks.sum() / 2) >= observed - 1e-9 for total in sums]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signed_rank_by_all_signs(seed):
+    rng = np.random.default_rng(seed)
+    first, second = rng.normal(0.5, 1, 9), rng.normal(0, 1, 9)
+    assert stats.signed_rank(first, second) == pytest.approx(exact_signed_rank(first - second))
+
+
+def test_a_failure_on_one_side_is_the_largest_difference():
+    first, second = np.array([10.0, 50, 30, 20, 80, 60]), np.array([20.0, 40, 60, INF, 90, 10])
+    worst = np.array([-10, 10, -30, -51, -10, 50])
+    assert stats.signed_rank(first, second) == pytest.approx(scipy_stats.wilcoxon(worst, zero_method="pratt").pvalue)
+
+
+def test_strategies_that_tie_throughout_are_no_nan():
+    assert stats.signed_rank([5, INF, 7], [5, INF, 7]) == 1
+    assert stats.signed_rank([INF, INF], [INF, INF]) == 1
+    assert stats.friedman([[5, INF, 7]] * 3) == 1
+
+
+def test_signed_rank_holds_its_level():
+    """With failures and ties in the data, and no difference between the strategies."""
+    rng = np.random.default_rng(7)
+
+    def evaluations():
+        values = rng.integers(1, 40, 20).astype(float)
+        return np.where(values > 30, INF, values)
+
+    rejected = np.mean([stats.signed_rank(evaluations(), evaluations()) < 0.05 for _ in range(2000)])
+    assert 0.03 < rejected < 0.065
+
+
+def test_friedman_by_its_formula():
+    values = np.random.default_rng(2).permuted(np.tile(np.arange(4.0), (10, 1)), axis=1).T
+    k, n = values.shape
+    ranks = values + 1  # each block is a permutation of 0 ... 3
+    chi = 12 * n / (k * (k + 1)) * float(np.sum((ranks.mean(axis=1) - (k + 1) / 2) ** 2))
+    assert stats.friedman(values) == pytest.approx(scipy_stats.chi2.sf(chi, k - 1))
+    assert stats.mean_ranks(values) == pytest.approx(ranks.mean(axis=1))
+
+
+def test_failures_share_the_last_ranks():
+    assert stats.mean_ranks([[1, INF], [INF, INF], [INF, 4]]).tolist() == [1.75, 2.5, 1.75]
+
+
+def test_holm_by_hand():
+    assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert stats.holm([]) == []
+
+
+def test_cliques_are_the_largest_stretches_that_nothing_separates():
+    ranks = [3.0, 1.0, 2.0, 4.0]  # in order: 1, 2, 0, 3
+    separated = np.zeros((4, 4), bool)
+    for one, other in ((1, 0), (1, 3), (2, 3)):
+        separated[one, other] = separated[other, one] = True
+    assert stats.cliques(ranks, separated) == [(1, 2), (2, 0), (0, 3)]
+    assert stats.cliques(ranks, np.zeros((4, 4), bool)) == [(1, 2, 0, 3)]
+    assert stats.cliques(ranks, ~np.eye(4, dtype=bool)) == []
+
+
+@pytest.mark.parametrize("jointly", [False, True])
+def test_bootstrap_intervals_cover_the_truth(jointly):
+    """Of the mean of exponential times, 40 seeds on 2 targets: 95 % within what 300 intervals can tell."""
+    rng = np.random.default_rng(5)
+
+    def covered():
+        sample = rng.exponential(100, (2, 40))
+        estimate = stats.bootstrap(lambda x: float(x.mean()), sample, rng=rng, jointly=jointly, resamples=300)
+        return estimate.low <= 100 <= estimate.high
+
+    assert 0.89 <= np.mean([covered() for _ in range(300)]) <= 0.985
+
+
+def test_bootstrap_draws_the_same_seeds_for_what_is_paired():
+    first = np.random.default_rng(0).normal(100, 30, (3, 10))
+    estimate = stats.bootstrap(
+        lambda a, b: float((a - b).mean()), first, first - 7, rng=np.random.default_rng(1), resamples=50
+    )
+    assert estimate == pytest.approx((7, 7, 7))
+
+
+def test_bootstrap_of_what_is_infinite_in_many_resamples():
+    evaluations = [[10, 20, INF, INF, INF]]
+    estimate = stats.bootstrap(
+        lambda x: stats.expected_running_time(x, np.minimum(x, 100)), evaluations, rng=np.random.default_rng(0)
+    )
+    assert estimate.value == 165
+    assert estimate.high == INF
+    assert math.isfinite(estimate.low)
