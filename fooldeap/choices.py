@@ -73,15 +73,10 @@ class Checked:
             raise
         except Exception as error:
             raise PluginError(f"{self.plugin} raised {type(error).__name__}: {error}") from error
-        fault = self.check(result, *arguments) if self.rng else self.check(result, *_without_rng(arguments))
+        fault = self.check(result, *(each for each in arguments if not isinstance(each, Rng)))
         if fault:
             raise PluginError(f"{self.plugin} {fault}")
         return result
-
-
-def _without_rng(arguments: tuple[Any, ...]) -> list[Any]:
-    """Return what a plugin inside another was called with, but for the rng of the outer one."""
-    return [each for each in arguments if not isinstance(each, Rng)]
 
 
 def _resolved(value: Any, generation: int) -> Any:
