@@ -33,7 +33,7 @@ Name = Annotated[
 Target = Annotated[int, Ge(0)]
 Count = Annotated[int, Ge(1)]
 
-_DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
+DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
 
 # The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
 CHOICES = (
@@ -165,6 +165,16 @@ def load(
     InputError
         One line for each mistake: file, line, column, key, what was got and expected, the cure.
     """
+    document = said(source, overrides, arguments)
+    return checked(document, registry_of(document, plugins))
+
+
+def said(
+    source: str | Path | Mapping[str, Any] | Experiment,
+    overrides: Iterable[str] = (),
+    arguments: Mapping[str, Any] | None = None,
+) -> Document:
+    """Return all that is said about an experiment, from the defaults to the command line, not checked yet."""
     if isinstance(source, Experiment):
         source = source.data()
     if isinstance(source, Mapping):
@@ -174,8 +184,12 @@ def load(
     document = documents.from_mapping(arguments or {}).over(document)
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)
-    document = document.over(_defaults())
-    return _ExperimentChecker(document, _registry(document, plugins)).experiment()
+    return document.over(_defaults())
+
+
+def checked(document: Document, registry: Registry) -> Experiment:
+    """Return what a document says as an experiment, or raise `InputError` with every mistake in it."""
+    return _ExperimentChecker(document, registry).experiment()
 
 
 def _as_name(stem: str) -> str:
@@ -184,10 +198,10 @@ def _as_name(stem: str) -> str:
 
 def _defaults() -> Document:
     text = (resources.files("fooldeap.data") / "defaults.yaml").read_text(encoding="utf-8")
-    return documents.parse(text, _DEFAULTS, Path.cwd())
+    return documents.parse(text, DEFAULTS, Path.cwd())
 
 
-def _registry(document: Document, more: Iterable[Any]) -> Registry:
+def registry_of(document: Document, more: Iterable[Any]) -> Registry:
     """Return the registry with the plugins that the document names and ``more``, and name all in the document."""
     more = tuple(more)
     registry = registries.load(more)
@@ -271,7 +285,7 @@ class _ExperimentChecker(Checker):
         """Note an operator that does not fit; one that nobody chose, at the genome."""
         able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
         cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
-        if self.document.place(path).source == _DEFAULTS:
+        if self.document.place(path).source == DEFAULTS:
             said = f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
             self.problem(("genome",), said)
         else:

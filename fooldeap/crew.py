@@ -1,8 +1,9 @@
 """Those who work for an experiment, seen from the process that started it: batches, genomes and runs shared out."""
 
+import functools
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fooldeap.results import RunInfo
 from fooldeap.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
 
 PIECES = 2  # so many chunks a process, so that who is done sooner takes another
+FULL, MANY = 4, 16  # widths in a group, and widths in all from which on there are so many
 
 
 class Crew:
@@ -33,17 +35,16 @@ class Crew:
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""
-        return self.work.toolbox(info, self.evaluator, self.decode, self.executor.map)
+        return self.work.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
 
     def run(self, info: RunInfo, **arguments: Any) -> Run:
         """Return a run at its start, as `Work.run` does."""
-        return self.work.run(info, self.evaluator, decode=self.decode, **arguments)
+        return self.work.run(info, self.evaluator, decode=self.decoder(info), **arguments)
 
-    @property
-    def decode(self) -> Any:
-        """What decodes genomes in parts, where that is worth it; else None."""
-        costly = getattr(self.work.experiment.genome.plugin.target, "costly", False)
-        return self._decoded if costly and self.executor.processes > 1 else None
+    def decoder(self, info: RunInfo) -> Callable[[Batch], Images] | None:
+        """Return what decodes a run's genomes in parts, where that is worth it; else None."""
+        costly = getattr(self.work.experiments[info.variant].genome.plugin.target, "costly", False)
+        return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
 
     def pursue(
         self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
@@ -51,7 +52,8 @@ class Crew:
         """Have whole runs pursued, and yield each when its group has ended."""
         # As few groups as there are processes, if they can be so large: a batch of more runs has less padding.
         processes = self.executor.processes
-        groups_each = math.ceil(len(infos) / (processes * width))
+        # Of very many runs each group has more than go together, as one that ends makes room for the next.
+        groups_each = math.ceil(len(infos) / (processes * width * (FULL if len(infos) > MANY * width else 1)))
         size = math.ceil(len(infos) / (processes * groups_each))
         journals = journals and journals.resolve()  # elsewhere the current folder is another
         token = secrets.token_hex(8)
@@ -73,9 +75,9 @@ class Crew:
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
         return self._received(self.executor.map(self.work.logits, chunks))
 
-    def _decoded(self, genomes: Batch) -> Images:
+    def _decoded(self, variant: str, genomes: Batch) -> Images:
         size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
-        parts = [genomes[start : start + size] for start in range(0, len(genomes), size)]
+        parts = [(variant, genomes[start : start + size]) for start in range(0, len(genomes), size)]
         return np.concatenate(list(self._received(self.executor.map(self.work.decode, parts))))
 
     def _received(self, results: Iterable[Done]) -> Iterator[Any]:

@@ -59,6 +59,20 @@ class Document:
         places = self.keys if at_key else self.values
         return next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), Place(""))
 
+    def part(self, path: Key, under: Key) -> "Document":
+        """Return what stands at a path, as a document in which it stands under other keys; places stay its own."""
+
+        def moved(places: Mapping[Key, T]) -> dict[Key, T]:
+            return {(*under, *key[len(path) :]): place for key, place in places.items() if key[: len(path)] == path}
+
+        part = Document({}, moved(self.values), moved(self.keys), moved(self.folders))
+        return _under(under, _at(self.data, path), part, self.place(path))
+
+    def without(self, *keys: str) -> "Document":
+        """Return the document less some of its top-level keys."""
+        data = {key: value for key, value in self.data.items() if key not in keys}
+        return Document(data, _kept(self.values, self.data, data), self.keys, _kept(self.folders, self.data, data))
+
     def over(self, base: "Document") -> "Document":
         """Return this document laid over another, mapping by mapping.
 

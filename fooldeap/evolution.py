@@ -5,13 +5,13 @@ decoding, evaluation, budgets, stops, the log, and the journal that makes every 
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import numpy as np
 
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapError, PluginError, RunError
+from fooldeap.errors import FooldeapError, InputError, PluginError, RunError
 from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
@@ -58,6 +58,8 @@ class Run:
         self.info = info
         self.tally = Tally(info, experiment.stop)
         self.stopped: str | None = None
+        self.failure: FooldeapError | None = None
+        self.start = b""  # the digest of the first batch
         self._plugin = experiment.algorithm.plugin
         self._seconds = experiment.stop.seconds
         self._toolbox, self._evaluator = toolbox, evaluator
@@ -88,6 +90,7 @@ class Run:
         self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
         if self.tally.left is not None:
             self._batch = self._batch.cut(self.tally.left)
+        self.start = self.start or self._batch.digest
         self._recorded = self._from_journal()
         return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
 
@@ -110,6 +113,15 @@ class Run:
     def results(self) -> list[RunResult]:
         """Return the results of a run that ended, one a target."""
         return self.tally.results(self.stopped or "interrupted")
+
+    def attempt(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Take a step; where a plugin of the run is at fault, the run ends as failed, and None is returned."""
+        try:
+            return step(*arguments)
+        except (PluginError, InputError) as error:
+            self.stopped, self.failure = "failed", error
+            self.close()
+            return None
 
     def close(self) -> None:
         """Let go of the generator and the journal; the run can be resumed from there."""
@@ -182,27 +194,29 @@ class Run:
 
 def drive(
     runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None
-) -> list[Run]:
-    """Advance runs together, at most ``width`` at a time, each from its start to its end, and return them all.
+) -> Generator[Run, None, None]:
+    """Advance runs together, at most ``width`` at a time, each from its start to its end, and yield each then.
 
-    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full.
+    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full. A run that fails
+    ends alone, see `Run.failure`.
     """
-    waiting, active, ended = iter(runs), list[Run](), list[Run]()
+    waiting, active = iter(runs), list[Run]()
     try:
         while True:
             active += itertools.islice(waiting, width - len(active))
             if not active:
-                return ended
+                return
             # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
-            asked = [run for run in active if run.ask()]
+            asked = [run for run in active if run.attempt(run.ask)]
             answers = evaluator.logits([run.unseen() for run in asked])
             for run, logits in zip(asked, answers, strict=True):
-                run.tell(logits)
+                run.attempt(run.tell, logits)
             for run in asked:
-                run.settle()
+                if not run.stopped:
+                    run.attempt(run.settle)
             on_batch()
-            ended += [run for run in active if run.stopped]
-            active = [run for run in active if not run.stopped]
+            ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
+            yield from ended
     finally:
         for run in active:
             run.close()

@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 
 
 class RunInfo(NamedTuple):
-    """Which run: its seed and its targets (one, or several that are pursued jointly)."""
+    """Which run: its seed, its targets (one, or several that are pursued jointly), and of which variant of a study."""
 
     seed: int
     targets: tuple[int, ...]
+    variant: str = ""
 
     @property
     def label(self) -> str:
-        """A name that is fit for a file: ``seed1-target3``, ``seed1-targets0-9``."""
+        """A name that is fit for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``."""
+        return f"{self.variant}/{self._own_label}" if self.variant else self._own_label
+
+    @property
+    def _own_label(self) -> str:
         first, last = self.targets[0], self.targets[-1]
         if len(self.targets) == 1:
             return f"seed{self.seed}-target{first}"
@@ -81,7 +86,8 @@ class RunResult:
 
     The best image is the fittest of those that reached the goal, or of all where none did; of equals, the first shown.
     ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
-    the order shown, or None.
+    the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
+    run came: ``{"0.5": 812, "0.9": 1204}``.
     """
 
     target: int
@@ -91,6 +97,7 @@ class RunResult:
     score: float
     evaluations: int
     evaluations_to_goal: int | None
+    evaluations_to: dict[str, int]
     generations: int
     stopped: str
     image: FoolingImage = field(repr=False)

@@ -1,4 +1,4 @@
-"""The folder of a run: what an experiment leaves on disk. Files appear whole or not at all."""
+"""Folders of runs and of studies: what is left on disk. Files appear whole or not at all."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from ruamel.yaml import YAML
 
@@ -23,39 +23,37 @@ from fooldeap.results import Result, RunInfo
 _PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
 
 
-class RunFolder:
-    """A folder that belongs to one experiment."""
+class Folder:
+    """A folder that belongs to one piece of work, which a YAML file in it describes."""
+
+    FILE: ClassVar[str]
+    MADE_BY: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
-    def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
+    def new(cls, name: str, data: dict[str, Any], out: Path | None = None) -> Self:
         """Make a new folder: ``out``, which must not hold anything yet, or the next ``runs/<name>/<number>``."""
         try:
-            folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / experiment.name))
+            folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / name))
         except OSError as error:
             raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
-        folder.write("config.yaml", _as_yaml(experiment.data()))
+        folder.write(cls.FILE, as_yaml(data))
         folder.write("environment.json", json.dumps(environment(), indent=2) + "\n")
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
+    def open(cls, path: Path) -> Self:
         """Open an existing folder to resume it."""
-        if not (path / "config.yaml").is_file():
-            raise InputError(f"{path}: is no run folder (it has no config.yaml); name one that 'fooldeap run' made")
+        if not (path / cls.FILE).is_file():
+            raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
         return cls(path)
 
     @property
     def config(self) -> Path:
         """The resolved configuration."""
-        return self.path / "config.yaml"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the experiment came to its end."""
-        return (self.path / "result.json").is_file()
+        return self.path / self.FILE
 
     @property
     def journals(self) -> Path:
@@ -63,10 +61,6 @@ class RunFolder:
         path = self.path / "journal"
         path.mkdir(exist_ok=True)
         return path
-
-    def journal(self, info: RunInfo) -> Path:
-        """Return where the journal of a run is."""
-        return self.journals / info.journal
 
     @property
     def rows(self) -> int | None:
@@ -87,12 +81,33 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes out for a while."""
-        with (self.path / "config.yaml").open("rb") as file:
+        with self.config.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it") from None
             yield
+
+
+class RunFolder(Folder):
+    """The folder of an experiment."""
+
+    FILE = "config.yaml"
+    MADE_BY = "fooldeap run"
+
+    @classmethod
+    def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
+        """Make a new folder, see `Folder.new`."""
+        return cls.new(experiment.name, experiment.data(), out)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the experiment came to its end."""
+        return (self.path / "result.json").is_file()
+
+    def journal(self, info: RunInfo) -> Path:
+        """Return where the journal of a run is."""
+        return self.journals / info.journal
 
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
@@ -133,7 +148,8 @@ def _next_folder(parent: Path) -> Path:
         return path
 
 
-def _as_yaml(data: Any) -> str:
+def as_yaml(data: Any) -> str:
+    """Return plain data as YAML, its keys in their order."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]

@@ -8,7 +8,7 @@ same place.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ Rng = np.random.Generator
 
 LEVEL = 0.95  # of all intervals
 RESAMPLES = 2000
+EXACT = 50  # a signed-rank test is exact up to so many blocks that differ, as scipy's own
 
 
 class Estimate(NamedTuple):
@@ -76,9 +77,14 @@ def a12(first: ArrayLike, second: ArrayLike) -> float:
     Within each target, over all pairs of seeds, then averaged over targets (Vargha and Delaney 2000).
     """
     one, other = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
+    return float(_wins(one, other).mean(axis=(1, 2)).mean())
+
+
+def _wins(one: Floats, other: Floats) -> Floats:
     fewer = one[:, :, None] < other[:, None, :]
     equal = one[:, :, None] == other[:, None, :]
-    return float((fewer + 0.5 * equal).mean(axis=(1, 2)).mean())
+    wins: Floats = fewer + 0.5 * equal
+    return wins
 
 
 def ratio_of_means(first: ArrayLike, second: ArrayLike, budget: float) -> float:
@@ -90,14 +96,34 @@ def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test over paired blocks, any shape; 1 where all tie.
 
     Zeros as by Pratt (1959): ranked, then dropped. Censored runs by worst rank (Lachin 1999): where one side alone did
-    not reach the goal, that is the largest difference of all; where neither did, there is none.
+    not reach the goal, that is the largest difference of all; where neither did, there is none. Exact, given the sizes
+    of the differences, where at most 50 blocks differ; the normal approximation beyond.
     """
     from scipy.stats import wilcoxon
 
     differences = _worst_rank(np.asarray(first, float).ravel(), np.asarray(second, float).ravel())
-    if not differences.any():
-        return 1.0
-    return float(wilcoxon(differences, zero_method="pratt").pvalue)
+    if np.count_nonzero(differences) <= EXACT:
+        return _exact_signed_rank(differences)
+    return float(wilcoxon(differences, zero_method="pratt", method="asymptotic").pvalue)
+
+
+def _exact_signed_rank(differences: Floats) -> float:
+    """Return the share of all signs of the differences that make the sum of ranks as uneven as it is.
+
+    scipy does this only where nothing ties; its normal approximation gives four differing blocks of one sign p = .046,
+    which are .125.
+    """
+    from scipy.stats import rankdata
+
+    ranks = np.rint(2 * rankdata(np.abs(differences))).astype(int)[differences != 0]  # doubled, as ties halve them
+    above, total = int(ranks[differences[differences != 0] > 0].sum()), int(ranks.sum())
+    shares = np.zeros(total + 1)  # of the signs for which the positive ranks sum to 0, 1, 2, ...
+    shares[0] = 1
+    for rank in ranks:
+        shares[rank:] += shares[:-rank].copy()
+        shares /= 2
+    uneven = np.abs(2 * np.arange(total + 1) - total) >= abs(2 * above - total)
+    return min(1.0, float(shares[uneven].sum()))
 
 
 def _worst_rank(first: Floats, second: Floats) -> Floats:
@@ -123,6 +149,17 @@ def friedman(blocks: ArrayLike) -> float:
     if (values == values[0]).all():
         return 1.0
     return float(friedmanchisquare(*values).pvalue)
+
+
+def friedman_statistic(blocks: ArrayLike) -> float:
+    """Return the chi square of Friedman's test, corrected for ties; 0 where all tie in every block.
+
+    Its degrees of freedom are one less than there are strategies.
+    """
+    from scipy.stats import friedmanchisquare
+
+    values = np.asarray(blocks, float)
+    return 0.0 if (values == values[0]).all() else float(friedmanchisquare(*values).statistic)
 
 
 def mean_ranks(blocks: ArrayLike) -> Floats:
@@ -164,19 +201,69 @@ def cliques(ranks: Sequence[float], separated: ArrayLike) -> list[tuple[int, ...
 
 
 def bootstrap(
-    figure: Callable[..., float], *samples: ArrayLike, rng: Rng, jointly: bool = False, resamples: int = RESAMPLES
+    figure: Callable[..., Any],
+    *samples: ArrayLike,
+    rng: Rng,
+    jointly: bool = False,
+    resamples: int = RESAMPLES,
+    at_once: bool = False,
 ) -> Estimate:
     """Return a figure of samples (targets, seeds) with its percentile interval, seeds resampled (Efron 1979).
 
     The same seeds are drawn for all samples, as they are paired: within each target by itself, or ``jointly`` for all
-    targets. A bound is infinite where the figure is, in too many of the resamples.
+    targets. A bound is infinite where the figure is, in too many of the resamples. With ``at_once`` the figure takes
+    (resamples, targets, seeds) and gives (resamples,), which is much faster.
     """
     arrays = [np.atleast_2d(np.asarray(sample, float)) for sample in samples]
-    targets, seeds = arrays[0].shape
-    rows = np.arange(targets)[:, None]
-    values = np.empty(resamples)
-    for index in range(resamples):
-        drawn = rng.integers(0, seeds, (1 if jointly else targets, seeds))
-        values[index] = figure(*(array[rows, drawn] for array in arrays))
+    rows = np.arange(arrays[0].shape[0])[:, None]
+    drawn = _drawn(arrays[0], rng, jointly, resamples)
+    if at_once:
+        value = float(figure(*(array[None] for array in arrays))[0])
+        return _percentiles(value, figure(*(array[rows, drawn] for array in arrays)))
+    values = [figure(*(array[rows, seeds] for array in arrays)) for seeds in drawn]
+    return _percentiles(figure(*arrays), np.array(values))
+
+
+def bootstrap_a12(first: ArrayLike, second: ArrayLike, rng: Rng, resamples: int = RESAMPLES) -> Estimate:
+    """Return `a12` as `bootstrap` does, seeds resampled jointly, in a thousandth of the time."""
+    one, other = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
+    drawn = _drawn(one, rng, True, resamples)[:, 0]
+    # How often each seed was drawn weighs its row and its column of the seeds against the seeds.
+    times = (drawn[:, :, None] == np.arange(one.shape[1])).sum(axis=1)
+    wins = _wins(one, other).mean(axis=0)
+    return _percentiles(a12(one, other), np.einsum("ri,ij,rj->r", times, wins, times) / one.shape[1] ** 2)
+
+
+def bootstrap_ratio(
+    first: ArrayLike, second: ArrayLike, budget: float, rng: Rng, resamples: int = RESAMPLES
+) -> Estimate:
+    """Return `ratio_of_means` as `bootstrap` does, seeds resampled within targets."""
+
+    def ratio(one: Floats, other: Floats) -> Floats:
+        means = [np.minimum(values, budget).mean(axis=(1, 2)) for values in (one, other)]
+        ratios: Floats = means[0] / means[1]
+        return ratios
+
+    return bootstrap(ratio, first, second, rng=rng, resamples=resamples, at_once=True)
+
+
+def bootstrap_running_time(evaluations: ArrayLike, spent: ArrayLike, rng: Rng, resamples: int = RESAMPLES) -> Estimate:
+    """Return `expected_running_time` as `bootstrap` does, seeds resampled within targets."""
+
+    def running_time(evaluations: Floats, spent: Floats) -> Floats:
+        successes = np.isfinite(evaluations).sum(axis=(1, 2))
+        times: Floats = np.full(len(successes), math.inf)
+        np.divide(spent.sum(axis=(1, 2)), successes, out=times, where=successes > 0)
+        return times
+
+    return bootstrap(running_time, evaluations, spent, rng=rng, resamples=resamples, at_once=True)
+
+
+def _drawn(sample: Floats, rng: Rng, jointly: bool, resamples: int) -> NDArray[np.int64]:
+    targets, seeds = sample.shape
+    return rng.integers(0, seeds, (resamples, 1 if jointly else targets, seeds))
+
+
+def _percentiles(value: float, values: Floats) -> Estimate:
     tail = (1 - LEVEL) / 2
-    return Estimate(figure(*arrays), quantile(values, tail), quantile(values, 1 - tail))
+    return Estimate(value, quantile(values, tail), quantile(values, 1 - tail))

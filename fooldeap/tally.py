@@ -5,7 +5,7 @@ clock is outside, see `evolution`.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult
 
 DIVERSITY_PIXELS = 64
 STALLED_AFTER = 100  # batches in a row without a new image
+MILESTONES = (0.5, 0.9, 0.99)  # confidences on the way, ascending
 
 
 @dataclass
@@ -28,6 +29,7 @@ class _Best:
     image: Any = None  # uint8 (h, w, c), once an image was shown
     logits: Any = None  # float32 (classes,)
     evaluations_to_goal: int | None = None
+    milestones: list[int] = field(default_factory=list)  # evaluations until each of `MILESTONES` that was passed
     improved: int = 0  # the generation of the last better fitness
 
 
@@ -58,13 +60,15 @@ class Tally:
             fitness = _first_objective(reply.of(target))
             confidence = reply.predictions.probabilities[:, target]
             self._compare(target, batch, reply.predictions, fitness, confidence, before)
+            highest = float(confidence.max())
+            self._pass_milestones(self._best[target].milestones, batch, confidence, highest, before)
             row = LogRow(
                 seed=self.info.seed,
                 target=target,
                 generation=self.generation,
                 evaluations=self.evaluations,
                 **_spread(fitness),
-                confidence=float(confidence.max()),
+                confidence=highest,
                 diversity=diversity,
             )
             rows.append(row)
@@ -102,13 +106,16 @@ class Tally:
         best, reached = self._best[target], self._reached(fitness, confidence)
         row = int((fitness if reached is None else np.where(reached, fitness, -np.inf)).argmax())
         if reached is not None and best.evaluations_to_goal is None:
-            # An image from memory cannot be the first to reach the goal, so the first one that did is a new one.
-            best.evaluations_to_goal = before + 1 + int(np.searchsorted(batch.new, reached.argmax()))
+            best.evaluations_to_goal = _place(batch, reached, before)
         if (reached is not None, fitness[row]) > (best.reached, best.fitness):
             if fitness[row] > best.fitness:
                 best.improved = self.generation
             best.reached, best.fitness = reached is not None or best.reached, float(fitness[row])
             best.image, best.logits = batch.images[row].copy(), predictions.logits[row].copy()
+
+    def _pass_milestones(self, passed: list[int], batch: Batch, confidence: Array, highest: float, before: int) -> None:
+        while len(passed) < len(MILESTONES) and highest >= MILESTONES[len(passed)]:
+            passed.append(_place(batch, confidence >= MILESTONES[len(passed)], before))
 
     def _reached(self, fitness: Array, confidence: Array) -> Array | None:
         """Return which images reached a goal, None where none did: which is nearly always, and told at once."""
@@ -126,11 +133,18 @@ class Tally:
             score=best.fitness,
             evaluations=self.evaluations,
             evaluations_to_goal=best.evaluations_to_goal,
+            evaluations_to=dict(zip(map(str, MILESTONES), best.milestones, strict=False)),
             generations=self.generation,
             stopped=stopped,
             image=FoolingImage(best.image),
             log=tuple(row for row in self.log if row.target == target),
         )
+
+
+def _place(batch: Batch, reached: Array, before: int) -> int:
+    """Return the 1-based place, in the order shown, of the first image that reached something."""
+    # An image from memory cannot be the first, so the first one that did is a new one.
+    return before + 1 + int(np.searchsorted(batch.new, reached.argmax()))
 
 
 def _spread(fitness: Array) -> dict[str, float]:

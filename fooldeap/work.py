@@ -1,6 +1,6 @@
-"""The work of an experiment, in the process that started it and in those that help: a Work that travels by its file.
+"""The work of experiments, in the process that started it and in those that help: a Work that travels by its files.
 
-A `Work` is pickled as the resolved configuration, never as functions, so that the plugins of a user, too, are loaded
+A `Work` is pickled as the resolved configurations, never as functions, so that the plugins of a user, too, are loaded
 again where it arrives. What it does it gives back as `Done`, which says where it was done.
 """
 
@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,13 +53,22 @@ class Done(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A run that came to its end: its log in order, its results, and how many distinct images it showed."""
+    """A run that came to its end: its log in order, its results, and how many distinct images it showed.
+
+    ``failure`` is why it failed, if it did.
+    """
 
     info: RunInfo
     rows: list[LogRow]
     results: list[RunResult]
     evaluations: int
+    failure: FooldeapError | None = None
     journal: bytes | None = None  # where it could not be written to the experiment's own folder
+
+    @classmethod
+    def of(cls, run: Run, rows: list[LogRow]) -> "Ended":
+        """Return what a run gave that has ended."""
+        return cls(run.info, rows, run.results(), run.tally.evaluations, run.failure)
 
 
 @dataclass(frozen=True)
@@ -79,10 +88,14 @@ class Pursuit:
 
 
 class Work:
-    """An experiment with its classifier, ready to decode, to answer and to pursue runs."""
+    """Experiments that share a classifier, ready to decode, to answer and to pursue runs.
 
-    def __init__(self, experiment: Experiment, classifier: Classifier | None = None) -> None:
-        self.experiment = experiment
+    ``experiments`` are those of a study by the name of the variant, or the only one, under the empty name.
+    """
+
+    def __init__(self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None) -> None:
+        self.experiments = dict(experiments)
+        self.experiment = next(iter(self.experiments.values()))  # what all have in common can be read off any
         self.travelled = False
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
@@ -92,15 +105,16 @@ class Work:
 
     @cached_property
     def _configuration(self) -> str:
-        """The experiment as text, from which any process can load it."""
+        """The experiments as text, from which any process can load them."""
         if self._in_memory:
             raise InputError("a classifier in memory cannot be sent to other processes; save it, and name its file")
-        data = self.experiment.data()
+        data = {name: experiment.data() for name, experiment in self.experiments.items()}
         try:
-            config.load(data)
+            for each in data.values():
+                config.load(each)
         except InputError as error:
             raise InputError(f"other processes do not find all plugins; name their files ({error})") from error
-        return json.dumps(data, sort_keys=True)
+        return json.dumps(data)
 
     @property
     def digest(self) -> str:
@@ -127,9 +141,10 @@ class Work:
         """Answer a chunk of images."""
         return self._done(lambda: self.answer(images), lambda _: len(images))
 
-    def decode(self, genomes: Batch) -> Done:
-        """Decode genomes to images."""
-        return self._done(lambda: self._genome.decode(genomes), lambda _: 0)
+    def decode(self, part: tuple[str, Batch]) -> Done:
+        """Decode genomes of a variant to images."""
+        variant, genomes = part
+        return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
 
     def pursue(self, pursuit: Pursuit) -> Done:
         """Pursue whole runs to their ends, in lockstep; the value is a list of `Ended`."""
@@ -149,17 +164,18 @@ class Work:
         toolbox = self.toolbox(info, evaluator, decode)
         toolbox.register("evaluate", _yield_instead)
         opened = None if journal is None else self.journal(info, journal)
-        return Run(info, self.experiment, toolbox, evaluator, opened, observer, clock)
+        return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock)
 
     def journal(self, info: RunInfo, path: Path) -> Journal:
         """Open the journal of a run."""
         belongs_to = {
             "format": JOURNAL_FORMAT,
-            "experiment": self.experiment.digest,
+            "experiment": self.experiments[info.variant].digest,
             "classifier": self.digest,
             "seed": info.seed,
             "targets": list(info.targets),
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         return Journal(path, belongs_to)
 
     def toolbox(
@@ -170,11 +186,13 @@ class Work:
         map: Callable[..., Any] = map,
     ) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""
-        return toolboxes.build(self.experiment, evaluator, *info, decode=decode, map=map)
+        experiment = self.experiments[info.variant]
+        return toolboxes.build(experiment, evaluator, info.seed, info.targets, decode=decode, map=map)
 
     @cached_property
-    def _genome(self) -> Any:
-        return self.experiment.genome.build(self.classifier.input_shape)
+    def _genomes(self) -> dict[str, Any]:
+        shape = self.classifier.input_shape
+        return {name: experiment.genome.build(shape) for name, experiment in self.experiments.items()}
 
     def _built(self) -> Classifier:
         choice = self.experiment.classifier
@@ -207,10 +225,8 @@ class Work:
             )
             for info in pursuit.infos
         )
-        return [
-            Ended(run.info, collector.rows[run.info], run.results(), run.tally.evaluations)
-            for run in drive(waiting, evaluator, pursuit.width)
-        ]
+        driven = drive(waiting, evaluator, pursuit.width)
+        return [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
 
     def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
         start = time.perf_counter()
@@ -250,7 +266,7 @@ class _Collector(Observer):
 @functools.lru_cache(maxsize=2)
 def _loaded(configuration: str, digest: str) -> Work:
     """Load a work where it arrives; once a process."""
-    work = Work(config.load(json.loads(configuration)))
+    work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
     if work.digest != digest:
         raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
     work.travelled = True

@@ -128,7 +128,7 @@ def test_a_reader_that_goes_away_is_no_failure():
         (["run", "x.yaml", "--resume", "y"], "--resume DIR goes alone: the folder holds its configuration"),
         (["run", "--resume", "y", "--out", "z"], "--resume DIR goes alone: the folder holds its configuration"),
         (["run", "--resume", "y", "--plugins", "z"], "--resume DIR goes alone: the folder holds its configuration"),
-        (["run", "--resume", "y"], "y: is no run folder (it has no config.yaml); name one that 'fooldeap run' made"),
+        (["run", "--resume", "y"], "y: has no config.yaml; name a folder that 'fooldeap run' made"),
         (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
         (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),
         (["plugins", "list", "--plugins", "nowhere"], "plugins: no file or folder 'nowhere'"),

@@ -15,7 +15,7 @@ import fooldeap_plugins
 from fooldeap import cli, config, registry
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
-from fooldeap.rundir import _as_yaml
+from fooldeap.rundir import as_yaml
 
 ROOT = Path(__file__).parent.parent
 BROKEN = YAML(typ="safe").load(ROOT / "tests/broken_configurations.yaml")
@@ -201,7 +201,7 @@ def test_a_file_may_be_silent(text, tmp_path):
 def test_a_resolved_configuration_is_the_same_experiment(overrides, tmp_path):
     experiment = config.load(ROOT / "configs/mnist.yaml", overrides)
     path = tmp_path / "config.yaml"
-    path.write_text(_as_yaml(experiment.data()), encoding="utf-8")
+    path.write_text(as_yaml(experiment.data()), encoding="utf-8")
     again = config.load(path)
     assert again == experiment
     assert again.digest == experiment.digest
@@ -306,7 +306,7 @@ def test_paths_are_relative_to_the_file_that_names_them(chain, monkeypatch):
     experiment = config.load("../c/third.yaml")
     assert experiment.plugins == (str(chain / "b/mine.py"),)
     assert experiment.selection.plugin.name == "mine"
-    (chain / "resolved.yaml").write_text(_as_yaml(experiment.data()))
+    (chain / "resolved.yaml").write_text(as_yaml(experiment.data()))
     assert config.load("../resolved.yaml").digest == experiment.digest
 
 

@@ -106,7 +106,7 @@ def result_of(shape, targets=(0, 1, 2), seeds=(1, 2)):
         for target in targets:
             image = FoolingImage(rng.integers(0, 256, shape, dtype=np.uint8))
             log = tuple(LogRow(seed, target, g, 10 * g + 10, g + 1.0, 0.5, 0.1, 0.1, g / 9, 3.0) for g in range(9))
-            runs.append(RunResult(target, seed, target, 0.99, 9.0, 90, 80, 8, "goal", image, log))
+            runs.append(RunResult(target, seed, target, 0.99, 9.0, 90, 80, {}, 8, "goal", image, log))
     return Result("made up", 1, {"confidence": 0.99}, 540, 1.0, tuple(runs))
 
 

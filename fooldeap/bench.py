@@ -1,0 +1,249 @@
+"""Experiments ready to be evolved: their classifier loaded and checked, those who help at hand, their runs known."""
+
+import contextlib
+import gc
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from fooldeap.config import Experiment
+from fooldeap.crew import Crew
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.evolution import Observer, drive
+from fooldeap.files import write_whole
+from fooldeap.plugin import Classifier, Executor, Toolbox
+from fooldeap.results import RunInfo
+from fooldeap.rundir import Folder
+from fooldeap.timings import Timings
+from fooldeap.work import Ended, Work
+
+BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
+ACCURACY_IMAGES = 2000
+
+
+class Bench:
+    """Experiments that share a classifier and an executor. `close` it, or use it in a ``with`` block.
+
+    Parameters
+    ----------
+    experiments : the variants of a study by name, or the only experiment under the empty name
+    classifier : one in memory, in place of the one configured
+    rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
+        where the rows of a batch are not independent, their number is fixed
+
+    Attributes
+    ----------
+    runs : over the experiments' seeds and targets, seed by seed
+    starts : by experiment, what identifies the images that its first run begins with
+    """
+
+    def __init__(
+        self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None, *, rows: int | None = None
+    ) -> None:
+        self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
+        with _blaming(self.experiment, "classifier"):
+            work = Work(experiments, classifier)
+        self.executor: Executor = self.experiment.executor.build()
+        try:
+            with _blaming(self.experiment, "executor"):
+                self.executor.open(work)
+            with _blaming(self.experiment, "classifier"):
+                self.crew = Crew(work, self.executor)
+                classes = work.classifier.classes
+            self.evaluator = self.crew.evaluator
+            every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
+            self.runs = tuple(sorted(every, key=lambda run: run.seed))
+            self._check_accuracy()
+            self.starts = {name: self._rehearse(name) for name in experiments}
+            self.width = self.experiment.lockstep
+            self.row_invariant = self.evaluator.row_invariant()
+            if self.row_invariant:
+                self.evaluator.rows = rows or self.evaluator.fastest_rows()
+        except BaseException:
+            self.close()
+            raise
+        if not self.row_invariant:
+            self.width = self.evaluator.shares = 1
+            warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> str:
+        """Let the helping processes go, and return what they said."""
+        return self.executor.close()
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier."""
+        return self.crew.work.classifier
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return self.crew.toolbox(info)
+
+    def evolve(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None = None,
+        observer: Observer | None = None,
+        timings: Timings | None = None,
+    ) -> Generator[Ended, None, None]:
+        """Evolve runs to their ends, as many in lockstep as the experiments say, and yield each when it ended.
+
+        Each has its journal below ``journals``, and goes on where that ends. ``observer`` is told of its generations
+        and of its end.
+        """
+        timings, observer = timings or Timings(), observer or Observer()
+        shown_before = self.evaluator.shown
+
+        def tick(*, last: bool = False) -> None:
+            timings.tick(self.evaluator.shown - shown_before, last=last)
+
+        way = self._pursue if self.executor.whole_runs else self._drive
+        gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
+        try:
+            with contextlib.closing(way(runs, journals, observer, timings, tick)) as ended:
+                yield from ended
+        finally:
+            gc.unfreeze()
+            tick(last=True)
+
+    def _drive(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None,
+        observer: Observer,
+        timings: Timings,
+        tick: Callable[[], None],
+    ) -> Generator[Ended, None, None]:
+        """Drive all runs in lockstep here; the others answer batches."""
+        waiting = (
+            self.crew.run(
+                info, journal=journals and journals / info.journal, observer=observer, clock=timings.of(info.label)
+            )
+            for info in runs
+        )
+        with contextlib.closing(drive(waiting, self.evaluator, self.width, tick)) as driven:
+            for run in driven:
+                yield Ended.of(run, [])
+
+    def _pursue(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None,
+        observer: Observer,
+        timings: Timings,
+        tick: Callable[[], None],
+    ) -> Generator[Ended, None, None]:
+        """Let everybody drive some of the runs, and report each when it has ended."""
+        elapsed = {info: timings.elapsed(info.label) for info in runs}
+        for run in self.crew.pursue(runs, self.width, journals, elapsed):
+            if journals is not None and run.journal is not None:
+                path = journals / run.info.journal
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, run.journal)
+            for row in run.rows:
+                observer.on_generation(run.info, row)
+            if run.failure is None:
+                observer.on_run_end(run.results)
+            tick()
+            yield run
+
+    def workers(self) -> str:
+        """Return who showed how many images in how many seconds of its own, as CSV."""
+        done = sorted(self.crew.done.items())
+        rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
+        return "\n".join(["host,process,images,seconds", *rows]) + "\n"
+
+    def _rehearse(self, name: str) -> bytes:
+        """Let an experiment's first run come to its second generation, by made-up answers, and throw it away.
+
+        So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
+        breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
+        """
+        experiment = self.crew.work.experiments[name]
+        run = self.crew.work.run(next(run for run in self.runs if run.variant == name), self.evaluator)
+        try:
+            with _blaming(experiment, "algorithm"):
+                begun = run.ask()
+            with _blaming(experiment, "algorithm"), contextlib.suppress(PluginError):
+                if begun:
+                    answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
+                    run.tell(answers.astype(np.float32))
+                    run.settle()
+                if not run.stopped:
+                    run.ask()
+            return run.start
+        finally:
+            run.close()
+
+    def _check_accuracy(self) -> None:
+        """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
+        if self.experiment.dataset is None:
+            return
+        data = self.experiment.dataset.build().load()
+        images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
+        if images.shape[1:] != self.classifier.input_shape:
+            raise self.experiment.error(
+                "dataset",
+                f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}",
+            )
+        (logits,) = self.evaluator.logits([images])
+        accuracy = float(np.mean(logits.argmax(axis=1) == labels))
+        if accuracy < BADLY_LOADED:
+            warn(
+                f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
+                "check its input range, its class order and whether it was trained on inverted colours"
+            )
+
+
+def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInfo]:
+    """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
+    targets = experiment.targets
+    wanted = tuple(range(classes)) if targets == "all" else targets
+    beyond = [target for target in wanted if target >= classes]
+    if beyond:
+        raise experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")
+    jointly = experiment.algorithm.plugin.options["targets"] == "all"
+    together = [wanted] if jointly else [(target,) for target in wanted]
+    for seed in range(experiment.seed, experiment.seed + experiment.seeds):
+        yield from (RunInfo(seed, each, variant) for each in together)
+
+
+@contextlib.contextmanager
+def _blaming(experiment: Experiment, key: str) -> Iterator[None]:
+    """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
+    try:
+        yield
+    except InputError as error:
+        raise experiment.error(key, str(error)) from error
+    except FooldeapError:
+        raise
+    except Exception as error:
+        plugin = getattr(experiment, key).plugin
+        raise PluginError(f"{plugin} raised {type(error).__name__}: {error}") from error
+
+
+def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:
+    """Leave the traceback of what ended the work in its folder, and say where it is and how to go on."""
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(f"interrupted; go on with: {command} {folder.path}")
+    if not isinstance(error, RunError | InputError):
+        return error
+    log = folder.write("error.log", "".join(traceback.format_exception(error)))
+    # What is wrong with the input only now is no reason to take the folder for one that was never begun.
+    failure = RunError if isinstance(error, InputError) else type(error)
+    return failure(f"{error}; the traceback is in {log}")
+
+
+def warn(message: str) -> None:
+    """Tell the user something that does not stop the work."""
+    warnings.warn(message, FooldeapWarning, stacklevel=3)

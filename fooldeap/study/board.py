@@ -1,0 +1,103 @@
+"""A study's progress on screen: how far each variant is, and nothing about who is ahead by how much."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from fooldeap.evolution import Observer
+from fooldeap.results import LogRow, RunInfo, RunResult
+
+SOON = 120  # seconds
+EVERY = 0.5  # seconds between two refreshes; ten of it between two lines where there is no terminal
+
+
+class Board(Observer):
+    """A table with a row a variant; where there is no terminal, a line from time to time.
+
+    Parameters
+    ----------
+    runs : all runs of the study
+    done : those that ended before
+    budget : the most evaluations of a run, by variant
+    quiet : show nothing
+    """
+
+    def __init__(
+        self, runs: Iterable[RunInfo], done: Iterable[RunInfo], budget: dict[str, int], *, quiet: bool
+    ) -> None:
+        self._total = Counter(run.variant for run in runs)
+        self._done = Counter(run.variant for run in done)
+        self._reached, self._failed = Counter[str](), Counter[str]()
+        self._spent = dict[RunInfo, int]()
+        self._past = 0  # evaluations of runs that have ended in this session
+        self._budget, self._quiet = budget, quiet
+        self._begun = self._shown = time.perf_counter()
+        self._screen = Console(stderr=False)
+        self._live = Live(console=self._screen, auto_refresh=False, transient=True)
+        self._shows = self._screen.is_terminal and not quiet
+
+    def __enter__(self) -> "Board":
+        if self._shows:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._shows:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the table."""
+        if not self._quiet:
+            self._screen.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        """Take note, and refresh when it is time."""
+        self._spent[run] = row.evaluations
+        if not self._quiet and time.perf_counter() - self._shown >= (EVERY if self._shows else 10 * EVERY):
+            self._refresh()
+
+    def ended(self, run: RunInfo, results: list[RunResult], *, failed: bool) -> None:
+        """Note that a run came to its end."""
+        self._past += self._spent.pop(run, 0)
+        self._done[run.variant] += 1
+        self._failed[run.variant] += failed
+        self._reached[run.variant] += bool(results) and all(result.reached for result in results)
+
+    def _refresh(self) -> None:
+        self._shown = time.perf_counter()
+        if self._shows:
+            self._live.update(self._table(), refresh=True)
+        else:
+            self.say(f"  {self._note()}")
+
+    def _note(self) -> str:
+        evaluations = self._past + sum(self._spent.values())
+        rate = evaluations / (self._shown - self._begun)
+        runs = f"{self._done.total()} of {self._total.total()} runs done, {evaluations:,} evaluations, {rate:,.0f}/s"
+        return f"{runs}, < {_duration(self._left() / rate)} left" if rate else runs
+
+    def _left(self) -> int:
+        """Return the most evaluations that are left, if every run uses up its budget."""
+        whole = sum((total - self._done[name]) * self._budget[name] for name, total in self._total.items())
+        return whole - sum(self._spent.values())
+
+    def _table(self) -> Table:
+        table = Table(caption=self._note(), caption_justify="left")
+        for head in ("variant", "runs done", "reached the goal here"):
+            table.add_column(head, justify="left" if head == "variant" else "right")
+        for name, total in self._total.items():
+            failed = f", {self._failed[name]} failed" if self._failed[name] else ""
+            table.add_row(name, f"{self._done[name]} of {total}{failed}", str(self._reached[name]))
+        return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds <= SOON:
+        return f"{math.ceil(seconds)} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

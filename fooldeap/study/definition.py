@@ -1,0 +1,254 @@
+"""A study file: an experiment file that also has the keys ``vary``, ``variants``, ``goal``, ``budget`` or ``tried``."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fooldeap import config
+from fooldeap import document as documents
+from fooldeap.config import CHOICES, Experiment
+from fooldeap.document import Document, Key
+from fooldeap.errors import InputError
+from fooldeap.parameters import shown
+from fooldeap.registry import Registry
+
+KEYS = ("vary", "variants", "goal", "budget", "tried")
+GOALS = ("confidence", "score")
+LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
+# What all variants have in common, since the study compares the rest; and what a study says in words of its own.
+_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep")
+_ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
+_BIASED = ("stagnation", "seconds")
+# A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
+GENERATIONS_AN_EVALUATION = 4
+
+Source = str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Experiments to compare: the same targets, seeds, goal and budget, else different.
+
+    ``budget`` is in evaluations a target: a run that pursues several targets jointly has so many for each, see
+    `resolved`. ``tried`` is the variant that is compared with each other one; None: all pairs are.
+    """
+
+    name: str
+    variants: dict[str, Experiment]
+    budget: int
+    tried: str | None = None
+
+    @property
+    def any(self) -> Experiment:
+        """One of the experiments, for what all have in common."""
+        return next(iter(self.variants.values()))
+
+    @property
+    def goal(self) -> dict[str, float]:
+        """The stop that means success, ``{"confidence": 0.9999}``."""
+        return self.any.stop.goal
+
+    def data(self) -> dict[str, Any]:
+        """Return the study as plain data: written as YAML and read again, it is the same study."""
+        common = self.any.data()
+        return {
+            **{key: common[key] for key in _COMMON if key != "reporters"},
+            "goal": self.goal,
+            "budget": self.budget,
+            **({"tried": self.tried} if self.tried else {}),
+            "variants": {name: _own(experiment.data()) for name, experiment in self.variants.items()},
+        }
+
+
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
+    own = {kind: data[kind] for kind in CHOICES if kind not in _COMMON}
+    return {**own, "stop": {"generations": data["stop"]["generations"]}}
+
+
+def load(
+    source: Source,
+    overrides: Iterable[str] = (),
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    plugins: Iterable[Any] = (),
+) -> Study:
+    """Read and check a study; parameters and errors as for `fooldeap.config.load`."""
+    document = config.said(source, overrides, arguments)
+    study, base = document, document.without(*KEYS)
+    registry = config.registry_of(base, plugins)
+    base = _budgeted(study, _aimed(study, base))
+    parts = dict(_variants(study))
+    if len(parts) < 2:
+        message = f"got {len(parts) or 'none'}, expected at least two variants to compare; add some"
+        raise study.error(("vary",) if "vary" in study.data else ("variants",), message)
+    experiments = _checked(parts, base, registry)
+    tried = study.data.get("tried")
+    if tried is not None and tried not in experiments:
+        raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
+    any_of_them = next(iter(experiments.values()))
+    return Study(any_of_them.name, experiments, any_of_them.stop.evaluations or 0, tried)
+
+
+def resolved(study: Study) -> tuple[Study, frozenset[str]]:
+    """Return the study with the whole budget of each run, and the variants that pursue their targets jointly."""
+    variants = dict(study.variants)
+    joint = frozenset(name for name, each in variants.items() if each.algorithm.plugin.options["targets"] == "all")
+    for name in joint:
+        experiment = variants[name]
+        everything = experiment.targets == "all"
+        targets = experiment.classifier.build().classes if everything else len(experiment.targets)
+        stop = replace(experiment.stop, evaluations=study.budget * targets)
+        variants[name] = replace(experiment, stop=stop)
+    return replace(study, variants=variants), joint
+
+
+def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) -> dict[str, Experiment]:
+    """Return the variants as experiments; every mistake is told, one in the base only once."""
+    experiments, problems = {}, dict[str, None]()
+    for name, part in parts.items():
+        try:
+            experiments[name] = _experiment(part.over(base), registry)
+        except InputError as error:
+            problems.update(dict.fromkeys(str(error).splitlines()))
+    if problems:
+        raise InputError("\n".join(problems))
+    return experiments
+
+
+def _experiment(document: Document, registry: Registry) -> Experiment:
+    stop = document.data.get("stop")
+    budget = stop.get("evaluations") if isinstance(stop, dict) else None
+    if isinstance(budget, int) and document.place(("stop", "generations")).source == config.DEFAULTS:
+        generations = max(GENERATIONS_AN_EVALUATION * budget, stop["generations"])
+        document = documents.from_mapping({"stop.generations": generations}, "budget").over(document)
+    experiment = config.checked(document, registry)
+    for name in _BIASED:
+        if getattr(experiment.stop, name) is not None:
+            raise document.error(
+                ("stop", name),
+                "ends runs for what is itself compared, which would bias the comparison; set it to null, and let "
+                "'budget' end them",
+            )
+    if not experiment.stop.goal:
+        raise document.error(("goal",), "is missing; expected a mapping such as {confidence: 0.9999}")
+    if experiment.stop.evaluations is None:
+        raise document.error(("budget",), "is missing; expected the evaluations that a run may take")
+    return experiment
+
+
+def _aimed(study: Document, base: Document) -> Document:
+    """Return the base with the study's goal as its only one."""
+    goal = study.data.get("goal")
+    if goal is None:
+        return base
+    if not isinstance(goal, dict) or not goal or not set(goal) <= set(GOALS):
+        raise study.error(("goal",), f"got {shown(goal)}, expected a mapping such as {{confidence: 0.9999}}")
+    nothing = documents.from_mapping({f"stop.{name}": None for name in GOALS})
+    return study.part(("goal",), ("stop",)).over(nothing.over(base))
+
+
+def _budgeted(study: Document, base: Document) -> Document:
+    if study.data.get("budget") is None:
+        return base
+    return study.part(("budget",), ("stop", "evaluations")).over(base)
+
+
+def _variants(study: Document) -> Iterator[tuple[str, Document]]:
+    """Yield the variants of the grid, then those that are named, each with what it lays over the base."""
+    names = set[str]()
+    for name, path, part in itertools.chain(_grid(study), _named(study)):
+        if name in names:
+            raise study.error(path, f"got a second variant {name!r}, expected each once; give it another name")
+        names.add(name)
+        yield name, part
+
+
+def _named(study: Document) -> Iterator[tuple[str, Key, Document]]:
+    for name, changes in _mapping(study, ("variants",), "{small: {algorithm.population: 20}, large: {...}}").items():
+        path: Key = ("variants", name)
+        _check_name(study, path, name)
+        if not isinstance(changes, dict):
+            raise study.error(path, f"got {shown(changes)}, expected a mapping of the keys that it changes")
+        part = Document({})
+        for key in sorted(changes, key=lambda each: each.count(".")):
+            _check_key(study, (*path, key), key)
+            part = study.part((*path, key), tuple(key.split("."))).over(part)
+        _check_stops(study, path, part)
+        yield name, path, part
+
+
+def _grid(study: Document) -> Iterator[tuple[str, Key, Document]]:
+    """Yield every combination of one option of each key."""
+    vary = _mapping(study, ("vary",), "{selection: {small: {name: tournament, size: 2}, roulette: roulette}}")
+    axes = [list(_options(study, key)) for key in vary]
+    for combination in itertools.product(*axes) if axes else ():
+        part = Document({})
+        for _, path, under in sorted(combination, key=lambda each: len(each[2])):
+            part = study.part(path, under).over(part)
+        _check_stops(study, ("vary",), part)
+        yield "+".join(label for label, _, _ in combination), combination[-1][1], part
+
+
+def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
+    """Yield the options of a key: label, where it stands, where it goes."""
+    path: Key = ("vary", key)
+    options = study.data["vary"][key]
+    _check_key(study, path, key)
+    under: Key = tuple(key.split("."))
+    if isinstance(options, list) and options:
+        for index, value in enumerate(options):
+            yield _label(study, (*path, index), str(under[-1]), value), (*path, index), under
+    elif isinstance(options, dict) and options and "name" not in options:
+        for label in options:
+            _check_name(study, (*path, label), label)
+            yield label, (*path, label), under
+    else:
+        raise study.error(
+            path, f"got {shown(options)}, expected several: a list, or a mapping {{label: value, label: value}}"
+        )
+
+
+def _label(study: Document, path: Key, key: str, value: Any) -> str:
+    """Return a label for an option that has none: ``rate-0.01``, ``roulette``, ``tournament-2``."""
+    if isinstance(value, dict):
+        words = [value.get("name", key), *(each for name, each in value.items() if name != "name")]
+    else:
+        words = [value] if isinstance(value, str) else [key, "none" if value is None else value]
+    label = re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(map(str, words)))[:64]
+    _check_name(study, path, label)
+    return label
+
+
+def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
+    value = study.data.get(str(path[0])) or {}
+    if not isinstance(value, dict):
+        raise study.error(path, f"got {shown(value)}, expected a mapping such as {example}")
+    return value
+
+
+def _check_name(study: Document, path: Key, name: str) -> None:
+    if not _VARIANT.fullmatch(name):
+        raise study.error(path, f"got {shown(name)} as a name, expected letters, digits, '-', '_' or '.'", at_key=True)
+
+
+def _check_key(study: Document, path: Key, key: str) -> None:
+    """Refuse to vary what all variants must have in common."""
+    first = key.partition(".")[0]
+    if first in _COMMON:
+        message = f"{first!r} is the same for all variants; say it beside 'vary'"
+        raise study.error(path, message, at_key=True)
+    if key in _ELSEWHERE or key in KEYS:
+        named = _ELSEWHERE.get(key, key)
+        raise study.error(path, f"is the same for all variants; say it with the study's {named!r}", at_key=True)
+
+
+def _check_stops(study: Document, path: Key, part: Document) -> None:
+    stop = part.data.get("stop")
+    for name in stop if isinstance(stop, dict) else ():
+        if f"stop.{name}" in _ELSEWHERE:
+            cure = f"say it with the study's {_ELSEWHERE[f'stop.{name}']!r}"
+            raise part.error(("stop", name), f"is the same for all variants; {cure}")

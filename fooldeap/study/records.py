@@ -1,0 +1,144 @@
+"""What a study keeps of each run that ended, so that nothing of it is evaluated again: figures, curve and images."""
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError
+from fooldeap.files import write_whole
+from fooldeap.results import RunInfo, RunResult
+from fooldeap.study.outcome import RunRow
+from fooldeap.work import Ended
+
+POINTS = 64  # of a curve
+FIRST_POINT = 500  # so many times in the budget
+
+Key = tuple[str, int, int]  # variant, target, seed
+Floats = NDArray[np.float64]
+
+
+class Record(NamedTuple):
+    """One target of a run that ended."""
+
+    row: RunRow
+    curve: Floats
+    image: NDArray[np.uint8]
+
+    @property
+    def key(self) -> Key:
+        """Variant, target and seed."""
+        return self.row.variant, self.row.target, self.row.seed
+
+
+def grid(budget: int) -> NDArray[np.int64]:
+    """Return the evaluations at which curves are recorded: evenly spaced on a logarithmic scale, up to the budget."""
+    points = np.geomspace(max(1, budget // FIRST_POINT), budget, POINTS)
+    return np.unique(points.round().astype(np.int64))
+
+
+class Records:
+    """The records below a folder, ``<variant>/records/<run>.json`` and ``<variant>/images/seed-<seed>/<target>.png``.
+
+    A record names what it belongs to, so that it is not taken for one of another experiment or classifier.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, ended: Ended, budget: int, points: NDArray[np.int64], belongs_to: dict[str, str]) -> list[Record]:
+        """Write the record of a run down and return it, target by target."""
+        records = [_record(ended.info.variant, result, budget, points) for result in ended.results]
+        for result, record in zip(ended.results, records, strict=True):
+            _write(self._image(record.key), result.image.png())
+        runs = [{**record.row._asdict(), "curve": record.curve.tolist()} for record in records]
+        _write(self._path(ended.info), json.dumps({**belongs_to, "runs": runs}).encode())  # last: it says all is there
+        return records
+
+    def read(self, info: RunInfo, belongs_to: dict[str, str]) -> list[Record] | None:
+        """Return the record of a run, None where it has not ended yet."""
+        path = self._path(info)
+        if not path.is_file():
+            return None
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            found = {name: kept[name] for name in belongs_to}
+            records = [self._restored(dict(run)) for run in kept["runs"]]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            message = f"{path}: is damaged ({type(error).__name__}: {error}); remove it, and the run is made again"
+            raise InputError(message) from None
+        for name, value in belongs_to.items():
+            if found[name] != value:
+                raise InputError(
+                    f"{path}: was made with another {name}; resume with what the study was started with, or give the "
+                    "variant another name"
+                )
+        return records
+
+    def _restored(self, run: dict[str, Any]) -> Record:
+        curve = np.array(run.pop("curve"), float)
+        row = RunRow(**run)
+        return Record(row, curve, _pixels(self._image((row.variant, row.target, row.seed))))
+
+    def _path(self, info: RunInfo) -> Path:
+        return self.folder / info.variant / "records" / f"{info._replace(variant='').label}.json"
+
+    def _image(self, key: Key) -> Path:
+        variant, target, seed = key
+        return self.folder / variant / "images" / f"seed-{seed}" / f"{target}.png"
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(io.BytesIO(path.read_bytes())))
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def _record(variant: str, result: RunResult, budget: int, points: NDArray[np.int64]) -> Record:
+    """Return the record of a result; ``budget`` is that of its whole run."""
+    evaluations = np.array([row.evaluations for row in result.log])
+    best = np.maximum.accumulate([row.confidence for row in result.log])
+    row = RunRow(
+        variant=variant,
+        target=result.target,
+        seed=result.seed,
+        evaluations_to_goal=result.evaluations_to_goal,
+        evaluations_to_50=result.evaluations_to.get("0.5"),
+        evaluations_to_90=result.evaluations_to.get("0.9"),
+        evaluations_to_99=result.evaluations_to.get("0.99"),
+        evaluations=result.evaluations,
+        generations=result.generations,
+        stopped=result.stopped,
+        predicted=result.predicted,
+        confidence=result.confidence,
+        score=result.score,
+        area=_area(evaluations, best, budget),
+        diversity=float(np.mean([row.diversity for row in result.log])),
+    )
+    return Record(row, _at(points, evaluations, best), result.image.pixels)
+
+
+def _area(evaluations: NDArray[np.int64], best: Floats, budget: int) -> float:
+    """Return the mean of a step function from 0 to the budget; before the first generation's end it is 0."""
+    spans = np.diff(np.append(evaluations, max(budget, int(evaluations[-1]))))
+    return float(best @ spans) / max(budget, int(evaluations[-1]))
+
+
+def _at(points: NDArray[np.int64], evaluations: NDArray[np.int64], best: Floats) -> Floats:
+    """Return the values of a step function at points; before the first step it is 0."""
+    return np.append(0.0, best)[np.searchsorted(evaluations, points, side="right")]
+
+
+def rows(records: Iterable[Record]) -> tuple[RunRow, ...]:
+    """Return the rows of records, sorted by variant, target and seed."""
+    return tuple(record.row for record in sorted(records, key=lambda record: record.key))

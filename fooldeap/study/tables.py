@@ -1,0 +1,277 @@
+"""A study as tables: CSV and JSON that a program reads, LaTeX and Markdown for a paper; and figures in print."""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fooldeap.stats import Estimate
+from fooldeap.study.analysis import Analysis, Measures, Pair
+from fooldeap.study.outcome import Outcome, RunRow
+
+# --- For programs ---------------------------------------------------------------------------------------------------
+
+
+def runs_csv(outcome: Outcome) -> str:
+    """Return ``runs.csv``: a row a run, sorted; empty where something was not reached, floats exact to the bit."""
+    rows: list[RunRow] = sorted(outcome.runs, key=_key)
+    return _csv(RunRow._fields, rows)
+
+
+def read_runs(text: str) -> tuple[RunRow, ...]:
+    """Return the rows of ``runs.csv``."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    return tuple(RunRow(**{name: _READ[name](cell) for name, cell in row.items()}) for row in reader)
+
+
+def curves_csv(outcome: Outcome) -> str:
+    """Return ``curves.csv``: the confidence of the best image of each run until each point of the grid."""
+    grid = outcome.grid.tolist()
+    rows = (
+        (*_key(run), evaluations, confidence)
+        for run in sorted(outcome.runs, key=_key)
+        for evaluations, confidence in zip(grid, outcome.curves[_key(run)].tolist(), strict=True)
+    )
+    return _csv(("variant", "target", "seed", "evaluations", "confidence"), rows)
+
+
+def _key(run: RunRow) -> tuple[str, int, int]:
+    return run.variant, run.target, run.seed
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(map(_cells, rows))
+    return text.getvalue()
+
+
+def _cells(row: Sequence[Any]) -> list[Any]:
+    # repr of a numpy float would name its type.
+    return [repr(float(value)) if isinstance(value, float) else value for value in row]
+
+
+def _count_or_none(cell: str) -> int | None:
+    return int(cell) if cell else None
+
+
+_READ: dict[str, Any] = {
+    "variant": str,
+    "target": int,
+    "seed": int,
+    "evaluations_to_goal": _count_or_none,
+    "evaluations_to_50": _count_or_none,
+    "evaluations_to_90": _count_or_none,
+    "evaluations_to_99": _count_or_none,
+    "evaluations": int,
+    "generations": int,
+    "stopped": str,
+    "predicted": int,
+    "confidence": float,
+    "score": float,
+    "area": float,
+    "diversity": float,
+}
+
+
+def summary_json(outcome: Outcome, analysis: Analysis) -> str:
+    """Return ``summary.json``: the study and all of its analysis; infinity is null."""
+    summary = {
+        "null": "Of evaluations, of their means and ratios and of the bounds of intervals: infinite, as runs did not "
+        "reach the goal. Of friedman: fewer than three variants. Of tried: all pairs were compared.",
+        "study": {name: getattr(outcome, name) for name in _SCOPE},
+        "variants": {variant.name: _without(variant, "name") for variant in analysis.variants},
+        "friedman": analysis.friedman,
+        "pairs": [
+            {**pair._asdict(), "separated": pair.separated, "identical": pair.identical} for pair in analysis.pairs
+        ],
+        "cliques": analysis.cliques,
+        "cautions": analysis.cautions,
+    }
+    return json.dumps(_plain(summary), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_SCOPE = (
+    "name",
+    "classifier",
+    "goal",
+    "budget",
+    "block_budget",
+    "variants",
+    "targets",
+    "seeds",
+    "joint",
+    "paired",
+    "failed",
+    "extended",
+    "tried",
+)
+
+
+def _without(record: Any, name: str) -> dict[str, Any]:
+    return {field: value for field, value in record._asdict().items() if field != name}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "items"):
+        return {str(name): _plain(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- For papers -----------------------------------------------------------------------------------------------------
+
+
+def latex(outcome: Outcome, analysis: Analysis) -> dict[str, str]:
+    r"""Return LaTeX tables by file name, for ``\usepackage{booktabs}``; a table longer than a page, longtable too."""
+    return {
+        "variants.tex": _tabular(variant_table(analysis), "lrrrrr"),
+        "pairs.tex": _tabular(pair_table(analysis.pairs), "llrrr"),
+    }
+
+
+_PAGE = 45  # rows
+
+
+def _tabular(table: Sequence[Sequence[str]], columns: str) -> str:
+    environment = "longtable" if len(table) > _PAGE else "tabular"
+    header, *body = (" & ".join(map(_tex, row)) + r" \\" for row in table)
+    lines = [rf"\begin{{{environment}}}{{{columns}}}", r"\toprule", header, r"\midrule"]
+    lines += [r"\endhead"] if environment == "longtable" else []
+    return "\n".join([*lines, *body, r"\bottomrule", rf"\end{{{environment}}}", ""])
+
+
+_TEX = {
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "∞": r"$\infty$",
+    "\u202f": r"\,",
+    "×": r"$\times$",
+}
+
+
+def _tex(cell: str) -> str:
+    text = "".join(_TEX.get(character, character) for character in cell)
+    return "{[}" + text[1:] if text.startswith("[") else text  # else an option of the line break before
+
+
+def variant_table(analysis: Analysis) -> list[list[str]]:
+    """Return the main table, by mean rank, its header first."""
+    header = ["variant", "success [95 %]", "median [quartiles]", "ERT [95 %]", "restricted mean", "mean rank"]
+    return [header, *([each.name, *_main(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants)]
+
+
+def _main(measures: Measures) -> list[str]:
+    return [
+        share(measures.success),
+        spread(measures),
+        interval(measures.running_time, count),
+        count(measures.restricted_mean),
+    ]
+
+
+def pair_table(pairs: Iterable[Pair]) -> list[list[str]]:
+    """Return the table of pairs, its header first."""
+    header = ["first", "second", "p (Holm)", "A12 [95 %]", "ratio [95 %]"]
+    return [header, *([pair.first, pair.second, *_comparison(pair)] for pair in pairs)]
+
+
+def _comparison(pair: Pair) -> list[str]:
+    return [probability(pair.p_holm), interval(pair.a12, decimal), interval(pair.ratio, decimal)]
+
+
+def target_table(analysis: Analysis) -> list[list[str]]:
+    """Return median evaluations by variant and target, its header first; targets go down where there are many."""
+    targets = list(analysis.variants[0].by_target) if analysis.variants else []
+    table = [["variant", *map(str, targets)]]
+    for variant in analysis.variants:
+        table.append([variant.name, *(count(variant.by_target[target].to_goal.median) for target in targets)])
+    if len(targets) <= _WIDE:
+        return table
+    (_, *names), *rows = zip(*table, strict=True)
+    return [["target", *names], *map(list, rows)]
+
+
+_WIDE = 12  # columns
+
+
+def milestone_table(analysis: Analysis) -> list[list[str]]:
+    """Return median evaluations to 50, 90 and 99 % and what became of the runs, its header first."""
+    header = ["variant", "to 50 %", "to 90 %", "to 99 %", "final confidence", "area", "diversity"]
+    return [header, *([each.name, *_milestones(each.overall)] for each in analysis.variants)]
+
+
+def _milestones(measures: Measures) -> list[str]:
+    to = [count(value) for value in (measures.to_50, measures.to_90, measures.to_99)]
+    return [*to, f"{100 * measures.confidence:.3f} %", decimal(measures.area), f"{measures.diversity:.1f}"]
+
+
+def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return a Markdown table, its first columns to the left, the others to the right."""
+    header, *body = (f"| {' | '.join(map(markdown_text, row))} |" for row in table)
+    ruler = "|" + "|".join("---" if index < left else "---:" for index in range(len(table[0]))) + "|"
+    return "\n".join([header, ruler, *body])
+
+
+def markdown_text(text: str) -> str:
+    """Return a text in which nothing is Markdown."""
+    return re.sub(r"[\\|*`]|<(?=\S)", r"\\\g<0>", text)
+
+
+# --- Figures in print -----------------------------------------------------------------------------------------------
+
+
+def count(value: float) -> str:
+    """Return evaluations, grouped by narrow spaces: 15 800; infinite ∞."""
+    return "∞" if math.isinf(value) else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def decimal(value: float) -> str:
+    """Return a proportion or a ratio to two places, without the zero before the point: .28; more near 1."""
+    if math.isinf(value) or abs(value) >= 100:
+        return count(value)
+    text = f"{value:.2f}"
+    if text in ("1.00", "0.00"):
+        text = f"{value:.0f}" if value in (0, 1) else f"{value:.3f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def probability(p: float) -> str:
+    """Return a p-value: .012, < .001; never rounded over .05."""
+    if p < 0.001:
+        return "< .001"
+    text = f"{p:.3f}"
+    return "< .05" if p < 0.05 and text == "0.050" else "1" if text == "1.000" else text[1:]
+
+
+def interval(estimate: Estimate, figure: Any) -> str:
+    """Return a figure with its interval: .28 [.24, .33]."""
+    if math.isinf(estimate.value) and math.isinf(estimate.low):
+        return figure(estimate.value)  # type: ignore[no-any-return]
+    return f"{figure(estimate.value)} [{figure(estimate.low)}, {figure(estimate.high)}]"
+
+
+def share(estimate: Estimate) -> str:
+    """Return a success rate with its interval: 98.7 % [95.3, 99.6]."""
+    value, low, high = (f"{100 * each:.1f}".removesuffix(".0") for each in estimate)
+    return f"{value} % [{low}, {high}]"
+
+
+def spread(measures: Measures) -> str:
+    """Return the median of the evaluations with the quartiles: 4 100 [3 200, 5 300]."""
+    low, median, high = map(count, measures.to_goal)
+    return median if low == median == high == "∞" else f"{median} [{low}, {high}]"
