@@ -8,7 +8,6 @@ them as the binomial distribution allows in 99 %: 123 of 2000. The exit status i
 """
 
 import argparse
-import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -197,13 +196,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     names, real = made.read(arguments.runs)
-    gc.freeze()  # as statsmodels collects garbage in every call of Holm's procedure
     calibration = Calibration(real, arguments.studies, arguments.seed)
     counts = []
     print(describe(names, real), "\n| | found | share | goal |\n|---|---:|---:|---|", sep="\n", flush=True)
-    for figure in calibration.figures():
-        counts.append(figure)
-        print(figure.row(), flush=True)
+    with made.quick():
+        for figure in calibration.figures():
+            counts.append(figure)
+            print(figure.row(), flush=True)
     print("", *calibration.notes, sep="\n")
     if arguments.json:
         rows = [{**figure._asdict(), "missed": figure.missed} for figure in counts]

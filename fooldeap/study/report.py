@@ -1,14 +1,21 @@
 """A study in words: ``report.md``, and the verdict for the terminal."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
-from fooldeap.stats import Estimate
 from fooldeap.study import tables
-from fooldeap.study.analysis import EARLY_GENERATIONS, Analysis, Caution, Pair, Variant
+from fooldeap.study.analysis import Analysis, Pair
+from fooldeap.study.conclusions import (
+    Conclusions,
+    caution_text,
+    conclude,
+    friedman_text,
+    goal_text,
+    ranges,
+)
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.tables import count, decimal, interval, markdown_table, markdown_text, probability
+from fooldeap.study.tables import count, markdown_table, markdown_text
 
 FIGURES = {
     "convergence": "Confidence of the best image until each evaluation: median and quartiles over runs",
@@ -24,23 +31,23 @@ LINES = 12  # of sentences in the terminal
 
 def markdown(outcome: Outcome, analysis: Analysis) -> str:
     """Return ``report.md``; its figures are expected in ``figures/`` beside it."""
-    conclusions = _section(_heading(outcome), _bullets(_conclusions(outcome, analysis).all))
+    title = f"Where {outcome.tried} stands" if outcome.tried else "Conclusions"
+    conclusions = _section(markdown_text(title), _bullets(conclude(outcome, analysis).all))
     parts = [f"# {markdown_text(outcome.name)}", _scope(outcome)]
     parts += [conclusions] if outcome.tried else []
-    parts += [_warnings(outcome, analysis), _failures(outcome)]
+    parts += [_cautions(outcome, analysis), _failures(outcome)]
     parts += [*_results(outcome, analysis), _method(outcome, analysis)] if analysis.variants else []
     parts += [] if outcome.tried else [conclusions]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def verdict(outcome: Outcome, analysis: Analysis) -> str:
-    """Return what the terminal shows at the end: the main table and the conclusions, at most 100 columns wide."""
-    conclusions = _conclusions(outcome, analysis)
-    failures = [f"{name} failed: {why}" for name, why in sorted(outcome.failed.items())]
-    warnings = [_caution(outcome, analysis, caution) for caution in analysis.cautions]
+    """Return what the terminal shows at the end, at most 100 columns wide: main table, conclusions, notes."""
     table = [_aligned(tables.variant_table(analysis)), ""] if analysis.variants else []
-    short = [line for text in (*failures, *(f"Note: {text}" for text in warnings)) for line in _wrapped(text)]
-    return "\n".join([*table, *_shortened(conclusions), *([""] if short else []), *short]) + "\n"
+    notes = [f"Failed: {name}: {why}" for name, why in sorted(outcome.failed.items())]
+    notes += [f"Note: {caution_text(outcome, analysis, caution)}" for caution in analysis.cautions]
+    sentences = _shortened(conclude(outcome, analysis))
+    return "\n".join([*table, *sentences, *([""] if notes else []), *_lines(notes)]) + "\n"
 
 
 # --- The parts of the report ----------------------------------------------------------------------------------------
@@ -62,32 +69,16 @@ def _scope(outcome: Outcome) -> str:
     )
     texts = [
         f"classifier: {outcome.classifier}",
-        f"targets: {_ranges(outcome.targets)}; seeds: {_ranges(outcome.seeds)}; variants: {len(outcome.variants)}",
-        f"goal: {_goal(outcome)}, within {count(outcome.budget)} evaluations a target",
+        f"targets: {ranges(outcome.targets)}; seeds: {ranges(outcome.seeds)}; variants: {len(outcome.variants)}",
+        f"goal: {goal_text(outcome)}, within {count(outcome.budget)} evaluations a target",
         start,
     ]
     counted = "Evaluations are distinct images shown to the classifier. The statements below are about this classifier"
     return f"{_bullets(texts)}\n\n{counted}, these targets and this budget."
 
 
-def _goal(outcome: Outcome) -> str:
-    words = {"confidence": lambda goal: f"{100 * goal:.10g} % confidence", "score": lambda goal: f"a score of {goal:g}"}
-    return " or ".join(words[name](goal) for name, goal in sorted(outcome.goal.items()))
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Return ascending numbers, three or more in a row as a range: 0-9, 12."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 2 else ", ".join(map(str, group)) for group in groups)
-
-
-def _warnings(outcome: Outcome, analysis: Analysis) -> str:
-    texts = [_caution(outcome, analysis, caution) for caution in analysis.cautions]
+def _cautions(outcome: Outcome, analysis: Analysis) -> str:
+    texts = [caution_text(outcome, analysis, caution) for caution in analysis.cautions]
     return _section("Before you read on", _bullets(texts)) if texts else ""
 
 
@@ -173,123 +164,42 @@ def _method(outcome: Outcome, analysis: Analysis) -> str:
 
 def _friedman(analysis: Analysis) -> str:
     test = analysis.friedman
-    if test is None:
-        return ""
-    words = f"Friedman: χ²({test.freedom}) = {test.chi_square:.1f} over {test.blocks} blocks, {_p(test.p)}."
-    return markdown_text(words)
+    return f"Friedman's test over {test.blocks} blocks: {friedman_text(test)}." if test else ""
 
 
-def _p(p: float) -> str:
-    text = probability(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+# --- The parts of the verdict ---------------------------------------------------------------------------------------
 
 
-# --- Cautions -------------------------------------------------------------------------------------------------------
+def _aligned(table: list[list[str]]) -> str:
+    """Return a table in columns, those that do not fit left out: first restricted means, then running times."""
+    for left_out in ((), (4,), (3, 4), (2, 3, 4)):
+        rows = [[_cut(cell) for index, cell in enumerate(row) if index not in left_out] for row in table]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if sum(widths) + 2 * len(widths) - 2 <= WIDTH:
+            break
+    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return "\n".join("  ".join(line) for line in lines)
 
 
-def _caution(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return _CAUTIONS[caution.kind](outcome, analysis, caution)
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _CELL else cell[: _CELL - 1] + "…"
 
 
-def _listed(names: Sequence[str], last: str = "and") -> str:
-    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+_CELL = 36
 
 
-def _joint(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    every = len(caution.subjects) == len(outcome.variants)
-    subject = "All variants pursue" if every else f"{_listed(caution.subjects)}: pursuing"
-    others = "" if every else "; of the variants that have a run a target, the sum of the runs"
-    return (
-        f"{subject} all targets in one run. So a block is a seed, with the evaluations until every target was reached"
-        f"{others}. What a joint run shows counts for each of its targets: by target, it compares with other joint "
-        "runs alone."
-    )
+def _shortened(conclusions: Conclusions) -> list[str]:
+    """Return lines of sentences; where they are too many, the clear cases are cut short first."""
+    clear = list(conclusions.clear)
+    lines = _lines(conclusions.all)
+    while len(lines) > LINES and clear:
+        clear.pop()
+        more = f"… and {len(conclusions.clear) - len(clear)} more such pairs: see report.md."
+        lines = _lines([*conclusions.first, *clear, more, *conclusions.last])
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], "… and more: see report.md."]
 
 
-def _few_seeds(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    if caution.value == 1:
-        return "There is one seed, of which no interval can be had; those printed are all that is possible."
-    return f"There are {caution.value:.0f} seeds: intervals by resampling so few are too narrow."
-
-
-def _no_power(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"Too few blocks: with {analysis.pairs[0].blocks} and {len(analysis.pairs)} pairs, no p after Holm can be below "
-        f"{probability(caution.value or 0)}, whatever the runs show. No pair could be separated."
-    )
-
-
-def _censored(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"{_listed(caution.subjects)}: fewer than half of the runs reached the goal within the budget. Medians are ∞, "
-        "and restricted means and ratios say at least how much they differ."
-    )
-
-
-_CAUTIONS: dict[str, Callable[[Outcome, Analysis, Caution], str]] = {
-    "extended": lambda outcome, analysis, caution: (
-        "Extended after results were seen: exploratory. Runs were added when a report had been written, which neither "
-        "p-values nor intervals allow for."
-    ),
-    "matched_by_seed": lambda outcome, analysis, caution: (
-        "Matched by seed only: the variants do not start from the same images, so blocks take less of the chance away."
-    ),
-    "joint": _joint,
-    "few_seeds": _few_seeds,
-    "no_power": _no_power,
-    "easy_targets": lambda outcome, analysis, caution: (
-        f"Too easy to compare by: {'targets' if len(caution.subjects) > 1 else 'target'} {_listed(caution.subjects)}. "
-        f"More than half of the runs reach the goal within {EARLY_GENERATIONS} generations."
-    ),
-    "ceiling": lambda outcome, analysis, caution: (
-        f"{_listed(caution.subjects)}: more than half of the runs reach the goal within {EARLY_GENERATIONS} "
-        "generations, which leaves little to compare."
-    ),
-    "censored": _censored,
-    "ended_early": lambda outcome, analysis, caution: (
-        f"{_listed(caution.subjects)}: {caution.value:.0f} runs ended without the goal before their budget. In tests and "
-        "restricted means they count as if they had spent it."
-    ),
-}
-
-
-# --- Conclusions ----------------------------------------------------------------------------------------------------
-
-
-class _Conclusions:
-    """Sentences: a beginning, one for each variant that lies clearly behind or ahead, and an end."""
-
-    def __init__(self, first: list[str], clear: list[str], last: list[str]) -> None:
-        self.first, self.clear, self.last = first, clear, last
-
-    @property
-    def all(self) -> list[str]:
-        return [*self.first, *self.clear, *self.last]
-
-
-def _heading(outcome: Outcome) -> str:
-    return f"Where {markdown_text(outcome.tried)} stands" if outcome.tried else "Conclusions"
-
-
-def _conclusions(outcome: Outcome, analysis: Analysis) -> _Conclusions:
-    names = [variant.name for variant in analysis.variants]
-    if not names:
-        return _Conclusions(["No variant finished: there is nothing to compare."], [], [])
-    if outcome.tried and outcome.tried not in names:
-        return _Conclusions([f"{outcome.tried} failed: there is nothing to compare it by."], [], [])
-    if len(names) == 1:
-        return _Conclusions([f"{names[0]} is the only variant: there is nothing to compare it with."], [], [])
-    hero = outcome.tried or names[0]
-    own = [pair for name in names if name != hero and (pair := analysis.pair(hero, name))]
-    neighbours = [pair for couple in pairwise(names) if (pair := analysis.pair(*couple)) and pair not in own]
-    alike = [pair for pair in analysis.pairs if pair.identical]
-    return _Conclusions(
-        [*_opening(outcome, analysis, hero), *_headline(own, hero, len(names))],
-        [_clear(analysis, pair) for pair in own if _direction(pair)],
-        [
-            *(_unclear(pair) for pair in (*own, *neighbours) if pair.separated and not _direction(pair)),
-            *_unseparated([pair for pair in own if not pair.separated and not pair.identical], "These seeds do not"),
-            *_unseparated([pair for pair in neighbours if not pair.separated and not pair.identical], "Nor do they"),
-            *_identical(analysis, alike),
-        ],
-    )
+def _lines(texts: Iterable[str]) -> list[str]:
+    return [
+        line for text in texts for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    ]

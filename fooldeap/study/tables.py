@@ -267,8 +267,12 @@ def interval(estimate: Estimate, figure: Any) -> str:
 
 def share(estimate: Estimate) -> str:
     """Return a success rate with its interval: 98.7 % [95.3, 99.6]."""
-    value, low, high = (f"{100 * each:.1f}".removesuffix(".0") for each in estimate)
-    return f"{value} % [{low}, {high}]"
+    return f"{percent(estimate.value)} % [{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
+def percent(value: float) -> str:
+    """Return a share in percent, without the sign: 98.7."""
+    return f"{100 * value:.1f}".removesuffix(".0")
 
 
 def spread(measures: Measures) -> str:
