@@ -3,6 +3,7 @@
 A study is an array (variants, targets, seeds) of evaluations to the goal, infinite where a run is censored.
 """
 
+import bisect
 import contextlib
 import csv
 import gc
@@ -191,10 +192,7 @@ def steadiest(real: Floats) -> Floats:
     return real[int(np.isfinite(real).sum(axis=(1, 2)).argmax())]
 
 
-def seeds_needed(share: float, powers: Callable[[int], float], candidates: Sequence[int]) -> int | None:
-    """Return the least of ascending numbers of seeds with which the power is at least so large."""
-    low, high = 0, len(candidates)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if powers(candidates[middle]) >= share else (middle + 1, high)
-    return candidates[low] if low < len(candidates) else None
+def seeds_needed(wanted: int, found: Callable[[int], int], candidates: Sequence[int]) -> int | None:
+    """Return the least of ascending numbers of seeds with which so many studies find the difference."""
+    place = bisect.bisect_left(candidates, wanted, key=found)
+    return candidates[place] if place < len(candidates) else None

@@ -17,7 +17,7 @@ from _measure import HEAD, Figure, Spread
 
 from fooldeap.rundir import environment
 
-PARTS = ("operators", "scale", "parallel", "footprint", "peers")
+PARTS = ("operators", "scale", "study", "parallel", "footprint", "peers")
 
 
 def main() -> int:

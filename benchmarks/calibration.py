@@ -9,8 +9,10 @@ them as the binomial distribution allows in 99 %: 123 of 2000. The exit status i
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +61,6 @@ class Calibration:
         self.real, self.studies, self.seed = real, studies, seed
         self.notes: list[str] = []
         self.population = self._population()
-        self.joint: dict[float, made.Population] = {}
 
     def figures(self) -> Iterator[Count]:
         """Measure everything."""
@@ -89,23 +90,27 @@ class Calibration:
 
     def power(self) -> Iterator[Count]:
         """The population of the steadiest variant, and one better by A12 = .65 within each target."""
-        rng = np.random.default_rng(self.seed)
-        half = self._population(censored=0.5)
         for name, population, variants in (
             ("two variants", self.population, 2),
             (f"one pair of {EQUALS} variants", self.population, EQUALS),
-            ("two variants, half of the runs of the worse one censored", half, 2),
+            ("two variants, half of the runs of the worse one censored", self._population(censored=0.5), 2),
         ):
-            better, a12s = population.better(A12), []
-
-            def make(population=population, variants=variants, better=better, a12s=a12s) -> made.Floats:
-                study = population.draw(variants, SEEDS, rng, better)
-                a12s.append(stats.a12(study[0], study[1]))
-                return study
-
-            (found,) = self._count(make, made.first_pair)
+            found, a12 = self._found(population, variants)
             yield self._true(f"A12 = {A12}, {TARGETS} targets x {SEEDS} seeds, {name}", found)
-            self.notes.append(f"A12 within targets, {name}: {np.mean(a12s):.4f} on average over the studies.")
+            self.notes.append(f"A12 within targets, {name}: {a12:.4f} on average over the studies.")
+
+    def _found(self, population: made.Population, variants: int) -> tuple[int, float]:
+        """Return in how many studies the better variant is separated from an equal one, and their mean A12."""
+        rng = np.random.default_rng(self.seed)
+        better = population.better(A12)
+        a12s: list[float] = []
+
+        def make() -> made.Floats:
+            study = population.draw(variants, SEEDS, rng, better)
+            a12s.append(stats.a12(study[0], study[1]))
+            return study
+
+        return made.count(self.studies, make, made.first_pair)[0], float(np.mean(a12s))
 
     def by_seed(self) -> Iterator[Count]:
         """Separate runs added up over targets, as a study has them that compares them with joint runs."""
@@ -140,19 +145,16 @@ class Calibration:
         population = made.Population(made.together(self.population.draw(1, 4000, rng, luck=0.5))[0])
         better = population.better(A12)
 
-        def found(seeds: int, variants: int, studies: int) -> int:
+        def found(variants: int, seeds: int, studies: int) -> int:
             rng = np.random.default_rng(self.seed)
             return made.count(studies, lambda: population.draw(variants, seeds, rng, better), made.first_pair)[0]
 
-        for variants in (2, EQUALS):
-            name = "two variants" if variants == 2 else f"one pair of {EQUALS} variants"
-            yield Count(
-                f"A12 = {A12}, blocks are {SEEDS} seeds, {name}", found(SEEDS, variants, self.studies), self.studies
-            )
+        for name, variants in (("two variants", 2), (f"one pair of {EQUALS} variants", EQUALS)):
+            all_found = found(variants, SEEDS, self.studies)
+            yield Count(f"A12 = {A12}, blocks are {SEEDS} seeds, {name}", all_found, self.studies)
             fewer = max(1, self.studies // 4)
-            enough = made.seeds_needed(
-                POWER, lambda seeds, variants=variants, fewer=fewer: found(seeds, variants, fewer) / fewer, CANDIDATES
-            )
+            powers = partial(found, variants, studies=fewer)
+            enough = made.seeds_needed(math.ceil(POWER * fewer), powers, CANDIDATES)
             self.notes.append(
                 f"Seeds needed to find A12 = {A12} with {POWER:.0%} by seeds, {name}: {enough or 'more than 200'}."
             )
@@ -174,7 +176,7 @@ class Calibration:
         return Count(name, found, self.studies, most=limit(self.studies))
 
     def _true(self, name: str, found: int) -> Count:
-        return Count(name, found, self.studies, least=int(np.ceil(POWER * self.studies)))
+        return Count(name, found, self.studies, least=math.ceil(POWER * self.studies))
 
 
 def limit(studies: int, sure: float = 0.99) -> int:

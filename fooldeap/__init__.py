@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from fooldeap.experiment import fool, resume, run, toolbox
     from fooldeap.individuals import individual_view
     from fooldeap.results import FoolingImage, Result, RunResult
+    from fooldeap.study.comparison import Comparison, compare
 
 __all__ = [
+    "Comparison",
     "FooldeapError",
     "FooldeapWarning",
     "FoolingImage",
@@ -23,6 +25,7 @@ __all__ = [
     "Result",
     "RunError",
     "RunResult",
+    "compare",
     "fool",
     "individual_view",
     "resume",
@@ -33,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.experiment"),
+    **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
     "individual_view": "fooldeap.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
 }

@@ -31,6 +31,10 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugins", metavar="PATH", help="A file or folder with plugins; may be given several times."),
 ]
+Workers = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
+]
 
 
 @app.callback()
@@ -48,10 +52,7 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
-    ] = None,
+    workers: Workers = None,
     plugins: Plugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
@@ -72,6 +73,45 @@ def run(
             print(f"{resume}: is finished already; see {resume / 'result.json'}")
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
+
+
+@app.command()
+def compare(
+    study: Annotated[Path | None, typer.Argument(metavar="STUDY", help="The study, a YAML file.")] = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Make only what is missing in this folder, and its report anew.")
+    ] = None,
+    tried: Annotated[
+        Path | None,
+        typer.Option("--try", metavar="FILE", help="Compare the plugin in FILE with the stock ones of its kind."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
+    workers: Workers = None,
+    plugins: Plugins = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+) -> None:
+    """Compare the variants that a study names, or try a plugin, and write a report with honest statistics."""
+    from fooldeap.study import comparison
+    from fooldeap.study.forecast import forecast
+
+    words = list(overrides or ())
+    if study is not None and "=" in study.name and not study.exists():  # with --resume or --try there need be no file
+        words, study = [str(study), *words], None
+    options: dict[str, Any] = {"out": out, "resume": resume, "tried": tried, "plugins": plugins or (), "workers": _count(workers)}
+    try:
+        if dry_run:
+            loaded = comparison.load(study, *words, **options)
+            print(f"{loaded.name}: {forecast(loaded)}")
+            return
+        done = comparison.compare(study, *words, **options, quiet=quiet)
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(str(interrupt) or "interrupted") from None
+    if not quiet:
+        print(f"\n{done}\n\n{done.folder / 'report.md'}")
 
 
 def _count(workers: str | None) -> int | Literal["auto"] | None:
@@ -104,6 +144,7 @@ def train(
 
 @app.command()
 def schema(
+    study: Annotated[bool, typer.Option("--study", help="Of a study file, not an experiment's.")] = False,
     training: Annotated[bool, typer.Option("--training", help="Of a training file, not an experiment's.")] = False,
     plugins: Plugins = None,
 ) -> None:
@@ -112,7 +153,8 @@ def schema(
     from fooldeap import schema as schemas
 
     known = registry.load(plugins or ())
-    print(schemas.text(schemas.training() if training else schemas.experiment(known)), end="")
+    wanted = schemas.training() if training else schemas.study(known) if study else schemas.experiment(known)
+    print(schemas.text(wanted), end="")
 
 
 @plugins_app.command("list")

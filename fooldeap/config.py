@@ -173,12 +173,17 @@ def said(
     source: str | Path | Mapping[str, Any] | Experiment,
     overrides: Iterable[str] = (),
     arguments: Mapping[str, Any] | None = None,
+    *,
+    unnamed: str = "experiment",
 ) -> Document:
-    """Return all that is said about an experiment, from the defaults to the command line, not checked yet."""
+    """Return all that is said about an experiment, from the defaults to the command line, not checked yet.
+
+    ``unnamed`` is the name of one that has none and is not in a file.
+    """
     if isinstance(source, Experiment):
         source = source.data()
     if isinstance(source, Mapping):
-        document, name = documents.from_mapping(source), "experiment"
+        document, name = documents.from_mapping(source), unnamed
     else:
         document, name = documents.read(Path(source)), _as_name(Path(source).stem)
     document = documents.from_mapping(arguments or {}).over(document)

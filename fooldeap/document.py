@@ -65,7 +65,9 @@ class Document:
         def moved(places: Mapping[Key, T]) -> dict[Key, T]:
             return {(*under, *key[len(path) :]): place for key, place in places.items() if key[: len(path)] == path}
 
-        part = Document({}, moved(self.values), moved(self.keys), moved(self.folders))
+        at_key = self.place(path, at_key=True)
+        keys = {under[:end]: at_key for end in range(1, len(under) + 1)}
+        part = Document({}, moved(self.values), {**moved(self.keys), **keys}, moved(self.folders))
         return _under(under, _at(self.data, path), part, self.place(path))
 
     def without(self, *keys: str) -> "Document":

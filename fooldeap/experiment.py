@@ -45,7 +45,7 @@ def run(
     RunError
         It failed on the way; the folder is kept and can be resumed.
     """
-    arguments = {**workers_as_key(workers), **arguments}
+    arguments = {**_workers(workers), **arguments}
     with Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared:
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         return prepared.run(folder, quiet=quiet)
@@ -59,7 +59,7 @@ def resume(folder: str | Path, *, workers: int | Literal["auto"] | None = None, 
     opened = RunFolder.open(Path(folder))
     if opened.finished:
         return None
-    with Prepared(config.load(opened.config, arguments=workers_as_key(workers)), rows=opened.rows) as prepared:
+    with Prepared(config.load(opened.config, arguments=_workers(workers)), rows=opened.rows) as prepared:
         return prepared.run(opened, resumed=True, quiet=quiet)
 
 
@@ -81,7 +81,7 @@ def fool(
     """
     named = isinstance(model, str | Mapping)
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
-    arguments = {**given, **workers_as_key(workers), **arguments}
+    arguments = {**given, **_workers(workers), **arguments}
     experiment = config.load({}, overrides, arguments=arguments)
     with Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared:
         return prepared.run(None)
@@ -113,6 +113,5 @@ def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
     )
 
 
-def workers_as_key(count: int | str | None) -> dict[str, Any]:
-    """Return a number of workers as the key of an experiment that says it."""
+def _workers(count: int | str | None) -> dict[str, Any]:
     return {} if count is None else {"executor": {"name": "scoop", "workers": count}}

@@ -48,6 +48,43 @@ def experiment(registry: Registry) -> Schema:
     }
 
 
+def study(registry: Registry) -> Schema:
+    """Return the schema of a study file: an experiment's, and what it varies."""
+    schema = experiment(registry)
+    varied = [kind for kind in CHOICES if kind != "executor"]
+    goal = {name: keys_of(Stop)[name] for name in ("confidence", "score")}
+    own: Schema = {
+        "vary": {
+            "type": "object",
+            "description": "Keys, each with its options; every combination is a variant.",
+            "properties": {kind: _options({"$ref": f"#/$defs/{kind}"}) for kind in varied},
+            "additionalProperties": _options({}),
+        },
+        "variants": {
+            "type": "object",
+            "description": "Variants by name, each with the keys that it changes, perhaps dotted.",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {kind: {"$ref": f"#/$defs/{kind}"} for kind in varied},
+            },
+        },
+        "goal": {**_mapping(goal, required=False), "description": "What a run is to reach: the primary endpoint."},
+        "budget": {**keys_of(Stop)["evaluations"].schema, "description": "Evaluations a target."},
+        "tried": {"type": "string", "description": "The variant to compare with each other one; else all pairs are."},
+    }
+    return {**schema, "title": "fooldeap study", "properties": {**schema["properties"], **own}}
+
+
+def _options(each: Schema) -> Schema:
+    """Return the schema of several values: a list of them, or by label."""
+    return {
+        "anyOf": [
+            {"type": "array", "minItems": 1, "items": each},
+            {"type": "object", "minProperties": 1, "additionalProperties": each},
+        ]
+    }
+
+
 def training() -> Schema:
     """Return the schema of a training file."""
     return {**_mapping(keys_of(Training)), "$schema": _DIALECT, "title": "fooldeap training"}

@@ -12,6 +12,7 @@ from conftest import ROOT
 from fooldeap import config, registry
 from fooldeap.cli import main
 from fooldeap.plugin import KINDS
+from fooldeap.study import definition as study
 
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,7 +33,7 @@ def test_examples(page, tmp_path, monkeypatch, capfd):
             exec(compile(text, f"{page} (example)", "exec"), names)
         if language == "yaml":
             (tmp_path / "example.yaml").write_text(text)
-            config.load(tmp_path / "example.yaml")
+            (study.load if re.search("^vary:|^variants:", text, re.MULTILINE) else config.load)(tmp_path / "example.yaml")
         if language == "console":
             for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
                 assert command(shlex.split(line)) == 0, capfd.readouterr().err

@@ -14,7 +14,11 @@ from fooldeap import catalogue, config, registry, schema
 from fooldeap.errors import InputError
 from fooldeap.plugin import mutation, plugin_of
 
-SCHEMAS = {"experiment": schema.experiment(registry.load()), "training": schema.training()}
+SCHEMAS = {
+    "experiment": schema.experiment(registry.load()),
+    "study": schema.study(registry.load()),
+    "training": schema.training(),
+}
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BROKEN = YAML(typ="safe").load((ROOT / "tests/broken_configurations.yaml").read_text())
 
@@ -22,7 +26,7 @@ BROKEN = YAML(typ="safe").load((ROOT / "tests/broken_configurations.yaml").read_
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_shipped_schema_is_what_the_command_prints(name):
     assert (ROOT / f"configs/schemas/{name}.json").read_text() == schema.text(SCHEMAS[name]), (
-        f"run: fooldeap schema {'--training ' * (name == 'training')}> configs/schemas/{name}.json"
+        f"run: fooldeap schema {f'--{name} ' * (name != 'experiment')}> configs/schemas/{name}.json"
     )
     Draft202012Validator.check_schema(json.loads(schema.text(SCHEMAS[name])))
 

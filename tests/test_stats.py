@@ -67,11 +67,11 @@ def test_a12_is_the_u_statistic_within_targets():
 
 
 def exact_signed_rank(differences):
-    """All signs of the ranks, each as likely as the others."""
-    ranks = scipy_stats.rankdata(np.abs(differences))
-    observed = abs(ranks[differences > 0].sum() - ranks.sum() / 2)
-    sums = [np.dot(signs, ranks) for signs in itertools.product([0, 1], repeat=len(ranks))]
-    return float(np.mean([abs(total - ranks.sum() / 2) >= observed - 1e-9 for total in sums]))
+    """All signs of the ranks, each as likely as the others; those of zeros are dropped."""
+    ranks = scipy_stats.rankdata(np.abs(differences))[differences != 0]
+    observed = abs(ranks[differences[differences != 0] > 0].sum() - ranks.sum() / 2)
+    signs = np.array(list(itertools.product([0, 1], repeat=len(ranks))))
+    return float(np.mean(np.abs(signs @ ranks - ranks.sum() / 2) >= observed - 1e-9))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -79,6 +79,39 @@ def test_signed_rank_by_all_signs(seed):
     rng = np.random.default_rng(seed)
     first, second = rng.normal(0.5, 1, 9), rng.normal(0, 1, 9)
     assert stats.signed_rank(first, second) == pytest.approx(exact_signed_rank(first - second))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_signed_rank_by_all_signs_where_blocks_tie_and_runs_are_censored(seed):
+    """Fifteen blocks, as of a study by seeds: scipy takes the normal approximation there."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(1, 6, (2, 15)).astype(float)
+    first[rng.random(15) < 0.4], second[rng.random(15) < 0.6] = INF, INF
+    with np.errstate(invalid="ignore"):
+        differences = np.where(first == second, 0, np.clip(first - second, -9, 9))  # 9 is beyond every other
+    assert stats.signed_rank(first, second) == pytest.approx(exact_signed_rank(differences))
+
+
+@pytest.mark.parametrize(("differing", "p"), [(1, 1), (4, 1 / 8), (5, 1 / 16), (6, 1 / 32)])
+def test_few_blocks_that_differ_are_little_evidence(differing, p):
+    first = np.array([100.0] * differing + [INF] * (15 - differing))
+    assert stats.signed_rank(first, np.full(15, INF)) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("blocks", [50, 51, 150])
+def test_signed_rank_is_scipys_where_nothing_ties(blocks):
+    rng = np.random.default_rng(blocks)
+    first, second = rng.permutation(1000)[:blocks] + 20.0, rng.permutation(1000)[:blocks] + 0.5 * rng.random(blocks)
+    expected = scipy_stats.wilcoxon(first - second, zero_method="pratt")
+    assert stats.signed_rank(first, second) == pytest.approx(expected.pvalue)
+
+
+def test_signed_rank_is_scipys_where_many_blocks_differ():
+    rng = np.random.default_rng(3)
+    first, second = rng.integers(1, 30, (2, 150)).astype(float)
+    assert (first == second).any()
+    expected = scipy_stats.wilcoxon(first - second, zero_method="pratt", method="asymptotic")
+    assert stats.signed_rank(first, second) == pytest.approx(expected.pvalue)
 
 
 def test_a_failure_on_one_side_is_the_largest_difference():
@@ -162,3 +195,45 @@ def test_bootstrap_of_what_is_infinite_in_many_resamples():
     assert estimate.value == 165
     assert estimate.high == INF
     assert math.isfinite(estimate.low)
+
+
+EVALUATIONS = np.array([[10, 40, INF, 70, 20], [INF, 30, 30, 90, INF], [500, 800, 100, 200, 700]], float)
+OTHERS = np.array([[20, 40, 30, INF, 25], [60, 35, 30, INF, INF], [400, 900, 150, 100, INF]], float)
+
+
+@pytest.mark.parametrize(
+    ("fast", "figure", "samples", "jointly"),
+    [
+        (stats.bootstrap_a12, stats.a12, (EVALUATIONS, OTHERS), True),
+        (
+            lambda one, other, rng: stats.bootstrap_ratio(one, other, 600, rng),
+            lambda one, other: stats.ratio_of_means(one, other, 600),
+            (EVALUATIONS, OTHERS),
+            False,
+        ),
+        (
+            stats.bootstrap_running_time,
+            stats.expected_running_time,
+            (EVALUATIONS, np.minimum(EVALUATIONS, 1000)),
+            False,
+        ),
+    ],
+)
+def test_fast_bootstraps_are_those_one_resample_at_a_time(fast, figure, samples, jointly):
+    slow = stats.bootstrap(figure, *samples, rng=np.random.default_rng(4), jointly=jointly)
+    assert slow.low < slow.value < slow.high
+    assert fast(*samples, rng=np.random.default_rng(4)) == pytest.approx(slow)
+
+
+def test_bootstrap_of_a_running_time_without_a_success():
+    none = np.full((2, 4), INF)
+    assert stats.bootstrap_running_time(none, np.full((2, 4), 9), np.random.default_rng(0)) == (INF, INF, INF)
+    few = np.array([[3.0, INF, INF, INF]])
+    assert stats.bootstrap_running_time(few, np.minimum(few, 9), np.random.default_rng(0)).high == INF
+
+
+def test_friedmans_statistic_is_that_of_its_p_value():
+    values = np.array([[1, 5, INF, 3, 2], [2, 5, INF, 1, 9], [3, 4, 8, INF, INF]], float)
+    chi = stats.friedman_statistic(values)
+    assert scipy_stats.chi2.sf(chi, 2) == pytest.approx(stats.friedman(values))
+    assert stats.friedman_statistic([[5, INF, 7]] * 3) == 0

@@ -79,7 +79,7 @@ class Board(Observer):
         evaluations = self._past + sum(self._spent.values())
         rate = evaluations / (self._shown - self._begun)
         runs = f"{self._done.total()} of {self._total.total()} runs done, {evaluations:,} evaluations, {rate:,.0f}/s"
-        return f"{runs}, < {_duration(self._left() / rate)} left" if rate else runs
+        return f"{runs}, < {duration(self._left() / rate)} left" if rate else runs
 
     def _left(self) -> int:
         """Return the most evaluations that are left, if every run uses up its budget."""
@@ -96,7 +96,8 @@ class Board(Observer):
         return table
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds as people say them, rounded up."""
     if seconds <= SOON:
         return f"{math.ceil(seconds)} s"
     hours, minutes = divmod(math.ceil(seconds / 60), 60)

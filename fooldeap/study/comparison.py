@@ -6,20 +6,23 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from fooldeap import config
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
-from fooldeap.experiment import workers_as_key
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder, as_yaml
-from fooldeap.study import definition
+from fooldeap.study import definition, trial
+from fooldeap.study.analysis import Analysis, analyse
 from fooldeap.study.board import Board
 from fooldeap.study.definition import Source, Study
-from fooldeap.study.outcome import Outcome
+from fooldeap.study.outcome import Floats, Outcome
 from fooldeap.study.records import Key, Record, Records, grid, rows
+from fooldeap.study.tables import read_runs
 from fooldeap.timings import Timings
 from fooldeap.work import Ended
 
@@ -37,19 +40,24 @@ class StudyFolder(Folder):
         """The folder of the variants' own."""
         return self.path / "variants"
 
-    def extended_by(self, keys: set[Key]) -> bool:
-        """Tell whether these runs are others than a report was written of before."""
-        from fooldeap.study.tables import read_runs
-
+    def reported(self) -> "Reported | None":
+        """Return what the last report was of, None before the first."""
         summary, runs = self.path / SUMMARY, self.path / RUNS
         if not summary.is_file() or not runs.is_file():
-            return False
+            return None
         try:
-            extended = json.loads(summary.read_text(encoding="utf-8"))["extended"]
-            before = {(row.variant, row.target, row.seed) for row in read_runs(runs.read_text(encoding="utf-8"))}
+            extended = bool(json.loads(summary.read_text(encoding="utf-8"))["study"]["extended"])
+            keys = {(row.variant, row.target, row.seed) for row in read_runs(runs.read_text(encoding="utf-8"))}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.path}: {SUMMARY} or {RUNS} is damaged ({error}); remove both") from None
-        return bool(extended) or before != keys
+        return Reported(keys, extended)
+
+
+class Reported(NamedTuple):
+    """The runs of which a report was written, and whether it called itself extended."""
+
+    runs: set[Key]
+    extended: bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Comparison:
     """A finished study: its `Outcome`, what can be said of it (`Analysis`), and its folder."""
 
     outcome: Outcome
-    analysis: Any
+    analysis: Analysis
     folder: Path
 
     def __str__(self) -> str:
@@ -76,6 +84,7 @@ def compare(
     *overrides: str,
     out: str | Path | None = None,
     resume: str | Path | None = None,
+    tried: str | Path | None = None,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
@@ -85,10 +94,11 @@ def compare(
 
     Parameters
     ----------
-    source : a YAML file, or its content as a mapping; None: what is in the folder to resume
+    source : a YAML file, or its content as a mapping; None: what is in the folder to resume, or that of a trial
     overrides : words as on the command line, ``"seeds=3"``
     out : the folder; None: the next one below ``runs/<name>/``
     resume : the folder of an earlier session: only runs that are missing there are made
+    tried : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
     plugins, workers, arguments : as for `fooldeap.run`
     quiet : show nothing on screen
 
@@ -99,22 +109,44 @@ def compare(
     RunError
         It failed on the way; the folder is kept and can be resumed.
     """
-    if resume is not None and out is not None:
-        raise InputError("out and resume: got both, expected one; a folder that is resumed is written to itself")
+    chosen: dict[str, Any] = {"out": out, "resume": resume, "tried": tried, "plugins": plugins, "workers": workers}
+    study = load(source, *overrides, **chosen, **arguments)
     folder = None if resume is None else StudyFolder.open(Path(resume))
+    return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
+
+
+def load(
+    source: Source | None = None,
+    *overrides: str,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    tried: str | Path | None = None,
+    plugins: Iterable[Any] = (),
+    workers: int | Literal["auto"] | None = None,
+    **arguments: Any,
+) -> Study:
+    """Return the study that `compare` would carry out."""
+    if resume is not None and out is not None:
+        raise InputError("--out and --resume: got both, expected one; a folder that is resumed is written to itself")
+    if source is not None and tried is not None:
+        raise InputError("--try: got a study as well, expected one of them; a trial brings its own study")
+    if workers is not None:  # a study has runs enough for everybody
+        arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
+    if tried is not None:
+        return trial.load(Path(tried), overrides, arguments, plugins)
     if source is None:
-        if folder is None:
-            raise InputError("name the study, a YAML file, or the folder of one to resume")
-        source = folder.config
-    arguments = {**workers_as_key(workers), **arguments}
-    study = definition.load(source, overrides, arguments=arguments, plugins=plugins)
-    return _carried_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
+        if resume is None:
+            raise InputError("name the study, a YAML file: fooldeap compare configs/studies/selection.yaml")
+        source = StudyFolder.open(Path(resume)).config
+    return definition.load(source, overrides, arguments=arguments, plugins=plugins)
 
 
-def _carried_out(study: Study, folder: StudyFolder | None, out: Path | None, *, quiet: bool) -> Comparison:
+def carry_out(
+    study: Study, folder: StudyFolder | None = None, out: Path | None = None, *, quiet: bool = False
+) -> Comparison:
     """Make the runs that are missing in a folder, or in a new one, and write the report."""
     whole, joint = definition.resolved(study)
-    groups = _by_classifier(whole)
+    groups = by_classifier(whole)
     for group in groups[1:]:  # what cannot begin fails before a folder is made, in the last group as in the first
         Bench(serially(group)).close()
     with Bench(groups[0]) as bench:
@@ -122,9 +154,10 @@ def _carried_out(study: Study, folder: StudyFolder | None, out: Path | None, *, 
             folder = StudyFolder.new(study.name, study.data(), out)
         with folder.locked():
             session = _Session(whole, joint, folder, quiet=quiet)
+            missing = session.missing(bench)  # what cannot be resumed is refused before anything is touched
             folder.write(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
             try:
-                session.evolve(bench, groups)
+                session.evolve(bench, missing, groups[1:])
                 outcome = session.outcome()
                 analysis = write(outcome, folder)
             except BaseException as error:
@@ -143,17 +176,24 @@ class _Session:
         self.found: dict[Key, Record] = {}
         self.failed: dict[str, str] = {}
         self.starts: dict[str, bytes] = {}
+        self.reported = folder.reported()
 
-    def evolve(self, bench: Bench, groups: Sequence[dict[str, Experiment]]) -> None:
-        """Make the missing runs, of the variants of one classifier after those of another."""
-        self._evolve(bench, alone=len(groups) == 1)
+    def missing(self, bench: Bench) -> list[RunInfo]:
+        """Return the runs of which there is no record yet, and take in the others."""
+        self.starts |= bench.starts
+        return [run for run in bench.runs if not self._known(run, self._belongs_to(run, bench))]
+
+    def evolve(self, bench: Bench, missing: list[RunInfo], groups: Sequence[dict[str, Experiment]]) -> None:
+        """Make the missing runs, of the variants of one classifier and then of the other groups."""
+        self._evolve(bench, missing, alone=not groups)
         bench.close()
-        for group in groups[1:]:
+        for group in groups:
             with Bench(group) as another:
-                self._evolve(another, alone=False)
+                self._evolve(another, self.missing(another), alone=False)
 
     def outcome(self) -> Outcome:
         """Return what was found, by this session and those before."""
+        before = self.reported
         records = [record for record in self.found.values() if record.row.variant not in self.failed]
         return Outcome(
             name=self.study.name,
@@ -167,17 +207,11 @@ class _Session:
             joint=self.joint - set(self.failed),
             paired=len({start for name, start in self.starts.items() if name not in self.failed}) == 1,
             failed=dict(sorted(self.failed.items())),
-            extended=self.folder.extended_by({record.key for record in records}),
+            extended=before is not None and (before.extended or before.runs != {record.key for record in records}),
             tried=self.study.tried if self.study.tried not in self.failed else None,
         )
 
-    def _evolve(self, bench: Bench, *, alone: bool) -> None:
-        self.starts |= bench.starts
-        digest = bench.crew.work.digest
-        belongs_to = {
-            name: {"experiment": self.study.variants[name].digest, "classifier": digest} for name in bench.starts
-        }
-        missing = [run for run in bench.runs if not self._known(run, belongs_to[run.variant])]
+    def _evolve(self, bench: Bench, missing: Sequence[RunInfo], *, alone: bool) -> None:
         board = Board(bench.runs, set(bench.runs) - set(missing), self.budgets, quiet=self.quiet)
         board.say(f"{self.study.name}: {_counted(bench.runs, missing)}; in {self.folder.path}")
         failures: dict[RunInfo, FooldeapError] = {}
@@ -187,7 +221,7 @@ class _Session:
                 for ended in all_ended:
                     board.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
-                        self._keep(ended, belongs_to[ended.info.variant])
+                        self._keep(ended, self._belongs_to(ended.info, bench))
                     else:
                         failures[ended.info] = ended.failure
         except PluginError as error:  # the classifier's
@@ -197,6 +231,9 @@ class _Session:
         self._note(failures)
         for message in bench.executor.complaints():
             warn(message)
+
+    def _belongs_to(self, run: RunInfo, bench: Bench) -> dict[str, str]:
+        return {"experiment": self.study.variants[run.variant].digest, "classifier": bench.crew.work.digest}
 
     def _known(self, run: RunInfo, belongs_to: dict[str, str]) -> bool:
         records = self.records.read(run, belongs_to)
@@ -219,12 +256,10 @@ class _Session:
                 warn(f"{run.variant} failed: {failures[run]}; the traceback is in {log}")
 
 
-def write(outcome: Outcome, folder: StudyFolder) -> Any:
+def write(outcome: Outcome, folder: StudyFolder) -> Analysis:
     """Write everything that follows from an outcome, and return its analysis."""
-    from fooldeap.study import analysis as analyses
     from fooldeap.study import figures, report, tables
-
-    analysis = analyses.analyse(outcome)
+    analysis = analyse(outcome)
     # The summary comes first: it tells a session after this one that runs were added, even if this one ends here.
     folder.write(SUMMARY, tables.summary_json(outcome, analysis))
     folder.write(RUNS, tables.runs_csv(outcome))
@@ -232,9 +267,22 @@ def write(outcome: Outcome, folder: StudyFolder) -> Any:
     folder.write("report.md", report.markdown(outcome, analysis))
     for name, text in tables.latex(outcome, analysis).items():
         folder.write(f"tables/{name}", text)
-    for name, picture in figures.draw(outcome, analysis.ranks, analysis.p_values).items():
+    ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
+    for name, picture in figures.draw(outcome, ranks, _p_values(outcome, analysis)).items():
         folder.write(f"figures/{name}", picture)
     return analysis
+
+
+def _p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
+    """Return the matrix of p-values of pairs, after Holm; None where not all pairs were compared, or there is one."""
+    names = {name: index for index, name in enumerate(outcome.variants)}
+    if outcome.tried or len(names) < 3:
+        return None
+    matrix = np.ones((len(names), len(names)))
+    for pair in analysis.pairs:
+        one, other = names[pair.first], names[pair.second]
+        matrix[one, other] = matrix[other, one] = pair.p_holm
+    return matrix
 
 
 def serially(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
@@ -243,7 +291,7 @@ def serially(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
     return {name: replace(each, executor=serial) for name, each in experiments.items()}
 
 
-def _by_classifier(study: Study) -> list[dict[str, Experiment]]:
+def by_classifier(study: Study) -> list[dict[str, Experiment]]:
     """Return the variants in groups that share a classifier."""
     groups: dict[str, dict[str, Experiment]] = {}
     for name, experiment in study.variants.items():

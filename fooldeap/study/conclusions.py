@@ -4,21 +4,30 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from fooldeap.study.analysis import EARLY_GENERATIONS, Analysis, Caution, Friedman, Measures, Pair
+from fooldeap.study.analysis import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Caution, Friedman, Measures, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import count, decimal, interval, percent, probability
 
 
 class Conclusions(NamedTuple):
-    """Sentences: the beginning, one for each variant that clearly differs from the best or the tried, and the end."""
+    """What a study says.
 
+    Parameters
+    ----------
+    scope : what the sentences are about, ending in a colon
+    first : sentences on all variants, or on the one on trial
+    clear : a sentence for each variant that clearly differs from the best, or from the one on trial
+    last : sentences on what is not clear
+    """
+
+    scope: str
     first: list[str]
     clear: list[str]
     last: list[str]
 
     @property
-    def all(self) -> list[str]:
-        """All of them, in order."""
+    def sentences(self) -> list[str]:
+        """All sentences, in order."""
         return [*self.first, *self.clear, *self.last]
 
 
@@ -27,12 +36,13 @@ def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
     names = [variant.name for variant in analysis.variants]
     nothing = _nothing(outcome, names)
     if nothing:
-        return Conclusions([nothing], [], [])
+        return Conclusions("", [nothing], [], [])
     hero = outcome.tried or names[0]
     own = [pair for name in names if (pair := analysis.pair(hero, name))]
     neighbours = [pair for couple in pairwise(names) if (pair := analysis.pair(*couple)) and pair not in own]
     return Conclusions(
-        [_scope(outcome), *_standing(outcome, analysis), *_headline(own, hero)],
+        _scope(outcome),
+        [*_standing(outcome, analysis), *_headline(own, hero)],
         [_clear(analysis, pair) for pair in own if _direction(pair)],
         [
             *(_unclear(pair) for pair in (*own, *neighbours) if pair.separated and not _direction(pair)),
@@ -51,14 +61,9 @@ def _nothing(outcome: Outcome, names: Sequence[str]) -> str:
 
 
 def _scope(outcome: Outcome) -> str:
-    target, seed = (
-        ("target" if len(outcome.targets) == 1 else "targets"),
-        ("seed" if len(outcome.seeds) == 1 else "seeds"),
-    )
-    return (
-        f"To {goal_text(outcome)}, for {outcome.classifier}, {target} {ranges(outcome.targets)}, {seed} "
-        f"{ranges(outcome.seeds)}:"
-    )
+    targets = f"target{'s' * (len(outcome.targets) > 1)} {ranges(outcome.targets)}"
+    seeds = f"seed{'s' * (len(outcome.seeds) > 1)} {ranges(outcome.seeds)}"
+    return f"To {goal_text(outcome)}, on {outcome.classifier}, {targets}, {seeds}:"
 
 
 def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
@@ -72,7 +77,9 @@ def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
         )
     if analysis.friedman:
         differ = (
-            "The variants differ" if analysis.friedman.p < 0.05 else "Taken together, the variants are not told apart"
+            "The variants differ"
+            if analysis.friedman.p < SIGNIFICANT
+            else "Taken together, the variants are not told apart"
         )
         found.append(f"{differ} (Friedman, {friedman_text(analysis.friedman)}).")
     return found
@@ -91,6 +98,8 @@ def goal_text(outcome: Outcome) -> str:
 
 def ranges(numbers: Sequence[int]) -> str:
     """Return ascending numbers, three or more in a row as a range: 0–9, 12."""
+    if not numbers:
+        return "none"
     groups: list[list[int]] = []
     for number in numbers:
         if groups and number == groups[-1][-1] + 1:
@@ -146,7 +155,7 @@ def _unclear(pair: Pair) -> str:
 
 
 def _unseparated(own: Sequence[Pair], neighbours: Sequence[Pair]) -> list[str]:
-    found = []
+    found: list[str] = []
     for pairs in (own, neighbours):
         apart = [f"{pair.first} from {pair.second} ({_ratio(pair)})" for pair in pairs if _is_open(pair)]
         if apart:
@@ -171,9 +180,13 @@ def _identical(analysis: Analysis) -> list[str]:
     reached = {variant.name: variant.overall.reached for variant in analysis.variants}
     return [
         f"{listed(group)} are identical in these runs: "
-        + ("the same evaluations in every block." if reached[group[0]] else "none of them ever reaches the goal.")
+        + ("the same evaluations in every block." if reached[group[0]] else f"{_none(group)} ever reaches the goal.")
         for group in groups
     ]
+
+
+def _none(group: Sequence[str]) -> str:
+    return "neither" if len(group) == 2 else "none of them"
 
 
 def _join(groups: list[list[str]], one: str, other: str) -> None:
@@ -221,7 +234,7 @@ def _joint(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     subject = (
         "All variants pursue" if every else f"{listed(caution.subjects)} pursue{'s' * (len(caution.subjects) == 1)}"
     )
-    others = "" if every else ", for variants with a run a target the sum of these runs"
+    others = "" if every else " (in all its runs together, for a variant with a run a target)"
     return (
         f"{subject} all targets in one run. So a block is a seed, with the evaluations until every target was reached"
         f"{others}. An image that a joint run shows counts for each of its targets, so what stands by target compares "
@@ -237,9 +250,10 @@ def _few_seeds(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
 
 def _no_power(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     blocks, pairs = analysis.pairs[0].blocks, len(analysis.pairs)
+    least = probability(caution.value or 0)
     return (
-        f"Too few blocks: with {blocks} of them and {pairs} {'pair' if pairs == 1 else 'pairs'}, p after Holm cannot be "
-        f"below {probability(caution.value or 0)}, so that no pair can be separated whatever the runs show."
+        f"Too few blocks: with {blocks} of them and {pairs} pair{'s' * (pairs > 1)}, p after Holm is {least} at the "
+        "least, so no pair can be separated whatever the runs show."
     )
 
 
@@ -253,23 +267,24 @@ def _easy_targets(outcome: Outcome, analysis: Analysis, caution: Caution) -> str
 
 def _ceiling(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     return (
-        f"{listed(caution.subjects)}: more than half of the runs reach the goal within {EARLY_GENERATIONS} generations, "
-        "which leaves little to compare."
+        f"{listed(caution.subjects)}: more than half of the runs reach the goal within {EARLY_GENERATIONS} "
+        "generations, which leaves little to compare."
     )
 
 
 def _censored(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     return (
-        f"{listed(caution.subjects)}: fewer than half of the runs reached the goal within the budget. Their medians are "
-        "∞; their restricted means and ratios hold for this budget and would move with a larger one."
+        f"{listed(caution.subjects)}: fewer than half of the runs reached the goal within the budget. Their medians "
+        "are ∞; their restricted means and ratios hold for this budget and would move with a larger one."
     )
 
 
 def _ended_early(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    runs = f"{caution.value:.0f} {'run' if caution.value == 1 else 'runs'}"
+    one = caution.value == 1
     return (
-        f"{listed(caution.subjects)}: {runs} ended before the budget without having reached the goal, and count in tests "
-        "and restricted means as if they had spent it."
+        f"{listed(caution.subjects)}: {caution.value:.0f} run{'s' * (not one)} ended before the budget without having "
+        f"reached the goal. In tests and restricted means {'it counts' if one else 'they count'} as if the budget had "
+        "been spent."
     )
 
 

@@ -77,7 +77,7 @@ def load(
     plugins: Iterable[Any] = (),
 ) -> Study:
     """Read and check a study; parameters and errors as for `fooldeap.config.load`."""
-    document = config.said(source, overrides, arguments)
+    document = config.said(source, overrides, arguments, unnamed="study")
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
     base = _budgeted(study, _aimed(study, base))
@@ -123,7 +123,7 @@ def _experiment(document: Document, registry: Registry) -> Experiment:
     stop = document.data.get("stop")
     budget = stop.get("evaluations") if isinstance(stop, dict) else None
     if isinstance(budget, int) and document.place(("stop", "generations")).source == config.DEFAULTS:
-        generations = max(GENERATIONS_AN_EVALUATION * budget, stop["generations"])
+        generations = GENERATIONS_AN_EVALUATION * budget
         document = documents.from_mapping({"stop.generations": generations}, "budget").over(document)
     experiment = config.checked(document, registry)
     for name in _BIASED:

@@ -1,9 +1,11 @@
 """A study in words: ``report.md``, and the verdict for the terminal."""
 
+import re
 import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
 
+from fooldeap.stats import EXACT, RESAMPLES
 from fooldeap.study import tables
 from fooldeap.study.analysis import Analysis, Pair
 from fooldeap.study.conclusions import (
@@ -32,7 +34,8 @@ LINES = 12  # of sentences in the terminal
 def markdown(outcome: Outcome, analysis: Analysis) -> str:
     """Return ``report.md``; its figures are expected in ``figures/`` beside it."""
     title = f"Where {outcome.tried} stands" if outcome.tried else "Conclusions"
-    conclusions = _section(markdown_text(title), _bullets(conclude(outcome, analysis).all))
+    said = conclude(outcome, analysis)
+    conclusions = _section(markdown_text(title), markdown_text(said.scope), _bullets(said.sentences))
     parts = [f"# {markdown_text(outcome.name)}", _scope(outcome)]
     parts += [conclusions] if outcome.tried else []
     parts += [_cautions(outcome, analysis), _failures(outcome)]
@@ -113,15 +116,16 @@ def _pairs(outcome: Outcome, analysis: Analysis) -> str:
     if not analysis.pairs:
         return ""
     shown = _shown(outcome, analysis)
+    run = "a seed" if outcome.joint else "for the same target, a run"
     rest = (
         f"Here are the best against each other one, and neighbours in rank; all {len(analysis.pairs)} pairs are in "
-        "`summary.json` and `pairs.tex`."
+        "`summary.json` and `tables/pairs.tex`."
         if len(shown) < len(analysis.pairs)
         else ""
     )
     return _section(
         "Pairs",
-        "A12: the chance that a run of the first needs fewer evaluations than one of the second for the same target. "
+        f"A12: the chance that {run} of the first needs fewer evaluations than one of the second. "
         f"Ratio: restricted mean of the first over that of the second. {rest}".rstrip(),
         markdown_table(tables.pair_table(shown), left=2),
     )
@@ -141,24 +145,24 @@ def _shown(outcome: Outcome, analysis: Analysis) -> list[Pair]:
 
 def _method(outcome: Outcome, analysis: Analysis) -> str:
     block = "the seed, with the evaluations to all targets" if outcome.joint else "target × seed"
-    family = f"the {len(analysis.pairs)} pairs" + (
-        f" of {outcome.tried} with each other variant" if outcome.tried else ""
-    )
+    family = f" of {outcome.tried} with each other variant" if outcome.tried else ""
     return _section(
         "Method",
-        markdown_text(
-            "Success rates have Wilson's score interval (Wilson 1927). ERT is the expected running time with restarts, "
-            "all evaluations over the number of successes (Auger and Hansen 2005). The restricted mean takes the budget "
-            f"for a run without success (Irwin 1949). Blocks are {block}. Variants are compared by Friedman's test "
-            "(Friedman 1937) where there are three or more, and in pairs by Wilcoxon's signed-rank test (Wilcoxon "
-            "1945), ties ranked and then dropped (Pratt 1959), where one side alone did not reach the goal as the "
-            f"largest difference (Lachin 1999); p-values are adjusted for {family} (Holm 1979) and significant below "
-            ".05. A12 is Vargha and Delaney's (2000) within a target, averaged over targets. Intervals are 95 %; other "
-            "than Wilson's they are percentiles of 2 000 resamples of the seeds (Efron 1979), the same for all targets "
-            "in A12 and by target elsewhere. They are each for itself and not adjusted for the number of pairs, so an "
-            "interval may exclude 1 where the adjusted test does not separate. Not separated means that these runs do "
-            "not tell, not that there is no difference."
-        ),
+        "Success rates have Wilson's score interval (Wilson 1927). ERT is the expected running time with restarts: all "
+        "evaluations over the number of successes (Auger and Hansen 2005). The restricted mean takes the budget for a "
+        "run without success (Irwin 1949).",
+        f"Blocks are {block}. Three or more variants are compared by Friedman's test (Friedman 1937), pairs by "
+        f"Wilcoxon's signed-rank test (Wilcoxon 1945), exact where at most {EXACT} blocks differ: ties are ranked, "
+        "then dropped (Pratt 1959); where one side alone did not reach the goal, that is the largest difference, and "
+        f"where neither did, a tie (Lachin 1999). P-values are adjusted for the family of {len(analysis.pairs)} "
+        f"pairs{markdown_text(family)} (Holm 1979); below .05 a pair counts as separated.",
+        "A12 is taken within a target and averaged over targets (Vargha and Delaney 2000). A sentence that one variant "
+        "needs fewer evaluations stands on three things: the test separates them, A12 is on the same side, and the "
+        "interval of the ratio lies wholly below 1.",
+        f"Intervals are 95 %; all but Wilson's are percentiles of {count(RESAMPLES)} resamples of the seeds (Efron "
+        "1979), the same seeds for both sides, and in A12 for all targets. Each interval is for itself: it is not "
+        "adjusted for the number of pairs, so it may exclude 1 where the adjusted test does not separate. Not "
+        "separated means that these runs do not tell, not that there is no difference.",
     )
 
 
@@ -188,18 +192,29 @@ def _cut(cell: str) -> str:
 _CELL = 36
 
 
-def _shortened(conclusions: Conclusions) -> list[str]:
+def _shortened(said: Conclusions) -> list[str]:
     """Return lines of sentences; where they are too many, the clear cases are cut short first."""
-    clear = list(conclusions.clear)
-    lines = _lines(conclusions.all)
+    clear = list(said.clear)
+    lines = _lines([said.scope, *said.sentences])
     while len(lines) > LINES and clear:
         clear.pop()
-        more = f"… and {len(conclusions.clear) - len(clear)} more such pairs: see report.md."
-        lines = _lines([*conclusions.first, *clear, more, *conclusions.last])
-    return lines if len(lines) <= LINES else [*lines[: LINES - 1], "… and more: see report.md."]
+        cases = f"… {len(said.clear) - len(clear)} more clear cases are in report.md."
+        lines = _lines([said.scope, *said.first, *clear, cases, *said.last])
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], "… The rest is in report.md."]
 
 
 def _lines(texts: Iterable[str]) -> list[str]:
-    return [
-        line for text in texts for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    wrapped = [
+        line
+        for text in texts
+        for line in textwrap.wrap(_SIGN.sub(_glued, text), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     ]
+    return [line.replace(_GLUE, " ") for line in wrapped]
+
+
+_GLUE = "\0"  # a space at which no line is broken
+_SIGN = re.compile(r"\w+ [=<] \S+|\[[^][]*\]")
+
+
+def _glued(match: re.Match[str]) -> str:
+    return match.group().replace(" ", _GLUE)

@@ -67,7 +67,16 @@ class Broken(Tiny):
     """Gives NaN after a while."""
 
     calls = 0
+    patience = 40
 
     def logits(self, images):
         self.calls += 1
-        return super().logits(images) * (np.float32("nan") if self.calls > 40 else np.float32(1))
+        return super().logits(images) * (np.float32("nan") if self.calls > self.patience else np.float32(1))
+
+
+@classifier("breaks_late")
+@dataclass
+class BreaksLate(Broken):
+    """Gives NaN after a longer while."""
+
+    patience = 70

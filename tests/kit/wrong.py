@@ -362,3 +362,11 @@ def _closure():
 
 
 closure = _closure()
+
+
+@selection("fails_late")
+def fails_late(fitness, count, rng, *, beyond: float = 1.0):
+    """Draw blindly, until somebody is too good."""
+    if fitness.max() > beyond:
+        raise ValueError("too late")
+    return rng.integers(0, len(fitness), count)

@@ -1,0 +1,61 @@
+"""A study's evolution against the bare forward pass: the stock variants of configs/studies/selection.yaml.
+
+    python benchmarks/study.py [--repeats 9] [--json FILE]
+
+All ten targets, one seed, a small budget; journals and records are written as ever. How the bare pass is measured in
+between is told in `scale`.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from _measure import Figure, Spread, ratio, repeated, report
+from scale import SHAPES, Alternating, network
+
+from fooldeap.bench import Bench
+from fooldeap.rundir import environment
+from fooldeap.study import definition
+from fooldeap.study.board import Board
+from fooldeap.study.records import Records, grid
+from fooldeap.timings import Timings
+
+STUDY = Path(__file__).parent.parent / "configs/studies/selection.yaml"
+BUDGET = 2000
+GOAL = 0.8
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    study = definition.load(STUDY, ["seeds=1", f"budget={BUDGET}"])
+    stock = {name: each for name, each in study.variants.items() if each.selection.plugin.name != "deap"}
+    classifier = Alternating(network(SHAPES[0]))
+    with Bench(stock, classifier) as bench:
+        measured, discarded = repeated(lambda: evolve(bench, classifier), arguments.repeats)
+    figure = Figure(f"study of {len(stock)} selections: loop / forward", ratio(measured, "bare", "loop"), GOAL)
+    spent = {side: Spread.of(values).median for side, values in measured.items()}
+    note = f"{spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; {discarded} repeats discarded"
+    return report([figure], [note], arguments.json, environment=environment())
+
+
+def evolve(bench: Bench, classifier: Alternating) -> dict[str, float]:
+    """Make all runs as a study does; return the microseconds an image of the loop and of the bare pass."""
+    budgets = {name: BUDGET for name in bench.starts}
+    with tempfile.TemporaryDirectory() as name, classifier.alternating():
+        folder = Path(name)
+        records, timings, shown = Records(folder), Timings(), 0
+        board = Board(bench.runs, (), budgets, quiet=True)
+        for ended in bench.evolve(bench.runs, folder / "journal", board, timings):
+            board.ended(ended.info, ended.results, failed=False)
+            records.keep(ended, BUDGET, grid(BUDGET), {})
+            shown += ended.evaluations
+        loop = timings.seconds - classifier.aside
+    return {"loop": 1e6 * loop / shown, "bare": 1e6 * classifier.bare / shown}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

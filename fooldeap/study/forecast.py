@@ -1,0 +1,74 @@
+"""What a study will take, from a few seconds of it."""
+
+import math
+import time
+from dataclasses import dataclass
+
+from fooldeap.bench import Bench
+from fooldeap.evolution import Observer
+from fooldeap.results import LogRow, RunInfo
+from fooldeap.study.board import duration
+from fooldeap.study.comparison import by_classifier, serially
+from fooldeap.study.definition import Study, resolved
+
+SECONDS = 3.0  # of evolution, for each classifier
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Runs, the most evaluations they may take, and the most seconds, in one process."""
+
+    variants: int
+    runs: int
+    evaluations: int
+    seconds: float
+
+    def __str__(self) -> str:
+        rate = self.evaluations / self.seconds
+        return (
+            f"{self.variants} variants, {self.runs} runs, at most {self.evaluations:,} evaluations; at the "
+            f"{rate:,.0f} a second measured here in one process, at most {duration(self.seconds)}"
+        )
+
+
+def forecast(study: Study) -> Forecast:
+    """Return what a study will take at most; a few seconds of it are evolved for that, and thrown away."""
+    whole, _ = resolved(study)
+    runs, evaluations, seconds = 0, 0, 0.0
+    for group in by_classifier(whole):
+        with Bench(serially(group)) as bench:
+            most = sum(group[run.variant].stop.evaluations or 0 for run in bench.runs)
+            runs, evaluations = runs + len(bench.runs), evaluations + most
+            seconds += most / _rate(bench)
+    return Forecast(len(whole.variants), runs, evaluations, seconds)
+
+
+class _Enough(Exception):
+    """The trial has gone on for long enough."""
+
+
+class _Stopwatch(Observer):
+    def __init__(self) -> None:
+        self.begun = time.perf_counter()
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        if time.perf_counter() > self.begun + SECONDS:
+            raise _Enough
+
+
+def _rate(bench: Bench) -> float:
+    """Return evaluations a second, over all variants as they take their turns: each gets the same share of the trial.
+
+    A variant that is slower than the others takes more than its share of the time, as it will in the study.
+    """
+    firsts = {run.variant: run for run in reversed(bench.runs)}
+    width, shown, watch = bench.width, bench.evaluator.shown, _Stopwatch()
+    bench.width = len(firsts) * math.ceil(width / len(firsts))
+    try:
+        runs = [run for run in bench.runs if run.seed == firsts[run.variant].seed]
+        runs.sort(key=lambda run: run.targets)
+        for _ in bench.evolve(runs, observer=watch):
+            pass
+    except _Enough:
+        pass
+    return max(1, bench.evaluator.shown - shown) / (time.perf_counter() - watch.begun)

@@ -1,0 +1,439 @@
+"""A study's files: exact, strict, the same in any order, and sentences that say what the figures say."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import outcomes
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fooldeap.stats import Estimate
+from fooldeap.study import tables
+from fooldeap.study.analysis import analyse
+from fooldeap.study.outcome import RunRow
+from fooldeap.study.report import markdown, verdict
+
+SPACE = "\u202f"  # groups digits
+
+
+def files(outcome):
+    """Return everything that is written of a study, by name."""
+    analysis = analyse(outcome)
+    return {
+        "runs.csv": tables.runs_csv(outcome),
+        "curves.csv": tables.curves_csv(outcome),
+        "summary.json": tables.summary_json(outcome, analysis),
+        "report.md": markdown(outcome, analysis),
+        "verdict": verdict(outcome, analysis),
+        **tables.latex(outcome, analysis),
+    }
+
+
+def sentences(outcome):
+    """Return the conclusions of the report, a line each."""
+    heading = "## Where" if outcome.tried else "## Conclusions"
+    section = markdown(outcome, analyse(outcome)).split(heading)[1].split("\n## ")[0]
+    return [line for line in section.replace(SPACE, " ").splitlines()[1:] if line]
+
+
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+counts = st.integers(0, 10**9)
+perhaps = st.none() | counts
+floats = st.floats(allow_nan=False)
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+rows = st.builds(
+    RunRow, names, counts, counts, perhaps, perhaps, perhaps, perhaps, counts, counts, names, counts, *[floats] * 4
+)
+
+
+@given(st.lists(rows, max_size=6, unique_by=lambda run: run[:3]))
+def test_runs_csv_reads_back_exactly(runs):
+    outcome = dataclasses.replace(outcomes.outcome({}), runs=tuple(runs))
+    text = tables.runs_csv(outcome)
+    again = tables.read_runs(text)
+    assert again == tuple(sorted(runs, key=lambda run: run[:3]))
+    assert [list(map(type, run)) for run in again] == [
+        list(map(type, run)) for run in sorted(runs, key=lambda r: r[:3])
+    ]
+    assert tables.runs_csv(dataclasses.replace(outcome, runs=again)) == text
+
+
+def test_runs_csv_to_the_letter():
+    change = {("a", 0, 1): {"confidence": np.float64(1 / 3), "area": 1e-17}}
+    text = tables.runs_csv(outcomes.outcome({"a": [[None]]}, change=change))
+    assert text == (
+        "variant,target,seed,evaluations_to_goal,evaluations_to_50,evaluations_to_90,evaluations_to_99,evaluations,"
+        "generations,stopped,predicted,confidence,score,area,diversity\n"
+        "a,0,1,,,,,10000,50,evaluations,0,0.3333333333333333,1.5,1e-17,70.5\n"
+    )
+
+
+def test_curves_csv_to_the_letter():
+    text = tables.curves_csv(outcomes.outcome({"b, or c": [[7]], "a": [[None]]}, budget=8))
+    assert text == (
+        "variant,target,seed,evaluations,confidence\n"
+        "a,0,1,0,0.1\na,0,1,4,0.41000000000000003\na,0,1,8,0.3\n"
+        '"b, or c",0,1,0,0.1\n"b, or c",0,1,4,0.41000000000000003\n"b, or c",0,1,8,0.99991\n'
+    )
+
+
+# --- JSON, LaTeX ----------------------------------------------------------------------------------------------------
+
+
+def test_summary_is_strict_json_with_all_of_the_analysis():
+    outcome = outcomes.outcome(
+        {"a": [[100, 200, 300]], "b": [[150, 250, None]], "never": [[None, None, None]]}, failed={"z": "broken"}
+    )
+    analysis = analyse(outcome)
+    text = tables.summary_json(outcome, analysis)
+    summary = json.loads(text, parse_constant=pytest.fail)
+    assert text == json.dumps(summary, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    assert summary["study"] == {
+        "name": "made up",
+        "classifier": "a classifier",
+        "goal": {"confidence": 0.9999},
+        "budget": 10_000,
+        "block_budget": 10_000,
+        "variants": ["a", "b", "never"],
+        "targets": [0],
+        "seeds": [1, 2, 3],
+        "joint": [],
+        "paired": True,
+        "failed": {"z": "broken"},
+        "extended": False,
+        "tried": None,
+    }
+    never = summary["variants"]["never"]
+    assert never["overall"]["running_time"] == {"value": None, "low": None, "high": None}
+    assert never["by_target"]["0"]["success"]["high"] == analysis.variants[2].overall.success.high
+    assert "infinite" in summary["null"]
+    for pair, data in zip(analysis.pairs, summary["pairs"], strict=True):
+        assert data["a12"] == pair.a12._asdict()
+        assert data == {**data, "p_holm": pair.p_holm, "separated": pair.separated, "identical": pair.identical}
+    assert summary["friedman"] == analysis.friedman._asdict()
+    assert {caution["kind"] for caution in summary["cautions"]} == {"few_seeds", "no_power", "censored"}
+
+
+def test_latex_tables_are_rectangular_and_escaped():
+    outcome = outcomes.outcome({"50%_a&b": [[1500, None]], "[c]^~\\{#$}": [[None, None]]})
+    for text in tables.latex(outcome, analyse(outcome)).values():
+        lines = text.splitlines()
+        columns = len(re.fullmatch(r"\\begin\{tabular\}\{([lr]+)\}", lines[0])[1])
+        rows = [line for line in lines if line.endswith(r" \\")]
+        assert [len(re.split(r"(?<!\\)&", row)) for row in rows] == [columns] * len(rows)
+        assert (lines[1], lines[3], lines[-2], lines[-1]) == (
+            r"\toprule",
+            r"\midrule",
+            r"\bottomrule",
+            r"\end{tabular}",
+        )
+    main = tables.latex(outcome, analyse(outcome))["variants.tex"]
+    assert r"50\%\_a\&b & 50 \%" in main
+    assert r"{[}c]\textasciicircum{}\textasciitilde{}\textbackslash{}\{\#\$\} & 0 \%" in main
+    assert r"$\infty$" in main
+    assert r"10\,000" in main
+    assert not set(main) & {"∞", SPACE}
+
+
+def test_a_table_longer_than_a_page_may_break():
+    pairs = tables.latex(o := outcomes.outcome(outcomes.drawn(11, 1, 3)), analyse(o))["pairs.tex"]
+    assert pairs.count(r" \\") == 56
+    assert pairs.startswith(r"\begin{longtable}{llrrr}")
+    assert r"\endhead" in pairs
+
+
+# --- Figures in print -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.284, ".28"), (1, "1"), (0, "0"), (0.998, ".998"), (1.004, "1.004"), (0.004, ".004"), (3.2, "3.20"),
+     (12.345, "12.35"), (1234.5, "1 234"), (float("inf"), "∞")],
+)  # fmt: skip
+def test_decimals(value, text):
+    assert tables.decimal(value).replace(SPACE, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0, "< .001"), (0.00099, "< .001"), (0.0012, ".001"), (0.04949, ".049"), (0.0498, "< .05"), (0.05, ".050"),
+     (0.31, ".310"), (0.99996, "1"), (1, "1")],
+)  # fmt: skip
+def test_probabilities(p, text):
+    assert tables.probability(p) == text
+
+
+def test_evaluations_shares_and_intervals():
+    assert tables.count(15800.4) == f"15{SPACE}800"
+    assert tables.share(Estimate(0.98667, 0.9527, 1)) == "98.7 % [95.3, 100]"
+    assert tables.interval(Estimate(0.28, 0.24, float("inf")), tables.decimal) == ".28 [.24, ∞]"
+
+
+# --- The report -----------------------------------------------------------------------------------------------------
+
+# A target a row, a seed a column. Roulette needs four times what tournament-7 does, in each block.
+SEVEN = [[100, 110, 120, 130, 140, 150], [1000, 1010, 1020, 1030, 1040, 1050]]
+FIVE = [[104, 106, 124, 126, 144, 146], [1004, 1006, 1024, 1026, 1044, 1048]]
+ROULETTE = [[4 * count for count in counts] for counts in SEVEN]
+NEVER = [[None] * 6] * 2
+SELECTION = {"tournament-7": SEVEN, "tournament-5": FIVE, "roulette": ROULETTE}
+
+
+def selection(evaluations=None, **fields):
+    return outcomes.outcome(
+        evaluations or SELECTION, targets=[3, 8], classifier="mnist_cnn", name="selection", **fields
+    )
+
+
+def ratio(outcome, one, other):
+    return tables.interval(analyse(outcome).pair(one, other).ratio, tables.decimal)
+
+
+def test_sentences_word_by_word():
+    """Each tournament wins 6 of 12 blocks, so mean ranks are 1.5, 1.5, 3, and chi square 12 (.25 + .25 + 1).
+
+    The median lies between 150 and 1000, and 600 and 4000. One-sided in 12 blocks: p = 2 / 2^12, times 3 by Holm.
+    """
+    outcome = selection()
+    assert sentences(outcome) == [
+        "To 99.99 % confidence, on mnist_cnn, targets 3, 8, seeds 1–6:",
+        "- The variants differ (Friedman, χ²(2) = 18.0, p < .001).",
+        "- tournament-7 needs fewer evaluations than roulette: median 575 against 2 300, A12 = 1, ratio .25 "
+        "[.25, .25], p = .001 after Holm.",
+        "- These seeds do not separate tournament-7 from tournament-5 "
+        f"(ratio {ratio(outcome, 'tournament-7', 'tournament-5')}).",
+    ]
+    assert ratio(outcome, "tournament-7", "tournament-5").startswith("1.000 [")  # 6900 / 6902
+
+
+def test_sentences_of_what_never_reaches_the_goal_and_of_what_is_identical():
+    outcome = selection({"a": SEVEN, "b": SEVEN, "never": NEVER, "nor": NEVER})
+    assert sentences(outcome)[2:] == [
+        "- a needs fewer evaluations than never: median 575 against not reached, success 100 % against 0 %, A12 = 1, "
+        f"ratio {ratio(outcome, 'a', 'never')}, p = .003 after Holm.",
+        "- a needs fewer evaluations than nor: median 575 against not reached, success 100 % against 0 %, A12 = 1, "
+        f"ratio {ratio(outcome, 'a', 'nor')}, p = .003 after Holm.",
+        "- a and b are identical in these runs: the same evaluations in every block.",
+        "- never and nor are identical in these runs: neither ever reaches the goal.",
+    ]
+
+
+def test_the_best_of_all_is_said_to_be():
+    outcome = selection({"tournament-7": SEVEN, "roulette": ROULETTE, "random": NEVER})
+    assert sentences(outcome)[2] == "- tournament-7 needs fewer evaluations than every other variant."
+    assert "every other" not in markdown(selection(), analyse(selection()))
+
+
+def test_of_a_variant_on_trial_its_standing_comes_first():
+    outcome = selection(tried="roulette")
+    text = markdown(outcome, analyse(outcome))
+    assert re.findall("^## (.*)", text, re.M)[0] == "Where roulette stands"
+    assert "## Conclusions" not in text
+    assert sentences(outcome)[1:] == [
+        "- roulette is number 3 of 3 by mean rank (3.00).",
+        "- The variants differ (Friedman, χ²(2) = 18.0, p < .001).",
+        "- roulette needs more evaluations than every other variant.",
+        "- roulette needs more evaluations than tournament-7: median 2 300 against 575, A12 = 0, ratio "
+        "4.00 [4.00, 4.00], p < .001 after Holm.",
+        "- roulette needs more evaluations than tournament-5: median 2 300 against 575, A12 = 0, "
+        f"ratio {ratio(outcome, 'roulette', 'tournament-5')}, p < .001 after Holm.",
+    ]
+
+
+def test_neighbours_that_are_not_separated_are_named_with_the_interval():
+    outcome = selection({"best": [[count // 4 for count in row] for row in SEVEN], "a": SEVEN, "b": FIVE})
+    assert sentences(outcome)[-1] == f"- These seeds do not separate a from b (ratio {ratio(outcome, 'a', 'b')})."
+
+
+def test_an_interval_beside_one_does_not_hide_that_the_test_does_not_separate():
+    """Five blocks on one side: p = 2 / 2^5."""
+    outcome = outcomes.outcome({"a": [[10, 20, 30, 40, 50]], "b": [[20, 30, 40, 50, 60]]})
+    (sentence,) = sentences(outcome)[1:]
+    assert sentence == (
+        f"- These seeds do not separate a from b (ratio {ratio(outcome, 'a', 'b')}, but p = .062 after Holm)."
+    )
+
+
+SLOWLY = [100 + count for count in range(12)]
+A_LITTLE_FASTER = [count - 20 - count // 10 for count in SLOWLY[:11]]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        # a is a little faster in eleven seeds of twelve, and needs many more evaluations in the other: the ratio is
+        # above 1, or below 1 with an interval that holds 1.
+        ([[*A_LITTLE_FASTER, 9000]], [SLOWLY]),
+        ([[*A_LITTLE_FASTER, 300]], [SLOWLY]),
+        # a needs half as many over all targets, as one is hard for b; b is faster on five of six.
+        ([*[[110, 121, 132, 143, 154, 165]] * 5, [2000] * 6], [*[[100, 110, 120, 130, 140, 150]] * 5, [5000] * 6]),
+    ],
+)
+def test_where_test_effect_size_and_means_disagree_nothing_is_claimed(a, b):
+    outcome = outcomes.outcome({"a": a, "b": b})
+    (pair,) = analyse(outcome).pairs
+    assert pair.separated
+    (sentence,) = sentences(outcome)[1:]
+    assert sentence.startswith(f"- {pair.first} and {pair.second} differ (p = ")
+    assert "do not say which needs fewer evaluations on average" in sentence
+
+
+def test_nothing_is_called_equal():
+    for text in files(selection()).values():
+        assert "equal" not in text
+
+
+def test_the_report_states_its_scope_and_what_to_beware_of():
+    outcome = selection(extended=True, paired=False, failed={"broken": "no such plugin"}, seeds=[1, 2, 3, 5, 8, 9])
+    text = markdown(outcome, analyse(outcome)).replace(SPACE, " ")
+    for part in (
+        "- classifier: mnist_cnn",
+        "- targets: 3, 8; seeds: 1–3, 5, 8, 9; variants: 3",
+        "- goal: 99.99 % confidence, within 10 000 evaluations a target",
+        "- matched by seed only: ",
+        "- Extended after results were seen: exploratory.",
+        "- broken: no such plugin",
+        "about this classifier, these targets and this budget",
+    ):
+        assert part in text
+    assert "paired: in a block" not in text
+    assert "- paired: in a block" in markdown(selection(), analyse(selection()))
+
+
+def test_joint_blocks_are_explained():
+    text = markdown(outcome := selection(joint=["roulette"]), analyse(outcome))
+    assert "roulette pursues all targets in one run. So a block is a seed" in text
+    assert "Blocks are the seed" in text
+    assert "Blocks are target × seed" in markdown(selection(), analyse(selection()))
+
+
+def test_markdown_tables_are_rectangular_whatever_the_names():
+    outcome = selection({"a|b*": SEVEN, "`<c>`": FIVE, "\\d": ROULETTE})
+    text = markdown(outcome, analyse(outcome))
+    found = re.findall(r"(?:^\|.*\|\n)+", text, re.M)
+    assert len(found) == 4
+    for table in found:
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert r"| a\|b\* |" in text
+
+
+def test_the_main_table_is_by_mean_rank():
+    text = markdown(selection(), analyse(selection()))
+    main = text.split("## Evaluations to the goal")[1].split("\n\n")[2].replace(SPACE, " ")
+    assert main.splitlines()[2].startswith("| tournament-7 | 100 % [75.8, 100] | 575 [")
+    assert [line.split(" | ")[0] for line in main.splitlines()[3:]] == ["| tournament-5", "| roulette"]
+    assert main.splitlines()[4].endswith("| 2 300 | 3.00 |")
+
+
+def test_of_many_variants_the_report_has_the_best_and_neighbours():
+    outcome = outcomes.outcome(outcomes.drawn(9, 2, 6))
+    text = markdown(outcome, analysis := analyse(outcome))
+    shown = re.findall(r"^\| (v\d+) \| (v\d+) \|", text, re.M)
+    order = [each.name for each in analysis.variants]
+    expected = {frozenset((order[0], name)) for name in order[1:]} | {frozenset(order[i : i + 2]) for i in range(8)}
+    assert sorted(map(sorted, shown)) == sorted(map(sorted, expected))
+    assert "all 36 pairs" in text
+    few = outcomes.outcome(outcomes.drawn(8, 2, 6))
+    assert len(re.findall(r"^\| v\d+ \| v\d+ \|", markdown(few, analyse(few)), re.M)) == 28
+
+
+def test_many_targets_go_down_the_page():
+    outcome = outcomes.outcome(outcomes.drawn(2, 13, 2))
+    table = tables.target_table(analyse(outcome))
+    assert (len(table), table[0][0], sorted(table[0][1:])) == (14, "target", ["v00", "v01"])
+    row = {name: table[3][column] for column, name in enumerate(table[0])}
+    assert row["target"] == "2"
+    assert row["v01"] == tables.count(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
+
+
+# --- The verdict ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tried", [None, "variant with a name that is much longer than is good for it 05"])
+def test_the_verdict_fits_the_terminal(tried):
+    drawn = outcomes.drawn(12, 4, 9, budget=10**7)
+    evaluations = {f"variant with a name that is much longer than is good for it {name[1:]}": [
+        [count * 1000 for count in row] for row in table] for name, table in drawn.items()}  # fmt: skip
+    outcome = outcomes.outcome(evaluations, budget=10**8, tried=tried, failed={"other": "wrong " * 30})
+    lines = verdict(outcome, analyse(outcome)).splitlines()
+    assert max(map(len, lines)) <= 100
+    table, said, notes = (part.splitlines() for part in "\n".join(lines).split("\n\n"))
+    assert len(table) == 13
+    assert len({len(line) for line in table}) == 1
+    assert 10 <= len(said) <= 12  # and not cut shorter than must be
+    assert any("report.md" in line for line in said)
+    assert notes[0].startswith("Failed: other: wrong")
+
+
+def test_the_verdict_says_what_the_report_says():
+    text = verdict(selection(), analyse(selection())).replace("\n  ", " ").replace(SPACE, " ")
+    for sentence in sentences(selection()):
+        assert sentence.removeprefix("- ") in text
+
+
+def test_no_line_of_the_verdict_breaks_within_a_figure():
+    outcome = outcomes.outcome(outcomes.drawn(9, 3, 9))
+    for line in verdict(outcome, analyse(outcome)).splitlines():
+        assert line.count("[") == line.count("]")
+        assert not line.strip().startswith(("=", "<"))
+
+
+# --- Small and broken studies; any order ----------------------------------------------------------------------------
+
+SMALL = {
+    "one seed": outcomes.outcome({"a": [[1], [2]], "b": [[None], [3]]}),
+    "one run": outcomes.outcome({"a": [[None]]}),
+    "one variant": selection({"a": SEVEN}, failed={"b": "broken"}),
+    "none": outcomes.outcome({}, failed={"a": "broken", "b": "broken"}),
+    "none and nothing known": outcomes.outcome({}),
+    "tried failed": selection({"a": SEVEN, "b": FIVE}, tried="c", failed={"c": "broken"}),
+    "tried alone": selection({"a": SEVEN}, tried="a", failed={"c": "broken"}),
+    "joint failed": selection({"a": SEVEN, "b": FIVE}, joint=["c"], failed={"c": "broken"}),
+    "nobody reaches": selection({"a": NEVER, "b": NEVER, "c": NEVER}, joint=["a"]),
+    "score": selection(goal={"score": 3.5}),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_and_broken_studies_have_all_files(name):
+    found = files(SMALL[name])
+    assert set(found) == {
+        "runs.csv", "curves.csv", "summary.json", "report.md", "verdict", "variants.tex", "pairs.tex"
+    }  # fmt: skip
+    json.loads(found["summary.json"], parse_constant=pytest.fail)
+    for text in found.values():
+        assert not re.search(r"\b(nan|inf|None)\b", text)
+    for failed in SMALL[name].failed:
+        assert f"- {failed}: broken" in found["report.md"]
+        assert f"Failed: {failed}: broken" in found["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("one run", "a is the only variant"),
+        ("none", "No variant finished"),
+        ("tried failed", "c failed"),
+        ("nobody reaches", "a, b and c are identical in these runs: none of them ever reaches the goal."),
+        ("score", "To a score of 3.5, on mnist_cnn"),
+    ],
+)
+def test_what_is_said_of_small_and_broken_studies(name, sentence):
+    assert sentence in verdict(SMALL[name], analyse(SMALL[name]))
+    assert any(sentence in line for line in sentences(SMALL[name]))
+
+
+def test_files_are_the_same_whatever_the_order_of_variants():
+    evaluations = outcomes.drawn(5, 3, 7, budget=4000) | {"twin": outcomes.drawn(5, 3, 7, budget=4000)["v02"]}
+    fields = {"budget": 4000, "failed": {"y": "1", "x": "2"}, "joint": ("v01", "v00")}
+    there = outcomes.outcome(evaluations, **fields)
+    back = outcomes.outcome(
+        dict(reversed(evaluations.items())), **{**fields, "failed": {"x": "2", "y": "1"}, "joint": ("v00", "v01")}
+    )
+    back = dataclasses.replace(back, runs=back.runs[::-1])
+    assert there.runs != back.runs
+    assert files(there) == files(back)
