@@ -38,13 +38,13 @@ def main() -> int:
         measured, discarded = repeated(lambda: evolve(bench, classifier), arguments.repeats)
     figure = Figure(f"study of {len(stock)} selections: loop / forward", ratio(measured, "bare", "loop"), GOAL)
     spent = {side: Spread.of(values).median for side, values in measured.items()}
-    note = f"{spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; {discarded} repeats discarded"
+    note = f"{spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; {discarded} discarded"
     return report([figure], [note], arguments.json, environment=environment())
 
 
 def evolve(bench: Bench, classifier: Alternating) -> dict[str, float]:
     """Make all runs as a study does; return the microseconds an image of the loop and of the bare pass."""
-    budgets = {name: BUDGET for name in bench.starts}
+    budgets = dict.fromkeys(bench.starts, BUDGET)
     with tempfile.TemporaryDirectory() as name, classifier.alternating():
         folder = Path(name)
         records, timings, shown = Records(folder), Timings(), 0

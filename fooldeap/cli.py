@@ -101,7 +101,13 @@ def compare(
     words = list(overrides or ())
     if study is not None and "=" in study.name and not study.exists():  # with --resume or --try there need be no file
         words, study = [str(study), *words], None
-    options: dict[str, Any] = {"out": out, "resume": resume, "tried": tried, "plugins": plugins or (), "workers": _count(workers)}
+    options: dict[str, Any] = {
+        "out": out,
+        "resume": resume,
+        "tried": tried,
+        "plugins": plugins or (),
+        "workers": _count(workers),
+    }
     try:
         if dry_run:
             loaded = comparison.load(study, *words, **options)

@@ -110,8 +110,8 @@ def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
 def _exact_signed_rank(differences: Floats) -> float:
     """Return the share of all signs of the differences that make the sum of ranks as uneven as it is.
 
-    scipy does this only where nothing ties; its normal approximation gives four differing blocks of one sign p = .046,
-    which are .125.
+    scipy does this only for up to 13 blocks, or where nothing ties. Its normal approximation gives four blocks that
+    differ, all in favour of one, p = .046; it is .125.
     """
     from scipy.stats import rankdata
 

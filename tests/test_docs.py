@@ -33,7 +33,9 @@ def test_examples(page, tmp_path, monkeypatch, capfd):
             exec(compile(text, f"{page} (example)", "exec"), names)
         if language == "yaml":
             (tmp_path / "example.yaml").write_text(text)
-            (study.load if re.search("^vary:|^variants:", text, re.MULTILINE) else config.load)(tmp_path / "example.yaml")
+            (study.load if re.search("^vary:|^variants:", text, re.MULTILINE) else config.load)(
+                tmp_path / "example.yaml"
+            )
         if language == "console":
             for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
                 assert command(shlex.split(line)) == 0, capfd.readouterr().err

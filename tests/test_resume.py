@@ -164,7 +164,7 @@ def test_interrupted_by_an_exception_the_journal_is_whole(tmp_path):
 
 
 def test_resuming_what_is_no_run_folder(tmp_path):
-    with pytest.raises(InputError, match="has no config.yaml"):
+    with pytest.raises(InputError, match=r"has no config\.yaml"):
         fooldeap.resume(tmp_path)
 
 

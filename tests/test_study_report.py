@@ -321,6 +321,16 @@ def test_markdown_tables_are_rectangular_whatever_the_names():
     assert r"| a\|b\* |" in text
 
 
+@pytest.mark.parametrize(
+    ("fields", "drawn"), [({}, True), ({"tried": "roulette"}, False), ({"evaluations": {"a": SEVEN, "b": FIVE}}, False)]
+)
+def test_the_report_links_the_figures_that_are_drawn(fields, drawn):
+    outcome = selection(**fields)
+    links = re.findall(r"^!\[[^]]+\]\((.*)\)$", markdown(outcome, analyse(outcome)), re.M)
+    names = ["convergence", "ecdf", "targets", "images", *["critical_differences"] * drawn]
+    assert links == [f"figures/{name}.png" for name in names]
+
+
 def test_the_main_table_is_by_mean_rank():
     text = markdown(selection(), analyse(selection()))
     main = text.split("## Evaluations to the goal")[1].split("\n\n")[2].replace(SPACE, " ")

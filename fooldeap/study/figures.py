@@ -24,7 +24,9 @@ TALL = 9.0  # inches that a page leaves a figure with its caption
 SHOWN = 12  # targets that a figure holds
 TOGETHER = 6  # variants whose bands are told apart in one panel
 EVALUATIONS = "evaluations (images shown)"
+CONFIDENCE = "best confidence (%)"
 
+_LEGEND = 46  # letters of a name in a column
 _FONT = 7  # points: the least that is read in print
 _LETTER, _LINE = 0.6 * _FONT / 72, 1.35 * _FONT / 72  # inches: a letter's mean width and a line's height
 _STYLE = {
@@ -121,12 +123,16 @@ def looks(outcome: Outcome) -> dict[str, Look]:
 
 
 def broken(name: str, width: int = 26) -> str:
-    """Return the name of a variant in lines, broken behind signs: names of many parts are longer than a column."""
+    """Return the name of a variant in lines: what a grid named is longer than the place for it.
+
+    A line ends behind a plus sign, or within what is too long for one behind a dash.
+    """
     lines = [""]
-    for piece in re.findall(rf"[^+_.-]{{0,{width - 1}}}[+_.-]?", name):
-        if lines[-1] and len(lines[-1] + piece) > width:
-            lines.append("")
-        lines[-1] += piece
+    for part in re.findall(r"[^+]*\+?", name):
+        for piece in [part] if len(part) <= width else re.findall(rf"[^_-]{{0,{width - 1}}}[_-]?", part):
+            if lines[-1] and len(lines[-1] + piece) > width:
+                lines.append("")
+            lines[-1] += piece
     return "\n".join(lines)
 
 
@@ -140,6 +146,7 @@ def _widest(labels: Sequence[str]) -> float:
 
 # --- Over evaluations -----------------------------------------------------------------------------------------------
 
+_ABREAST = 4  # panels
 _LEVELS = (1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
 
@@ -156,12 +163,12 @@ def convergence(outcome: Outcome, order: Sequence[str]) -> "Figure":
             panel.plot(evaluations, median, color="0.8", linewidth=0.5)
         evaluations, (low, median, high) = curves[name]
         panel.fill_between(evaluations, low, high, color=look[name].colour, alpha=0.2, linewidth=0)
-        panel.plot(evaluations, median, color=look[name].colour, linestyle=look[name].dash, label=broken(name))
+        panel.plot(evaluations, median, color=look[name].colour, linestyle=look[name].dash, label=broken(name, _LEGEND))
     goal = outcome.goal.get("confidence")
     drawn = [values for _, values in curves.values()] + ([] if goal is None else [_clipped(goal)])
     _logit(panels[0], min(map(np.min, drawn)), max(map(np.max, drawn)))
-    for panel in dict.fromkeys(panels) if goal is not None else ():
-        _goal_line(panel, float(_clipped(goal)))
+    if goal is not None:
+        _goal_line(panels, float(_clipped(goal)))
     if len(order) <= TOGETHER:
         _legend(figure, panels[0], order)
     return figure
@@ -176,30 +183,46 @@ def _quartiles(outcome: Outcome, name: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def _clipped(confidence: Any) -> Floats:
-    return np.clip(np.asarray(confidence, float), _LEVELS[0], _LEVELS[-1])
+    clipped: Floats = np.clip(np.asarray(confidence, float), _LEVELS[0], _LEVELS[-1])
+    return clipped
 
 
-def _goal_line(axes: "Axes", goal: float) -> None:
-    axes.axhline(goal, color="0.3", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
-    axes.annotate("goal", (1.01, goal), xycoords=("axes fraction", "data"), va="center", color="0.3")
+def _goal_line(panels: Sequence["Axes"], goal: float) -> None:
+    for panel in dict.fromkeys(panels):
+        panel.axhline(goal, color="0.3", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
+    panels[:_ABREAST][-1].annotate("goal", (1.01, goal), xycoords=("axes fraction", "data"), va="center", color="0.3")
 
 
 def _panel_each(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     from matplotlib.figure import Figure
 
     labels = [broken(name) for name in order]
-    rows = -(-len(order) // 4)
+    rows = -(-len(order) // _ABREAST)
     figure = Figure(figsize=(PAGE, rows * (1.15 + _LINE * _lines(labels)) + 0.3), layout="constrained")
-    grid = figure.subplots(rows, 4, sharex=True, sharey=True).ravel()
-    for panel, label in zip(grid, labels, strict=False):
+    panels = _grid(figure, rows, _ABREAST, len(order))
+    for panel, label in zip(panels, labels, strict=True):
         panel.set_title(label, pad=3)
         panel.grid()
-    for panel in grid[len(order) :]:
-        panel.remove()
-    grid[0].set_xscale("log")
     figure.supxlabel(EVALUATIONS)
-    figure.supylabel("best confidence (%)")
-    return figure, list(grid[: len(order)])
+    figure.supylabel(CONFIDENCE)
+    return figure, panels
+
+
+def _grid(figure: "Figure", rows: int, columns: int, count: int) -> list["Axes"]:
+    """Return panels that share their axes; of the last row only so many as are needed."""
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for index in range(count, len(grid)):
+        grid[index].remove()
+        grid[index - columns].tick_params(labelbottom=True)
+    _logarithmic(grid[0])
+    return list(grid[:count])
+
+
+def _logarithmic(axes: "Axes") -> None:
+    from matplotlib.ticker import NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())  # labels between powers of ten run into one another
 
 
 def _logit(axes: "Axes", low: float, high: float) -> None:
@@ -217,8 +240,7 @@ def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":
     """Return the share of runs that reached the goal within so many evaluations; in a joint study, of seeds."""
     figure, (axes, *_) = _one_panel(order)
     blocks = {name: outcome.blocks(name).ravel() for name in order}
-    reached = [float(count) for counts in blocks.values() for count in counts if np.isfinite(count)]
-    start = 0.8 * min([*reached, outcome.block_budget / 10])
+    start = _start(np.concatenate(list(blocks.values())), outcome.block_budget)
     look = looks(outcome)
     for name, counts in blocks.items():
         evaluations, share = _shares(counts, start, outcome.block_budget)
@@ -228,13 +250,18 @@ def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":
             "clip_on": False,
             "zorder": 3,
         }
-        axes.step(evaluations, 100 * share, where="post", label=broken(name), **style)
+        axes.step(evaluations, 100 * share, where="post", label=broken(name, _LEGEND), **style)
     axes.set_ylim(0, 100)
     axes.set_xlim(start, outcome.block_budget)
     axes.set_xlabel(f"{EVALUATIONS}, all targets" if outcome.joint else EVALUATIONS)
     axes.set_ylabel(f"{'seeds' if outcome.joint else 'runs'} that reached the goal (%)")
     _legend(figure, axes, order)
     return figure
+
+
+def _start(counts: Floats, end: float) -> float:
+    """Return where an axis of evaluations begins: below all of them, with two powers of ten until its end."""
+    return float(min(0.8 * counts.min(), 10 ** (np.floor(np.log10(end)) - 1)))
 
 
 def _shares(counts: Floats, start: float, end: float) -> tuple[Floats, Floats]:
@@ -247,10 +274,11 @@ def _one_panel(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     """Return a figure as wide as a column, with room for the legend below, and the panel of each variant: its only."""
     from matplotlib.figure import Figure
 
-    rows = -(-len(order) // _legend_columns(order)) * _lines([broken(name) for name in order])
+    rows = -(-len(order) // _legend_columns(order)) * _lines([broken(name, _LEGEND) for name in order])
     figure = Figure(figsize=(COLUMN, 2.3 + rows * _LINE), layout="constrained")
     axes = figure.subplots()
-    axes.set(xscale="log", xlabel=EVALUATIONS, ylabel="best confidence (%)")
+    _logarithmic(axes)
+    axes.set(xlabel=EVALUATIONS, ylabel=CONFIDENCE)
     axes.grid()
     return figure, [axes] * len(order)
 
@@ -262,7 +290,7 @@ def _legend(figure: "Figure", axes: "Axes", order: Sequence[str]) -> None:
 
 
 def _legend_columns(order: Sequence[str]) -> int:
-    room = COLUMN // (_widest([broken(name) for name in order]) + 0.5)
+    room = COLUMN // (_widest([broken(name, _LEGEND) for name in order]) + 0.5)
     return int(min(max(room, 1), len(order), 3))
 
 
@@ -276,16 +304,14 @@ def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
     shown = outcome.targets[:SHOWN]
     rows = -(-len(shown) // 5)
     columns = -(-len(shown) // rows)
-    labels = [broken(name) for name in order]
+    labels = [broken(name, 40) for name in order]
     height = max(_LINE * _lines(labels), min(0.25, 1.5 / len(order))) + 0.03
     figure = Figure(figsize=(PAGE, rows * (len(order) * height + 0.35) + 0.5), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel, target in zip(panels, shown, strict=False):
+    panels = _grid(figure, rows, columns, len(shown))
+    for panel, target in zip(panels, shown, strict=True):
         panel.set_title(f"target {target}", pad=3)
         _strips(panel, outcome, target, order)
-    for panel in panels[len(shown) :]:
-        panel.remove()
-    panels[0].set(xscale="log", xlim=_range(outcome))
+    panels[0].set_xlim(*_range(outcome))
     panels[0].set(yticks=range(len(order)), yticklabels=labels, ylim=(len(order) - 0.5, -0.5))
     figure.supxlabel(EVALUATIONS)
     _key(figure, _first_of(outcome, shown))
@@ -294,19 +320,20 @@ def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
 
 def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) -> None:
     look = looks(outcome)
+    size = min(max(60 / len(outcome.seeds), 5), 14)
     across = np.linspace(-0.3, 0.3, len(outcome.seeds)) if len(outcome.seeds) > 1 else np.zeros(1)
     for row, name in enumerate(order):
         counts = outcome.column(name, "evaluations_to_goal")[outcome.targets.index(target)]
         reached = np.isfinite(counts)
         point: dict[str, Any] = {"marker": look[name].marker, "linewidths": 0.6}
-        panel.scatter(counts[reached], row + across[reached], color=look[name].colour, s=5, **point)
+        panel.scatter(counts[reached], row + across[reached], color=look[name].colour, s=size, **point)
         if not reached.all():  # one for all: they would lie on one another
             budget = _budget(outcome, name)
             panel.scatter(budget, row, facecolors="none", edgecolors=look[name].colour, s=12, **point)
             panel.annotate(
                 f"{(~reached).sum()}", (budget, row), (3, 0), textcoords="offset points", va="center_baseline"
             )
-        panel.vlines(stats.quantile(counts, 0.5), row - 0.42, row + 0.42, color="black", linewidth=1.2, zorder=3)
+        panel.vlines(stats.quantile(counts, 0.5), row - 0.42, row + 0.42, color="black", linewidth=1.2, zorder=0.9)
         if row % 2:
             panel.axhspan(row - 0.5, row + 0.5, color="0.95", zorder=0, linewidth=0)
     panel.grid(axis="x")
@@ -315,10 +342,9 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
 
 def _range(outcome: Outcome) -> tuple[float, float]:
     """Return the limits of evaluations, with room at the right for the number of runs without success."""
-    reached = [run.evaluations_to_goal for run in outcome.runs if run.evaluations_to_goal is not None]
     high = max(_budget(outcome, name) for name in outcome.variants)
-    low = min([*reached, high / 10])
-    return low / (high / low) ** 0.05, high * (high / low) ** 0.2
+    low = _start(np.concatenate([outcome.column(name, "evaluations_to_goal") for name in outcome.variants]), high)
+    return low, high * (high / low) ** 0.2
 
 
 def _budget(outcome: Outcome, name: str) -> int:
@@ -344,7 +370,7 @@ def _key(figure: "Figure", note: str) -> None:
             label="runs that did not reach the goal within the budget, and their number",
             **grey,
         ),
-        Line2D([], [], marker="|", color="black", linestyle="none", markersize=8, label="median, if half of them did"),
+        Line2D([], [], marker="|", color="black", linestyle="none", markersize=8, label="median, where it was reached"),
     ]
     figure.legend(handles=handles, title=note or None, loc="outside upper center", ncols=3)
 
@@ -414,7 +440,10 @@ def images(outcome: Outcome, order: Sequence[str]) -> "Figure":
     left, top = _widest(labels) + 0.15, 0.4
     caption = 1.1 * _LINE
     step = max(0.36, min(0.9, (PAGE - left) / len(shown), (TALL - top) / len(order) - caption))
-    size = left + len(shown) * step, top + len(order) * (step + caption) + caption
+    note = "; ".join(
+        filter(None, [f"seed {outcome.seeds[0]}", "confidence in %, grey: goal not reached", _first_of(outcome, shown)])
+    )
+    size = max(left + len(shown) * step, _widest([note])), top + len(order) * (step + caption) + caption
     figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0, 1, 1))
     for row, name in enumerate(order):
@@ -425,8 +454,7 @@ def images(outcome: Outcome, order: Sequence[str]) -> "Figure":
     for column, target in enumerate(shown):
         axes.text(left + (column + 0.5) * step, top - 0.06, f"{target}", ha="center")
     axes.text(left + len(shown) * step / 2, top - 0.22, "target", ha="center")
-    notes = [f"seed {outcome.seeds[0]}", "confidence in %, grey: goal not reached", _first_of(outcome, shown)]
-    axes.text(0.08, size[1] - 0.06, "; ".join(filter(None, notes)))
+    axes.text(0.08, size[1] - 0.06, note)
     axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="auto")
     axes.axis("off")
     return figure

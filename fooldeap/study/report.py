@@ -23,8 +23,8 @@ FIGURES = {
     "convergence": "Confidence of the best image until each evaluation: median and quartiles over runs",
     "ecdf": "Share of the runs that reached the goal within so many evaluations",
     "targets": "Evaluations to the goal, run by run, for each target",
-    "ranks": "Mean ranks; variants under one bar are not separated",
-    "images": "The best image of each variant",
+    "images": "The best images of the first seed and their confidence",
+    "critical_differences": "Mean ranks; variants under one bar are not separated",
 }
 FEW_VARIANTS = 8  # up to so many, the report has every pair
 WIDTH = 100  # columns of the terminal
@@ -107,9 +107,15 @@ def _results(outcome: Outcome, analysis: Analysis) -> list[str]:
             "the convergence curve (1: certain from the first image on) and of the diversity in grey levels.",
             markdown_table(tables.milestone_table(analysis)),
         ),
-        _section("Figures", *(f"![{words}](figures/{name}.png)" for name, words in FIGURES.items())),
+        _section("Figures", *(f"![{FIGURES[name]}](figures/{name}.png)" for name in _drawn(outcome, analysis))),
         _pairs(outcome, analysis),
     ]
+
+
+def _drawn(outcome: Outcome, analysis: Analysis) -> list[str]:
+    # Critical differences are those of all pairs of several variants.
+    left_out = {"critical_differences"} if outcome.tried or not analysis.friedman else set()
+    return [name for name in FIGURES if name not in left_out]
 
 
 def _pairs(outcome: Outcome, analysis: Analysis) -> str:
@@ -213,7 +219,7 @@ def _lines(texts: Iterable[str]) -> list[str]:
 
 
 _GLUE = "\0"  # a space at which no line is broken
-_SIGN = re.compile(r"\w+ [=<] \S+|\[[^][]*\]")
+_SIGN = re.compile(r"\w+ [=<] \S+|ratio \S+ \[[^][]*\]|\[[^][]*\]")
 
 
 def _glued(match: re.Match[str]) -> str:
