@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fooldeap.config import Experiment
 from fooldeap.crew import Crew
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
-from fooldeap.evolution import Observer, drive
+from fooldeap.evaluation import Evaluator
+from fooldeap.evolution import Observer, Run, drive
 from fooldeap.files import write_whole
-from fooldeap.plugin import Classifier, Executor, Toolbox
+from fooldeap.ledger import Answers, Ledger
+from fooldeap.plugin import Classifier, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder
 from fooldeap.timings import Timings
@@ -45,6 +48,8 @@ class Bench:
         self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None, *, rows: int | None = None
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
+        self._answers = Answers()
+        self._active: dict[RunInfo, Run] = {}
         with _blaming(self.experiment, "classifier"):
             work = Work(experiments, classifier)
         self.executor: Executor = self.experiment.executor.build()
@@ -125,14 +130,16 @@ class Bench:
         tick: Callable[[], None],
     ) -> Generator[Ended, None, None]:
         """Drive all runs in lockstep here; the others answer batches."""
-        waiting = (
-            self.crew.run(
-                info, journal=journals and journals / info.journal, observer=observer, clock=timings.of(info.label)
-            )
-            for info in runs
-        )
-        with contextlib.closing(drive(waiting, self.evaluator, self.width, tick)) as driven:
+
+        def begun(info: RunInfo) -> Run:
+            journal = journals and journals / info.journal
+            self._active[info] = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
+            return self._active[info]
+
+        with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick)) as driven:
             for run in driven:
+                del self._active[run.info]
+                self._answers += run.answers
                 yield Ended.of(run, [])
 
     def _pursue(
@@ -155,7 +162,13 @@ class Bench:
             if run.failure is None:
                 observer.on_run_end(run.results)
             tick()
+            self._answers += run.answers
             yield run
+
+    def ledger(self) -> Ledger:
+        """Return who answered what until now, and what the classifier was shown for it."""
+        under_way = (run.answers for run in self._active.values())
+        return self.crew.ledger(sum(under_way, self._answers))
 
     def workers(self) -> str:
         """Return who showed how many images in how many seconds of its own, as CSV."""
@@ -170,7 +183,8 @@ class Bench:
         breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
         """
         experiment = self.crew.work.experiments[name]
-        run = self.crew.work.run(next(run for run in self.runs if run.variant == name), self.evaluator)
+        info = next(run for run in self.runs if run.variant == name)
+        run = self.crew.work.run(info, _Imagined(self.classifier))
         try:
             with _blaming(experiment, "algorithm"):
                 begun = run.ask()
@@ -203,6 +217,14 @@ class Bench:
                 f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
                 "check its input range, its class order and whether it was trained on inverted colours"
             )
+
+
+class _Imagined(Evaluator):
+    """Makes up gradients: a rehearsal shows the classifier nothing."""
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        super().gradient(images[:0], target)  # which refuses where there are none to be had
+        return np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
 
 
 def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInfo]:

@@ -78,7 +78,7 @@ class Checker:
             return self.schedule(parameter, value, path)
         if isinstance(value, str) and parameter.name in data:
             near = self.document.folders.get(path, Path.cwd()) / value
-            if any(_takes(marker, parameter.annotation) and exists(near) for marker, exists in _PATHS.items()):
+            if any(marked(parameter.annotation, marker) and exists(near) for marker, exists in _PATHS.items()):
                 value = str(near.resolve())
         try:
             return parameter.parse(value)
@@ -175,6 +175,7 @@ def keys_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     return parameters_of(target)
 
 
-def _takes(marker: str, annotation: Any) -> bool:
+def marked(annotation: Any, marker: str) -> bool:
+    """Tell whether a type is text of some sort, or has one that is among its options: see `fooldeap.plugin.File`."""
     nested = typing.get_args(annotation)
-    return marker in getattr(annotation, "__metadata__", ()) or any(_takes(marker, each) for each in nested)
+    return marker in getattr(annotation, "__metadata__", ()) or any(marked(each, marker) for each in nested)

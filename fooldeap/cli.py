@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, PluginError
+from fooldeap import lines
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, PluginError, RunError
 
 app = typer.Typer(
     name="fooldeap",
@@ -35,6 +36,10 @@ Workers = Annotated[
     str | None,
     typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
 ]
+TrustModel = Annotated[
+    bool, typer.Option("--trust-model", help="Run code that the model's file holds or names: only if you trust it.")
+]
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse a file that names plugins or commands to run.")]
 
 
 @app.callback()
@@ -54,13 +59,19 @@ def run(
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
     workers: Workers = None,
     plugins: Plugins = None,
+    no_plugins: NoPlugins = False,
+    trust_model: TrustModel = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
-    from fooldeap import experiment
+    from fooldeap import Result, experiment
 
-    count = _count(workers)
-
+    options: dict[str, Any] = {
+        "workers": _count(workers),
+        "quiet": quiet,
+        "trust_model": trust_model,
+        "no_plugins": no_plugins,
+    }
     if resume is None and config is None:
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
     if resume is not None and (config is not None or out is not None or plugins):
@@ -68,9 +79,13 @@ def run(
     try:
         if config is not None:
             words = overrides or ()
-            experiment.run(config, *words, out=out, plugins=plugins or (), workers=count, quiet=quiet)
-        elif resume is not None and experiment.resume(resume, workers=count, quiet=quiet) is None and not quiet:
-            print(f"{resume}: is finished already; see {resume / 'result.json'}")
+            done: Result | None = experiment.run(config, *words, out=out, plugins=plugins or (), **options)
+        elif resume is not None:
+            done = experiment.resume(resume, **options)
+            if done is None and not quiet:
+                _say(f"{resume}: is finished already; see {resume / 'result.json'}")
+        if done is not None and done.failures:
+            raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}")
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
 
@@ -92,11 +107,14 @@ def compare(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
     workers: Workers = None,
     plugins: Plugins = None,
+    no_plugins: NoPlugins = False,
+    trust_model: TrustModel = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
     """Compare the variants that a study names, or try a plugin, and write a report with honest statistics."""
     from fooldeap.study import comparison
     from fooldeap.study.forecast import forecast
+    from fooldeap.trust import trusting
 
     words = list(overrides or ())
     if study is not None and "=" in study.name and not study.exists():  # with --resume or --try there need be no file
@@ -110,14 +128,16 @@ def compare(
     }
     try:
         if dry_run:
-            loaded = comparison.load(study, *words, **options)
-            print(f"{loaded.name}: {forecast(loaded)}")
+            with trusting(model=trust_model, no_plugins=no_plugins):
+                loaded = comparison.load(study, *words, **options)
+                _say(f"{loaded.name}: {forecast(loaded)}")
             return
-        done = comparison.compare(study, *words, **options, quiet=quiet)
+        trusted = {"trust_model": trust_model, "no_plugins": no_plugins}
+        done = comparison.compare(study, *words, **options, **trusted, quiet=quiet)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
     if not quiet:
-        print(f"\n{done}\n\n{done.folder / 'report.md'}")
+        _say(f"\n{done}\n\n{done.folder / 'report.md'}")
 
 
 def _count(workers: str | None) -> int | Literal["auto"] | None:
@@ -145,7 +165,7 @@ def train(
 
     trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
     if not quiet:
-        print(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
+        _say(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
 
 
 @app.command()
@@ -171,7 +191,7 @@ def list_plugins(
     """List the plugins by kind."""
     from fooldeap import catalogue, registry
 
-    print(catalogue.listing(registry.load(plugins or ()), kind))
+    _say(catalogue.listing(registry.load(plugins or ()), kind))
 
 
 @plugins_app.command()
@@ -182,7 +202,7 @@ def show(
     """Show what a plugin does and its parameters."""
     from fooldeap import catalogue, registry
 
-    print(catalogue.description(registry.load(plugins or ()), name))
+    _say(catalogue.description(registry.load(plugins or ()), name))
 
 
 @plugins_app.command()
@@ -195,8 +215,8 @@ def new(
     from fooldeap import scaffold
 
     plugin, test = scaffold.write(kind, name, out)
-    print(f"{plugin}: a {kind} that works; change it. {test}: its test, for pytest.")
-    print(f"Try: fooldeap plugins check {plugin}")
+    _say(f"{plugin}: a {kind} that works; change it. {test}: its test, for pytest.")
+    _say(f"Try: fooldeap plugins check {plugin}")
 
 
 @plugins_app.command()
@@ -221,7 +241,7 @@ def check(
         raise InputError(text)
     if any(verdict.broken for verdict in verdicts):
         raise PluginError(text)
-    print(text)
+    _say(text)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -248,12 +268,15 @@ def _scoop_runs() -> bool:
 
 
 def _fail(message: str, code: int) -> int:
-    for line in message.splitlines():
-        print(f"fooldeap: {line}", file=sys.stderr)
+    lines.tell(message)
     return code
+
+
+def _say(text: str) -> None:
+    print(lines.printable(text))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
     # A warning of ours is for the user; one of a library is for its developers.
     if issubclass(category, FooldeapWarning):
-        print(f"fooldeap: warning: {message}", file=sys.stderr)
+        lines.tell(f"warning: {message}")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -13,10 +13,11 @@ from annotated_types import Ge, Gt, Len, Lt
 from pydantic import StringConstraints, WithJsonSchema
 
 from fooldeap import document as documents
+from fooldeap import lines, trust
 from fooldeap import registry as registries
-from fooldeap.checks import Checker, keys_of
+from fooldeap.checks import Checker, keys_of, marked
 from fooldeap.choices import Choice
-from fooldeap.document import Document, Key
+from fooldeap.document import Document, Key, dotted
 from fooldeap.errors import InputError
 from fooldeap.parameters import Parameter, shown
 from fooldeap.plugin import Plugin
@@ -76,6 +77,7 @@ class _Plain:
     seeds: Count
     targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
     lockstep: Count
+    on_error: Literal["stop", "skip"]
     plugins: list[str]
 
 
@@ -104,6 +106,7 @@ class Experiment:
     executor: Choice
     reporters: tuple[Choice, ...]
     lockstep: int
+    on_error: Literal["stop", "skip"]
     plugins: tuple[str, ...]
     document: Document = field(compare=False, repr=False)
 
@@ -122,6 +125,15 @@ class Experiment:
                 data[item.name] = list(value) if isinstance(value, tuple) else value
         return data
 
+    def choices(self) -> Iterator[tuple[Key, Choice]]:
+        """Yield every plugin that was chosen, and those inside them, each with the keys that lead there."""
+        chosen: list[tuple[Key, Choice | None]] = [((kind,), getattr(self, kind)) for kind in CHOICES]
+        chosen += [(("reporters", index), choice) for index, choice in enumerate(self.reporters)]
+        for path, choice in chosen:
+            if choice is not None:
+                yield path, choice
+                yield from (((*path, *inner), each) for inner, each in choice.inner())
+
     @property
     def digest(self) -> str:
         """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep."""
@@ -134,6 +146,7 @@ class Experiment:
             "executor",
             "reporters",
             "lockstep",
+            "on_error",
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}
@@ -166,7 +179,9 @@ def load(
         One line for each mistake: file, line, column, key, what was got and expected, the cure.
     """
     document = said(source, overrides, arguments)
-    return checked(document, registry_of(document, plugins))
+    experiment = checked(document, registry_of(document, plugins))
+    admit_commands([experiment])
+    return experiment
 
 
 def said(
@@ -207,26 +222,68 @@ def _defaults() -> Document:
 
 
 def registry_of(document: Document, more: Iterable[Any]) -> Registry:
-    """Return the registry with the plugins that the document names and ``more``, and name all in the document."""
-    more = tuple(more)
-    registry = registries.load(more)
-    paths = document.data["plugins"]
+    """Return the registry with the plugins that the document names and ``more``, and name all in the document.
+
+    Those that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`.
+    """
+    more, paths = tuple(more), document.data["plugins"]
     if not isinstance(paths, list):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
     # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
-    resolved = []
-    for index, path in enumerate(paths):
-        key = ("plugins", index)
-        if not isinstance(path, str):
-            raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
-        resolved.append(str((document.folders.get(key, Path.cwd()) / path).resolve()))
+    resolved = [_resolved(document, index, path) for index, path in enumerate(paths)]
+    for index, path in enumerate(resolved):
+        _admit(document, ("plugins", index), f"runs the plugins in {path}")
+    registry = registries.load(more)
+    for index, path in enumerate(resolved):
         try:
-            registry.include(resolved[-1])
+            registry.include(path)
         except InputError as error:
-            raise document.error(key, str(error)) from error
+            raise document.error(("plugins", index), str(error)) from error
     resolved += [str(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
     document.data["plugins"] = list(dict.fromkeys(resolved))
     return registry
+
+
+def _resolved(document: Document, index: int, path: Any) -> str:
+    key: Key = ("plugins", index)
+    if not isinstance(path, str):
+        raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
+    try:
+        return str((document.folders.get(key, Path.cwd()) / path).resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL byte, a loop of links
+        raise document.error(key, f"got {shown(path)}, which is no path") from None
+
+
+def admit_commands(experiments: Iterable[Experiment]) -> None:
+    """Announce the commands that a file has plugins run, each once, or refuse them: see `fooldeap.trust`."""
+    told = set()
+    for experiment in experiments:
+        for path, value in _commands(experiment):
+            if (path, value) not in told:
+                _admit(experiment.document, path, f"uses {dotted(path)}: {value}")
+            told.add((path, value))
+
+
+def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
+    """Yield what plugins are given to run, or where to, other than by default."""
+    for key, choice in experiment.choices():
+        for name, parameter in choice.plugin.parameters.items():
+            value = choice.values[name]
+            if marked(parameter.annotation, "command") and value != parameter.default:
+                yield (*key, name), str(value)
+
+
+def _admit(document: Document, path: Key, what: str) -> None:
+    """Say what a file has us run, or refuse it. What the user said, on the command line or in Python, needs no word."""
+    place = document.place(path)
+    if not place.line:
+        return
+    if trust.given().no_plugins:
+        raise document.error(
+            path,
+            f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
+        )
+    lines.tell(f"{what}, which {place.source} names")
 
 
 class _ExperimentChecker(Checker):

@@ -19,6 +19,7 @@ Rng = np.random.Generator
 Toolbox = Any  # deap.base.Toolbox, which is untyped
 File = Annotated[str, "file"]  # a path, or a name; a path in YAML is taken relative to the YAML file
 Directory = Annotated[str, "directory"]  # likewise
+Command = Annotated[str, "command"]  # what is run: told where a file says it, and refused with --no-plugins
 Mutations = Annotated[tuple[Any, ...], Nested("mutation")]  # pairs of a mutation ready for calls, and its weight
 
 
@@ -53,9 +54,10 @@ class Genome(Protocol):
 class Classifier(Protocol):
     """The model that is attacked.
 
-    May also have ``gradient(images, target)``, giving the gradient of log p(target) by the image, float32, in grey
-    levels, shaped as the images; and a class method ``from_object(model)`` that makes a classifier of a model in
-    memory, or returns None where the model is not of its sort.
+    May say ``billable = True``, where every image costs money: then it is shown nothing but what algorithms ask about,
+    and no batch is filled up. May also have ``gradient(images, target)``, giving the gradient of log p(target) by the
+    image, float32, in grey levels, shaped as the images; and a class method ``from_object(model)`` that makes a
+    classifier of a model in memory, or returns None where the model is not of its sort.
     """
 
     @property
@@ -114,6 +116,11 @@ class Executor:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Return the results of ``function`` over ``items``, in order."""
         return map(function, items)
+
+    @property
+    def sent_again(self) -> int:
+        """How many items were done a second time, at most, since whoever had them was lost."""
+        return 0
 
     def complaints(self) -> list[str]:
         """Return what the user should know at the end of a run: who did not help."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from fooldeap.errors import RunError
-from fooldeap.evaluation import Evaluator
+from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Run
+from fooldeap.ledger import Answers, Ledger
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
@@ -29,6 +30,7 @@ class Crew:
     def __init__(self, work: Work, executor: Executor) -> None:
         self.work, self.executor = work, executor
         self.done: dict[Place, tuple[int, float]] = {}
+        self._probed = {here()}
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
         self.evaluator = Evaluator(work.classifier, self._answers, shares)
@@ -45,6 +47,14 @@ class Crew:
         """Return what decodes a run's genomes in parts, where that is worth it; else None."""
         costly = getattr(self.work.experiments[info.variant].genome.plugin.target, "costly", False)
         return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
+
+    def ledger(self, answers: Answers) -> Ledger:
+        """Return the ledger of a session in which runs were answered so.
+
+        Of a worker that was lost nobody knows what it had shown: it is taken for whole batches.
+        """
+        repeats = self.executor.sent_again * self.evaluator.rows
+        return Ledger(answers, self.evaluator.gradients, self.evaluator.padding, self.evaluator.probes, repeats)
 
     def pursue(
         self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
@@ -64,9 +74,11 @@ class Crew:
                 Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
                 for start in range(0, len(infos), size)
             ]
-            for ended in self._received(self.executor.map(self.work.pursue, groups)):
-                for run in ended:
-                    self.evaluator.shown += run.evaluations
+            for pursued in self._received(self.executor.map(self.work.pursue, groups)):
+                self.evaluator.gradients += pursued.gradients
+                self.evaluator.padding += pursued.padding
+                for run in pursued.ended:
+                    self.evaluator.shown += run.answers.classifier
                     yield run
         finally:
             if journals is not None:
@@ -82,6 +94,7 @@ class Crew:
 
     def _received(self, results: Iterable[Done]) -> Iterator[Any]:
         for done in results:
+            self._count_probes(done.place)
             if done.place != self._here and done.probe != self.work.probe:
                 raise RunError(
                     f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
@@ -90,3 +103,9 @@ class Crew:
             images, seconds = self.done.get(done.place, (0, 0.0))
             self.done[done.place] = images + done.images, seconds + done.seconds
             yield done.value
+
+    def _count_probes(self, place: Place) -> None:
+        """Count what is shown to compare the bits of another process with ours: the same images to each, once."""
+        if place not in self._probed and not self.evaluator.billable:
+            self.evaluator.probes += ROWS * (2 if len(self._probed) == 1 else 1)
+            self._probed.add(place)

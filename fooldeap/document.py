@@ -28,10 +28,12 @@ COMMAND_LINE = "command line"
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 40
+MAX_FILES = 20  # of which each is the base of the one before
+MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: of a key, of the keys, of the rest
 
 
 class Place(NamedTuple):
-    """Who said something and, if it was a file, in which line and column, counted from 1."""
+    """Who said something and, if it was a file, in which line and column, counted from 1; whatever its name."""
 
     source: str
     line: int = 0
@@ -90,21 +92,26 @@ class Document:
 
 
 def _error(place: Place, path: Key, message: str) -> InputError:
-    return InputError(": ".join(part for part in (str(place), dotted(path), message) if part))
+    keys, message = _cut(dotted(path), MAX_PATH), "\n".join(_cut(line, MAX_MESSAGE) for line in message.split("\n"))
+    return InputError(": ".join(part for part in (str(place), keys, message) if part))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def dotted(path: Key) -> str:
-    """Return a key path as people write it: ``mutation.rate``, ``reporters[1]``."""
+    """Return a key path as people write it: ``mutation.rate``, ``reporters[1]``; a long word is cut."""
     text = ""
     for part in path:
-        word = str(part) if str(part).isprintable() else repr(part)
+        word = _cut(str(part) if str(part).isprintable() else repr(part), MAX_WORD)
         text += f"[{word}]" if isinstance(part, int) else f".{word}" if text else word
     return text
 
 
 def read(path: Path) -> Document:
     """Read a YAML file and the files it names as its ``base``, each laid over the one it names."""
-    if not path.is_file():
+    if not _is_file(path):
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
         hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
         raise InputError(f"no file {str(path)!r}{hint}")
@@ -119,11 +126,27 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     if not isinstance(base, str):
         raise document.error(("base",), f"got {shown(base)}, expected the path of another YAML file")
     target = path.parent / base
+    if not _is_file(target):
+        raise document.error(("base",), f"no file {_named(target)}; the path is relative to this file")
     if target.resolve() in (*above, path.resolve()):
         raise document.error(("base",), f"{base!r} leads back to this file; name a file that does not build on it")
-    if not target.is_file():
-        raise document.error(("base",), f"no file {_short(target)!r}; the path is relative to this file")
+    if len(above) + 1 >= MAX_FILES:
+        raise document.error(("base",), f"is the base of {MAX_FILES} files, one of the other; put some into one")
     return document.over(_read(target, (*above, path.resolve())))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name; a NUL byte
+        return False
+
+
+def _named(path: Path) -> str:
+    try:
+        return repr(_short(path))
+    except (OSError, ValueError, RuntimeError):
+        return shown(str(path))
 
 
 def _short(path: Path) -> str:
@@ -134,11 +157,13 @@ def _short(path: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)  # no more: it may be any file, and without end
+        size = max(len(raw), path.stat().st_size)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from None
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"{path}: got {len(raw)} bytes, expected at most {MAX_BYTES}; name a YAML file")
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: got {size} bytes, expected at most {MAX_BYTES}; name a YAML file")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -166,7 +191,7 @@ def from_overrides(overrides: Iterable[str]) -> Document:
     """
     document = Document({})
     for path, text in sorted(map(_split, overrides), key=lambda each: len(each[0])):
-        reader = _Reader(COMMAND_LINE, Path.cwd())
+        reader = _Reader(COMMAND_LINE, Path.cwd(), lines=False)
         value = reader.read(text, path)
         document = _under(path, value, reader.document, reader.place).over(document)
     return document
@@ -254,8 +279,8 @@ def _merged(base: Any, over: Any) -> Any:
 class _Reader:
     """Turns YAML into plain data, noting where each part came from."""
 
-    def __init__(self, place: str, folder: Path) -> None:
-        self.document, self.place, self.folder = Document({}), Place(place), folder
+    def __init__(self, place: str, folder: Path, *, lines: bool = True) -> None:
+        self.document, self.place, self.folder, self.lines = Document({}), Place(place), folder, lines
         self.nodes = 0
         self.constructor = YAML(typ="safe", pure=True).constructor
 
@@ -334,4 +359,4 @@ class _Reader:
         return self.spot(node.start_mark.line, node.start_mark.column)
 
     def spot(self, line: int, column: int) -> Place:
-        return self.place if self.place.source == COMMAND_LINE else Place(self.place.source, line + 1, column + 1)
+        return Place(self.place.source, line + 1, column + 1) if self.lines else self.place

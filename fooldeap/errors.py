@@ -24,6 +24,10 @@ class PluginError(RunError):
     """A plugin broke its contract while running; the message names the plugin."""
 
 
+class FileError(RunError):
+    """A file could not be written or read; the message names the file, the reason and the cure."""
+
+
 class Interrupted(FooldeapError):
     """Ctrl-C, on the command line. From Python it is a KeyboardInterrupt, as ever."""
 

@@ -47,6 +47,9 @@ class Evaluator:
     Attributes
     ----------
     rows : images in the largest chunk, a multiple of 32; changes no bit where the classifier is row-invariant
+    shown, gradients, padding, probes : how many images it was shown that runs asked about, how many once more for the
+        gradient, how many to fill up batches, and how many to find out about it. One that is ``billable``, a paid
+        service, is shown only what runs ask about
     """
 
     def __init__(
@@ -56,8 +59,8 @@ class Evaluator:
         shares: int = 1,
     ) -> None:
         self.classifier = classifier
-        self.shown = 0
-        self.padding = 0
+        self.shown = self.gradients = self.padding = self.probes = 0
+        self.billable = bool(getattr(classifier, "billable", False))
         self.shares = shares
         self._lent = aligned((0, *classifier.input_shape))
         self._show = answer or (lambda chunks: map(classifier.logits, chunks))
@@ -71,7 +74,7 @@ class Evaluator:
         count = int(ends[-1]) if len(ends) else 0
         if count == 0:
             return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
-        missing = -count % ROWS
+        missing = 0 if self.billable else -count % ROWS
         padded = self._together(batches, count + missing)
         rows = min(self.rows, _round_up(len(padded) / self.shares))
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
@@ -102,6 +105,8 @@ class Evaluator:
         The usual number stands unless another is clearly faster. Where the time runs out before, the classifier is so
         slow that it makes no difference, and small chunks are the handier ones.
         """
+        if self.billable:
+            return self.rows
         rates: dict[int, float] = {}
         start, size = time.perf_counter(), 4 * ROWS
         while size <= self.most_rows and time.perf_counter() < start + TRIAL_SECONDS:
@@ -123,6 +128,7 @@ class Evaluator:
             *(gradient(chunk, target) for chunk in chunks),
         ]
         found = np.concatenate(answers)
+        self.gradients += len(images)
         if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
             raise PluginError(
                 f"the classifier gave a gradient {described(found)}, expected finite float32 {images.shape}"
@@ -134,6 +140,8 @@ class Evaluator:
 
         Where it does not, runs cannot share a forward pass without changing each other's results.
         """
+        if self.billable:  # it is not asked to find out, and taken at its word
+            return True
         sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, USUAL_ROWS) if size <= self.rows]
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (sizes[-1], *self.classifier.input_shape), dtype=np.uint8)
@@ -142,6 +150,7 @@ class Evaluator:
         return all(np.array_equal(self._answer(images[order]), alone[order]) for order in orders)
 
     def _answer(self, images: Images) -> Array:
+        self.probes += len(images)
         return self._checked(self.classifier.logits(images), images)
 
     def _checked(self, logits: Array, images: Images) -> Array:

@@ -15,6 +15,7 @@ from fooldeap.errors import FooldeapError, InputError, PluginError, RunError
 from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
+from fooldeap.ledger import Answers
 from fooldeap.plugin import Ask, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.tally import Tally
@@ -60,6 +61,7 @@ class Run:
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
+        self.answers = Answers()
         self._plugin = experiment.algorithm.plugin
         self._seconds = experiment.stop.seconds
         self._toolbox, self._evaluator = toolbox, evaluator
@@ -92,7 +94,13 @@ class Run:
             self._batch = self._batch.cut(self.tally.left)
         self.start = self.start or self._batch.digest
         self._recorded = self._from_journal()
+        self._count()
         return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
+
+    def reproduced(self) -> bool:
+        """Tell whether the classifier answers the new images as the journal has it."""
+        (logits,) = self._evaluator.logits([Rows(self._batch.images, self._batch.new)])
+        return self._recorded is not None and np.array_equal(logits, self._recorded.logits)
 
     def tell(self, logits: Any) -> None:
         """Take the logits of the unseen images, and put them on record."""
@@ -158,6 +166,11 @@ class Run:
                 "library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
             )
         return recorded
+
+    def _count(self) -> None:
+        asked, new = len(self._batch.digests), len(self._batch.new)
+        replayed = new if self._recorded else 0
+        self.answers += Answers(asked, asked - new, replayed, new - replayed)
 
     def _record(self, logits: Any) -> Answer:
         gradient = None

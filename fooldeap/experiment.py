@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from fooldeap import config
+from fooldeap import config, trust
 from fooldeap import registry as registries
 from fooldeap.choices import Choice
 from fooldeap.config import Experiment
@@ -24,6 +24,8 @@ def run(
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
+    trust_model: bool = False,
+    no_plugins: bool = False,
     **arguments: Any,
 ) -> Result:
     """Run an experiment and return its result; everything is written to a new folder, ``result.folder``.
@@ -36,6 +38,8 @@ def run(
     plugins : files, folders, or decorated functions and classes to use beside the installed ones
     workers : how many processes evaluate, by the executor ``scoop``; None: as the file says
     quiet : leave out the reporters that show something on screen
+    trust_model : run code that the model's file holds or names; for files of people whom you trust
+    no_plugins : refuse a file that names plugins or commands
     arguments : top-level keys of the file, ``seed=2``
 
     Raises
@@ -46,20 +50,34 @@ def run(
         It failed on the way; the folder is kept and can be resumed.
     """
     arguments = {**_workers(workers), **arguments}
-    with Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared:
+    with (
+        trust.trusting(model=trust_model, no_plugins=no_plugins),
+        Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
+    ):
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         return prepared.run(folder, quiet=quiet)
 
 
-def resume(folder: str | Path, *, workers: int | Literal["auto"] | None = None, quiet: bool = False) -> Result | None:
+def resume(
+    folder: str | Path,
+    *,
+    workers: int | Literal["auto"] | None = None,
+    quiet: bool = False,
+    trust_model: bool = False,
+    no_plugins: bool = False,
+) -> Result | None:
     """Continue the experiment in a folder where it stopped; None if it was finished already.
 
-    ``workers`` as for `run`, and perhaps others than before: the bits are the same.
+    The rest as for `run`. There may be other ``workers`` than before: the bits are the same. A folder does not say that
+    its model is trusted: say it again.
     """
     opened = RunFolder.open(Path(folder))
     if opened.finished:
         return None
-    with Prepared(config.load(opened.config, arguments=_workers(workers)), rows=opened.rows) as prepared:
+    with (
+        trust.trusting(model=trust_model, no_plugins=no_plugins),
+        Prepared(config.load(opened.config, arguments=_workers(workers)), rows=opened.rows) as prepared,
+    ):
         return prepared.run(opened, resumed=True, quiet=quiet)
 
 
@@ -68,6 +86,7 @@ def fool(
     target: int | list[int] | str = "all",
     *overrides: str,
     workers: int | Literal["auto"] | None = None,
+    trust_model: bool = False,
     **arguments: Any,
 ) -> Result:
     """Evolve images that fool a model, and return the result; nothing is written.
@@ -77,19 +96,30 @@ def fool(
     model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
         ``classifier`` of a file may say: a mapping, or the name of a plugin
     target : a class, several, or ``"all"``
-    overrides, workers, arguments : as for `run`; other processes need a model that they can load
+    overrides, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
     """
     named = isinstance(model, str | Mapping)
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
     arguments = {**given, **_workers(workers), **arguments}
     experiment = config.load({}, overrides, arguments=arguments)
-    with Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared:
+    with (
+        trust.trusting(model=trust_model),
+        Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared,
+    ):
         return prepared.run(None)
 
 
-def toolbox(source: Source, *overrides: str, plugins: Iterable[Any] = (), **arguments: Any) -> Toolbox:
-    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.toolboxes`."""
-    prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
+def toolbox(
+    source: Source,
+    *overrides: str,
+    plugins: Iterable[Any] = (),
+    trust_model: bool = False,
+    no_plugins: bool = False,
+    **arguments: Any,
+) -> Toolbox:
+    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.toolboxes`; the rest as `run`."""
+    with trust.trusting(model=trust_model, no_plugins=no_plugins):
+        prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
     return prepared.toolbox(prepared.runs[0])
 
 

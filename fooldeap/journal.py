@@ -6,7 +6,8 @@ bytes), rows and classes (uint32 each), logits float32 of the images newly shown
 asked for; ``E``, an end that cannot be computed again (the clock), its reason as text.
 
 A record that the end of the file cuts short is what a killed process leaves: it is cut off, and evaluated again to the
-same bits. A damaged record with others behind it is an error.
+same bits; so is a damaged answer at the end. Any other damage is an error, found when the file is opened: a record with
+others behind it, and an end, since nothing could tell it again.
 """
 
 import fcntl
@@ -17,12 +18,13 @@ import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
+from fooldeap.files import Appended
 
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")
@@ -50,9 +52,11 @@ class Journal:
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
-        self._file: BinaryIO = path.open("r+b" if path.exists() else "x+b", buffering=0)
+        self._file = Appended(path)
         try:
             self._lock()
+            self._place = self._end = 0  # where reading is, and where it ends
+            self._check()
             self._open(belongs_to)
         except BaseException:
             self.close()
@@ -111,8 +115,10 @@ class Journal:
         for _ in range(LOCK_TRIES):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 time.sleep(_LOCK_PAUSE)
+            except OSError:
+                return  # a file system without locks; the folder has one of its own
             else:
                 return
         raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
@@ -124,39 +130,41 @@ class Journal:
             self._write()
 
     def _write(self) -> None:
-        waiting, self._waiting = memoryview(self._waiting), bytearray()
-        while waiting:  # a write may be short
-            waiting = waiting[self._file.write(waiting) :]
+        waiting, self._waiting = bytes(self._waiting), bytearray()
+        if waiting:
+            self._file.append(waiting)
         self._written = time.monotonic()
 
     def _peek(self) -> tuple[bytes, bytes] | None:
         if self._ahead is None and self._replaying:
-            self._ahead = self._read()
-            self._replaying = self._ahead is not None
+            payload = self._payload(self._place) if self._place < self._end else None
+            self._replaying = payload is not None
+            if payload is not None:
+                self._ahead = payload[:1], payload[1:]
+                self._place += _HEAD.size + len(payload)
         return self._ahead
 
-    def _read(self) -> tuple[bytes, bytes] | None:
-        start = self._file.tell()
-        head = self._file.read(_HEAD.size)
-        if len(head) == _HEAD.size:
-            length, checksum = _HEAD.unpack(head)
-            payload = self._file.read(length) if length <= self._size() - start else b""
-            if len(payload) == length > 0 and zlib.crc32(payload) == checksum:
-                return payload[:1], payload[1:]
-            torn = start + _HEAD.size + length >= self._size() or self._only_zeros(start)
-            if not torn or (start == 0 and self._size() > _LONGEST_HEADER):
-                raise InputError(f"{self.path}: damaged at byte {start}; restore the file from a copy, or start anew")
-        self._file.truncate(start)
-        self._file.seek(start)
-        return None
+    def _check(self) -> None:
+        """Find where the whole records end, and cut off what was torn; refuse the file where it is damaged."""
+        end = 0
+        while (payload := self._payload(end)) is not None:
+            end += _HEAD.size + len(payload)
+        rest = self._file.read(self._file.size - end, end)
+        if not _is_torn(rest, first=end == 0):
+            raise InputError(f"{self.path}: damaged at byte {end}; restore the file from a copy, or start anew")
+        self._file.cut(end)
+        self._end = end
 
-    def _only_zeros(self, start: int) -> bool:
-        """Tell whether nothing but zeros follows, as some file systems leave it after a power cut."""
-        self._file.seek(start)
-        return not self._file.read().strip(b"\0")
-
-    def _size(self) -> int:
-        return self.path.stat().st_size
+    def _payload(self, start: int) -> bytes | None:
+        """Return kind and body of the record at a place, None where no whole one is."""
+        head = self._file.read(_HEAD.size, start)
+        if len(head) < _HEAD.size:
+            return None
+        length, checksum = _HEAD.unpack(head)
+        if not 0 < length <= self._file.size - start - _HEAD.size:
+            return None
+        payload = self._file.read(length, start + _HEAD.size)
+        return payload if zlib.crc32(payload) == checksum else None
 
     def _check_belonging(self, found: tuple[bytes, bytes], belongs_to: dict[str, Any]) -> None:
         written = json.loads(found[1]) if found[0] == b"H" else {}
@@ -166,6 +174,33 @@ class Journal:
                     f"{self.path}: was written with another {key} ({written.get(key)!r}, now {value!r}); "
                     "resume with what it was started with, or start a new run"
                 )
+
+
+def _is_torn(rest: bytes, *, first: bool) -> bool:
+    """Tell whether the end of a file, where no whole record begins, may be cut off: no other record is lost by it."""
+    if not rest.strip(b"\0") or len(rest) <= _HEAD.size:
+        return True  # zeros are what some file systems leave after a power cut
+    if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
+        return False  # not a journal at all
+    return not _is_end(rest) and not any(_begins(rest, start) for start in range(1, len(rest) - _HEAD.size))
+
+
+def _is_end(rest: bytes) -> bool:
+    """Tell whether this was an end, whatever was damaged of it: it is no answer that was cut short."""
+    length, checksum = _HEAD.unpack_from(rest)
+    payload = rest[_HEAD.size :]
+    if zlib.crc32(payload) == checksum:  # the damage is in the length
+        return payload[:1] == b"E"
+    return length == len(payload) and (payload[:1] == b"E" or length <= _ANSWER.size)
+
+
+def _begins(rest: bytes, start: int) -> bool:
+    """Tell whether a whole record begins there."""
+    if rest[start + _HEAD.size] not in b"AE":
+        return False
+    length, checksum = _HEAD.unpack_from(rest, start)
+    payload = rest[start + _HEAD.size :][:length] if length <= len(rest) else b""
+    return len(payload) == length > 0 and zlib.crc32(payload) == checksum
 
 
 def _decode(body: bytes) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
+from fooldeap.errors import RunError
 from fooldeap.plugin import Classifier
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunResult, Session
@@ -54,24 +55,30 @@ class Prepared(Bench):
             reporters.abort()
             if folder is None:
                 raise
+            with contextlib.suppress(RunError):  # the first error is the one to tell
+                folder.add_session(self.ledger())
             self.close()
             raise left_behind(error, folder, "fooldeap run --resume") from error
         for message in self.executor.complaints():
             warn(message)
         if folder:
             folder.write("workers.csv", self.workers())
+            folder.add_session(self.ledger())
             folder.write_result(result)
         return result
 
     def _evolved(self, folder: RunFolder | None, reporters: Reporters) -> Result:
         timings = Timings(folder.path / "timings.csv" if folder else None)
-        ended: list[Ended] = []
+        ended, failures = list[Ended](), dict[str, str]()
         with contextlib.closing(
             self.evolve(self.runs, folder.journals if folder else None, reporters, timings)
         ) as runs:
             for run in runs:
                 if run.failure is not None:
-                    raise run.failure
+                    if self.experiment.on_error == "stop":
+                        raise run.failure
+                    failures[run.info.label] = str(run.failure)
+                    warn(f"{run.info.label} failed: {run.failure}; the others go on")
                 ended.append(run)
         return Result(
             name=self.experiment.name,
@@ -81,6 +88,7 @@ class Prepared(Bench):
             seconds=timings.seconds,
             runs=_sorted(result for run in ended for result in run.results),
             folder=folder.path if folder else None,
+            failures=dict(sorted(failures.items())),
         )
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> Session:

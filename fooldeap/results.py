@@ -124,7 +124,8 @@ class Result:
     """What an experiment gives: a `RunResult` for each target and seed, and the whole in figures.
 
     ``evaluations`` counts each image once, also where one run pursued several targets; ``seconds`` is the evolution
-    alone. ``result[3]`` is target 3 (of the first seed).
+    alone. ``failures`` are the runs that failed, by label, each with why: what they had found is among the results.
+    ``result[3]`` is target 3 (of the first seed).
     """
 
     name: str
@@ -134,6 +135,7 @@ class Result:
     seconds: float
     runs: tuple[RunResult, ...]
     folder: Path | None = None
+    failures: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, target: int) -> RunResult:
         for run in self.runs:
@@ -161,6 +163,7 @@ class Result:
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 3),
             "runs": [{**self._scalars(run), "image": self.image_name(run)} for run in self.runs],
+            **({"failures": self.failures} if self.failures else {}),
         }
 
     def markdown(self) -> str:

@@ -18,6 +18,7 @@ from fooldeap.config import Experiment
 from fooldeap.errors import InputError
 from fooldeap.evaluation import MOST_ROWS, ROWS
 from fooldeap.files import write_whole
+from fooldeap.ledger import Ledger
 from fooldeap.results import Result, RunInfo
 
 _PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
@@ -78,6 +79,12 @@ class Folder:
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
+    def add_session(self, ledger: Ledger) -> None:
+        """Add a session to ``ledger.csv``."""
+        path = self.path / "ledger.csv"
+        before = path.read_text(encoding="utf-8").rstrip("\n") if path.is_file() else Ledger.head()
+        self.write("ledger.csv", f"{before}\n{ledger.row()}\n")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes out for a while."""
@@ -112,7 +119,8 @@ class RunFolder(Folder):
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
-        (self.path / "error.log").unlink(missing_ok=True)  # of a session before this one
+        if not result.failures:
+            (self.path / "error.log").unlink(missing_ok=True)  # of a session before this one
         self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
 
 

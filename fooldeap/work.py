@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import xxhash
 
-from fooldeap import config, toolboxes
+from fooldeap import config, toolboxes, trust
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Observer, Run, drive
 from fooldeap.journal import Journal
+from fooldeap.ledger import Answers
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 
@@ -62,13 +63,22 @@ class Ended(NamedTuple):
     rows: list[LogRow]
     results: list[RunResult]
     evaluations: int
+    answers: Answers
     failure: FooldeapError | None = None
     journal: bytes | None = None  # where it could not be written to the experiment's own folder
 
     @classmethod
     def of(cls, run: Run, rows: list[LogRow]) -> "Ended":
         """Return what a run gave that has ended."""
-        return cls(run.info, rows, run.results(), run.tally.evaluations, run.failure)
+        return cls(run.info, rows, run.results(), run.tally.evaluations, run.answers, run.failure)
+
+
+class Pursued(NamedTuple):
+    """What came of a pursuit: its runs, and how many images were shown for gradients, and to fill up batches."""
+
+    ended: list[Ended]
+    gradients: int
+    padding: int
 
 
 @dataclass(frozen=True)
@@ -97,11 +107,13 @@ class Work:
         self.experiments = dict(experiments)
         self.experiment = next(iter(self.experiments.values()))  # what all have in common can be read off any
         self.travelled = False
+        # What the user trusts travels beside the configuration, which may be somebody else's.
+        self._trusted = trust.given().model
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
 
-    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str]]:
-        return _loaded, (self._configuration, self.digest)
+    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str, bool]]:
+        return _loaded, (self._configuration, self.digest, self._trusted)
 
     @cached_property
     def _configuration(self) -> str:
@@ -123,7 +135,12 @@ class Work:
 
     @cached_property
     def probe(self) -> bytes:
-        """Identify the bits of the classifier on this machine: the digest of its answer to fixed images."""
+        """Identify the bits of the classifier on this machine: the digest of its answer to fixed images.
+
+        One that is billable is taken at its word.
+        """
+        if getattr(self.classifier, "billable", False):
+            return self.digest.encode()
         shape = (ROWS, *self.classifier.input_shape)
         images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
         return xxhash.xxh3_128_digest(self.answer(images).tobytes())
@@ -147,8 +164,8 @@ class Work:
         return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
 
     def pursue(self, pursuit: Pursuit) -> Done:
-        """Pursue whole runs to their ends, in lockstep; the value is a list of `Ended`."""
-        return self._done(lambda: self._pursued(pursuit), lambda ended: sum(run.evaluations for run in ended))
+        """Pursue whole runs to their ends, in lockstep; the value is `Pursued`."""
+        return self._done(lambda: self._pursued(pursuit), _shown)
 
     def run(
         self,
@@ -204,14 +221,15 @@ class Work:
             raise PluginError(f"{choice.plugin} raised {_said(error)}") from error
         return built
 
-    def _pursued(self, pursuit: Pursuit) -> list[Ended]:
+    def _pursued(self, pursuit: Pursuit) -> Pursued:
         if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
             return self._driven(pursuit, pursuit.journals)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
-            ended = self._driven(pursuit, Path(folder))
-            return [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in ended]
+            pursued = self._driven(pursuit, Path(folder))
+            ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
+            return pursued._replace(ended=ended)
 
-    def _driven(self, pursuit: Pursuit, journals: Path | None) -> list[Ended]:
+    def _driven(self, pursuit: Pursuit, journals: Path | None) -> Pursued:
         evaluator = Evaluator(self.classifier, lambda chunks: map(self.answer, chunks))
         evaluator.rows = pursuit.rows
         collector = _Collector()
@@ -226,13 +244,18 @@ class Work:
             for info in pursuit.infos
         )
         driven = drive(waiting, evaluator, pursuit.width)
-        return [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
+        ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
+        return Pursued(ended, evaluator.gradients, evaluator.padding)
 
     def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
         start = time.perf_counter()
         value = work()
         seconds = time.perf_counter() - start
         return Done(value, images(value), seconds, here(), self.probe if self.travelled else b"")
+
+
+def _shown(pursued: Pursued) -> int:
+    return sum(run.answers.classifier for run in pursued.ended) + pursued.padding
 
 
 def here() -> Place:
@@ -264,11 +287,16 @@ class _Collector(Observer):
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(configuration: str, digest: str) -> Work:
+def _loaded(configuration: str, digest: str, trusted: bool) -> Work:
     """Load a work where it arrives; once a process."""
-    work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
-    if work.digest != digest:
-        raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
+    with trust.trusting(model=trusted):
+        work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
+        if work.digest != digest:
+            raise InputError(
+                f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"
+            )
+        if trusted:  # while it is: others load at first use
+            _ = work.classifier.classes
     work.travelled = True
     return work
 

@@ -20,6 +20,7 @@ FILES = {
     "log.csv",
     "timings.csv",
     "workers.csv",
+    "ledger.csv",
     "calibration.json",
 }
 

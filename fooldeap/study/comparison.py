@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from fooldeap import config
+from fooldeap import config, trust
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
@@ -88,6 +88,8 @@ def compare(
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
+    trust_model: bool = False,
+    no_plugins: bool = False,
     **arguments: Any,
 ) -> Comparison:
     """Carry out a study and return its outcome; everything is written to a folder, ``comparison.folder``.
@@ -99,7 +101,7 @@ def compare(
     out : the folder; None: the next one below ``runs/<name>/``
     resume : the folder of an earlier session: only runs that are missing there are made
     tried : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
-    plugins, workers, arguments : as for `fooldeap.run`
+    plugins, workers, trust_model, no_plugins, arguments : as for `fooldeap.run`
     quiet : show nothing on screen
 
     Raises
@@ -110,9 +112,10 @@ def compare(
         It failed on the way; the folder is kept and can be resumed.
     """
     chosen: dict[str, Any] = {"out": out, "resume": resume, "tried": tried, "plugins": plugins, "workers": workers}
-    study = load(source, *overrides, **chosen, **arguments)
-    folder = None if resume is None else StudyFolder.open(Path(resume))
-    return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
+    with trust.trusting(model=trust_model, no_plugins=no_plugins):
+        study = load(source, *overrides, **chosen, **arguments)
+        folder = None if resume is None else StudyFolder.open(Path(resume))
+        return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
 
 
 def load(
@@ -228,6 +231,8 @@ class _Session:
             if alone:
                 raise
             failures |= dict.fromkeys(missing, error)
+        finally:
+            self.folder.add_session(bench.ledger())
         self._note(failures)
         for message in bench.executor.complaints():
             warn(message)

@@ -20,7 +20,7 @@ GOALS = ("confidence", "score")
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
 # What all variants have in common, since the study compares the rest; and what a study says in words of its own.
-_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep")
+_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error")
 _ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 _BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
@@ -86,6 +86,7 @@ def load(
         message = f"got {len(parts) or 'none'}, expected at least two variants to compare; add some"
         raise study.error(("vary",) if "vary" in study.data else ("variants",), message)
     experiments = _checked(parts, base, registry)
+    config.admit_commands(experiments.values())
     tried = study.data.get("tried")
     if tried is not None and tried not in experiments:
         raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")

@@ -29,7 +29,7 @@ CONFIDENCE = "best confidence (%)"
 _LEGEND = 46  # letters of a name in a column
 _FONT = 7  # points: the least that is read in print
 _LETTER, _LINE = 0.6 * _FONT / 72, 1.35 * _FONT / 72  # inches: a letter's mean width and a line's height
-_STYLE = {
+STYLE = {
     "font.size": _FONT,
     "axes.labelsize": _FONT,
     "axes.titlesize": _FONT,
@@ -71,7 +71,7 @@ def draw(outcome: Outcome, ranks: Mapping[str, float], p_values: NDArray[np.floa
     if not outcome.variants:
         return {}
     order = by_rank(outcome, ranks)
-    with style.context(_STYLE, after_reset=True):  # whatever else this process draws, and how
+    with style.context(STYLE, after_reset=True):  # whatever else this process draws, and how
         figures = {
             "convergence": convergence(outcome, order),
             "ecdf": ecdf(outcome, order),
@@ -116,7 +116,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 def looks(outcome: Outcome) -> dict[str, Look]:
     """Return how each variant looks, which follows from the names alone: with up to eight, only colours differ."""
     found = {}
-    for index, name in enumerate(sorted(outcome.variants)):
+    for index, name in enumerate(outcome.variants):  # they are sorted
         turn, colour = divmod(index, len(_COLOURS))
         found[name] = Look(_COLOURS[colour], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)])
     return found
@@ -219,9 +219,10 @@ def _grid(figure: "Figure", rows: int, columns: int, count: int) -> list["Axes"]
 
 
 def _logarithmic(axes: "Axes") -> None:
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import EngFormatter, NullFormatter
 
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k: the exponent of a power is too small to print
     axes.xaxis.set_minor_formatter(NullFormatter())  # labels between powers of ten run into one another
 
 
@@ -274,8 +275,8 @@ def _one_panel(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     """Return a figure as wide as a column, with room for the legend below, and the panel of each variant: its only."""
     from matplotlib.figure import Figure
 
-    rows = -(-len(order) // _legend_columns(order)) * _lines([broken(name, _LEGEND) for name in order])
-    figure = Figure(figsize=(COLUMN, 2.3 + rows * _LINE), layout="constrained")
+    row = _lines([broken(name, _LEGEND) for name in order]) * _LINE + 0.05
+    figure = Figure(figsize=(COLUMN, 2.2 + -(-len(order) // _legend_columns(order)) * row), layout="constrained")
     axes = figure.subplots()
     _logarithmic(axes)
     axes.set(xlabel=EVALUATIONS, ylabel=CONFIDENCE)
@@ -333,7 +334,10 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
             panel.annotate(
                 f"{(~reached).sum()}", (budget, row), (3, 0), textcoords="offset points", va="center_baseline"
             )
-        panel.vlines(stats.quantile(counts, 0.5), row - 0.42, row + 0.42, color="black", linewidth=1.2, zorder=0.9)
+        median = stats.quantile(counts, 0.5)
+        # Rimmed, so that it is seen among black points.
+        for colour, wide in (("white", 1.8), ("black", 1.0)) if np.isfinite(median) else ():
+            panel.vlines(median, row - 0.45, row + 0.45, color=colour, linewidth=wide, zorder=3)
         if row % 2:
             panel.axhspan(row - 0.5, row + 0.5, color="0.95", zorder=0, linewidth=0)
     panel.grid(axis="x")
@@ -407,6 +411,8 @@ def critical_differences(
         name = next(name for label, name in labels.items() if label in text.get_text().split("  "))
         elbow.set_linestyle(looks(outcome)[name].dash)
         text.set_color("black")
+    for (bar,) in drawn["crossbars"]:
+        bar.set_xdata(sorted(bar.get_xdata()))  # they come out of a set, in another order in another process
     axes.spines["top"].set_visible(True)
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("mean rank (1: fewest evaluations)")

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,17 +52,21 @@ class Records:
 
     def keep(self, ended: Ended, budget: int, points: NDArray[np.int64], belongs_to: dict[str, str]) -> list[Record]:
         """Write the record of a run down and return it, target by target."""
-        records = [_record(ended.info.variant, result, budget, points) for result in ended.results]
+        records = [record_of(ended.info.variant, result, budget, points) for result in ended.results]
         for result, record in zip(ended.results, records, strict=True):
             _write(self._image(record.key), result.image.png())
         runs = [{**record.row._asdict(), "curve": record.curve.tolist()} for record in records]
         _write(self._path(ended.info), json.dumps({**belongs_to, "runs": runs}).encode())  # last: it says all is there
         return records
 
-    def read(self, info: RunInfo, belongs_to: dict[str, str]) -> list[Record] | None:
+    def kept(self, info: RunInfo) -> bool:
+        """Tell whether there is a record of a run."""
+        return self._path(info).is_file()
+
+    def read(self, info: RunInfo, belongs_to: Mapping[str, str]) -> list[Record] | None:
         """Return the record of a run, None where it has not ended yet."""
         path = self._path(info)
-        if not path.is_file():
+        if not self.kept(info):
             return None
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -104,7 +108,7 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
-def _record(variant: str, result: RunResult, budget: int, points: NDArray[np.int64]) -> Record:
+def record_of(variant: str, result: RunResult, budget: int, points: NDArray[np.int64]) -> Record:
     """Return the record of a result; ``budget`` is that of its whole run."""
     evaluations = np.array([row.evaluations for row in result.log])
     best = np.maximum.accumulate([row.confidence for row in result.log])

@@ -39,6 +39,7 @@ class Pool:
             other.close()
         self.thread: threading.Thread = threading.current_thread()
         self.closed = False
+        self.sent_again = 0
         self._begun = time.monotonic()
         self._failure = ""
         self._foremen: list[_Foreman] = []
@@ -76,7 +77,8 @@ class Pool:
         return [foreman.never_ready for foreman in self._foremen if foreman.never_ready]
 
     def lost(self, address: str) -> None:
-        """Take note of a worker that is gone."""
+        """Take note of a worker that is gone, and of the tasks that it had."""
+        self.sent_again += len(self._broker.assigned_tasks.get(address.encode(), ()))
         self._broker.lost.add(address.encode())
 
     def failed(self, message: str) -> None:
@@ -136,6 +138,7 @@ class Launched:
     """The pool that SCOOP's own launcher started, whose root this process is. It ends by itself."""
 
     closed = False
+    sent_again = 0  # SCOOP's launcher does not tell
 
     def __init__(self, threads: int) -> None:
         self._threads = threads

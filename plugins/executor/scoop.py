@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from fooldeap.plugin import Executor, File, Ge, InputError, dataclass, executor, field
+from fooldeap.plugin import Command, Executor, File, Ge, InputError, dataclass, executor, field
 from fooldeap.quiet import limit_threads
 
 from ._hosts import Host, here, read
@@ -36,9 +36,9 @@ class Scoop(Executor):
 
     workers: Annotated[int, Ge(1)] | Literal["auto"] = "auto"
     mode: Literal["chunks", "runs"] = "chunks"
-    hosts: File | None = None
-    ssh: str = "ssh"
-    python: str | None = None
+    hosts: Annotated[File, "command"] | None = None  # whoever is named there is sent work, and may answer with code
+    ssh: Command = "ssh"
+    python: Command | None = None
     _pool: Any = field(default=None, init=False, repr=False)
     _work: Any = field(default=None, init=False, repr=False)
 
@@ -67,6 +67,11 @@ class Scoop(Executor):
         if self._pool is None or self._pool.closed:
             self.open(self._work)
         return iter(self._pool.map(function, items))
+
+    @property
+    def sent_again(self) -> int:
+        """How many tasks a worker had that was lost."""
+        return 0 if self._pool is None else int(self._pool.sent_again)
 
     def complaints(self) -> list[str]:
         """Return a line for each host whose workers did nothing."""

@@ -1,5 +1,7 @@
 """What a third party might write: a classifier of a few lines of numpy, and variants of it that misbehave."""
 
+import time
+
 import numpy as np
 
 from fooldeap.plugin import KW_ONLY, classifier, dataclass
@@ -80,3 +82,25 @@ class BreaksLate(Broken):
     """Gives NaN after a longer while."""
 
     patience = 70
+
+
+@classifier("billable")
+@dataclass
+class Billable(Tiny):
+    """Costs money."""
+
+    billable = True
+
+
+@classifier("slow_steps")
+@dataclass
+class SlowSteps(Tiny):
+    """Takes ``pause`` seconds a call and has no memory of what it was shown."""
+
+    _: KW_ONLY
+    pause: float = 0.0
+
+    def logits(self, images):
+        time.sleep(self.pause)
+        self.images.clear()
+        return super().logits(images)

@@ -370,3 +370,11 @@ def fails_late(fitness, count, rng, *, beyond: float = 1.0):
     if fitness.max() > beyond:
         raise ValueError("too late")
     return rng.integers(0, len(fitness), count)
+
+
+@mutation("fails_by_chance")
+def fails_by_chance(genomes, rng, *, chance: float = 0.02):
+    """Fail now and then."""
+    if rng.random() < chance:
+        raise ValueError("bad luck")
+    return genomes

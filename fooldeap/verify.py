@@ -1,0 +1,186 @@
+"""Whether a finished folder is as it was written, and whether every bit of it is found again here."""
+
+import json
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fooldeap import config, provenance
+from fooldeap.bench import Bench
+from fooldeap.config import Experiment
+from fooldeap.errors import InputError
+from fooldeap.evolution import Run
+from fooldeap.prepared import Prepared
+from fooldeap.results import RunInfo
+from fooldeap.rundir import Folder, RunFolder, problems_in
+from fooldeap.study import definition
+from fooldeap.study.comparison import StudyFolder, by_classifier
+from fooldeap.study.records import Record, Records, grid, record_of
+
+# What another session, machine or version may write otherwise; all else is the bits that are promised.
+_VARYING = ("environment.json", "timings.csv", "workers.csv", "workers.log", "calibration.json", "SHA256SUMS")
+_PICTURES = "figures"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was looked at, what is wrong, and what is other here than where the folder was made."""
+
+    looked_at: str
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every bit was found again."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        verdict = "reproduced to the bit" if self.reproduced else "NOT reproduced"
+        return "\n".join([f"{self.looked_at}: {verdict}", *self.problems, *(f"(note: {note})" for note in self.notes)])
+
+
+def verify(
+    path: str | Path,
+    *,
+    sample: int | None = None,
+    workers: int | Literal["auto"] | None = None,
+) -> Verdict:
+    """Replay a finished run or study and compare every bit.
+
+    Parameters
+    ----------
+    path : the folder
+    sample : of a run, how many batches of its journals are shown to the classifier again; of a study, how many of its
+        runs are made again; None: everything is
+    workers : how many processes help where everything is made again
+
+    Raises
+    ------
+    InputError
+        The folder is no finished one, or cannot be replayed here.
+    """
+    path = Path(path)
+    if (path / StudyFolder.FILE).is_file():
+        return _study(StudyFolder.open(path), sample)
+    folder = RunFolder.open(path)
+    if not folder.finished:
+        raise InputError(f"{path}: is not finished; go on first: fooldeap run --resume {path}")
+    executor = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
+    experiment = config.load(folder.config, arguments=executor)
+    found = problems_in(path)
+    if sample is None:
+        looked_at, different = f"{path}: everything", _again(folder, experiment)
+    else:
+        looked_at, different = _sampled(folder, experiment, sample)
+    return Verdict(looked_at, (*found, *different), _notes(folder, [experiment]))
+
+
+def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
+    recorded = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
+    return tuple(provenance.changes(recorded, experiments))
+
+
+# --- Runs -----------------------------------------------------------------------------------------------------------
+
+
+def _again(folder: RunFolder, experiment: Experiment) -> list[str]:
+    """Make the whole run again elsewhere, and return which files differ."""
+    with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
+        again = RunFolder.create(experiment, Path(name) / "run")
+        prepared.run(again, quiet=True)
+        return _differences(bits(folder.path), bits(again.path))
+
+
+def bits(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    kept = {
+        name: path.read_bytes()
+        for name, path in files.items()
+        if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
+    }
+    result = json.loads(kept["result.json"])
+    return {**kept, "result.json": json.dumps({**result, "seconds": 0}).encode()}
+
+
+def _differences(before: dict[str, bytes], now: dict[str, bytes]) -> list[str]:
+    both = sorted(before.keys() | now.keys())
+    return [
+        f"{name}: {_difference(before.get(name), now.get(name))}" for name in both if before.get(name) != now.get(name)
+    ]
+
+
+def _difference(before: bytes | None, now: bytes | None) -> str:
+    return (
+        "is not made here" if now is None else "is made here, and was not there" if before is None else "has other bits"
+    )
+
+
+def _sampled(folder: RunFolder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
+    """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
+    written = json.loads((folder.path / "result.json").read_text(encoding="utf-8"))
+    with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
+        journals = Path(name) / "journal"
+        shutil.copytree(folder.journals, journals)  # which a run may write to
+        runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]
+        lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
+        batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
+        chosen = set(random.Random(0).sample(batches, min(sample, len(batches))))
+        problems = [problem for run in runs for problem in _replayed(run, chosen)]
+        results = [result for run in runs for result in run.results()]
+    found = {(result.seed, result.target): result for result in results}
+    for run in written["runs"]:
+        result = found[run["seed"], run["target"]]
+        if any(getattr(result, key) != value for key, value in run.items() if key != "image"):
+            problems.append(f"result.json: seed {result.seed}, target {result.target} is other than its journal says")
+    return f"{folder.path}: {len(chosen)} of {len(batches)} batches", problems
+
+
+def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
+    problems, number = list[str](), 0
+    while not run.stopped and run.ask():
+        if len(run.unseen()):
+            run.close()
+            return [*problems, f"{run.info.label}: its journal ends before the run does"]
+        if (run.info, number) in chosen and not run.reproduced():
+            problems.append(f"{run.info.label}: generation {number} gets other answers here")
+        run.tell(None)
+        run.settle()
+        number += 1
+    return problems
+
+
+# --- Studies --------------------------------------------------------------------------------------------------------
+
+
+def _study(folder: StudyFolder, sample: int | None) -> Verdict:
+    """Make runs of a study again, and hold them against their records."""
+    study, _ = definition.resolved(definition.load(folder.config))
+    if folder.reported() is None:
+        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap compare --resume {folder.path}")
+    points = grid(max(each.stop.evaluations or 0 for each in study.variants.values()))
+    problems, count, total = list(problems_in(folder.path)), 0, 0
+    for group in by_classifier(study):
+        with Bench(group) as bench:
+            ended = [run for run in bench.runs if Records(folder.variants).kept(run)]
+            runs = ended if sample is None else random.Random(0).sample(ended, min(sample, len(ended)))
+            count, total = count + len(runs), total + len(ended)
+            for run in bench.evolve(runs):
+                budget = group[run.info.variant].stop.evaluations or 0
+                made = [record_of(run.info.variant, result, budget, points) for result in run.results]
+                written = Records(folder.variants).read(run.info, {})
+                if written is None or not all(map(_same, made, written)):
+                    problems.append(f"{run.info.label}: its record is another here")
+    notes = _notes(folder, list(study.variants.values()))
+    return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
+
+
+def _same(one: Record, other: Record) -> bool:
+    arrays = np.array_equal(one.curve, other.curve) and np.array_equal(one.image, other.image)
+    return one.row == other.row and arrays

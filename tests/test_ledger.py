@@ -1,0 +1,122 @@
+"""The query ledger: every image that the classifier was shown is accounted for; a paid service is shown no other."""
+
+import csv
+
+import numpy as np
+import pytest
+from conftest import KIT, TINY, bits, run, tiny
+from test_scoop import scoop
+
+from fooldeap import config
+from fooldeap.errors import FooldeapWarning, PluginError
+from fooldeap.evolution import Run
+from fooldeap.ledger import Answers, Ledger
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+
+STOP = {"confidence": None, "evaluations": 205}
+
+
+def sessions(folder):
+    with (folder / "ledger.csv").open(newline="") as file:
+        return [{name: int(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def shown(classifier):
+    return sum(len(images) for images in classifier.images)
+
+
+@pytest.mark.parametrize("algorithm", ["generational", "steady_state", "tiny_map_elites", "deap_simple", "ascent"])
+@pytest.mark.parametrize("lockstep", [1, 16])
+def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockstep):
+    experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], lockstep=lockstep)
+    with Prepared(experiment) as prepared:
+        result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    (row,) = sessions(tmp_path / "run")
+    assert row["shown"] == shown(prepared.classifier)
+    assert row["gradients"] == (row["classifier"] if algorithm == "ascent" else 0)
+    assert row["asked"] == row["memory"] + row["journal"] + row["classifier"]
+    assert row["classifier"] == result.evaluations
+    assert row["shown"] == sum(row[name] for name in ("classifier", "gradients", "padding", "probes", "repeats"))
+    assert row["repeats"] == row["journal"] == 0
+
+
+def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path, monkeypatch):
+    experiment = tiny(stop=STOP, targets=[0, 2])
+    run(experiment, tmp_path / "whole")
+    settle, count = Run.settle, iter(range(1000))
+
+    def interrupted(each):
+        if next(count) == 20:
+            raise KeyboardInterrupt
+        settle(each)
+
+    monkeypatch.setattr(Run, "settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment, tmp_path / "run")
+    monkeypatch.undo()
+    with Prepared(experiment) as prepared:
+        prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
+    first, second = sessions(tmp_path / "run")
+    (whole,) = sessions(tmp_path / "whole")
+    assert second["journal"] == first["classifier"] > 0
+    assert second["classifier"] + second["journal"] == whole["classifier"] == 410
+    assert shown(prepared.classifier) == second["shown"]
+    assert bits(tmp_path / "run") == bits(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
+def test_workers_answers_are_counted_where_they_are_received(tmp_path, mode):
+    data = {**TINY, "stop": STOP, "targets": [0, 2], "plugins": [str(KIT)], "executor": scoop(2, mode)}
+    experiment = config.load(data)
+    with Prepared(experiment) as prepared:
+        prepared.executor.wait()
+        result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+        done = sum(images for images, _ in prepared.crew.done.values())
+    (row,) = sessions(tmp_path / "run")
+    assert row["classifier"] == result.evaluations == 410
+    assert row["classifier"] + row["padding"] == done
+
+
+def test_a_billable_classifier_is_shown_nothing_else(tmp_path):
+    experiment = tiny(classifier="billable", stop=STOP, targets=[0, 2])
+    with Prepared(experiment) as prepared:
+        result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    (row,) = sessions(tmp_path / "run")
+    assert shown(prepared.classifier) == row["shown"] == row["classifier"] == result.evaluations == 410
+    images = np.concatenate(prepared.classifier.images).reshape(410, -1)
+    assert images.any(axis=1).all()  # no black ones among them
+    same, _ = run(tiny(stop=STOP, targets=[0, 2]), tmp_path / "free")
+    assert [each.score for each in same] == [each.score for each in result]
+
+
+def test_sums():
+    total = Answers(10, 2, 3, 5) + Answers(1, 1, 0, 0)
+    assert total == (11, 3, 3, 5)
+    ledger = Ledger(total, gradients=17, padding=7, probes=11, repeats=13)
+    assert ledger.shown == 5 + 17 + 7 + 11 + 13
+    assert dict(zip(Ledger.head().split(","), ledger.row().split(","), strict=True))["shown"] == "53"
+
+
+# --- A run that fails ----------------------------------------------------------------------------------------------
+
+
+def test_one_failure_stops_all_unless_it_is_to_be_skipped(tmp_path):
+    choices = {
+        "mutation": {"name": "fails_by_chance", "chance": 0.01},
+        "stop": {"confidence": None, "evaluations": 300},
+        "targets": [0, 1, 2],
+    }
+    with pytest.raises(PluginError, match="bad luck"):
+        run(tiny(**choices), tmp_path / "stopped")
+    with pytest.warns(FooldeapWarning, match=r"seed1-target\d failed: .*bad luck.*; the others go on"):
+        result, _ = run(tiny(**choices, on_error="skip"), tmp_path / "skipped")
+    assert 0 < len(result.failures) < 3
+    assert len(result) == 3  # what was found until then is kept
+    stopped = {each.target: each.stopped for each in result}
+    assert {f"seed1-target{target}" for target, why in stopped.items() if why == "failed"} == set(result.failures)
+    for each in result:
+        if each.stopped != "failed":
+            alone, _ = run(tiny(**{**choices, "targets": [each.target]}))
+            assert alone[each.target].score == each.score
