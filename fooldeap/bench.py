@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from fooldeap.config import Experiment
 from fooldeap.crew import Crew
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.evaluation import Evaluator
 from fooldeap.evolution import Observer, Run, drive
-from fooldeap.files import write_whole
+from fooldeap.files import make_folders, write_whole
 from fooldeap.ledger import Answers, Ledger
+from fooldeap.lines import printable
 from fooldeap.plugin import Classifier, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder
@@ -155,7 +156,7 @@ class Bench:
         for run in self.crew.pursue(runs, self.width, journals, elapsed):
             if journals is not None and run.journal is not None:
                 path = journals / run.info.journal
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folders(journals, path.parent)
                 write_whole(path, run.journal)
             for row in run.rows:
                 observer.on_generation(run.info, row)
@@ -256,14 +257,30 @@ def _blaming(experiment: Experiment, key: str) -> Iterator[None]:
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:
     """Leave the traceback of what ended the work in its folder, and say where it is and how to go on."""
-    if isinstance(error, KeyboardInterrupt):
+    told, first = printable("".join(traceback.format_exception(error))), _first(error)
+    if isinstance(first, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; go on with: {command} {folder.path}")
-    if not isinstance(error, RunError | InputError):
-        return error
-    log = folder.write("error.log", "".join(traceback.format_exception(error)))
+    if isinstance(first, FileError):
+        return FileError(str(first))  # no fault of a program, that a traceback would help to find
+    if not isinstance(first, RunError | InputError | OSError):
+        return first
     # What is wrong with the input only now is no reason to take the folder for one that was never begun.
-    failure = RunError if isinstance(error, InputError) else type(error)
-    return failure(f"{error}; the traceback is in {log}")
+    failure = type(first) if isinstance(first, RunError) else RunError
+    try:
+        log = folder.write("error.log", told)
+    except RunError as unwritten:
+        return failure(f"{first}; its traceback is lost: {unwritten}")
+    return failure(f"{first}; the traceback is in {log}")
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what went wrong first, where all that went wrong since is files that could not be written."""
+    first, before = error, error.__context__
+    while isinstance(first, FileError) and before is not None:
+        if isinstance(before, FooldeapError | KeyboardInterrupt):
+            first = before
+        before = before.__context__
+    return first
 
 
 def warn(message: str) -> None:

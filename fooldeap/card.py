@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from fooldeap.lines import markdown
 from fooldeap.plugin import Split
 from fooldeap.training import Trained, Training
 
@@ -61,7 +62,7 @@ def content_of(model: Any) -> bytes:
 def card(trained: Trained, training: Training, data: Split, model: Any, command: str) -> str:
     """Return the model card, Markdown."""
     layers = (
-        (layer.name, type(layer).__name__, _size(layer.output.shape[1:]), layer.count_params())
+        (markdown(layer.name), type(layer).__name__, _size(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
     )
     return _CARD.format(

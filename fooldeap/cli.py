@@ -111,7 +111,10 @@ def compare(
     trust_model: TrustModel = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
-    """Compare the variants that a study names, or try a plugin, and write a report with honest statistics."""
+    """Compare the variants of a study, or try a plugin.
+
+    It ends in a report with honest statistics.
+    """
     from fooldeap.study import comparison
     from fooldeap.study.forecast import forecast
     from fooldeap.trust import trusting
@@ -132,8 +135,8 @@ def compare(
                 loaded = comparison.load(study, *words, **options)
                 _say(f"{loaded.name}: {forecast(loaded)}")
             return
-        trusted = {"trust_model": trust_model, "no_plugins": no_plugins}
-        done = comparison.compare(study, *words, **options, **trusted, quiet=quiet)
+        options |= {"trust_model": trust_model, "no_plugins": no_plugins}
+        done = comparison.compare(study, *words, **options, quiet=quiet)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
     if not quiet:

@@ -283,7 +283,7 @@ def _admit(document: Document, path: Key, what: str) -> None:
             path,
             f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
         )
-    lines.tell(f"{what}, which {place.source} names")
+    lines.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
 
 
 class _ExperimentChecker(Checker):

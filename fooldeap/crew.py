@@ -12,6 +12,7 @@ import numpy as np
 from fooldeap.errors import RunError
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Run
+from fooldeap.files import remove, write_whole
 from fooldeap.ledger import Answers, Ledger
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
@@ -68,7 +69,7 @@ class Crew:
         journals = journals and journals.resolve()  # elsewhere the current folder is another
         token = secrets.token_hex(8)
         if journals is not None:
-            (journals / TOKEN).write_text(token)
+            write_whole(journals / TOKEN, token.encode())
         try:
             groups = [
                 Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
@@ -82,7 +83,7 @@ class Crew:
                     yield run
         finally:
             if journals is not None:
-                (journals / TOKEN).unlink(missing_ok=True)
+                remove(journals / TOKEN)
 
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
         return self._received(self.executor.map(self.work.logits, chunks))

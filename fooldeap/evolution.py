@@ -4,6 +4,7 @@ An algorithm yields genomes and receives a `Reply`. All else is done here, once 
 decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
@@ -231,5 +232,6 @@ def drive(
             ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
             yield from ended
     finally:
-        for run in active:
-            run.close()
+        with contextlib.ExitStack() as closing:  # also where one of them cannot be written to its end
+            for run in active:
+                closing.callback(run.close)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from fooldeap.errors import FileError
 
+# Descriptors take no Path; and all is asked of `os` by that name, which tests replace by one that fails.
+# ruff: noqa: PTH102, PTH105, PTH108
+
 _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make its folder writable"),
@@ -134,16 +137,18 @@ class Appended:
                 os.ftruncate(self.fileno(), size)
             self.size, self._changed = size, True
 
+    def sync(self) -> None:
+        """Wait until what was written has reached the disk."""
+        if self._changed and not self._broken:
+            with _told(self.path, "written"):
+                os.fsync(self.fileno())
+            self._changed = False
+
     def close(self) -> None:
-        """Let go of the file, after what was written has reached the disk."""
+        """Let go of the file."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
-            return
-        with _told(self.path, "written"):
-            try:
-                if self._changed and not self._broken:
-                    os.fsync(descriptor)
-            finally:
+        if descriptor is not None:
+            with _told(self.path, "written"):
                 os.close(descriptor)
 
 

@@ -13,6 +13,7 @@ others behind it, and an end, since nothing could tell it again.
 import fcntl
 import json
 import math
+import re
 import struct
 import time
 import zlib
@@ -73,7 +74,10 @@ class Journal:
         if found is None or found[0] != b"A":
             return None
         self._ahead = None
-        return _decode(found[1])
+        try:
+            return _decode(found[1])
+        except (struct.error, ValueError):  # its checksum is right, so somebody made it up
+            raise self._damaged(self._place) from None
 
     def recorded_end(self) -> str | None:
         """Return the reason, where the run was ended by the clock at this point."""
@@ -96,9 +100,10 @@ class Journal:
         self._append(b"E", reason.encode())
 
     def close(self) -> None:
-        """Write what is waiting, and close the file."""
+        """Write what is waiting, see it to the disk, and close the file."""
         try:
             self._write()
+            self._file.sync()
         finally:
             self._file.close()
 
@@ -151,9 +156,13 @@ class Journal:
             end += _HEAD.size + len(payload)
         rest = self._file.read(self._file.size - end, end)
         if not _is_torn(rest, first=end == 0):
-            raise InputError(f"{self.path}: damaged at byte {end}; restore the file from a copy, or start anew")
+            raise self._damaged(end)
         self._file.cut(end)
         self._end = end
+
+    def _damaged(self, place: int) -> InputError:
+        cure = "restore it from a copy, or remove it, and the run is made again"
+        return InputError(f"{self.path}: damaged at byte {place}; {cure}")
 
     def _payload(self, start: int) -> bytes | None:
         """Return kind and body of the record at a place, None where no whole one is."""
@@ -182,7 +191,8 @@ def _is_torn(rest: bytes, *, first: bool) -> bool:
         return True  # zeros are what some file systems leave after a power cut
     if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
         return False  # not a journal at all
-    return not _is_end(rest) and not any(_begins(rest, start) for start in range(1, len(rest) - _HEAD.size))
+    starts = (kind.start() - _HEAD.size for kind in re.finditer(b"[AE]", rest))
+    return not _is_end(rest) and not any(_begins(rest, start) for start in starts if start > 0)
 
 
 def _is_end(rest: bytes) -> bool:
@@ -191,16 +201,16 @@ def _is_end(rest: bytes) -> bool:
     payload = rest[_HEAD.size :]
     if zlib.crc32(payload) == checksum:  # the damage is in the length
         return payload[:1] == b"E"
-    return length == len(payload) and (payload[:1] == b"E" or length <= _ANSWER.size)
+    if payload.endswith(b"\0"):  # its last bytes never reached the disk
+        return False
+    return bool(length == len(payload) and (payload[:1] == b"E" or length <= _ANSWER.size))
 
 
 def _begins(rest: bytes, start: int) -> bool:
     """Tell whether a whole record begins there."""
-    if rest[start + _HEAD.size] not in b"AE":
-        return False
     length, checksum = _HEAD.unpack_from(rest, start)
     payload = rest[start + _HEAD.size :][:length] if length <= len(rest) else b""
-    return len(payload) == length > 0 and zlib.crc32(payload) == checksum
+    return bool(len(payload) == length > 0 and zlib.crc32(payload) == checksum)
 
 
 def _decode(body: bytes) -> Answer:

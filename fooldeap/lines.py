@@ -11,14 +11,15 @@ import unicodedata
 def printable(text: object) -> str:
     r"""Return a text in which nothing is a command to a terminal: control characters are written as ``\x1b``.
 
-    So are those that turn the direction of writing, that are invisible, or that no encoding has. Line breaks stay.
+    So are those that turn the direction of writing, that are invisible, or that no encoding has. Line breaks and tabs
+    stay.
     """
     shown = str(text)
     return shown if shown.isprintable() else "".join(map(_shown, shown))
 
 
 def _shown(character: str) -> str:
-    if character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs":
+    if character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape").decode()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
 from fooldeap.errors import RunError
+from fooldeap.lines import printable
 from fooldeap.plugin import Classifier
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunResult, Session
@@ -31,7 +32,7 @@ class Prepared(Bench):
         """Let the helping processes go; what they said is left in the folder."""
         said = super().close()
         if said and self._folder is not None:
-            self._folder.write("workers.log", said)
+            self._folder.write("workers.log", printable(said))
         return said
 
     def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
@@ -52,27 +53,29 @@ class Prepared(Bench):
             result = self._evolved(folder, reporters)
             reporters.call("on_finish", result)
         except BaseException as error:
-            reporters.abort()
+            with contextlib.suppress(RunError):  # the first error is the one to tell
+                reporters.abort()
             if folder is None:
                 raise
-            with contextlib.suppress(RunError):  # the first error is the one to tell
+            with contextlib.suppress(RunError):
                 folder.add_session(self.ledger())
-            self.close()
+            with contextlib.suppress(RunError):
+                self.close()
             raise left_behind(error, folder, "fooldeap run --resume") from error
         for message in self.executor.complaints():
             warn(message)
         if folder:
             folder.write("workers.csv", self.workers())
             folder.add_session(self.ledger())
+            self.close()  # what the others said is in the folder before it is sealed
             folder.write_result(result)
         return result
 
     def _evolved(self, folder: RunFolder | None, reporters: Reporters) -> Result:
+        journals = folder.journals if folder else None
         timings = Timings(folder.path / "timings.csv" if folder else None)
         ended, failures = list[Ended](), dict[str, str]()
-        with contextlib.closing(
-            self.evolve(self.runs, folder.journals if folder else None, reporters, timings)
-        ) as runs:
+        with contextlib.closing(self.evolve(self.runs, journals, reporters, timings)) as runs:
             for run in runs:
                 if run.failure is not None:
                     if self.experiment.on_error == "stop":

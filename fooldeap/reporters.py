@@ -3,7 +3,7 @@
 from typing import Any
 
 from fooldeap.config import Experiment
-from fooldeap.errors import InputError, PluginError
+from fooldeap.errors import FileError, InputError, PluginError
 from fooldeap.evolution import Observer
 from fooldeap.plugin import Reporter
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -24,7 +24,7 @@ class Reporters(Observer):
         for name, reporter in self._named:
             try:
                 getattr(reporter, event)(*arguments)
-            except InputError:
+            except (InputError, FileError):
                 raise
             except Exception as error:
                 raise PluginError(f"{name} raised {type(error).__name__} in {event}: {error}") from error

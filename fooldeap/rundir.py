@@ -1,7 +1,10 @@
-"""Folders of runs and of studies: what is left on disk. Files appear whole or not at all."""
+"""Folders of runs and of studies: what is left on disk. Files appear whole or not at all.
+
+What resuming reads is checked before it is: the configuration has its checksum in ``environment.json``, journals and
+records have their own. A finished folder has those of all its files in ``SHA256SUMS``.
+"""
 
 import contextlib
-import fcntl
 import json
 import os
 import platform
@@ -15,12 +18,15 @@ from typing import Any, ClassVar, Self
 from ruamel.yaml import YAML
 
 from fooldeap.config import Experiment
-from fooldeap.errors import InputError
+from fooldeap.errors import FileError, InputError
 from fooldeap.evaluation import MOST_ROWS, ROWS
-from fooldeap.files import write_whole
+from fooldeap.files import make_folders, read, remove, write_whole
 from fooldeap.ledger import Ledger
+from fooldeap.lock import LOCK, locked
 from fooldeap.results import Result, RunInfo
+from fooldeap.sums import SUMS, digest, listing, problems, strangers
 
+_ENVIRONMENT, _NOTED = "environment.json", "sha256"
 _PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
 
 
@@ -40,8 +46,11 @@ class Folder:
             folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / name))
         except OSError as error:
             raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
-        folder.write(cls.FILE, as_yaml(data))
-        folder.write("environment.json", json.dumps(environment(), indent=2) + "\n")
+        try:
+            with locked(folder.path):
+                folder._begin(as_yaml(data), environment())
+        except FileError as error:
+            raise InputError(f"{error}, or choose another --out") from None
         return folder
 
     @classmethod
@@ -49,7 +58,12 @@ class Folder:
         """Open an existing folder to resume it."""
         if not (path / cls.FILE).is_file():
             raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
-        return cls(path)
+        for stranger in strangers(path):
+            what = "a symbolic link, and none is followed here" if stranger.is_symlink() else "no file"
+            raise InputError(f"{stranger}: is {what}; remove it")
+        folder = cls(path)
+        folder._check_noted()
+        return folder
 
     @property
     def config(self) -> Path:
@@ -60,7 +74,7 @@ class Folder:
     def journals(self) -> Path:
         """The folder of journals."""
         path = self.path / "journal"
-        path.mkdir(exist_ok=True)
+        make_folders(self.path, path)
         return path
 
     @property
@@ -74,26 +88,86 @@ class Folder:
 
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file below the folder: whole, or not at all."""
+        if name.startswith("/") or ".." in Path(name).parts:
+            raise InputError(f"{name}: got a file elsewhere, expected one below {self.path}")
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(self.path, path.parent)
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
+
+    def write_noted(self, name: str, content: str) -> None:
+        """Write a file whose checksum stands in ``environment.json``, so that `open` refuses it where it was changed.
+
+        The checksums of its former contents stay there: whatever is interrupted here, one of them is right.
+        """
+        path, raw = self.path / name, content.encode()
+        if path.is_file() and read(path) == raw:
+            return
+        known = self._environment()
+        noted = known.setdefault(_NOTED, {}).setdefault(name, [])
+        if digest(raw) not in noted:
+            noted.append(digest(raw))
+            self._write_environment(known)
+        self.write(name, raw)
+
+    def seal(self) -> None:
+        """Write the checksums of all files, after the last of them."""
+        remove(self.path / "error.log")  # of a session before this one
+        self.write(SUMS, listing(self.path, {}))
+
+    def unseal(self) -> None:
+        """Remove the checksums, before the first file changes."""
+        remove(self.path / SUMS)
 
     def add_session(self, ledger: Ledger) -> None:
         """Add a session to ``ledger.csv``."""
         path = self.path / "ledger.csv"
-        before = path.read_text(encoding="utf-8").rstrip("\n") if path.is_file() else Ledger.head()
+        before = read(path).decode(errors="replace").rstrip("\n") if path.is_file() else Ledger.head()
         self.write("ledger.csv", f"{before}\n{ledger.row()}\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out for a while."""
-        with self.config.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it") from None
-            yield
+        """Keep other processes out for a while, and clear away what one left behind that was killed.
+
+        A `FileError` that ends the work is told with how to go on.
+        """
+        try:
+            with locked(self.path):
+                for left in [*self.path.rglob(".*.part"), self.path / "journal/.token"]:  # see `fooldeap.work.Pursuit`
+                    remove(left)
+                yield
+        except FileError as error:
+            raise FileError(f"{error}, then go on with: {self.MADE_BY} --resume {self.path}") from error
+
+    def _begin(self, configuration: str, known: dict[str, Any]) -> None:
+        """Write the configuration, last: a folder that has one is complete."""
+        if any(path.name != LOCK for path in self.path.iterdir()):
+            raise _taken(self.path)  # by somebody who began there at the same moment
+        try:
+            self._write_environment({**known, _NOTED: {self.FILE: [digest(configuration.encode())]}})
+            self.write(self.FILE, configuration)
+        except FileError:
+            with contextlib.suppress(FileError):
+                remove(self.path / _ENVIRONMENT)
+            raise
+
+    def _environment(self) -> dict[str, Any]:
+        path = self.path / _ENVIRONMENT
+        try:
+            known = json.loads(read(path)) if path.is_file() else {}
+            return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
+
+    def _write_environment(self, known: dict[str, Any]) -> None:
+        self.write(_ENVIRONMENT, json.dumps(known, indent=2) + "\n")
+
+    def _check_noted(self) -> None:
+        for name, sums in self._environment()[_NOTED].items():
+            path = self.path / name
+            if path.is_file() and digest(read(path)) not in sums:
+                cure = f"start anew with it: {self.MADE_BY} {path}" if name == self.FILE else "restore it from a copy"
+                raise InputError(f"{path}: was changed since, or its checksum in {_ENVIRONMENT} was; {cure}")
 
 
 class RunFolder(Folder):
@@ -120,8 +194,21 @@ class RunFolder(Folder):
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
         if not result.failures:
-            (self.path / "error.log").unlink(missing_ok=True)  # of a session before this one
-        self.write("result.json", json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n")
+            remove(self.path / "error.log")  # of a session before this one
+        content = (json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n").encode()
+        self.write(SUMS, listing(self.path, {"result.json": content}))
+        self.write("result.json", content)
+
+
+def problems_in(path: Path) -> list[str]:
+    """Return what is wrong with the files of a finished folder, a line each, each with the name of a file.
+
+    Files that changed, are missing, or came from elsewhere; nothing where all are as they were written.
+    """
+    sums = path / SUMS
+    if sums.is_symlink() or not sums.is_file():
+        return [f"{SUMS}: is not there; the folder is not finished, or that file was removed"]
+    return problems(path)
 
 
 def environment() -> dict[str, Any]:
@@ -138,9 +225,13 @@ def environment() -> dict[str, Any]:
 
 def _new_folder(path: Path) -> Path:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"--out {path}: is there already; name a new folder, or resume it with --resume {path}")
+        raise _taken(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _taken(path: Path) -> InputError:
+    return InputError(f"--out {path}: is there already; name a new folder, or resume it with --resume {path}")
 
 
 def _next_folder(parent: Path) -> Path:

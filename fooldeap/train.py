@@ -212,7 +212,7 @@ class _Progress:
 
         self._console = Console(stderr=True, quiet=not wanted, highlight=False)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeRemainingColumn(),
             console=self._console,

@@ -24,6 +24,7 @@ from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Observer, Run, drive
+from fooldeap.files import make_folders
 from fooldeap.journal import Journal
 from fooldeap.ledger import Answers
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
@@ -192,7 +193,7 @@ class Work:
             "seed": info.seed,
             "targets": list(info.targets),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent.parent, path.parent)
         return Journal(path, belongs_to)
 
     def toolbox(

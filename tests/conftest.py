@@ -26,6 +26,11 @@ def run(experiment, folder=None):
     return prepared.run(RunFolder.create(experiment, folder) if folder else None), prepared
 
 
+def unannounced(said: str) -> str:
+    """Return what a command said, less the lines that name the plugins of its file."""
+    return "".join(line for line in said.splitlines(True) if not line.startswith("fooldeap: runs the plugins in "))
+
+
 def bits(folder: Path) -> dict[str, bytes]:
     """Return the files of a run folder that must be the same bits; of result.json all but its seconds."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -1,9 +1,10 @@
-"""What a process and its descendants do, read from /proc: who they are, and on which addresses they listen."""
+"""What a process and its descendants do, read from /proc: who they are, and where they listen."""
 
 import re
 from pathlib import Path
 
 LISTENS = "0A"
+ACCEPTS = 0x10000
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
@@ -38,7 +39,28 @@ def named(words: str) -> list[int]:
 
 
 def listening(processes: list[int]) -> set[str]:
-    """Return the addresses, as the kernel writes them, on which one of the processes listens."""
+    """Return the addresses, as the kernel writes them, on which one of the processes listens by TCP."""
+    owned, addresses = _sockets(processes), set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENS and fields[9] in owned:
+                addresses.add(fields[1].rpartition(":")[0])
+    return addresses
+
+
+def unix_sockets(processes: list[int]) -> set[Path]:
+    """Return the files on which one of the processes listens."""
+    owned, files = _sockets(processes), set()
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        fields = line.split()
+        if len(fields) == 8 and fields[6] in owned and int(fields[3], 16) & ACCEPTS:
+            files.add(Path(fields[7]))
+    return files
+
+
+def _sockets(processes: list[int]) -> set[str]:
+    """Return the inodes of the sockets of processes."""
     owned = set()
     for process in processes:
         for descriptor in Path(f"/proc/{process}/fd").glob("*"):
@@ -46,10 +68,4 @@ def listening(processes: list[int]) -> set[str]:
                 owned.add(re.sub(r"\D", "", str(descriptor.readlink())))
             except OSError:
                 continue
-    addresses = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == LISTENS and fields[9] in owned:
-                addresses.add(fields[1].rpartition(":")[0])
-    return addresses
+    return owned

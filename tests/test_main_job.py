@@ -21,6 +21,7 @@ FILES = {
     "timings.csv",
     "workers.csv",
     "ledger.csv",
+    "SHA256SUMS",
     "calibration.json",
 }
 

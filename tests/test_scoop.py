@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import KIT, ROOT, bits
-from processes import LOOPBACK, descendants, listening, named
+from conftest import KIT, ROOT, bits, unannounced
+from processes import descendants, listening, named, unix_sockets
 
 import fooldeap
 from fooldeap import config
@@ -172,15 +172,29 @@ def test_scoop_by_hand_from_python_and_twice_in_a_process():
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_nothing_listens_beyond_the_loopback_interface(mode, tmp_path):
+def test_nothing_listens_but_sockets_that_no_other_user_can_reach(mode, tmp_path):
     with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
         ready.executor.wait()
         others = [each for each in descendants(os.getpid()) if each in named(WORKER)]
         assert len(others) == 1 + 2, "a foreman, two workers"
-        found = listening([os.getpid(), *others])
-        assert found, "SCOOP listens on something"
-        assert found <= LOOPBACK
+        assert not listening([os.getpid(), *others])
+        assert not unix_sockets(others)
+        ours = unix_sockets([os.getpid()])
+        (folder,) = {socket.parent for socket in ours}
+        assert len(ours) == 3, "the broker's two, and the root's"
+        assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, os.getuid())
     assert not set(others) & set(named(WORKER))
+    assert not folder.exists()
+
+
+def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, monkeypatch):
+    from fooldeap_plugins.executor import _pool
+
+    for parent in (tmp_path / ("x" * 80), tmp_path / "with:colon"):
+        parent.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(parent))
+        with _pool._private_folder() as folder:
+            assert folder.startswith("/tmp/fooldeap-")
 
 
 def test_it_leaves_logging_and_the_excepthook_alone():
@@ -227,12 +241,17 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
     time.sleep(0.7)
     everybody = descendants(process.pid)
     assert len(everybody) == 3
+    (folder,) = {socket.parent for socket in unix_sockets([process.pid])}
     process.send_signal(by)
     _, said = process.communicate(timeout=30)
     if by == signal.SIGINT:
         assert process.returncode == 130, said
-        assert said.strip() == f"fooldeap: interrupted; go on with: fooldeap run --resume {tmp_path / 'run'}"
+        went_on = f"go on with: fooldeap run --resume {tmp_path / 'run'}"
+        assert unannounced(said).strip() == f"fooldeap: interrupted; {went_on}"
+            unannounced(said).strip() == f"fooldeap: interrupted; go on with: fooldeap run --resume {tmp_path / 'run'}"
+        )
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
+    assert not folder.exists()
     fooldeap.resume(tmp_path / "run", quiet=True)
     assert bits(tmp_path / "run") == slow
 
@@ -278,7 +297,7 @@ def test_exit_codes(tmp_path):
         command = [sys.executable, "-m", "fooldeap", "run", str(path), *words, "--quiet"]
         ended = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
-        return ended.returncode, ended.stderr
+        return ended.returncode, unannounced(ended.stderr)
 
     assert code("--workers", "1", stop={"generations": 1}, seeds=1) == (0, "")
     assert code("--workers", "none") == (
@@ -309,6 +328,13 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
         ("# none\n", "names no host"),
         ("a 1\nb x\n", "hosts.txt:2"),
         ("-oProxyCommand=x 1", "hosts.txt:1"),
+        ("a@-oProxyCommand=x 1", "hosts.txt:1"),
+        ("$(touch\u00a0x) 1", "hosts.txt:1"),
+        ("a;b 1", "hosts.txt:1"),
+        ("a`b` 1", "hosts.txt:1"),
+        ("a|b 1", "hosts.txt:1"),
+        ("a\x1b[2J 1", "hosts.txt:1"),
+        ("a ²", "hosts.txt:1"),
         ("a 1\na 2\n", "names 'a' twice"),
         ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
     ],
@@ -356,7 +382,7 @@ def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path)
     time.sleep(0.3)
     os.kill(workers_of(process)[0], signal.SIGKILL)
     _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "")
+    assert (process.returncode, unannounced(said)) == (0, "")
     assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 2
     assert bits(tmp_path / "run")["log.csv"] == slow["log.csv"]
 
@@ -387,10 +413,25 @@ def test_two_sessions_do_not_work_on_one_folder(tmp_path):
         fooldeap.resume(tmp_path / "run", quiet=True)
 
 
+SSH = """#!/bin/sh
+# No ssh, but a shell here that talks, and links in place of tunnels.
+echo "Welcome to far.away"
+echo 42
+while [ $# -gt 1 ]; do
+    if [ "$1" = -R ]; then
+        ln -s "${2#*:}" "${2%%:*}"
+        echo "${2%%:*}" >> "$(dirname "$0")/sockets"
+    fi
+    shift
+done
+cd / && exec sh -c "$1"
+"""
+
+
 def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
     hosts, ssh = tmp_path / "hosts.txt", tmp_path / "ssh"
     hosts.write_text("far.away 1\n")
-    ssh.write_text('#!/bin/sh\necho "Welcome to far.away"\necho 42\nfor last; do :; done\ncd / && exec sh -c "$last"\n')
+    ssh.write_text(SSH)
     ssh.chmod(0o755)
     changes = {"workers": 1, "mode": "runs", "hosts": str(hosts), "ssh": str(ssh)}
     with Prepared(config.load({**SLOW, "executor": {"name": "scoop", **changes}})) as ready:
@@ -398,6 +439,9 @@ def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
         ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
         assert len(ready.crew.done) == 2
     assert "Welcome to far.away" in (tmp_path / "run/workers.log").read_text()
+    sockets = (tmp_path / "sockets").read_text().split()
+    assert len(sockets) == 3
+    assert not [socket for socket in sockets if os.path.lexists(socket)], "the foreman there clears them away"
 
 
 def test_one_parallel_run_at_a_time_in_a_process():

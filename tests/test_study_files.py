@@ -69,10 +69,13 @@ def test_a_dry_run_writes_nothing(study, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
 
 
-def test_quiet_is_quiet(study, capsys):
+ANNOUNCED = f"fooldeap: runs the plugins in {KIT}, which study.yaml names\n"
+
+
+def test_quiet_is_quiet_but_for_what_a_file_has_us_run(study, capsys):
     assert call("compare", "study.yaml", "--quiet") == 0
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "")
+    assert (shown.out, shown.err) == ("", ANNOUNCED)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_wrong_arguments(study, tmp_path, capsys, arguments, message):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
     assert call("compare", *arguments) == 2
-    assert capsys.readouterr().err == f"fooldeap: {message}\n"
+    assert capsys.readouterr().err.removeprefix(ANNOUNCED) == f"fooldeap: {message}\n"
 
 
 def test_a_study_may_build_on_a_study(study, tmp_path):

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from fooldeap.evolution import Observer
+from fooldeap.lines import printable
 from fooldeap.results import LogRow, RunInfo, RunResult
 
 SOON = 120  # seconds
@@ -53,7 +55,7 @@ class Board(Observer):
     def say(self, text: str) -> None:
         """Print a line, above the table."""
         if not self._quiet:
-            self._screen.print(text, highlight=False, soft_wrap=True, markup=False)
+            self._screen.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Take note, and refresh when it is time."""
@@ -92,7 +94,7 @@ class Board(Observer):
             table.add_column(head, justify="left" if head == "variant" else "right")
         for name, total in self._total.items():
             failed = f", {self._failed[name]} failed" if self._failed[name] else ""
-            table.add_row(name, f"{self._done[name]} of {total}{failed}", str(self._reached[name]))
+            table.add_row(Text(printable(name)), f"{self._done[name]} of {total}{failed}", str(self._reached[name]))
         return table
 
 

@@ -14,6 +14,8 @@ from fooldeap import config, trust
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.files import remove
+from fooldeap.lines import printable
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder, as_yaml
 from fooldeap.study import definition, trial
@@ -158,11 +160,13 @@ def carry_out(
         with folder.locked():
             session = _Session(whole, joint, folder, quiet=quiet)
             missing = session.missing(bench)  # what cannot be resumed is refused before anything is touched
-            folder.write(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
+            folder.unseal()
+            folder.write_noted(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
             try:
                 session.evolve(bench, missing, groups[1:])
                 outcome = session.outcome()
                 analysis = write(outcome, folder)
+                folder.seal()
             except BaseException as error:
                 raise _left_behind(error, folder) from error
     return Comparison(outcome, analysis, folder.path)
@@ -218,9 +222,10 @@ class _Session:
         board = Board(bench.runs, set(bench.runs) - set(missing), self.budgets, quiet=self.quiet)
         board.say(f"{self.study.name}: {_counted(bench.runs, missing)}; in {self.folder.path}")
         failures: dict[RunInfo, FooldeapError] = {}
+        journals = self.folder.journals
         timings = Timings(self.folder.path / "timings.csv")
         try:
-            with board, contextlib.closing(bench.evolve(missing, self.folder.journals, board, timings)) as all_ended:
+            with board, contextlib.closing(bench.evolve(missing, journals, board, timings)) as all_ended:
                 for ended in all_ended:
                     board.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
@@ -249,14 +254,14 @@ class _Session:
         """Keep the record of a run in place of its journal."""
         records = self.records.keep(ended, self.budgets[ended.info.variant], self.points, belongs_to)
         self.found |= {record.key: record for record in records}
-        (self.folder.journals / ended.info.journal).unlink(missing_ok=True)
+        remove(self.folder.journals / ended.info.journal)
 
     def _note(self, failures: Mapping[RunInfo, FooldeapError]) -> None:
         """Note why variants failed, by the first run of each, and leave the traceback."""
         for run in sorted(failures, key=lambda run: (run.variant, run.seed, run.targets)):
             if run.variant not in self.failed:
                 self.failed[run.variant] = str(failures[run])
-                told = "".join(traceback.format_exception(failures[run]))
+                told = printable("".join(traceback.format_exception(failures[run])))
                 log = self.folder.write(f"variants/{run.variant}/error.log", told)
                 warn(f"{run.variant} failed: {failures[run]}; the traceback is in {log}")
 
@@ -264,10 +269,11 @@ class _Session:
 def write(outcome: Outcome, folder: StudyFolder) -> Analysis:
     """Write everything that follows from an outcome, and return its analysis."""
     from fooldeap.study import figures, report, tables
+
     analysis = analyse(outcome)
     # The summary comes first: it tells a session after this one that runs were added, even if this one ends here.
-    folder.write(SUMMARY, tables.summary_json(outcome, analysis))
-    folder.write(RUNS, tables.runs_csv(outcome))
+    folder.write_noted(SUMMARY, tables.summary_json(outcome, analysis))
+    folder.write_noted(RUNS, tables.runs_csv(outcome))
     folder.write("curves.csv", tables.curves_csv(outcome))
     folder.write("report.md", report.markdown(outcome, analysis))
     for name, text in tables.latex(outcome, analysis).items():

@@ -208,13 +208,14 @@ def _panel_each(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     return figure, panels
 
 
-def _grid(figure: "Figure", rows: int, columns: int, count: int) -> list["Axes"]:
+def _grid(figure: "Figure", rows: int, columns: int, count: int, *, sharex: bool = True) -> list["Axes"]:
     """Return panels that share their axes; of the last row only so many as are needed."""
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    grid = figure.subplots(rows, columns, sharex=sharex, sharey=True, squeeze=False).ravel()
     for index in range(count, len(grid)):
         grid[index].remove()
         grid[index - columns].tick_params(labelbottom=True)
-    _logarithmic(grid[0])
+    for axes in grid[: 1 if sharex else count]:
+        _logarithmic(axes)
     return list(grid[:count])
 
 
@@ -299,8 +300,9 @@ def _legend_columns(order: Sequence[str]) -> int:
 
 
 def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
-    """Return each run's evaluations to the goal: a panel a target, a row a variant, a point a run."""
+    """Return each run's evaluations to the goal: a panel a target in its own range, a row a variant, a point a run."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     shown = outcome.targets[:SHOWN]
     rows = -(-len(shown) // 5)
@@ -308,11 +310,13 @@ def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
     labels = [broken(name, 40) for name in order]
     height = max(_LINE * _lines(labels), min(0.25, 1.5 / len(order))) + 0.03
     figure = Figure(figsize=(PAGE, rows * (len(order) * height + 0.35) + 0.5), layout="constrained")
-    panels = _grid(figure, rows, columns, len(shown))
+    panels = _grid(figure, rows, columns, len(shown), sharex=False)
     for panel, target in zip(panels, shown, strict=True):
         panel.set_title(f"target {target}", pad=3)
         _strips(panel, outcome, target, order)
-    panels[0].set_xlim(*_range(outcome))
+        low, high = _range(outcome, target)
+        panel.set_xlim(low, high)
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 100 * low else (1,)))
     panels[0].set(yticks=range(len(order)), yticklabels=labels, ylim=(len(order) - 0.5, -0.5))
     figure.supxlabel(EVALUATIONS)
     _key(figure, _first_of(outcome, shown))
@@ -344,11 +348,16 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
     panel.tick_params(axis="y", length=0)
 
 
-def _range(outcome: Outcome) -> tuple[float, float]:
-    """Return the limits of evaluations, with room at the right for the number of runs without success."""
-    high = max(_budget(outcome, name) for name in outcome.variants)
-    low = _start(np.concatenate([outcome.column(name, "evaluations_to_goal") for name in outcome.variants]), high)
-    return low, high * (high / low) ** 0.2
+def _range(outcome: Outcome, target: int) -> tuple[float, float]:
+    """Return the limits of evaluations on a target, with room at the right for the number of runs without success."""
+    row = outcome.targets.index(target)
+    counts = [outcome.column(name, "evaluations_to_goal")[row] for name in outcome.variants]
+    ends = [
+        np.where(np.isfinite(each), each, _budget(outcome, name))
+        for name, each in zip(outcome.variants, counts, strict=True)
+    ]
+    low, high = 0.7 * np.min(ends), 1.3 * np.max(ends)
+    return float(low), float(high * (high / low) ** 0.15)
 
 
 def _budget(outcome: Outcome, name: str) -> int:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap import files
 from fooldeap.errors import InputError
-from fooldeap.files import write_whole
 from fooldeap.results import RunInfo, RunResult
 from fooldeap.study.outcome import RunRow
+from fooldeap.sums import digest
 from fooldeap.work import Ended
 
 POINTS = 64  # of a curve
@@ -53,10 +54,16 @@ class Records:
     def keep(self, ended: Ended, budget: int, points: NDArray[np.int64], belongs_to: dict[str, str]) -> list[Record]:
         """Write the record of a run down and return it, target by target."""
         records = [record_of(ended.info.variant, result, budget, points) for result in ended.results]
-        for result, record in zip(ended.results, records, strict=True):
-            _write(self._image(record.key), result.image.png())
-        runs = [{**record.row._asdict(), "curve": record.curve.tolist()} for record in records]
-        _write(self._path(ended.info), json.dumps({**belongs_to, "runs": runs}).encode())  # last: it says all is there
+        images = [result.image.png() for result in ended.results]
+        for image, record in zip(images, records, strict=True):
+            self._write(self._image(record.key), image)
+        runs = [
+            {**record.row._asdict(), "curve": record.curve.tolist(), "image": digest(image)}
+            for image, record in zip(images, records, strict=True)
+        ]
+        said = {**belongs_to, "runs": runs}
+        text = json.dumps({**said, "sha256": _checksum(said)})
+        self._write(self._path(ended.info), text.encode())  # last: it says that all is there
         return records
 
     def kept(self, info: RunInfo) -> bool:
@@ -69,10 +76,12 @@ class Records:
         if not self.kept(info):
             return None
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            kept = json.loads(files.read(path))
+            if kept.pop("sha256") != _checksum(kept):
+                raise ValueError("its checksum is another")
             found = {name: kept[name] for name in belongs_to}
-            records = [self._restored(dict(run)) for run in kept["runs"]]
-        except (ValueError, KeyError, TypeError, OSError) as error:
+            records = [self._restored(dict(run), info) for run in kept["runs"]]
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             message = f"{path}: is damaged ({type(error).__name__}: {error}); remove it, and the run is made again"
             raise InputError(message) from None
         for name, value in belongs_to.items():
@@ -83,10 +92,15 @@ class Records:
                 )
         return records
 
-    def _restored(self, run: dict[str, Any]) -> Record:
-        curve = np.array(run.pop("curve"), float)
+    def _restored(self, run: dict[str, Any], info: RunInfo) -> Record:
+        curve, checksum = np.array(run.pop("curve"), float), run.pop("image")
         row = RunRow(**run)
-        return Record(row, curve, _pixels(self._image((row.variant, row.target, row.seed))))
+        if row.variant != info.variant or row.seed != info.seed or row.target not in info.targets:
+            raise ValueError("it is of another run")
+        path = self._image((row.variant, row.target, row.seed))
+        if not path.is_file() or digest(image := files.read(path)) != checksum:
+            raise ValueError(f"{path} is not the image that belongs to it")
+        return Record(row, curve, _pixels(image))
 
     def _path(self, info: RunInfo) -> Path:
         return self.folder / info.variant / "records" / f"{info._replace(variant='').label}.json"
@@ -95,16 +109,19 @@ class Records:
         variant, target, seed = key
         return self.folder / variant / "images" / f"seed-{seed}" / f"{target}.png"
 
+    def _write(self, path: Path, content: bytes) -> None:
+        files.make_folders(self.folder.parent, path.parent)
+        files.write_whole(path, content)
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+
+def _checksum(said: dict[str, Any]) -> str:
+    return digest(json.dumps(said, sort_keys=True).encode())
 
 
-def _pixels(path: Path) -> NDArray[np.uint8]:
+def _pixels(image: bytes) -> NDArray[np.uint8]:
     from PIL import Image
 
-    pixels = np.asarray(Image.open(io.BytesIO(path.read_bytes())))
+    pixels = np.asarray(Image.open(io.BytesIO(image)))
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
 
+from fooldeap.lines import markdown as markdown_text
 from fooldeap.stats import EXACT, RESAMPLES
 from fooldeap.study import tables
 from fooldeap.study.analysis import Analysis, Pair
@@ -17,7 +18,7 @@ from fooldeap.study.conclusions import (
     ranges,
 )
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.tables import count, markdown_table, markdown_text
+from fooldeap.study.tables import count, markdown_table
 
 FIGURES = {
     "convergence": "Confidence of the best image until each evaluation: median and quartiles over runs",

@@ -4,10 +4,10 @@ import csv
 import io
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fooldeap.lines import markdown, printable
 from fooldeap.stats import Estimate
 from fooldeap.study.analysis import Analysis, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
@@ -165,7 +165,7 @@ _TEX = {
 
 
 def _tex(cell: str) -> str:
-    text = "".join(_TEX.get(character, character) for character in cell)
+    text = "".join(_TEX.get(character, character) for character in printable(cell))
     return "{[}" + text[1:] if text.startswith("[") else text  # else an option of the line break before
 
 
@@ -222,14 +222,9 @@ def _milestones(measures: Measures) -> list[str]:
 
 def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
     """Return a Markdown table, its first columns to the left, the others to the right."""
-    header, *body = (f"| {' | '.join(map(markdown_text, row))} |" for row in table)
+    header, *body = (f"| {' | '.join(map(markdown, row))} |" for row in table)
     ruler = "|" + "|".join("---" if index < left else "---:" for index in range(len(table[0]))) + "|"
     return "\n".join([header, ruler, *body])
-
-
-def markdown_text(text: str) -> str:
-    """Return a text in which nothing is Markdown."""
-    return re.sub(r"[\\|*`]|<(?=\S)", r"\\\g<0>", text)
 
 
 # --- Figures in print -----------------------------------------------------------------------------------------------

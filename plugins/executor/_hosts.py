@@ -1,14 +1,19 @@
 """The machines that workers run on, and how a foreman is started on each."""
 
+import re
 import shlex
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from fooldeap.plugin import InputError
 
 WORKER = "fooldeap_plugins.executor._worker"
+MOST_BYTES = 1_000_000
+# What ssh, or a shell on the way, could take for an option or a command is no host.
+_NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _LOCAL = {"localhost", "127.0.0.1", "::1", socket.gethostname()}
 
 
@@ -19,15 +24,18 @@ class Host(NamedTuple):
     workers: int
     local: bool
 
-    def command(self, ports: tuple[int, ...], ssh: str, python: str | None) -> list[str]:
-        """Return the command that runs a foreman there; ``ports`` of our loopback are lent to the other machine's."""
+    def command(self, tunnels: Iterable[str], ssh: str, python: str | None) -> list[str]:
+        """Return the command that runs a foreman there; ``tunnels`` lead from its sockets to ours."""
         foreman = [python or sys.executable, "-m", WORKER]
         if self.local:
             return [sys.executable, "-m", WORKER]
-        tunnels = [word for port in ports for word in ("-R", f"127.0.0.1:{port}:127.0.0.1:{port}")]
         wanted = ("BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=15", "ConnectTimeout=10")
         options = [word for option in wanted for word in ("-o", option)]
-        return [*shlex.split(ssh), *options, *tunnels, self.name, shlex.join(foreman)]
+        forwarded = [word for tunnel in tunnels for word in ("-R", tunnel)]
+        try:
+            return [*shlex.split(ssh), *options, *forwarded, self.name, shlex.join(foreman)]
+        except ValueError as error:
+            raise InputError(f"ssh: got {ssh!r}, which is no command ({error}); close its quotation marks") from None
 
 
 def here(workers: int) -> Host:
@@ -38,7 +46,8 @@ def here(workers: int) -> Host:
 def read(path: str) -> list[Host]:
     """Read a file with a host name and a number of workers a line; ``#`` begins a comment."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        with Path(path).open("rb") as file:
+            lines = file.read(MOST_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"hosts: {path} cannot be read ({error})") from None
     hosts = [_host(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.split("#")[0].strip()]
@@ -53,8 +62,9 @@ def read(path: str) -> list[Host]:
 
 def _host(place: str, line: str) -> Host:
     name, *rest = line.split("#")[0].split()
-    if len(rest) != 1 or not rest[0].isdigit() or not 1 <= int(rest[0]) <= 1024 or name.startswith("-"):
+    count = rest[0] if len(rest) == 1 and re.fullmatch("[0-9]{1,4}", rest[0]) else "0"
+    if not 1 <= int(count) <= 1024 or not _NAME.fullmatch(name):
         raise InputError(
-            f"hosts: {place}: got {line.strip()!r}, expected a host name and a number of workers: node7 16"
+            f"hosts: {place}: got {line.strip()[:60]!r}, expected a host name and a number of workers: node7 16"
         )
-    return Host(name, int(rest[0]), name in _LOCAL)
+    return Host(name, int(count), name in _LOCAL)

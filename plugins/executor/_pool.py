@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pickle
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -21,10 +22,11 @@ from fooldeap.errors import FooldeapWarning, InputError, RunError
 
 from ._calls import Call, Failure, unfailed
 from ._hosts import Host
-from ._scoop import Broker, Ports, connect, control, disconnect, futures
+from ._scoop import Broker, Sockets, connect, control, disconnect, futures
 
 PATIENCE = 5.0  # seconds that a foreman has to end in
 READY_SECONDS = 180.0  # that the workers of a host have to load everything
+LONGEST_FOLDER = 70  # characters; the whole name of a socket may have 107
 _open: "list[Pool]" = []  # SCOOP's state is the process's: there can be one pool at a time
 
 
@@ -44,19 +46,22 @@ class Pool:
         self._failure = ""
         self._foremen: list[_Foreman] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        self._broker = Broker(_logger())
+        self._folder = _private_folder()
+        sockets = Sockets(f"{self._folder.name}/")
+        self._broker = Broker(sockets, _logger())
         self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
         self._broker_thread.start()
         size = 1 + sum(host.workers for host in hosts)
-        address = connect(Ports(*self._ports()), size, log=_logger())
+        address = connect(sockets, size, log=_logger())
         self._broker.available_workers.root = address.encode()
         self._root = _Root(self._check)
         _open.append(self)
-        ports = Ports(*self._ports(), int(address.rpartition(":")[2]))
+        sockets = sockets._replace(root=int(address.rpartition(":")[2]))
         try:
             for machine, host in enumerate(hosts):
-                command = host.command(tuple(ports), ssh, python)
-                self._foremen.append(_Foreman(self, host, command, _settings(payload, host, machine, ports, size)))
+                theirs = sockets if host.local else _elsewhere(sockets)
+                command = host.command(_tunnels(theirs, sockets), ssh, python)
+                self._foremen.append(_Foreman(self, host, command, _settings(payload, host, machine, theirs, size)))
         except BaseException:
             self.close()
             raise
@@ -98,6 +103,7 @@ class Pool:
         for foreman in self._foremen:
             foreman.wait()
         self._broker_thread.join(PATIENCE)
+        self._folder.cleanup()
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")
         self._log.close()
@@ -114,10 +120,6 @@ class Pool:
         size = os.fstat(descriptor).st_size
         lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-
-    def _ports(self) -> tuple[int, int]:
-        task, info = self._broker.getPorts()
-        return int(task), int(info)
 
     def _check(self) -> None:
         if time.monotonic() > self._begun + READY_SECONDS:
@@ -308,12 +310,29 @@ class _Foreman:
             self._pool.failed(text)
 
 
-def _settings(payload: bytes, host: Host, machine: int, ports: Ports, size: int) -> dict[str, Any]:
+def _private_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Return a new folder that no other user may enter, its name short enough for a socket's."""
+    parent = tempfile.gettempdir()
+    usable = len(parent) <= LONGEST_FOLDER and ":" not in parent  # which ssh would take for the end of the name
+    return tempfile.TemporaryDirectory(prefix="fooldeap-", dir=parent if usable else "/tmp", ignore_cleanup_errors=True)
+
+
+def _elsewhere(sockets: Sockets) -> Sockets:
+    """Return sockets for another machine, where nobody makes a folder before ssh makes them, for its user alone."""
+    return sockets._replace(beginning=f"/tmp/fooldeap-{secrets.token_hex(16)}-")
+
+
+def _tunnels(there: Sockets, here: Sockets) -> list[str]:
+    """Return, as ssh wants it, which socket on another machine leads to which one here."""
+    return [f"{there.beginning}{number}:{here.beginning}{number}" for number in here.numbers]
+
+
+def _settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: int) -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) // (host.workers + 1) if host.local else 1
     return {
         "count": host.workers,
         "machine": machine,
-        "ports": ports,
+        "sockets": sockets,
         "size": size,
         "threads": max(1, cores),
         "work": base64.b64encode(payload).decode(),

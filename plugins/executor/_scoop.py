@@ -1,4 +1,7 @@
-"""SCOOP without its launcher: this process connected to a broker, nothing listening beyond the loopback interface.
+"""SCOOP without its launcher: this process connected to a broker, by unix sockets that no other user can reach.
+
+What SCOOP sends are pickles: whoever can connect can run code. SCOOP knows sockets by host and port; here ports are
+numbers of files, see `Sockets`.
 
 SCOOP 0.7.2 is pinned: this rests on its internals (``scoop._control``, ``scoop._comm``, ``scoop.broker``), which have
 been the same since 2022. What is changed, and why, stands at each place.
@@ -11,7 +14,7 @@ import logging
 import socket
 import sys
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from unittest import mock
 
 import zmq
@@ -26,26 +29,35 @@ with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname
     from scoop.broker import brokerzmq
     from scoop.broker.structs import BrokerInfo
 
-__all__ = ["Broker", "Ports", "connect", "control", "disconnect", "futures", "work_for_ever"]
+__all__ = ["Broker", "Sockets", "connect", "control", "disconnect", "futures", "work_for_ever"]
 
-LOOPBACK = "127.0.0.1"
+HERE = "127.0.0.1"  # a host for SCOOP to look up; nothing goes there
+TASK, INFO = 1, 2  # the broker's
 
 
-class Ports(NamedTuple):
-    """The broker's two ports, and the root's own."""
+class Sockets(NamedTuple):
+    """Where the sockets are: files whose names are a common beginning and a number, the root's own the last."""
 
-    task: int
-    info: int
+    beginning: str
     root: int = 0
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all of them."""
+        return TASK, INFO, self.root
 
-def connect(ports: Ports, size: int, *, name: str | None = None, log: logging.Logger | None = None) -> str:
+    def address(self, number: int | str) -> str:
+        """Return the address of one as ZeroMQ wants it."""
+        return f"ipc://{self.beginning}{number}"
+
+
+def connect(sockets: Sockets, size: int, *, name: str | None = None, log: logging.Logger | None = None) -> str:
     """Make this process a worker of that ``name``, or without one the root, and return its address.
 
     Its task queue is made here, so that SCOOP does not take over ``sys.excepthook``.
     """
     scoop.IS_RUNNING, scoop.IS_ORIGIN, scoop.SHUTDOWN_REQUESTED = True, name is None, False
-    scoop.BROKER = BrokerInfo(LOOPBACK, ports.task, ports.info, name or LOOPBACK)
+    scoop.BROKER = BrokerInfo(HERE, TASK, INFO, name or HERE)
     scoop.SIZE, scoop.MAIN_MODULE = size, "fooldeap"
     scoop.CONFIGURATION = {"headless": False, "backend": "ZMQ"}
     scoop.logger = log or logging.getLogger("fooldeap.scoop")
@@ -53,6 +65,7 @@ def connect(ports: Ports, size: int, *, name: str | None = None, log: logging.Lo
     # from the pool itself who is gone.
     scoopzmq.ZMQCommunicator._reportFutures = lambda _: None
     scoopzmq.ZMQCommunicator.createZMQSocket = _local_socket
+    _LocalSocket.sockets, _LocalSocket.binds = sockets, name is None
     Future.rank = itertools.count()  # the root is known by its number, 0, in every pool of a process
     control.execQueue = FutureQueue()
     address: str = scoop.worker.decode()
@@ -74,15 +87,28 @@ def disconnect() -> None:
 
 
 class _LocalSocket(zmq.Socket[bytes]):
+    """A socket that takes SCOOP's addresses, ``tcp://HOST:PORT``, for those of files."""
+
+    sockets: ClassVar[Sockets]
+    binds: ClassVar[bool]
+
     def __del__(self) -> None:
         self.close()  # SCOOP calls this to close; pyzmq would warn that nobody did before
 
     def bind(self, address: str) -> Any:
-        return super().bind(address.replace("*", LOOPBACK))
+        """Listen, in the root; nobody ever connects to a worker."""
+        return super().bind(self._file(address)) if self.binds else None
+
+    def connect(self, address: str) -> Any:
+        """Connect."""
+        return super().connect(self._file(address))
+
+    def _file(self, address: str) -> str:
+        return self.sockets.address(address.rpartition(":")[2])
 
 
 def _local_socket(communicator: Any, kind: int) -> "zmq.Socket[bytes]":
-    """As ``ZMQCommunicator.createZMQSocket``, but bound to the loopback interface where that binds to all."""
+    """As ``ZMQCommunicator.createZMQSocket``, but of a kind that listens to nobody else."""
     made = communicator.ZMQcontext.socket(kind, socket_class=_LocalSocket)
     for option, value in ((zmq.LINGER, 1000), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.IMMEDIATE, 1)):
         made.setsockopt(option, value)
@@ -92,16 +118,16 @@ def _local_socket(communicator: Any, kind: int) -> "zmq.Socket[bytes]":
 
 
 class Broker(brokerzmq.Broker):  # type: ignore[misc]
-    """SCOOP's broker, on the loopback interface, that outlives its workers.
+    """SCOOP's broker, on unix sockets, that outlives its workers.
 
     It is told who is ``lost``: their tasks are lost track of, so that the root sends them again. (SCOOP would forget
     the tasks of everybody who has not reported for a minute, the first 25 s after the start of all.)
     """
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, sockets: Sockets, log: logging.Logger) -> None:
         initialise, brokerzmq.utils.initLogging = brokerzmq.utils.initLogging, lambda *_, **__: log
         try:  # it would disable every logger in this process, and log to the screen
-            super().__init__(f"tcp://{LOOPBACK}:*", f"tcp://{LOOPBACK}:*")
+            super().__init__(sockets.address(TASK), sockets.address(INFO))
         finally:
             brokerzmq.utils.initLogging = initialise
         self.lost: set[bytes] = set()

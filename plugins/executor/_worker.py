@@ -17,6 +17,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 RESTARTS = 3  # of one worker; one that dies oftener has a reason to
@@ -25,7 +27,7 @@ RESTARTS = 3  # of one worker; one that dies oftener has a reason to
 def main() -> None:
     """Be a worker where the settings say which one, else the foreman of several."""
     settings = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    threading.Thread(target=_end_with_standard_input, args=(settings,), daemon=True).start()
     if "worker" in settings:
         _work(settings)
     else:
@@ -33,10 +35,23 @@ def main() -> None:
     os._exit(0)  # at once: SCOOP's own farewell would end the whole pool
 
 
-def _end_with_standard_input() -> None:
+def _end_with_standard_input(settings: dict[str, Any]) -> None:
     while os.read(0, 4096):
         pass
+    if "worker" not in settings:
+        _clear(settings["sockets"])
     os._exit(0)
+
+
+def _clear(sockets: Sequence[Any]) -> None:
+    """Remove the sockets, which a root that was killed leaves here, and ssh on another machine."""
+    beginning = Path(sockets[0])
+    private = sockets[0].endswith("/")
+    with contextlib.suppress(OSError):
+        for file in beginning.iterdir() if private else beginning.parent.glob(f"{beginning.name}*"):
+            file.unlink()
+        if private:
+            beginning.rmdir()
 
 
 def _die_with_parent() -> None:
@@ -85,11 +100,11 @@ def _work(settings: dict[str, Any]) -> None:
         work = pickle.loads(base64.b64decode(settings["work"]))  # from our own root, by our own standard input
         if work is not None:
             _ = work.probe
-    from ._scoop import Ports, connect, work_for_ever
+    from ._scoop import Sockets, connect, work_for_ever
 
     machine, worker = settings["machine"], settings["worker"]
     name = f"127.{1 + machine}.{worker // 250}.{1 + worker % 250}"  # unique among all workers, and never connected to
-    address = connect(Ports(*settings["ports"]), settings["size"], name=name)
+    address = connect(Sockets(*settings["sockets"]), settings["size"], name=name)
     _tell(told, ready=address, process=os.getpid(), host=socket.gethostname())
     work_for_ever()
 

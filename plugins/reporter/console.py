@@ -8,6 +8,7 @@ from rich.console import Console as Screen
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from fooldeap.lines import printable
 from fooldeap.plugin import (
     Annotated,
     Gt,
@@ -51,9 +52,9 @@ class Console(Reporter):
         verb = "resuming" if session.resumed else "evolving"
         self._say(f"{session.name}: {verb} {self._total} images{where}")
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self._screen,
             auto_refresh=False,
             transient=True,
@@ -92,8 +93,9 @@ class Console(Reporter):
         """Leave the screen in order."""
         self._progress.stop()
 
-    def _say(self, what: object) -> None:
-        self._screen.print(what, highlight=False, soft_wrap=True)
+    def _say(self, what: str | Table) -> None:
+        safe = printable(what) if isinstance(what, str) else what
+        self._screen.print(safe, highlight=False, soft_wrap=True, markup=False)
 
     def _refresh(self) -> None:
         self._shown = time.perf_counter()

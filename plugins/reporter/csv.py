@@ -1,9 +1,13 @@
 """The log as a table."""
 
+import contextlib
 import csv
 import io
 import time
+from collections.abc import Iterable
 
+from fooldeap.errors import FileError
+from fooldeap.files import Appended
 from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
 
 FLUSH_SECONDS = 1.0
@@ -19,8 +23,8 @@ class Csv(Reporter):
         self._folder = session.folder
         self._rows: list[LogRow] = []
         self._flushed = 0.0
-        self._file = (session.folder.path / "log.csv").open("w", newline="") if session.folder else None
-        self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
+        self._file = Appended(session.folder.path / "log.csv", anew=True) if session.folder else None
+        self._waiting: list[tuple[object, ...]] = []
         self._write(LogRow._fields)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
@@ -30,21 +34,36 @@ class Csv(Reporter):
 
     def on_finish(self, result: Result) -> None:
         """Put the rows in the order of seed, target and generation, whatever the order of their evaluation."""
-        self.on_abort()
+        self._close()
         if self._folder is not None:
-            text = io.StringIO(newline="")
-            csv.writer(text, lineterminator="\n").writerows([LogRow._fields, *sorted(self._rows)])
-            self._folder.write("log.csv", text.getvalue())
+            self._folder.write("log.csv", _text([LogRow._fields, *sorted(self._rows)]))
 
     def on_abort(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-        self._file = self._writer = None
+        """Write what is known, if that can be, and close the file."""
+        with contextlib.suppress(FileError):  # what made the run end is the thing to tell
+            self._flush()
+        with contextlib.suppress(FileError):
+            self._close()
 
     def _write(self, row: tuple[object, ...]) -> None:
-        if self._file is not None and self._writer is not None:
-            self._writer.writerow(row)
+        if self._file is not None:
+            self._waiting.append(row)
             if time.monotonic() - self._flushed > FLUSH_SECONDS:
-                self._file.flush()
-                self._flushed = time.monotonic()
+                self._flush()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._file is not None:
+            self._file.append(_text(waiting).encode())
+        self._flushed = time.monotonic()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+def _text(rows: Iterable[tuple[object, ...]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

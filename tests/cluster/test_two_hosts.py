@@ -9,12 +9,11 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from conftest import KIT, bits
-from processes import LOOPBACK
 
 import fooldeap
 
@@ -120,13 +119,22 @@ def wait_for_servers(settings):
 
 
 def open_to_others(name):
-    """The addresses on which anything but the SSH server listens on a machine, the loopback interface apart."""
+    """The addresses on which anything but the SSH server listens on a machine."""
     found = set()
     for table in ("tcp", "tcp6"):
         listed = subprocess.run(inside(name, "cat", f"/proc/net/{table}"), capture_output=True, text=True, check=True)
         rows = [line.split() for line in listed.stdout.splitlines()[1:]]
-        found |= {row[1] for row in rows if row[3] == "0A" and row[1].rpartition(":")[0] not in LOOPBACK}
+        found |= {row[1] for row in rows if row[3] == "0A"}
     return {address for address in found if not address.endswith(":0016")}
+
+
+def modes_of_sockets():
+    """The modes of the sockets that ssh makes on the hosts, which share a folder here."""
+    modes = set()
+    for socket in Path("/tmp").glob(f"fooldeap-{'[0-9a-f]' * 32}-*"):
+        with suppress(FileNotFoundError):
+            modes.add(socket.stat().st_mode & 0o777)
+    return modes
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
@@ -142,9 +150,10 @@ def test_one_run_across_two_hosts(machines, tmp_path, mode):
     process = subprocess.Popen(
         inside("fool-head", *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    exposed = set()
+    exposed, modes = set(), set()
     while process.poll() is None:
         exposed |= {(name, address) for name in ("fool-head", *HOSTS) for address in open_to_others(name)}
+        modes |= modes_of_sockets()
         time.sleep(0.2)
     said, _ = process.communicate()
     assert process.returncode == 0, said
@@ -155,7 +164,9 @@ def test_one_run_across_two_hosts(machines, tmp_path, mode):
     for row in csv.DictReader(workers.splitlines()):
         shown[row["host"]] += int(row["images"])
     assert all(shown.values()), "evaluations were done on every machine"
-    assert not exposed, "nothing but the SSH servers listens beyond the loopback interface"
+    assert not exposed, "nothing but the SSH servers listens"
+    assert modes == {0o600}, "the ends of the tunnels are for one user alone"
+    assert not modes_of_sockets(), "and are cleared away"
     assert bits(tmp_path / "run") == bits(tmp_path / "alone")
 
 
