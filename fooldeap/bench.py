@@ -4,7 +4,7 @@ import contextlib
 import gc
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -36,6 +36,7 @@ class Bench:
     ----------
     experiments : the variants of a study by name, or the only experiment under the empty name
     classifier : one in memory, in place of the one configured
+    strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
     rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
         where the rows of a batch are not independent, their number is fixed
 
@@ -46,7 +47,12 @@ class Bench:
     """
 
     def __init__(
-        self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None, *, rows: int | None = None
+        self,
+        experiments: Mapping[str, Experiment],
+        classifier: Classifier | None = None,
+        *,
+        strict: Collection[str] = (),
+        rows: int | None = None,
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
         self._answers = Answers()
@@ -64,7 +70,7 @@ class Bench:
             every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
             self.runs = tuple(sorted(every, key=lambda run: run.seed))
             self._check_accuracy()
-            self.starts = {name: self._rehearse(name) for name in experiments}
+            self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
             self.width = self.experiment.lockstep
             self.row_invariant = self.evaluator.row_invariant()
             if self.row_invariant:
@@ -177,7 +183,7 @@ class Bench:
         rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
         return "\n".join(["host,process,images,seconds", *rows]) + "\n"
 
-    def _rehearse(self, name: str) -> bytes:
+    def _rehearse(self, name: str, *, strict: bool) -> bytes:
         """Let an experiment's first run come to its second generation, by made-up answers, and throw it away.
 
         So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
@@ -189,7 +195,7 @@ class Bench:
         try:
             with _blaming(experiment, "algorithm"):
                 begun = run.ask()
-            with _blaming(experiment, "algorithm"), contextlib.suppress(PluginError):
+            with _blaming(experiment, "algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
                 if begun:
                     answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
                     run.tell(answers.astype(np.float32))
@@ -277,7 +283,7 @@ def _first(error: BaseException) -> BaseException:
     """Return what went wrong first, where all that went wrong since is files that could not be written."""
     first, before = error, error.__context__
     while isinstance(first, FileError) and before is not None:
-        if isinstance(before, FooldeapError | KeyboardInterrupt):
+        if isinstance(before, Exception | KeyboardInterrupt) and not isinstance(before, OSError):
             first = before
         before = before.__context__
     return first

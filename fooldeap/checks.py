@@ -18,6 +18,7 @@ from fooldeap.schedules import SCHEDULES, Schedule
 
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
 _PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may name a path
+MOST_TOLD = 50  # mistakes
 _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
 
 
@@ -41,7 +42,9 @@ class Checker:
         """Raise `InputError` if anything was wrong: a line for each mistake, in the order of the file."""
         if self.problems:
             in_order = sorted(self.problems, key=lambda problem: (problem[0].line > 0, problem[0]))
-            raise InputError("\n".join(str(error) for _, error in in_order))
+            told = [str(error) for _, error in in_order[:MOST_TOLD]]
+            more = len(in_order) - len(told)
+            raise InputError("\n".join([*told, *([f"and {more} more mistakes"] if more else [])]))
 
     def values(
         self,

@@ -117,6 +117,7 @@ def compare(
     """
     from fooldeap.study import comparison
     from fooldeap.study.forecast import forecast
+    from fooldeap.study.plan import StudyFolder
     from fooldeap.trust import trusting
 
     words = list(overrides or ())
@@ -125,7 +126,7 @@ def compare(
     options: dict[str, Any] = {
         "out": out,
         "resume": resume,
-        "tried": tried,
+        "plugin_file": tried,
         "plugins": plugins or (),
         "workers": _count(workers),
     }
@@ -133,7 +134,8 @@ def compare(
         if dry_run:
             with trusting(model=trust_model, no_plugins=no_plugins):
                 loaded = comparison.load(study, *words, **options)
-                _say(f"{loaded.name}: {forecast(loaded)}")
+                folder = None if resume is None else StudyFolder.open(resume)
+                _say(f"{loaded.name}: {forecast(loaded, folder)}")
             return
         options |= {"trust_model": trust_model, "no_plugins": no_plugins}
         done = comparison.compare(study, *words, **options, quiet=quiet)
@@ -141,6 +143,8 @@ def compare(
         raise Interrupted(str(interrupt) or "interrupted") from None
     if not quiet:
         _say(f"\n{done}\n\n{done.folder / 'report.md'}")
+    if done.outcome.failed:
+        raise RunError(f"{', '.join(done.outcome.failed)} failed; the others are in {done.folder}")
 
 
 def _count(workers: str | None) -> int | Literal["auto"] | None:

@@ -200,19 +200,23 @@ def said(
     if isinstance(source, Mapping):
         document, name = documents.from_mapping(source), unnamed
     else:
-        document, name = documents.read(Path(source)), _as_name(Path(source).stem)
+        document, name = documents.read(Path(source)), as_name(Path(source).stem)
     document = documents.from_mapping(arguments or {}).over(document)
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)
     return document.over(_defaults())
 
 
-def checked(document: Document, registry: Registry) -> Experiment:
-    """Return what a document says as an experiment, or raise `InputError` with every mistake in it."""
-    return _ExperimentChecker(document, registry).experiment()
+def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = ()) -> Experiment:
+    """Return what a document says as an experiment, or raise `InputError` with every mistake in it.
+
+    ``also`` are keys that messages name beside an experiment's own.
+    """
+    return _ExperimentChecker(document, registry).experiment(also)
 
 
-def _as_name(stem: str) -> str:
+def as_name(stem: str) -> str:
+    """Return what a file is called as a name of an experiment."""
     return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", stem))[:64] or "experiment"
 
 
@@ -289,10 +293,10 @@ def _admit(document: Document, path: Key, what: str) -> None:
 class _ExperimentChecker(Checker):
     """Makes an experiment of a document."""
 
-    def experiment(self) -> Experiment:
+    def experiment(self, also: tuple[str, ...]) -> Experiment:
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
-        values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base"))
+        values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
         stop = self.stop(data.get("stop"))
         self.generations = stop.get("generations", 0)
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
@@ -329,7 +333,8 @@ class _ExperimentChecker(Checker):
 
     def check_targets(self, targets: Any) -> None:
         if isinstance(targets, list) and len(set(targets)) < len(targets):
-            index = next(index for index, target in enumerate(targets) if target in targets[:index])
+            first = {target: index for index, target in reversed(list(enumerate(targets)))}
+            index = next(index for index, target in enumerate(targets) if first[target] < index)
             self.problem(("targets", index), f"got {targets[index]} a second time, expected each target once")
 
     def check_fit(self, choices: Mapping[str, Choice | None]) -> None:

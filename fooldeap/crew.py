@@ -61,6 +61,8 @@ class Crew:
         self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
     ) -> Iterator[Ended]:
         """Have whole runs pursued, and yield each when its group has ended."""
+        if not infos:
+            return
         # As few groups as there are processes, if they can be so large: a batch of more runs has less padding.
         processes = self.executor.processes
         # Of very many runs each group has more than go together, as one that ends makes room for the next.

@@ -6,6 +6,7 @@ size and depth are bounded.
 
 import difflib
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -23,10 +25,10 @@ from fooldeap.syntax import in_words
 Key = tuple[str | int, ...]
 T = TypeVar("T")
 
-COMMAND_LINE = "command line"
+COMMAND_LINE, ARGUMENT = "command line", "argument"
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 100_000
+MAX_NODES = 20_000
 MAX_DEPTH = 40
 MAX_FILES = 20  # of which each is the base of the one before
 MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: of a key, of the keys, of the rest
@@ -118,6 +120,11 @@ def read(path: Path) -> Document:
     return _read(path, ())
 
 
+def says(path: Path, key: str) -> bool:
+    """Tell whether a file itself, and not its base, has a top-level key."""
+    return key in parse(_text(path), _short(path), path.resolve().parent).data
+
+
 def _read(path: Path, above: tuple[Path, ...]) -> Document:
     document = parse(_text(path), _short(path), path.resolve().parent)
     base = document.data.pop("base", None)
@@ -197,7 +204,7 @@ def from_overrides(overrides: Iterable[str]) -> Document:
     return document
 
 
-def from_mapping(data: Mapping[str, Any], place: str = "argument") -> Document:
+def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
     """Return plain data, as from Python, as a document. Keys may be dotted, see `from_overrides`."""
     document = Document({})
     for key in sorted(data, key=lambda each: str(each).count(".")):
@@ -276,6 +283,24 @@ def _merged(base: Any, over: Any) -> Any:
     return _joined(base, over)
 
 
+class _TooMany(Exception):
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+class _Composer(Composer):
+    """Gives up where there are too many values, before they have all been read."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        node = super().compose_node(parent, index)
+        self.nodes += 1
+        if self.nodes > 2 * MAX_NODES:  # keys are nodes as well
+            raise _TooMany(node)
+        return node
+
+
 class _Reader:
     """Turns YAML into plain data, noting where each part came from."""
 
@@ -288,19 +313,29 @@ class _Reader:
         """Return what the text says, as the value of the key ``path``."""
         try:
             with warnings.catch_warnings(action="ignore"):  # ruamel warns of an anchor that is set anew, which is YAML
-                root = YAML(typ="safe", pure=True).compose(text)
+                yaml = YAML(typ="safe", pure=True)
+                yaml.Composer = _Composer
+                root = yaml.compose(text)
+        except _TooMany as error:
+            raise self.too_many(error.node, path) from None
         except YAMLError as error:
             line, column, problem = in_words(error, text)
             raise _error(self.spot(line, column), path, f"is no YAML: {problem}") from None
         except RecursionError:
             raise _error(self.place, path, "is too deeply nested") from None
+        except (ValueError, OverflowError, AssertionError, LookupError):  # which ruamel does not mean to raise
+            found = re.search(r"\\U(?!000|0010)[0-9A-Fa-f]{8}", text)
+            before = text[: found.start()].split("\n") if found else [""]
+            problem = f"'{found[0]}' is no character" if found else "it cannot be read"
+            raise _error(
+                self.spot(len(before) - 1, len(before[-1])), path, f"is no YAML: {problem}; remove it"
+            ) from None
         return None if root is None else self.construct(root, path)
 
     def construct(self, node: Node, path: Key) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
-            raise _error(self.at(node), path[:1], message)
+            raise self.too_many(node, path)
         if len(path) > MAX_DEPTH:
             message = f"is nested more than {MAX_DEPTH} deep; flatten it, and let no alias (*name) stand in itself"
             raise _error(self.at(node), path[:1], message)
@@ -312,6 +347,10 @@ class _Reader:
             self.expect_tag(node, path, "seq")
             return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, path)  # all that is left
+
+    def too_many(self, node: Node, path: Key) -> InputError:
+        message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
+        return _error(self.at(node), path[:1], message)
 
     def mapping(self, node: MappingNode, path: Key) -> dict[str, Any]:
         self.expect_tag(node, path, "map")

@@ -4,7 +4,6 @@ An algorithm yields genomes and receives a `Reply`. All else is done here, once 
 decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
 """
 
-import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapError, InputError, PluginError, RunError
+from fooldeap.errors import FileError, FooldeapError, InputError, PluginError
 from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
@@ -162,7 +161,7 @@ class Run:
             and self._journal is not None
             and (recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new))
         ):
-            raise RunError(
+            raise PluginError(
                 f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
                 "library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
             )
@@ -222,8 +221,9 @@ def drive(
                 return
             # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
             asked = [run for run in active if run.attempt(run.ask)]
-            answers = evaluator.logits([run.unseen() for run in asked])
-            for run, logits in zip(asked, answers, strict=True):
+            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
+            answers = evaluator.logits([rows for _, rows in unseen])
+            for (run, _), logits in zip(unseen, answers, strict=True):
                 run.attempt(run.tell, logits)
             for run in asked:
                 if not run.stopped:
@@ -232,6 +232,16 @@ def drive(
             ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
             yield from ended
     finally:
-        with contextlib.ExitStack() as closing:  # also where one of them cannot be written to its end
-            for run in active:
-                closing.callback(run.close)
+        _close(active)
+
+
+def _close(runs: Iterable[Run]) -> None:
+    """Close all runs, also where the journal of one cannot be written to its end."""
+    failure = None
+    for run in runs:
+        try:
+            run.close()
+        except FileError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

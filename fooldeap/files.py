@@ -139,10 +139,10 @@ class Appended:
 
     def sync(self) -> None:
         """Wait until what was written has reached the disk."""
-        if self._changed and not self._broken:
+        if self._changed and not self._broken and self._descriptor is not None:
+            self._changed = False  # what failed once is not on the disk, whatever a second try says
             with _told(self.path, "written"):
-                os.fsync(self.fileno())
-            self._changed = False
+                os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -53,6 +53,7 @@ class Journal:
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
+        self._worth = False  # whether there is more in it than its header, which is written again in no time
         self._file = Appended(path)
         try:
             self._lock()
@@ -82,7 +83,7 @@ class Journal:
     def recorded_end(self) -> str | None:
         """Return the reason, where the run was ended by the clock at this point."""
         found = self._peek()
-        return found[1].decode() if found is not None and found[0] == b"E" else None
+        return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
 
     def write_answer(self, answer: Answer) -> None:
         """Append an answer, to be written soon: a killed process loses the last moment, and perhaps tears a record."""
@@ -103,7 +104,8 @@ class Journal:
         """Write what is waiting, see it to the disk, and close the file."""
         try:
             self._write()
-            self._file.sync()
+            if self._worth:
+                self._file.sync()
         finally:
             self._file.close()
 
@@ -129,6 +131,7 @@ class Journal:
         raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
 
     def _append(self, kind: bytes, body: bytes) -> None:
+        self._worth = self._worth or kind != b"H"
         payload = kind + body
         self._waiting += _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
         if time.monotonic() - self._written >= WRITE_SECONDS:
@@ -187,7 +190,7 @@ class Journal:
 
 def _is_torn(rest: bytes, *, first: bool) -> bool:
     """Tell whether the end of a file, where no whole record begins, may be cut off: no other record is lost by it."""
-    if not rest.strip(b"\0") or len(rest) <= _HEAD.size:
+    if not rest.strip(b"\0") or not rest[_HEAD.size :].strip(b"\0"):
         return True  # zeros are what some file systems leave after a power cut
     if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
         return False  # not a journal at all

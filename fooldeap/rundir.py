@@ -141,7 +141,7 @@ class Folder:
 
     def _begin(self, configuration: str, known: dict[str, Any]) -> None:
         """Write the configuration, last: a folder that has one is complete."""
-        if any(path.name != LOCK for path in self.path.iterdir()):
+        if _holds_more(self.path):
             raise _taken(self.path)  # by somebody who began there at the same moment
         try:
             self._write_environment({**known, _NOTED: {self.FILE: [digest(configuration.encode())]}})
@@ -224,10 +224,15 @@ def environment() -> dict[str, Any]:
 
 
 def _new_folder(path: Path) -> Path:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or _holds_more(path)):
         raise _taken(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _holds_more(path: Path) -> bool:
+    """Tell whether there is more in a folder than the lock of somebody who is about to begin there."""
+    return any(each.name != LOCK for each in path.iterdir())
 
 
 def _taken(path: Path) -> InputError:

@@ -19,8 +19,8 @@ from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder, RunFolder, problems_in
 from fooldeap.study import definition
-from fooldeap.study.comparison import StudyFolder, by_classifier
-from fooldeap.study.records import Record, Records, grid, record_of
+from fooldeap.study.plan import StudyFolder, by_classifier
+from fooldeap.study.records import Record, record_of
 
 # What another session, machine or version may write otherwise; all else is the bits that are promised.
 _VARYING = ("environment.json", "timings.csv", "workers.csv", "workers.log", "calibration.json", "SHA256SUMS")
@@ -162,19 +162,18 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 def _study(folder: StudyFolder, sample: int | None) -> Verdict:
     """Make runs of a study again, and hold them against their records."""
     study, _ = definition.resolved(definition.load(folder.config))
-    if folder.reported() is None:
+    if not folder.finished:
         raise InputError(f"{folder.path}: is not finished; go on first: fooldeap compare --resume {folder.path}")
-    points = grid(max(each.stop.evaluations or 0 for each in study.variants.values()))
     problems, count, total = list(problems_in(folder.path)), 0, 0
     for group in by_classifier(study):
         with Bench(group) as bench:
-            ended = [run for run in bench.runs if Records(folder.variants).kept(run)]
+            ended = [run for run in bench.runs if folder.records.kept(run)]
             runs = ended if sample is None else random.Random(0).sample(ended, min(sample, len(ended)))
             count, total = count + len(runs), total + len(ended)
             for run in bench.evolve(runs):
                 budget = group[run.info.variant].stop.evaluations or 0
-                made = [record_of(run.info.variant, result, budget, points) for result in run.results]
-                written = Records(folder.variants).read(run.info, {})
+                made = [record_of(run.info.variant, result, budget) for result in run.results]
+                written = folder.records.read(run.info, {})
                 if written is None or not all(map(_same, made, written)):
                     problems.append(f"{run.info.label}: its record is another here")
     notes = _notes(folder, list(study.variants.values()))
@@ -182,5 +181,5 @@ def _study(folder: StudyFolder, sample: int | None) -> Verdict:
 
 
 def _same(one: Record, other: Record) -> bool:
-    arrays = np.array_equal(one.curve, other.curve) and np.array_equal(one.image, other.image)
-    return one.row == other.row and arrays
+    arrays = zip(one.arrays, other.arrays, strict=True)
+    return one.row == other.row and all(np.array_equal(mine, theirs) for mine, theirs in arrays)

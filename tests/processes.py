@@ -5,7 +5,6 @@ from pathlib import Path
 
 LISTENS = "0A"
 ACCEPTS = 0x10000
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
 def descendants(root: int) -> list[int]:

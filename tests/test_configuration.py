@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import unannounced
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -16,6 +17,7 @@ from fooldeap import cli, config, registry
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
 from fooldeap.rundir import as_yaml
+from fooldeap.study import definition
 
 ROOT = Path(__file__).parent.parent
 BROKEN = YAML(typ="safe").load(ROOT / "tests/broken_configurations.yaml")
@@ -51,7 +53,7 @@ def test_what_is_broken_is_named_with_its_place_and_cure(case, tmp_path, monkeyp
     with pytest.raises(SystemExit) as exit_:
         cli.main(["run", "broken.yaml", *case.get("overrides", [])])
     shown = capsys.readouterr()
-    assert shown.err.splitlines() == expected_of(case, tmp_path)
+    assert unannounced(shown.err).splitlines() == expected_of(case, tmp_path)
     assert shown.out == ""
     assert exit_.value.code == 2
     assert not (tmp_path / "runs").exists()
@@ -175,8 +177,8 @@ def test_any_override_is_read_or_refused(text):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_ships_loads(path):
-    experiment = config.load(path)
-    assert experiment.name == path.stem
+    loaded = (definition.load if "studies" in path.parts else config.load)(path)
+    assert loaded.name == path.stem
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "{}", "name: x", "\ufeffname: x", "name: 2026-01-31"])

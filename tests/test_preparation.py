@@ -48,7 +48,7 @@ def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):
     words = ["classifier=tiny", "dataset=noise", "targets=[0]", "stop.evaluations=20", "stop.confidence=null"]
     result = fooldeap.run({}, *words, "reporters=[]", plugins=[KIT, Noise], out=tmp_path / "run")
     assert result.evaluations == 20
-    assert (tmp_path / "run/timings.csv").read_text().splitlines()[-1].endswith(",20")
+    assert (tmp_path / "run/timings.csv").read_text().splitlines()[-1].split(",")[-2] == "20"
 
 
 @pytest.mark.parametrize(

@@ -248,8 +248,6 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
         assert process.returncode == 130, said
         went_on = f"go on with: fooldeap run --resume {tmp_path / 'run'}"
         assert unannounced(said).strip() == f"fooldeap: interrupted; {went_on}"
-            unannounced(said).strip() == f"fooldeap: interrupted; go on with: fooldeap run --resume {tmp_path / 'run'}"
-        )
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
     assert not folder.exists()
     fooldeap.resume(tmp_path / "run", quiet=True)

@@ -111,7 +111,9 @@ def test_a_study_may_build_on_a_study(study, tmp_path):
     (tmp_path / "more.yaml").write_text("base: study.yaml\nvary: {selection: {wheel: linear_rank}}\nbudget: 200\n")
     loaded = definition.load(tmp_path / "more.yaml")
     assert list(loaded.variants) == ["strong", "none", "wheel"]
-    assert (loaded.budget, loaded.name) == (200, "small")
+    assert (loaded.budget, loaded.name) == (200, "more")
+    without = definition.load(tmp_path / "more.yaml", ["vary.selection=null", "vary.mutation=[creep, invert]"])
+    assert list(without.variants) == ["creep", "invert"]
 
 
 def test_labels_of_a_list(study, tmp_path):
@@ -161,6 +163,21 @@ def test_a_plugin_is_tried_beside_the_stock_ones(tmp_path, monkeypatch, capsys):
     assert "first_come" in report
     assert not (tmp_path / "runs/try-first_come/001/figures/critical_differences.png").exists()
     assert call("compare", "--resume", "runs/try-first_come/001") == 0
+
+
+def test_a_plugin_that_fails_is_told_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(TRIED.replace("return", "raise ValueError('no')\n    return"))
+    assert call("compare", "--try", "mine.py", *QUICK, "budget=300") == 1
+    assert "selection 'first_come' raised ValueError: no" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.filterwarnings("always:bad failed:fooldeap.FooldeapWarning")
+def test_a_variant_that_fails_is_an_exit_code(study, tmp_path, capsys):
+    vary = "vary={selection: {good: random, bad: fails_late}}"
+    assert call("compare", "study.yaml", vary) == 1
+    assert "bad failed; the others are in runs/small/001" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

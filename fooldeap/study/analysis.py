@@ -53,7 +53,8 @@ class Measures(NamedTuple):
     runs, reached : how many there were, and how many reached the goal
     success : the share that did, with Wilson's interval
     to_goal : evaluations to the goal
-    to_50, to_90, to_99 : the median of the evaluations to 50, 90 and 99 % confidence; infinite as in `Quartiles`
+    to_50, to_90, to_99 : the median of the evaluations to 50, 90 and 99 % confidence; infinite as in `Quartiles`. A run
+        ends with its goal: what lies beyond that was not tried for
     running_time : expected running time in evaluations, infinite without a success, with its bootstrap interval
     restricted_mean : mean evaluations to the goal, those of a run that did not reach it being the budget
     confidence : the median of the final confidences
@@ -182,6 +183,21 @@ def analyse(outcome: Outcome) -> Analysis:
         cliques=() if outcome.tried else _cliques(variants, pairs),
         cautions=tuple(_cautions(outcome, len(pairs))),
     )
+
+
+def p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
+    """Return the matrix of p-values of pairs, after Holm, in the order of ``outcome.variants``.
+
+    None where not all pairs were compared, or there are fewer than three variants: no diagram can be drawn of them.
+    """
+    places = {name: place for place, name in enumerate(outcome.variants)}
+    if outcome.tried or len(places) < 3:
+        return None
+    matrix = np.ones((len(places), len(places)))
+    for pair in analysis.pairs:
+        one, other = places[pair.first], places[pair.second]
+        matrix[one, other] = matrix[other, one] = pair.p_holm
+    return matrix
 
 
 # --- One variant ----------------------------------------------------------------------------------------------------

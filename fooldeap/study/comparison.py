@@ -3,63 +3,27 @@
 import contextlib
 import json
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-
-from fooldeap import config, trust
+from fooldeap import trust
 from fooldeap.bench import Bench, left_behind, warn
-from fooldeap.config import Experiment
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.files import remove
 from fooldeap.lines import printable
 from fooldeap.results import RunInfo
-from fooldeap.rundir import Folder, as_yaml
-from fooldeap.study import definition, trial
-from fooldeap.study.analysis import Analysis, analyse
+from fooldeap.rundir import as_yaml
+from fooldeap.study import definition, figures, report, tables, trial
+from fooldeap.study.analysis import Analysis, analyse, p_values
 from fooldeap.study.board import Board
 from fooldeap.study.definition import Source, Study
-from fooldeap.study.outcome import Floats, Outcome
-from fooldeap.study.records import Key, Record, Records, grid, rows
-from fooldeap.study.tables import read_runs
+from fooldeap.study.outcome import Outcome
+from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, classifiers, plan, redesigned
+from fooldeap.study.records import grid, rows
 from fooldeap.timings import Timings
 from fooldeap.work import Ended
-
-SUMMARY, RUNS = "summary.json", "runs.csv"
-
-
-class StudyFolder(Folder):
-    """The folder of a study."""
-
-    FILE = "study.yaml"
-    MADE_BY = "fooldeap compare"
-
-    @property
-    def variants(self) -> Path:
-        """The folder of the variants' own."""
-        return self.path / "variants"
-
-    def reported(self) -> "Reported | None":
-        """Return what the last report was of, None before the first."""
-        summary, runs = self.path / SUMMARY, self.path / RUNS
-        if not summary.is_file() or not runs.is_file():
-            return None
-        try:
-            extended = bool(json.loads(summary.read_text(encoding="utf-8"))["study"]["extended"])
-            keys = {(row.variant, row.target, row.seed) for row in read_runs(runs.read_text(encoding="utf-8"))}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.path}: {SUMMARY} or {RUNS} is damaged ({error}); remove both") from None
-        return Reported(keys, extended)
-
-
-class Reported(NamedTuple):
-    """The runs of which a report was written, and whether it called itself extended."""
-
-    runs: set[Key]
-    extended: bool
 
 
 @dataclass(frozen=True)
@@ -71,13 +35,9 @@ class Comparison:
     folder: Path
 
     def __str__(self) -> str:
-        from fooldeap.study import report
-
         return report.verdict(self.outcome, self.analysis)
 
     def _repr_markdown_(self) -> str:
-        from fooldeap.study import report
-
         return report.markdown(self.outcome, self.analysis)
 
 
@@ -86,7 +46,7 @@ def compare(
     *overrides: str,
     out: str | Path | None = None,
     resume: str | Path | None = None,
-    tried: str | Path | None = None,
+    plugin_file: str | Path | None = None,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
@@ -102,7 +62,7 @@ def compare(
     overrides : words as on the command line, ``"seeds=3"``
     out : the folder; None: the next one below ``runs/<name>/``
     resume : the folder of an earlier session: only runs that are missing there are made
-    tried : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
+    plugin_file : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
     plugins, workers, trust_model, no_plugins, arguments : as for `fooldeap.run`
     quiet : show nothing on screen
 
@@ -113,7 +73,13 @@ def compare(
     RunError
         It failed on the way; the folder is kept and can be resumed.
     """
-    chosen: dict[str, Any] = {"out": out, "resume": resume, "tried": tried, "plugins": plugins, "workers": workers}
+    chosen: dict[str, Any] = {
+        "out": out,
+        "resume": resume,
+        "plugin_file": plugin_file,
+        "plugins": plugins,
+        "workers": workers,
+    }
     with trust.trusting(model=trust_model, no_plugins=no_plugins):
         study = load(source, *overrides, **chosen, **arguments)
         folder = None if resume is None else StudyFolder.open(Path(resume))
@@ -125,7 +91,7 @@ def load(
     *overrides: str,
     out: str | Path | None = None,
     resume: str | Path | None = None,
-    tried: str | Path | None = None,
+    plugin_file: str | Path | None = None,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     **arguments: Any,
@@ -133,12 +99,12 @@ def load(
     """Return the study that `compare` would carry out."""
     if resume is not None and out is not None:
         raise InputError("--out and --resume: got both, expected one; a folder that is resumed is written to itself")
-    if source is not None and tried is not None:
+    if source is not None and plugin_file is not None:
         raise InputError("--try: got a study as well, expected one of them; a trial brings its own study")
     if workers is not None:  # a study has runs enough for everybody
         arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
-    if tried is not None:
-        return trial.load(Path(tried), overrides, arguments, plugins)
+    if plugin_file is not None:
+        return trial.load(Path(plugin_file), overrides, arguments, plugins)
     if source is None:
         if resume is None:
             raise InputError("name the study, a YAML file: fooldeap compare configs/studies/selection.yaml")
@@ -149,115 +115,100 @@ def load(
 def carry_out(
     study: Study, folder: StudyFolder | None = None, out: Path | None = None, *, quiet: bool = False
 ) -> Comparison:
-    """Make the runs that are missing in a folder, or in a new one, and write the report."""
-    whole, joint = definition.resolved(study)
-    groups = by_classifier(whole)
-    for group in groups[1:]:  # what cannot begin fails before a folder is made, in the last group as in the first
-        Bench(serially(group)).close()
-    with Bench(groups[0]) as bench:
+    """Make the runs of a study that are missing in a folder, or in a new one, and write the report."""
+    with contextlib.ExitStack() as stack:
+        if folder is not None:
+            stack.enter_context(folder.locked())
+        todo = plan(study, folder, stack)
         if folder is None:
             folder = StudyFolder.new(study.name, study.data(), out)
-        with folder.locked():
-            session = _Session(whole, joint, folder, quiet=quiet)
-            missing = session.missing(bench)  # what cannot be resumed is refused before anything is touched
-            folder.unseal()
-            folder.write_noted(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
-            try:
-                session.evolve(bench, missing, groups[1:])
-                outcome = session.outcome()
-                analysis = write(outcome, folder)
-                folder.seal()
-            except BaseException as error:
-                raise _left_behind(error, folder) from error
+            stack.enter_context(folder.locked())
+        design = redesigned(todo, folder)
+        folder.unseal()
+        folder.write_noted(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
+        folder.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")
+        try:
+            session = _Session(todo, folder, quiet=quiet)
+            session.evolve()
+            outcome = session.outcome(extended=design["extended"])
+            analysis = write(outcome, folder)
+            folder.seal()
+        except BaseException as error:
+            raise left_behind(error, folder, "fooldeap compare --resume") from error
     return Comparison(outcome, analysis, folder.path)
 
 
 class _Session:
     """One session of work on a study."""
 
-    def __init__(self, study: Study, joint: frozenset[str], folder: StudyFolder, *, quiet: bool) -> None:
-        self.study, self.joint, self.folder, self.quiet = study, joint, folder, quiet
-        self.records = Records(folder.variants)
-        self.budgets = {name: each.stop.evaluations or 0 for name, each in study.variants.items()}
-        self.points = grid(max(self.budgets.values()))
-        self.found: dict[Key, Record] = {}
+    def __init__(self, plan: Plan, folder: StudyFolder, *, quiet: bool) -> None:
+        self.plan, self.folder, self.quiet = plan, folder, quiet
         self.failed: dict[str, str] = {}
-        self.starts: dict[str, bytes] = {}
-        self.reported = folder.reported()
 
-    def missing(self, bench: Bench) -> list[RunInfo]:
-        """Return the runs of which there is no record yet, and take in the others."""
-        self.starts |= bench.starts
-        return [run for run in bench.runs if not self._known(run, self._belongs_to(run, bench))]
+    def evolve(self) -> None:
+        """Make the missing runs, of the variants of one classifier after those of another."""
+        for group in self.plan.groups:
+            with contextlib.ExitStack() as stack:
+                bench = self.plan.bench or stack.enter_context(Bench(group.experiments))
+                self._evolve(group, bench)
 
-    def evolve(self, bench: Bench, missing: list[RunInfo], groups: Sequence[dict[str, Experiment]]) -> None:
-        """Make the missing runs, of the variants of one classifier and then of the other groups."""
-        self._evolve(bench, missing, alone=not groups)
-        bench.close()
-        for group in groups:
-            with Bench(group) as another:
-                self._evolve(another, self.missing(another), alone=False)
-
-    def outcome(self) -> Outcome:
+    def outcome(self, *, extended: bool) -> Outcome:
         """Return what was found, by this session and those before."""
-        before = self.reported
-        records = [record for record in self.found.values() if record.row.variant not in self.failed]
+        study, budgets = self.plan.study, self.plan.budgets
+        records = [record for record in self.plan.found.values() if record.row.variant not in self.failed]
+        points = grid(max(budgets.values()))
         return Outcome(
-            name=self.study.name,
-            classifier=" and ".join(sorted({_classifier(each) for each in self.study.variants.values()})),
-            goal=self.study.goal,
-            budget=self.study.budget,
+            name=study.name,
+            classifier=classifiers(study.variants.values()),
+            goal=study.goal,
+            budget=study.budget,
             runs=rows(records),
-            grid=self.points,
-            curves={record.key: record.curve for record in records},
+            grid=points,
+            curves={record.key: record.curve(points) for record in records},
             images={record.key: record.image for record in records},
-            joint=self.joint - set(self.failed),
-            paired=len({start for name, start in self.starts.items() if name not in self.failed}) == 1,
+            joint=self.plan.joint - set(self.failed),
+            paired=self.plan.paired,
             failed=dict(sorted(self.failed.items())),
-            extended=before is not None and (before.extended or before.runs != {record.key for record in records}),
-            tried=self.study.tried if self.study.tried not in self.failed else None,
+            extended=extended,
+            tried=study.tried,
         )
 
-    def _evolve(self, bench: Bench, missing: Sequence[RunInfo], *, alone: bool) -> None:
-        board = Board(bench.runs, set(bench.runs) - set(missing), self.budgets, quiet=self.quiet)
-        board.say(f"{self.study.name}: {_counted(bench.runs, missing)}; in {self.folder.path}")
+    def _evolve(self, group: Group, bench: Bench) -> None:
+        done = set(group.runs) - set(group.missing)
+        board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
+        board.say(f"{self.plan.study.name}: {_counted(group)}; in {self.folder.path}")
+        if not group.missing:
+            return
         failures: dict[RunInfo, FooldeapError] = {}
-        journals = self.folder.journals
-        timings = Timings(self.folder.path / "timings.csv")
+        journals, timings = self.folder.journals, Timings(self.folder.path / "timings.csv")
         try:
-            with board, contextlib.closing(bench.evolve(missing, journals, board, timings)) as all_ended:
+            with board, contextlib.closing(bench.evolve(group.missing, journals, board, timings)) as all_ended:
                 for ended in all_ended:
                     board.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
-                        self._keep(ended, self._belongs_to(ended.info, bench))
+                        self._keep(ended, group.belongs_to[ended.info.variant])
                     else:
                         failures[ended.info] = ended.failure
-        except PluginError as error:  # the classifier's
-            if alone:
+        except PluginError as error:  # the classifier's: it has failed all variants that it was to judge
+            if len(self.plan.groups) == 1:
                 raise
-            failures |= dict.fromkeys(missing, error)
+            failures |= dict.fromkeys(group.missing, error)
         finally:
             self.folder.add_session(bench.ledger())
-        self._note(failures)
+        self._note(group, failures)
         for message in bench.executor.complaints():
             warn(message)
 
-    def _belongs_to(self, run: RunInfo, bench: Bench) -> dict[str, str]:
-        return {"experiment": self.study.variants[run.variant].digest, "classifier": bench.crew.work.digest}
-
-    def _known(self, run: RunInfo, belongs_to: dict[str, str]) -> bool:
-        records = self.records.read(run, belongs_to)
-        self.found |= {record.key: record for record in records or ()}
-        return records is not None
-
-    def _keep(self, ended: Ended, belongs_to: dict[str, str]) -> None:
+    def _keep(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
         """Keep the record of a run in place of its journal."""
-        records = self.records.keep(ended, self.budgets[ended.info.variant], self.points, belongs_to)
-        self.found |= {record.key: record for record in records}
+        records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to)
+        self.plan.found |= {record.key: record for record in records}
         remove(self.folder.journals / ended.info.journal)
 
-    def _note(self, failures: Mapping[RunInfo, FooldeapError]) -> None:
+    def _note(self, group: Group, failures: Mapping[RunInfo, FooldeapError]) -> None:
         """Note why variants failed, by the first run of each, and leave the traceback."""
+        for name in group.experiments:
+            remove(self.folder.path / f"variants/{name}/error.log")  # of a session before this one
         for run in sorted(failures, key=lambda run: (run.variant, run.seed, run.targets)):
             if run.variant not in self.failed:
                 self.failed[run.variant] = str(failures[run])
@@ -268,59 +219,27 @@ class _Session:
 
 def write(outcome: Outcome, folder: StudyFolder) -> Analysis:
     """Write everything that follows from an outcome, and return its analysis."""
-    from fooldeap.study import figures, report, tables
-
     analysis = analyse(outcome)
-    # The summary comes first: it tells a session after this one that runs were added, even if this one ends here.
-    folder.write_noted(SUMMARY, tables.summary_json(outcome, analysis))
-    folder.write_noted(RUNS, tables.runs_csv(outcome))
-    folder.write("curves.csv", tables.curves_csv(outcome))
-    folder.write("report.md", report.markdown(outcome, analysis))
-    for name, text in tables.latex(outcome, analysis).items():
-        folder.write(f"tables/{name}", text)
     ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
-    for name, picture in figures.draw(outcome, ranks, _p_values(outcome, analysis)).items():
-        folder.write(f"figures/{name}", picture)
+    made: dict[str, str | bytes] = {
+        "runs.csv": tables.runs_csv(outcome),
+        "curves.csv": tables.curves_csv(outcome),
+        "summary.json": tables.summary_json(outcome, analysis),
+        "report.md": report.markdown(outcome, analysis),
+    }
+    made |= {f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()}
+    pictures = figures.draw(outcome, ranks, p_values(outcome, analysis))
+    made |= {f"figures/{name}": picture for name, picture in pictures.items()}
+    for path in [*folder.path.glob("tables/*"), *folder.path.glob("figures/*")]:
+        if str(path.relative_to(folder.path)) not in made:  # of a report before this one
+            remove(path)
+    for name, content in made.items():
+        folder.write(name, content)
     return analysis
 
 
-def _p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
-    """Return the matrix of p-values of pairs, after Holm; None where not all pairs were compared, or there is one."""
-    names = {name: index for index, name in enumerate(outcome.variants)}
-    if outcome.tried or len(names) < 3:
-        return None
-    matrix = np.ones((len(names), len(names)))
-    for pair in analysis.pairs:
-        one, other = names[pair.first], names[pair.second]
-        matrix[one, other] = matrix[other, one] = pair.p_holm
-    return matrix
-
-
-def serially(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
-    """Return experiments as they are evaluated in this process alone."""
-    serial = config.load({"executor": "serial"}).executor
-    return {name: replace(each, executor=serial) for name, each in experiments.items()}
-
-
-def by_classifier(study: Study) -> list[dict[str, Experiment]]:
-    """Return the variants in groups that share a classifier."""
-    groups: dict[str, dict[str, Experiment]] = {}
-    for name, experiment in study.variants.items():
-        key = json.dumps([experiment.classifier.data(), experiment.dataset and experiment.dataset.data()])
-        groups.setdefault(key, {})[name] = experiment
-    return list(groups.values())
-
-
-def _classifier(experiment: Experiment) -> str:
-    choice = experiment.classifier
-    return Path(str(choice.values.get("model", choice.plugin.name))).stem
-
-
-def _counted(runs: Sequence[RunInfo], missing: Sequence[RunInfo]) -> str:
-    already = f", {len(runs) - len(missing)} of them made already" if len(missing) < len(runs) else ""
-    return f"{len(runs)} runs of {len({run.variant for run in runs})} variants{already}"
-
-
-def _left_behind(error: BaseException, folder: StudyFolder) -> BaseException:
-    """Leave the traceback in the folder, and say where it is and how to go on."""
-    return left_behind(error, folder, "fooldeap compare --resume")
+def _counted(group: Group) -> str:
+    variants = len(group.experiments)
+    done = len(group.runs) - len(group.missing)
+    already = f", {done} of them made already" if done else ""
+    return f"{len(group.runs)} runs of {variants} {'variant' if variants == 1 else 'variants'}{already}"

@@ -179,14 +179,11 @@ def _identical(analysis: Analysis) -> list[str]:
             _join(groups, pair.first, pair.second)
     reached = {variant.name: variant.overall.reached for variant in analysis.variants}
     return [
-        f"{listed(group)} are identical in these runs: "
-        + ("the same evaluations in every block." if reached[group[0]] else f"{_none(group)} ever reaches the goal.")
+        f"{listed(group)} are identical in these runs: the same evaluations in every block."
+        if reached[group[0]]
+        else f"{listed(group)} cannot be told apart: no run of any of them reached the goal. A larger budget may help."
         for group in groups
     ]
-
-
-def _none(group: Sequence[str]) -> str:
-    return "neither" if len(group) == 2 else "none of them"
 
 
 def _join(groups: list[list[str]], one: str, other: str) -> None:
@@ -218,7 +215,7 @@ def caution_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
 
 def _extended(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     return (
-        "Extended after results were seen: exploratory. Runs were added when a report had been written, which neither "
+        "Extended after results were seen: exploratory. The study was changed when runs of it had ended, which neither "
         "p-values nor intervals allow for."
     )
 

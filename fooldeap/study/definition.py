@@ -1,6 +1,7 @@
 """A study file: an experiment file that also has the keys ``vary``, ``variants``, ``goal``, ``budget`` or ``tried``."""
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ _ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations
 _BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
 GENERATIONS_AN_EVALUATION = 4
+MOST_VARIANTS = 1000
+LONGEST_NAME = 120  # that a variant's folder may have
 
 Source = str | Path | Mapping[str, Any]
 
@@ -43,18 +46,18 @@ class Study:
     tried: str | None = None
 
     @property
-    def any(self) -> Experiment:
+    def common(self) -> Experiment:
         """One of the experiments, for what all have in common."""
         return next(iter(self.variants.values()))
 
     @property
     def goal(self) -> dict[str, float]:
         """The stop that means success, ``{"confidence": 0.9999}``."""
-        return self.any.stop.goal
+        return self.common.stop.goal
 
     def data(self) -> dict[str, Any]:
         """Return the study as plain data: written as YAML and read again, it is the same study."""
-        common = self.any.data()
+        common = self.common.data()
         return {
             **{key: common[key] for key in _COMMON if key != "reporters"},
             "goal": self.goal,
@@ -77,7 +80,7 @@ def load(
     plugins: Iterable[Any] = (),
 ) -> Study:
     """Read and check a study; parameters and errors as for `fooldeap.config.load`."""
-    document = config.said(source, overrides, arguments, unnamed="study")
+    document = _named_by_its_file(config.said(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
     base = _budgeted(study, _aimed(study, base))
@@ -88,7 +91,7 @@ def load(
     experiments = _checked(parts, base, registry)
     config.admit_commands(experiments.values())
     tried = study.data.get("tried")
-    if tried is not None and tried not in experiments:
+    if tried is not None and (not isinstance(tried, str) or tried not in experiments):
         raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
     any_of_them = next(iter(experiments.values()))
     return Study(any_of_them.name, experiments, any_of_them.stop.evaluations or 0, tried)
@@ -107,6 +110,16 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
     return replace(study, variants=variants), joint
 
 
+def _named_by_its_file(document: Document, source: Source) -> Document:
+    """Return a study without a name of its own under that of its file, not its base's: they are different things."""
+    base = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS}
+    if not isinstance(source, str | Path) or documents.says(Path(source), "name"):
+        return document
+    if document.place(("name",)).source in base:
+        return document
+    return documents.from_mapping({"name": config.as_name(Path(source).stem)}).over(document)
+
+
 def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) -> dict[str, Experiment]:
     """Return the variants as experiments; every mistake is told, one in the base only once."""
     experiments, problems = {}, dict[str, None]()
@@ -123,10 +136,10 @@ def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) 
 def _experiment(document: Document, registry: Registry) -> Experiment:
     stop = document.data.get("stop")
     budget = stop.get("evaluations") if isinstance(stop, dict) else None
-    if isinstance(budget, int) and document.place(("stop", "generations")).source == config.DEFAULTS:
+    if isinstance(budget, int) and budget > 0 and document.place(("stop", "generations")).source == config.DEFAULTS:
         generations = GENERATIONS_AN_EVALUATION * budget
         document = documents.from_mapping({"stop.generations": generations}, "budget").over(document)
-    experiment = config.checked(document, registry)
+    experiment = config.checked(document, registry, also=KEYS)
     for name in _BIASED:
         if getattr(experiment.stop, name) is not None:
             raise document.error(
@@ -148,6 +161,8 @@ def _aimed(study: Document, base: Document) -> Document:
         return base
     if not isinstance(goal, dict) or not goal or not set(goal) <= set(GOALS):
         raise study.error(("goal",), f"got {shown(goal)}, expected a mapping such as {{confidence: 0.9999}}")
+    if sum(value is not None for value in goal.values()) != 1:
+        raise study.error(("goal",), f"got {shown(goal)}, expected one goal; set that of the base to null")
     nothing = documents.from_mapping({f"stop.{name}": None for name in GOALS})
     return study.part(("goal",), ("stop",)).over(nothing.over(base))
 
@@ -185,13 +200,22 @@ def _named(study: Document) -> Iterator[tuple[str, Key, Document]]:
 def _grid(study: Document) -> Iterator[tuple[str, Key, Document]]:
     """Yield every combination of one option of each key."""
     vary = _mapping(study, ("vary",), "{selection: {small: {name: tournament, size: 2}, roulette: roulette}}")
-    axes = [list(_options(study, key)) for key in vary]
+    axes = [list(_options(study, key)) for key, options in vary.items() if options is not None]
+    if math.prod(map(len, axes)) > MOST_VARIANTS:
+        message = f"got {' x '.join(str(len(axis)) for axis in axes)} variants, expected at most {MOST_VARIANTS}"
+        raise study.error(("vary",), f"{message}; vary fewer keys at a time")
     for combination in itertools.product(*axes) if axes else ():
         part = Document({})
         for _, path, under in sorted(combination, key=lambda each: len(each[2])):
             part = study.part(path, under).over(part)
         _check_stops(study, ("vary",), part)
-        yield "+".join(label for label, _, _ in combination), combination[-1][1], part
+        name = "+".join(label for label, _, _ in combination)
+        if len(name) > LONGEST_NAME:
+            message = (
+                f"got the variant {name!r}, expected at most {LONGEST_NAME} letters; give its options shorter labels"
+            )
+            raise study.error(("vary",), message)
+        yield name, combination[-1][1], part
 
 
 def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
@@ -233,7 +257,8 @@ def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
 
 def _check_name(study: Document, path: Key, name: str) -> None:
     if not _VARIANT.fullmatch(name):
-        raise study.error(path, f"got {shown(name)} as a name, expected letters, digits, '-', '_' or '.'", at_key=True)
+        expected = "expected up to 64 letters, digits, '-', '_' or '.', a letter or digit first"
+        raise study.error(path, f"got {shown(name)} as a name, {expected}", at_key=True)
 
 
 def _check_key(study: Document, path: Key, key: str) -> None:

@@ -313,9 +313,9 @@ def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
     panels = _grid(figure, rows, columns, len(shown), sharex=False)
     for panel, target in zip(panels, shown, strict=True):
         panel.set_title(f"target {target}", pad=3)
-        _strips(panel, outcome, target, order)
         low, high = _range(outcome, target)
-        panel.set_xlim(low, high)
+        panel.set_xlim(low, high)  # before anything is drawn, which might have no width of its own
+        _strips(panel, outcome, target, order)
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 100 * low else (1,)))
     panels[0].set(yticks=range(len(order)), yticklabels=labels, ylim=(len(order) - 0.5, -0.5))
     figure.supxlabel(EVALUATIONS)

@@ -8,8 +8,8 @@ from fooldeap.bench import Bench
 from fooldeap.evolution import Observer
 from fooldeap.results import LogRow, RunInfo
 from fooldeap.study.board import duration
-from fooldeap.study.comparison import by_classifier, serially
 from fooldeap.study.definition import Study, resolved
+from fooldeap.study.plan import StudyFolder, by_classifier, serially
 
 SECONDS = 3.0  # of evolution, for each classifier
 
@@ -24,6 +24,8 @@ class Forecast:
     seconds: float
 
     def __str__(self) -> str:
+        if not self.runs:
+            return f"{self.variants} variants, no run is missing"
         rate = self.evaluations / self.seconds
         return (
             f"{self.variants} variants, {self.runs} runs, at most {self.evaluations:,} evaluations; at the "
@@ -31,14 +33,18 @@ class Forecast:
         )
 
 
-def forecast(study: Study) -> Forecast:
-    """Return what a study will take at most; a few seconds of it are evolved for that, and thrown away."""
+def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
+    """Return what a study will take at most, less what a folder has of it.
+
+    A few seconds of it are evolved for that, and thrown away.
+    """
     whole, _ = resolved(study)
     runs, evaluations, seconds = 0, 0, 0.0
     for group in by_classifier(whole):
         with Bench(serially(group)) as bench:
-            most = sum(group[run.variant].stop.evaluations or 0 for run in bench.runs)
-            runs, evaluations = runs + len(bench.runs), evaluations + most
+            missing = [run for run in bench.runs if folder is None or not folder.records.kept(run)]
+            most = sum(group[run.variant].stop.evaluations or 0 for run in missing)
+            runs, evaluations = runs + len(missing), evaluations + most
             seconds += most / _rate(bench)
     return Forecast(len(whole.variants), runs, evaluations, seconds)
 

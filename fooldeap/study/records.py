@@ -27,7 +27,8 @@ class Record(NamedTuple):
     """One target of a run that ended."""
 
     row: RunRow
-    curve: Floats
+    evaluations: NDArray[np.int64]  # at the ends of the generations in which the best confidence rose
+    confidence: Floats  # until there
     image: NDArray[np.uint8]
 
     @property
@@ -35,9 +36,18 @@ class Record(NamedTuple):
         """Variant, target and seed."""
         return self.row.variant, self.row.target, self.row.seed
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All of it but the row."""
+        return self.evaluations, self.confidence, self.image
+
+    def curve(self, points: NDArray[np.int64]) -> Floats:
+        """Return the best confidence until each point; before the end of the first generation it is 0."""
+        return np.append(0.0, self.confidence)[np.searchsorted(self.evaluations, points, side="right")]
+
 
 def grid(budget: int) -> NDArray[np.int64]:
-    """Return the evaluations at which curves are recorded: evenly spaced on a logarithmic scale, up to the budget."""
+    """Return the evaluations at which curves are read off: evenly spaced on a logarithmic scale, up to the budget."""
     points = np.geomspace(max(1, budget // FIRST_POINT), budget, POINTS)
     return np.unique(points.round().astype(np.int64))
 
@@ -51,20 +61,28 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, ended: Ended, budget: int, points: NDArray[np.int64], belongs_to: dict[str, str]) -> list[Record]:
+    def keep(self, ended: Ended, budget: int, belongs_to: Mapping[str, str]) -> list[Record]:
         """Write the record of a run down and return it, target by target."""
-        records = [record_of(ended.info.variant, result, budget, points) for result in ended.results]
+        records = [record_of(ended.info.variant, result, budget) for result in ended.results]
         images = [result.image.png() for result in ended.results]
         for image, record in zip(images, records, strict=True):
             self._write(self._image(record.key), image)
         runs = [
-            {**record.row._asdict(), "curve": record.curve.tolist(), "image": digest(image)}
+            {
+                **record.row._asdict(),
+                "steps": [record.evaluations.tolist(), record.confidence.tolist()],
+                "image": digest(image),
+            }
             for image, record in zip(images, records, strict=True)
         ]
         said = {**belongs_to, "runs": runs}
         text = json.dumps({**said, "sha256": _checksum(said)})
         self._write(self._path(ended.info), text.encode())  # last: it says that all is there
         return records
+
+    def any(self) -> bool:
+        """Tell whether there is a record of any run."""
+        return next(self.folder.glob("*/records/*.json"), None) is not None
 
     def kept(self, info: RunInfo) -> bool:
         """Tell whether there is a record of a run."""
@@ -93,14 +111,14 @@ class Records:
         return records
 
     def _restored(self, run: dict[str, Any], info: RunInfo) -> Record:
-        curve, checksum = np.array(run.pop("curve"), float), run.pop("image")
+        (evaluations, confidence), checksum = run.pop("steps"), run.pop("image")
         row = RunRow(**run)
         if row.variant != info.variant or row.seed != info.seed or row.target not in info.targets:
             raise ValueError("it is of another run")
         path = self._image((row.variant, row.target, row.seed))
         if not path.is_file() or digest(image := files.read(path)) != checksum:
             raise ValueError(f"{path} is not the image that belongs to it")
-        return Record(row, curve, _pixels(image))
+        return Record(row, np.array(evaluations, np.int64), np.array(confidence, float), _pixels(image))
 
     def _path(self, info: RunInfo) -> Path:
         return self.folder / info.variant / "records" / f"{info._replace(variant='').label}.json"
@@ -125,7 +143,7 @@ def _pixels(image: bytes) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
-def record_of(variant: str, result: RunResult, budget: int, points: NDArray[np.int64]) -> Record:
+def record_of(variant: str, result: RunResult, budget: int) -> Record:
     """Return the record of a result; ``budget`` is that of its whole run."""
     evaluations = np.array([row.evaluations for row in result.log])
     best = np.maximum.accumulate([row.confidence for row in result.log])
@@ -146,18 +164,14 @@ def record_of(variant: str, result: RunResult, budget: int, points: NDArray[np.i
         area=_area(evaluations, best, budget),
         diversity=float(np.mean([row.diversity for row in result.log])),
     )
-    return Record(row, _at(points, evaluations, best), result.image.pixels)
+    rises = np.flatnonzero(np.diff(best, prepend=-1.0))
+    return Record(row, evaluations[rises], best[rises], result.image.pixels)
 
 
 def _area(evaluations: NDArray[np.int64], best: Floats, budget: int) -> float:
     """Return the mean of a step function from 0 to the budget; before the first generation's end it is 0."""
     spans = np.diff(np.append(evaluations, max(budget, int(evaluations[-1]))))
     return float(best @ spans) / max(budget, int(evaluations[-1]))
-
-
-def _at(points: NDArray[np.int64], evaluations: NDArray[np.int64], best: Floats) -> Floats:
-    """Return the values of a step function at points; before the first step it is 0."""
-    return np.append(0.0, best)[np.searchsorted(evaluations, points, side="right")]
 
 
 def rows(records: Iterable[Record]) -> tuple[RunRow, ...]:

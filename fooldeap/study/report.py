@@ -8,7 +8,7 @@ from itertools import pairwise
 from fooldeap.lines import markdown as markdown_text
 from fooldeap.stats import EXACT, RESAMPLES
 from fooldeap.study import tables
-from fooldeap.study.analysis import Analysis, Pair
+from fooldeap.study.analysis import Analysis, Pair, p_values
 from fooldeap.study.conclusions import (
     Conclusions,
     caution_text,
@@ -106,7 +106,7 @@ def _results(outcome: Outcome, analysis: Analysis) -> list[str]:
             "On the way",
             "Median evaluations to 50, 90 and 99 % confidence; median confidence at the end; means of the area under "
             "the convergence curve (1: certain from the first image on) and of the diversity in grey levels.",
-            markdown_table(tables.milestone_table(analysis)),
+            markdown_table(tables.milestone_table(outcome, analysis)),
         ),
         _section("Figures", *(f"![{FIGURES[name]}](figures/{name}.png)" for name in _drawn(outcome, analysis))),
         _pairs(outcome, analysis),
@@ -114,9 +114,8 @@ def _results(outcome: Outcome, analysis: Analysis) -> list[str]:
 
 
 def _drawn(outcome: Outcome, analysis: Analysis) -> list[str]:
-    # Critical differences are those of all pairs of several variants.
-    left_out = {"critical_differences"} if outcome.tried or not analysis.friedman else set()
-    return [name for name in FIGURES if name not in left_out]
+    left_out = {"critical_differences"} if p_values(outcome, analysis) is None else set()
+    return [name for name in FIGURES if name not in left_out] if outcome.runs else []
 
 
 def _pairs(outcome: Outcome, analysis: Analysis) -> str:

@@ -82,7 +82,8 @@ def summary_json(outcome: Outcome, analysis: Analysis) -> str:
     """Return ``summary.json``: the study and all of its analysis; infinity is null."""
     summary = {
         "null": "Of evaluations, of their means and ratios and of the bounds of intervals: infinite, as runs did not "
-        "reach the goal. Of friedman: fewer than three variants. Of tried: all pairs were compared.",
+        "reach the goal, or went no further once they had. Of friedman: fewer than three variants. Of tried: all pairs "
+        "were compared.",
         "study": {name: getattr(outcome, name) for name in _SCOPE},
         "variants": {variant.name: _without(variant, "name") for variant in analysis.variants},
         "friedman": analysis.friedman,
@@ -209,14 +210,19 @@ def target_table(analysis: Analysis) -> list[list[str]]:
 _WIDE = 12  # columns
 
 
-def milestone_table(analysis: Analysis) -> list[list[str]]:
-    """Return median evaluations to 50, 90 and 99 % and what became of the runs, its header first."""
-    header = ["variant", "to 50 %", "to 90 %", "to 99 %", "final confidence", "area", "diversity"]
-    return [header, *([each.name, *_milestones(each.overall)] for each in analysis.variants)]
+def milestone_table(outcome: Outcome, analysis: Analysis) -> list[list[str]]:
+    """Return median evaluations to 50, 90 and 99 % and what became of the runs, its header first.
+
+    Confidences beyond the goal are left out: a run ends there.
+    """
+    end = outcome.goal.get("confidence", 1.0)
+    levels = [level for level in (50, 90, 99) if level <= 100 * end]
+    header = ["variant", *(f"to {level} %" for level in levels), "final confidence", "area", "diversity"]
+    return [header, *([each.name, *_milestones(each.overall, levels)] for each in analysis.variants)]
 
 
-def _milestones(measures: Measures) -> list[str]:
-    to = [count(value) for value in (measures.to_50, measures.to_90, measures.to_99)]
+def _milestones(measures: Measures, levels: Sequence[int]) -> list[str]:
+    to = [count(getattr(measures, f"to_{level}")) for level in levels]
     return [*to, f"{100 * measures.confidence:.3f} %", decimal(measures.area), f"{measures.diversity:.1f}"]
 
 

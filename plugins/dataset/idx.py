@@ -1,6 +1,7 @@
 """Raw IDX files, as MNIST and its relatives are published."""
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from fooldeap.plugin import KW_ONLY, Array, Directory, InputError, Split, dataclass, dataset
 
-from ._arrays import split
+from ._arrays import check_size, split
 
 _UBYTE = 8  # the code of unsigned bytes in the header
 _MOST_AXES = 4  # of images in colour
@@ -52,14 +53,22 @@ def _read(path: Path) -> Array:
     """Return the array in an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, the values."""
     where = f"dataset 'idx': {str(path)!r}"
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            sizes = _sizes(file, where)
+            check_size(where, path, math.prod(sizes))
+            content = file.read(math.prod(sizes) + 1)  # no more than the header says, however much there is
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{where} cannot be read ({error})") from None
-    axes = content[3] if len(content) > 3 and content[:3] == bytes([0, 0, _UBYTE]) else 0
-    if not 1 <= axes <= _MOST_AXES or len(content) < 4 + 4 * axes:
+    if len(content) != math.prod(sizes):
+        got = len(content) if len(content) < math.prod(sizes) else "more"
+        raise InputError(f"{where} holds {got} values, its header says {math.prod(sizes)}; damaged?")
+    return np.frombuffer(content, np.uint8).reshape(sizes)
+
+
+def _sizes(file: io.BufferedIOBase, where: str) -> tuple[int, ...]:
+    start = file.read(4)
+    axes = start[3] if len(start) == 4 and start[:3] == bytes([0, 0, _UBYTE]) else 0
+    sizes = file.read(4 * axes) if 1 <= axes <= _MOST_AXES else b""
+    if not sizes or len(sizes) < 4 * axes:
         raise InputError(f"{where} is no IDX file of unsigned bytes")
-    sizes = tuple(np.frombuffer(content, ">u4", axes, offset=4).tolist())
-    start = 4 + 4 * len(sizes)
-    if len(content) - start != math.prod(sizes):
-        raise InputError(f"{where} holds {len(content) - start} values, its header says {math.prod(sizes)}; damaged?")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)
+    return tuple(np.frombuffer(sizes, ">u4").tolist())

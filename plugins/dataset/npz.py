@@ -1,12 +1,13 @@
 """Images and labels in a NumPy archive."""
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
 from fooldeap.plugin import KW_ONLY, Array, File, InputError, Split, dataclass, dataset
 
-from ._arrays import split
+from ._arrays import check_size, split
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 
@@ -28,8 +29,11 @@ class Npz:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 members = archive.namelist()
+                check_size(where, Path(self.path), sum(member.file_size for member in archive.infolist()))
             missing = [name for name in _NAMES if f"{name}.npy" not in members]
             arrays = [] if missing else self._arrays()
+        except InputError:
+            raise
         except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
             said = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{where} is no readable .npz archive ({said})") from None

@@ -378,3 +378,10 @@ def fails_by_chance(genomes, rng, *, chance: float = 0.02):
     if rng.random() < chance:
         raise ValueError("bad luck")
     return genomes
+
+
+@mutation("unseeded")
+def unseeded(genomes, rng):
+    """Draw from elsewhere than rng."""
+    genomes[np.random.default_rng().random(genomes.shape) < 0.02] = 0
+    return genomes
