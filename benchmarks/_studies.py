@@ -7,6 +7,7 @@ import bisect
 import contextlib
 import csv
 import gc
+import gzip
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ LEVEL = 0.05
 
 def read(path: Path) -> tuple[list[str], Floats]:
     """Return the variants of a ``runs.csv``, and their evaluations to the goal."""
-    with path.open(newline="") as file:
+    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
         rows = {(row["variant"], int(row["target"]), int(row["seed"])): row for row in csv.DictReader(file)}
     names, targets, seeds = (sorted(set(column)) for column in zip(*rows, strict=True))
     study = [[[_evaluations(rows[name, t, s]) for s in seeds] for t in targets] for name in names]

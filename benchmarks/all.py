@@ -15,7 +15,7 @@ from pathlib import Path
 
 from _measure import HEAD, Figure, Spread
 
-from fooldeap.rundir import environment
+from fooldeap.provenance import environment
 
 PARTS = ("operators", "scale", "study", "parallel", "footprint", "peers")
 

@@ -20,7 +20,7 @@ import _studies as made
 import numpy as np
 
 from fooldeap import stats
-from fooldeap.rundir import environment
+from fooldeap.provenance import environment
 
 RUNS = Path(__file__).parent.parent / "tests/data/runs.csv"
 VARIANTS = 6  # at most, in studies without a difference: 15 pairs

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from _measure import Figure, Spread, ratio, repeated, report
 
-from fooldeap.rundir import environment
+from fooldeap.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 POPULATIONS = 10 * 100 * 28 * 28  # bytes

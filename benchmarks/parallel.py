@@ -23,8 +23,9 @@ from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap import config
 from fooldeap.prepared import Prepared
+from fooldeap.provenance import environment
 from fooldeap.quiet import tensorflow
-from fooldeap.rundir import RunFolder, environment
+from fooldeap.rundir import RunFolder
 
 WAYS = {
     "serial": "serial",

@@ -24,7 +24,7 @@ from _measure import Figure, Spread, Stopwatch, report
 from fooldeap import config
 from fooldeap.plugin import Classifier
 from fooldeap.prepared import Prepared
-from fooldeap.rundir import environment
+from fooldeap.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 GOAL, BUDGET, POPULATION = 0.9999, 50_000, 100

@@ -26,8 +26,9 @@ from fooldeap import config
 from fooldeap.experiment import wrapped
 from fooldeap.plugin import Classifier, Images
 from fooldeap.prepared import Prepared
+from fooldeap.provenance import environment
 from fooldeap.quiet import tensorflow
-from fooldeap.rundir import RunFolder, environment
+from fooldeap.rundir import RunFolder
 
 SHAPES = ((28, 28, 1), (64, 64, 1), (160, 160, 3))
 POPULATIONS = (10, 100, 1000, 10_000)

@@ -15,7 +15,7 @@ from _measure import Figure, Spread, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
 from fooldeap.bench import Bench
-from fooldeap.rundir import environment
+from fooldeap.provenance import environment
 from fooldeap.study import definition
 from fooldeap.study.board import Board
 from fooldeap.study.records import Records, grid

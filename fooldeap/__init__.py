@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fooldeap.individuals import individual_view
     from fooldeap.results import FoolingImage, Result, RunResult
     from fooldeap.study.comparison import Comparison, compare
+    from fooldeap.verify import verify
 
 __all__ = [
     "Comparison",
@@ -31,12 +32,14 @@ __all__ = [
     "resume",
     "run",
     "toolbox",
+    "verify",
 ]
 __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.experiment"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
+    "verify": "fooldeap.verify",
     "individual_view": "fooldeap.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
 }

@@ -36,6 +36,10 @@ Workers = Annotated[
     str | None,
     typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Resume although packages, plugins or the file changed; the result says so."),
+]
 TrustModel = Annotated[
     bool, typer.Option("--trust-model", help="Run code that the model's file holds or names: only if you trust it.")
 ]
@@ -61,6 +65,7 @@ def run(
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
+    force: Force = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
@@ -76,12 +81,14 @@ def run(
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
     if resume is not None and (config is not None or out is not None or plugins):
         raise InputError("--resume DIR goes alone: the folder holds its configuration")
+    if force and resume is None:
+        raise InputError("--force: got no --resume DIR, which it is for; leave it out")
     try:
         if config is not None:
             words = overrides or ()
             done: Result | None = experiment.run(config, *words, out=out, plugins=plugins or (), **options)
         elif resume is not None:
-            done = experiment.resume(resume, **options)
+            done = experiment.resume(resume, force=force, **options)
             if done is None and not quiet:
                 _say(f"{resume}: is finished already; see {resume / 'result.json'}")
         if done is not None and done.failures:
@@ -109,6 +116,7 @@ def compare(
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
+    force: Force = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
 ) -> None:
     """Compare the variants of a study, or try a plugin.
@@ -137,7 +145,7 @@ def compare(
                 folder = None if resume is None else StudyFolder.open(resume)
                 _say(f"{loaded.name}: {forecast(loaded, folder)}")
             return
-        options |= {"trust_model": trust_model, "no_plugins": no_plugins}
+        options |= {"trust_model": trust_model, "no_plugins": no_plugins, "force": force}
         done = comparison.compare(study, *words, **options, quiet=quiet)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(interrupt) or "interrupted") from None
@@ -188,6 +196,30 @@ def schema(
     known = registry.load(plugins or ())
     wanted = schemas.training() if training else schemas.study(known) if study else schemas.experiment(known)
     print(schemas.text(wanted), end="")
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run or study.")],
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),
+    ] = None,
+    workers: Workers = None,
+    no_plugins: NoPlugins = False,
+    trust_model: TrustModel = False,
+) -> None:
+    """Replay a finished run or study, and say whether every bit is found again here."""
+    from fooldeap.trust import trusting
+    from fooldeap.verify import verify as verdict_on
+
+    if sample is not None and sample < 1:
+        raise InputError(f"--sample: got {sample}, expected a number of at least 1")
+    with trusting(model=trust_model, no_plugins=no_plugins):
+        verdict = verdict_on(folder, sample=sample, workers=_count(workers))
+    if not verdict.reproduced:
+        raise RunError(str(verdict))
+    _say(str(verdict))
 
 
 @plugins_app.command("list")

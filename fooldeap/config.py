@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -243,7 +244,7 @@ def registry_of(document: Document, more: Iterable[Any]) -> Registry:
             registry.include(path)
         except InputError as error:
             raise document.error(("plugins", index), str(error)) from error
-    resolved += [str(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
+    resolved += [_as_text(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
     document.data["plugins"] = list(dict.fromkeys(resolved))
     return registry
 
@@ -253,9 +254,18 @@ def _resolved(document: Document, index: int, path: Any) -> str:
     if not isinstance(path, str):
         raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
     try:
-        return str((document.folders.get(key, Path.cwd()) / path).resolve())
+        return _as_text((document.folders.get(key, Path.cwd()) / path).resolve())
+    except InputError as error:
+        raise document.error(key, str(error)) from None
     except (OSError, ValueError, RuntimeError):  # a NUL byte, a loop of links
         raise document.error(key, f"got {shown(path)}, which is no path") from None
+
+
+def _as_text(path: Path) -> str:
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:  # the resolved configuration could not name it
+        raise InputError(f"the path {str(path)!r} is no UTF-8 text; rename it") from None
 
 
 def admit_commands(experiments: Iterable[Experiment]) -> None:

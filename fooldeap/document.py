@@ -30,6 +30,8 @@ COMMAND_LINE, ARGUMENT = "command line", "argument"
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 MAX_DEPTH = 40
+MAX_LEVELS = 100  # of brackets in brackets, keys included
+MAX_BITS = 4096  # of an integer; Python itself does not write down much longer ones
 MAX_FILES = 20  # of which each is the base of the one before
 MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: of a key, of the keys, of the rest
 
@@ -288,13 +290,22 @@ class _TooMany(Exception):
         self.node = node
 
 
-class _Composer(Composer):
-    """Gives up where there are too many values, before they have all been read."""
+class _TooDeep(Exception):
+    def __init__(self, mark: Any) -> None:
+        self.mark = mark
 
-    nodes = 0
+
+class _Composer(Composer):
+    """Gives up where there are too many values, or brackets in brackets, before they have all been read."""
+
+    nodes = levels = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        self.levels += 1
+        if self.levels > MAX_LEVELS:
+            raise _TooDeep(self.parser.peek_event().start_mark)
         node = super().compose_node(parent, index)
+        self.levels -= 1
         self.nodes += 1
         if self.nodes > 2 * MAX_NODES:  # keys are nodes as well
             raise _TooMany(node)
@@ -318,6 +329,8 @@ class _Reader:
                 root = yaml.compose(text)
         except _TooMany as error:
             raise self.too_many(error.node, path) from None
+        except _TooDeep as error:
+            raise _error(self.spot(error.mark.line, error.mark.column), path, "is too deeply nested") from None
         except YAMLError as error:
             line, column, problem = in_words(error, text)
             raise _error(self.spot(line, column), path, f"is no YAML: {problem}") from None
@@ -381,7 +394,10 @@ class _Reader:
         if tag not in ("int", "float", "bool", "null"):
             self.expect_tag(node, path, "str")
         try:
-            return getattr(self.constructor, f"construct_yaml_{tag}")(node)
+            value = getattr(self.constructor, f"construct_yaml_{tag}")(node)
+            if isinstance(value, int) and value.bit_length() > MAX_BITS:
+                raise ValueError
+            return value
         except (ValueError, LookupError):
             kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
             message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"

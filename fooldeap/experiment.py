@@ -65,20 +65,21 @@ def resume(
     quiet: bool = False,
     trust_model: bool = False,
     no_plugins: bool = False,
+    force: bool = False,
 ) -> Result | None:
     """Continue the experiment in a folder where it stopped; None if it was finished already.
 
-    The rest as for `run`. There may be other ``workers`` than before: the bits are the same. A folder does not say that
-    its model is trusted: say it again.
+    ``force`` goes on although packages, plugins, the classifier or the configuration have changed since: at your own
+    risk, and the result says so. The rest as for `run`. There may be other ``workers`` than before: the bits are the
+    same. A folder does not say that its model is trusted: say it again.
     """
-    opened = RunFolder.open(Path(folder))
-    if opened.finished:
-        return None
-    with (
-        trust.trusting(model=trust_model, no_plugins=no_plugins),
-        Prepared(config.load(opened.config, arguments=_workers(workers)), rows=opened.rows) as prepared,
-    ):
-        return prepared.run(opened, resumed=True, quiet=quiet)
+    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
+        opened = RunFolder.open(Path(folder))
+        if opened.finished:
+            return None
+        experiment = config.load(opened.config, arguments=_workers(workers))
+        with Prepared(experiment, rows=opened.rows) as prepared:
+            return prepared.run(opened, resumed=True, quiet=quiet)
 
 
 def fool(

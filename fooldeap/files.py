@@ -5,10 +5,12 @@ What the system refuses becomes a `FileError` of one line: which file, why, and 
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fooldeap.errors import FileError
 
@@ -150,6 +152,14 @@ class Appended:
         if descriptor is not None:
             with _told(self.path, "written"):
                 os.close(descriptor)
+
+
+def parsed(content: bytes | str) -> Any:
+    """Return what stands in a JSON file, which may be somebody else's; a ValueError where it cannot be read."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _write(descriptor: int, content: bytes | memoryview, start: int) -> None:

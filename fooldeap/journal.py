@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.files import Appended
+from fooldeap.files import Appended, parsed
 
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")
@@ -48,8 +48,8 @@ class Answer:
 class Journal:
     """The journal of one run: first it is read to its end, then it is written."""
 
-    def __init__(self, path: Path, belongs_to: dict[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False) -> None:
+        self.path, self._anyway = path, anyway
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
@@ -115,7 +115,8 @@ class Journal:
             self._append(b"H", json.dumps(belongs_to, sort_keys=True).encode())
             return
         self._ahead = None
-        self._check_belonging(found, belongs_to)
+        if not self._anyway:
+            self._check_belonging(found, belongs_to)
 
     def _lock(self) -> None:
         """Keep other processes out; one that is about to end, after its root was killed, gets the time to."""
@@ -156,6 +157,8 @@ class Journal:
         """Find where the whole records end, and cut off what was torn; refuse the file where it is damaged."""
         end = 0
         while (payload := self._payload(end)) is not None:
+            if payload[:1] not in ((b"A", b"E") if end else (b"H",)):
+                raise self._damaged(end)
             end += _HEAD.size + len(payload)
         rest = self._file.read(self._file.size - end, end)
         if not _is_torn(rest, first=end == 0):
@@ -179,7 +182,10 @@ class Journal:
         return payload if zlib.crc32(payload) == checksum else None
 
     def _check_belonging(self, found: tuple[bytes, bytes], belongs_to: dict[str, Any]) -> None:
-        written = json.loads(found[1]) if found[0] == b"H" else {}
+        try:
+            written = dict(parsed(found[1]))
+        except (ValueError, TypeError):  # its checksum is right, so somebody made it up
+            raise self._damaged(0) from None
         for key, value in belongs_to.items():
             if written.get(key) != value:
                 raise InputError(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fooldeap.errors import InputError
-from fooldeap.files import Appended
+from fooldeap.files import Appended, parsed
 
 LOCK = ".lock"
 
@@ -80,7 +80,7 @@ def _free(file: Appended, owner: _Owner | None) -> bool:
 
 def _owner(file: Appended) -> _Owner | None:
     try:
-        said = json.loads(file.read(file.size, 0))
+        said = parsed(file.read(file.size, 0))
         return _Owner(int(said["process"]), str(said["host"]), str(said["since"]))
     except (ValueError, KeyError, TypeError):
         return None  # whoever made it was killed before it could say

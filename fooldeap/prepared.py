@@ -43,9 +43,10 @@ class Prepared(Bench):
 
     def _run(self, folder: RunFolder | None, resumed: bool, quiet: bool) -> Result:
         if folder is not None:
+            folder.check([self.experiment])
+            folder.check_classifier(self.crew.work.digest)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
-        if folder is not None:
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         reporters = Reporters(self.experiment, quiet)
         try:

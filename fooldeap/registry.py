@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
 import sys
 import traceback
@@ -122,7 +123,7 @@ def _import_file(file: Path) -> ModuleType:
     except OSError as error:
         raise InputError(f"{str(file)!r} cannot be read ({error.strerror})") from None
     # The digest of path and content keeps namesakes apart and makes an edited file a new module in a living session.
-    digest = hashlib.sha256(str(file).encode() + content).hexdigest()[:12]
+    digest = hashlib.sha256(os.fsencode(file) + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]

@@ -6,28 +6,25 @@ records have their own. A finished folder has those of all its files in ``SHA256
 
 import contextlib
 import json
-import os
-import platform
-import sys
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from ruamel.yaml import YAML
 
+from fooldeap import provenance, trust
 from fooldeap.config import Experiment
 from fooldeap.errors import FileError, InputError
 from fooldeap.evaluation import MOST_ROWS, ROWS
-from fooldeap.files import make_folders, read, remove, write_whole
+from fooldeap.files import make_folders, parsed, read, remove, write_whole
 from fooldeap.ledger import Ledger
 from fooldeap.lock import LOCK, locked
+from fooldeap.provenance import environment
 from fooldeap.results import Result, RunInfo
 from fooldeap.sums import SUMS, digest, listing, problems, strangers
 
-_ENVIRONMENT, _NOTED = "environment.json", "sha256"
-_PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
+_ENVIRONMENT, _NOTED, _FORCED = "environment.json", "sha256", "forced"
 
 
 class Folder:
@@ -38,9 +35,12 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._changed: list[str] = []
 
     @classmethod
-    def new(cls, name: str, data: dict[str, Any], out: Path | None = None) -> Self:
+    def new(
+        cls, name: str, data: dict[str, Any], out: Path | None = None, experiments: Iterable[Experiment] = ()
+    ) -> Self:
         """Make a new folder: ``out``, which must not hold anything yet, or the next ``runs/<name>/<number>``."""
         try:
             folder = cls(_new_folder(out) if out is not None else _next_folder(Path("runs") / name))
@@ -48,7 +48,7 @@ class Folder:
             raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
         try:
             with locked(folder.path):
-                folder._begin(as_yaml(data), environment())
+                folder._begin(as_yaml(data), environment(experiments))
         except FileError as error:
             raise InputError(f"{error}, or choose another --out") from None
         return folder
@@ -81,7 +81,7 @@ class Folder:
     def rows(self) -> int | None:
         """How many images at a time were found to go fastest through the classifier, None where nobody noted it."""
         try:
-            rows = json.loads((self.path / "calibration.json").read_text(encoding="utf-8"))["rows"]
+            rows = parsed((self.path / "calibration.json").read_text(encoding="utf-8"))["rows"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return rows if rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
@@ -94,6 +94,36 @@ class Folder:
         make_folders(self.path, path.parent)
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
+
+    def check(self, experiments: Iterable[Experiment]) -> None:
+        """Refuse to go on where packages or plugins have changed; by ``--force``, note it. To be called when locked."""
+        known = self._environment()
+        self._changed += provenance.changes(known, experiments)
+        self._refuse_changes()
+        if self._changed:
+            known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
+            self._write_environment(known)
+
+    def check_classifier(self, digest: str) -> None:
+        """Note what identifies the classifier, or refuse another one; by ``--force``, note that."""
+        known = self._environment()
+        before = known.get("classifier", digest)
+        if before != digest:
+            self._changed.append("the classifier is another")
+            self._refuse_changes()
+            known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
+        if known.get("classifier") != digest:
+            self._write_environment({**known, "classifier": digest})
+
+    @property
+    def forced(self) -> list[str]:
+        """What had changed when somebody went on by ``--force``."""
+        return list(self._environment().get(_FORCED, []))
+
+    def _refuse_changes(self) -> None:
+        if self._changed and not trust.given().force:
+            cure = "resume with what it was begun with, or go on at your own risk with --force"
+            raise InputError("\n".join(f"{self.path}: {change}; {cure}" for change in self._changed))
 
     def write_noted(self, name: str, content: str) -> None:
         """Write a file whose checksum stands in ``environment.json``, so that `open` refuses it where it was changed.
@@ -154,7 +184,7 @@ class Folder:
     def _environment(self) -> dict[str, Any]:
         path = self.path / _ENVIRONMENT
         try:
-            known = json.loads(read(path)) if path.is_file() else {}
+            known = parsed(read(path)) if path.is_file() else {}
             return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
@@ -167,7 +197,9 @@ class Folder:
             path = self.path / name
             if path.is_file() and digest(read(path)) not in sums:
                 cure = f"start anew with it: {self.MADE_BY} {path}" if name == self.FILE else "restore it from a copy"
-                raise InputError(f"{path}: was changed since, or its checksum in {_ENVIRONMENT} was; {cure}")
+                if not trust.given().force:
+                    raise InputError(f"{path}: was changed since, or its checksum in {_ENVIRONMENT} was; {cure}")
+                self._changed.append(f"{name} is another")
 
 
 class RunFolder(Folder):
@@ -179,7 +211,7 @@ class RunFolder(Folder):
     @classmethod
     def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
         """Make a new folder, see `Folder.new`."""
-        return cls.new(experiment.name, experiment.data(), out)
+        return cls.new(experiment.name, experiment.data(), out, [experiment])
 
     @property
     def finished(self) -> bool:
@@ -195,7 +227,8 @@ class RunFolder(Folder):
         self.write("table.md", result.markdown())
         if not result.failures:
             remove(self.path / "error.log")  # of a session before this one
-        content = (json.dumps(result.data(), indent=2, ensure_ascii=False) + "\n").encode()
+        forced = {"forced": self.forced} if self.forced else {}
+        content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
         self.write(SUMS, listing(self.path, {"result.json": content}))
         self.write("result.json", content)
 
@@ -209,18 +242,6 @@ def problems_in(path: Path) -> list[str]:
     if sums.is_symlink() or not sums.is_file():
         return [f"{SUMS}: is not there; the folder is not finished, or that file was removed"]
     return problems(path)
-
-
-def environment() -> dict[str, Any]:
-    """Return the versions and the machine, as far as results may depend on them."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "command": sys.argv,
-    }
 
 
 def _new_folder(path: Path) -> Path:

@@ -15,6 +15,7 @@ from fooldeap.bench import Bench
 from fooldeap.config import Experiment
 from fooldeap.errors import InputError
 from fooldeap.evolution import Run
+from fooldeap.files import parsed
 from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder, RunFolder, problems_in
@@ -23,7 +24,15 @@ from fooldeap.study.plan import StudyFolder, by_classifier
 from fooldeap.study.records import Record, record_of
 
 # What another session, machine or version may write otherwise; all else is the bits that are promised.
-_VARYING = ("environment.json", "timings.csv", "workers.csv", "workers.log", "calibration.json", "SHA256SUMS")
+_VARYING = (
+    "environment.json",
+    "timings.csv",
+    "ledger.csv",
+    "workers.csv",
+    "workers.log",
+    "calibration.json",
+    "SHA256SUMS",
+)
 _PICTURES = "figures"
 
 
@@ -82,7 +91,7 @@ def verify(
 
 
 def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
-    recorded = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
+    recorded = parsed((folder.path / "environment.json").read_text(encoding="utf-8"))
     return tuple(provenance.changes(recorded, experiments))
 
 
@@ -105,7 +114,7 @@ def bits(folder: Path) -> dict[str, bytes]:
         for name, path in files.items()
         if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
     }
-    result = json.loads(kept["result.json"])
+    result = parsed(kept["result.json"])
     return {**kept, "result.json": json.dumps({**result, "seconds": 0}).encode()}
 
 
@@ -124,7 +133,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
 
 def _sampled(folder: RunFolder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
     """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
-    written = json.loads((folder.path / "result.json").read_text(encoding="utf-8"))
+    written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
         journals = Path(name) / "journal"
         shutil.copytree(folder.journals, journals)  # which a run may write to

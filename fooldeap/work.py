@@ -109,11 +109,11 @@ class Work:
         self.experiment = next(iter(self.experiments.values()))  # what all have in common can be read off any
         self.travelled = False
         # What the user trusts travels beside the configuration, which may be somebody else's.
-        self._trusted = trust.given().model
+        self._trusted = trust.given()
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
 
-    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str, bool]]:
+    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str, trust.Trust]]:
         return _loaded, (self._configuration, self.digest, self._trusted)
 
     @cached_property
@@ -194,7 +194,7 @@ class Work:
             "targets": list(info.targets),
         }
         make_folders(path.parent.parent, path.parent)
-        return Journal(path, belongs_to)
+        return Journal(path, belongs_to, anyway=self._trusted.force)
 
     def toolbox(
         self,
@@ -288,15 +288,15 @@ class _Collector(Observer):
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(configuration: str, digest: str, trusted: bool) -> Work:
+def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> Work:
     """Load a work where it arrives; once a process."""
-    with trust.trusting(model=trusted):
+    with trust.trusting(model=trusted.model, force=trusted.force):
         work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
         if work.digest != digest:
             raise InputError(
                 f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"
             )
-        if trusted:  # while it is: others load at first use
+        if trusted.model:  # while it is: others load at first use
             _ = work.classifier.classes
     work.travelled = True
     return work

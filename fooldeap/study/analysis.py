@@ -24,6 +24,7 @@ EARLY_GENERATIONS = 2  # a run that succeeds within them was hardly selected at 
 
 CautionKind = Literal[
     "extended",
+    "forced",
     "matched_by_seed",
     "joint",
     "few_seeds",
@@ -129,7 +130,8 @@ class Caution(NamedTuple):
 
     Parameters
     ----------
-    kind : ``extended``: runs were added after a report.
+    kind : ``extended``: the study was changed after runs of it had ended.
+        ``forced``: what else had changed when somebody went on with it.
         ``matched_by_seed``: the variants do not start from the same images.
         ``joint``: blocks are seeds, as the variants named pursue all targets in one run.
         ``few_seeds``: fewer than `FEW_SEEDS`; how many.
@@ -338,6 +340,7 @@ def _cautions(outcome: Outcome, pairs: int) -> list[Caution]:
 
 def _of_design(outcome: Outcome) -> list[Caution]:
     found = [Caution("extended")] if outcome.extended else []
+    found += [Caution("forced", outcome.forced)] if outcome.forced else []
     found += [] if outcome.paired else [Caution("matched_by_seed")]
     return found + ([Caution("joint", tuple(sorted(outcome.joint)))] if outcome.joint else [])
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +52,7 @@ def compare(
     quiet: bool = False,
     trust_model: bool = False,
     no_plugins: bool = False,
+    force: bool = False,
     **arguments: Any,
 ) -> Comparison:
     """Carry out a study and return its outcome; everything is written to a folder, ``comparison.folder``.
@@ -64,6 +65,7 @@ def compare(
     resume : the folder of an earlier session: only runs that are missing there are made
     plugin_file : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
     plugins, workers, trust_model, no_plugins, arguments : as for `fooldeap.run`
+    force : resume although packages, plugins or the study have changed since; the report says so
     quiet : show nothing on screen
 
     Raises
@@ -80,7 +82,7 @@ def compare(
         "plugins": plugins,
         "workers": workers,
     }
-    with trust.trusting(model=trust_model, no_plugins=no_plugins):
+    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         study = load(source, *overrides, **chosen, **arguments)
         folder = None if resume is None else StudyFolder.open(Path(resume))
         return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
@@ -119,9 +121,10 @@ def carry_out(
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(folder.locked())
+            folder.check(study.variants.values())
         todo = plan(study, folder, stack)
         if folder is None:
-            folder = StudyFolder.new(study.name, study.data(), out)
+            folder = StudyFolder.new(study.name, study.data(), out, study.variants.values())
             stack.enter_context(folder.locked())
         design = redesigned(todo, folder)
         folder.unseal()
@@ -130,7 +133,7 @@ def carry_out(
         try:
             session = _Session(todo, folder, quiet=quiet)
             session.evolve()
-            outcome = session.outcome(extended=design["extended"])
+            outcome = session.outcome(extended=design["extended"], forced=folder.forced)
             analysis = write(outcome, folder)
             folder.seal()
         except BaseException as error:
@@ -152,7 +155,7 @@ class _Session:
                 bench = self.plan.bench or stack.enter_context(Bench(group.experiments))
                 self._evolve(group, bench)
 
-    def outcome(self, *, extended: bool) -> Outcome:
+    def outcome(self, *, extended: bool, forced: Sequence[str]) -> Outcome:
         """Return what was found, by this session and those before."""
         study, budgets = self.plan.study, self.plan.budgets
         records = [record for record in self.plan.found.values() if record.row.variant not in self.failed]
@@ -170,6 +173,7 @@ class _Session:
             paired=self.plan.paired,
             failed=dict(sorted(self.failed.items())),
             extended=extended,
+            forced=tuple(forced),
             tried=study.tried,
         )
 

@@ -220,6 +220,10 @@ def _extended(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     )
 
 
+def _forced(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
+    return f"Gone on with by force although {listed(caution.subjects)}: not all runs were made alike."
+
+
 def _matched_by_seed(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     return (
         "Matched by seed only: the variants do not start from the same images, so blocks even out less of the chance."
@@ -287,6 +291,7 @@ def _ended_early(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
 
 _CAUTIONS: dict[str, Callable[[Outcome, Analysis, Caution], str]] = {
     "extended": _extended,
+    "forced": _forced,
     "matched_by_seed": _matched_by_seed,
     "joint": _joint,
     "few_seeds": _few_seeds,

@@ -54,6 +54,7 @@ class Outcome:
     paired : whether all variants start from the same images in the same block
     failed : variants that failed, each with why
     extended : whether runs were added after a report had been written
+    forced : what had changed when a session went on all the same
     tried : the variant on trial, compared with each other one; None: all pairs are compared
     """
 
@@ -69,6 +70,7 @@ class Outcome:
     paired: bool = True
     failed: Mapping[str, str] = field(default_factory=dict)
     extended: bool = False
+    forced: tuple[str, ...] = ()
     tried: str | None = None
 
     @cached_property

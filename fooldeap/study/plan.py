@@ -11,6 +11,7 @@ from fooldeap import config
 from fooldeap.bench import Bench
 from fooldeap.config import Experiment
 from fooldeap.errors import InputError
+from fooldeap.files import parsed
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder
 from fooldeap.study import definition
@@ -40,7 +41,7 @@ class StudyFolder(Folder):
         """Return what was to be compared when the study began, and whether that was changed since; None for neither."""
         path = self.path / DESIGN
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+            return dict(parsed(path.read_text(encoding="utf-8"))) if path.is_file() else None
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import files
+from fooldeap import files, trust
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo, RunResult
 from fooldeap.study.outcome import RunRow
@@ -76,8 +76,7 @@ class Records:
             for image, record in zip(images, records, strict=True)
         ]
         said = {**belongs_to, "runs": runs}
-        text = json.dumps({**said, "sha256": _checksum(said)})
-        self._write(self._path(ended.info), text.encode())  # last: it says that all is there
+        self._write(self._path(ended.info), _with_checksum(said))  # last: it says that all is there
         return records
 
     def any(self) -> bool:
@@ -94,8 +93,10 @@ class Records:
         if not self.kept(info):
             return None
         try:
-            kept = json.loads(files.read(path))
-            if kept.pop("sha256") != _checksum(kept):
+            raw = files.read(path)
+            kept = files.parsed(raw)
+            del kept["sha256"]
+            if _with_checksum(kept) != raw:
                 raise ValueError("its checksum is another")
             found = {name: kept[name] for name in belongs_to}
             records = [self._restored(dict(run), info) for run in kept["runs"]]
@@ -103,7 +104,7 @@ class Records:
             message = f"{path}: is damaged ({type(error).__name__}: {error}); remove it, and the run is made again"
             raise InputError(message) from None
         for name, value in belongs_to.items():
-            if found[name] != value:
+            if found[name] != value and not trust.given().force:
                 raise InputError(
                     f"{path}: was made with another {name}; resume with what the study was started with, or give the "
                     "variant another name"
@@ -132,8 +133,8 @@ class Records:
         files.write_whole(path, content)
 
 
-def _checksum(said: dict[str, Any]) -> str:
-    return digest(json.dumps(said, sort_keys=True).encode())
+def _with_checksum(said: dict[str, Any]) -> bytes:
+    return json.dumps({**said, "sha256": digest(json.dumps(said).encode())}).encode()
 
 
 def _pixels(image: bytes) -> NDArray[np.uint8]:

@@ -109,6 +109,7 @@ _SCOPE = (
     "paired",
     "failed",
     "extended",
+    "forced",
     "tried",
 )
 

@@ -1,0 +1,204 @@
+"""Whether a folder is as it was written, and found again here; and what has changed since a run was begun."""
+
+import json
+import shutil
+
+import pytest
+from conftest import KIT, bits
+from test_study import STUDY
+
+import fooldeap
+from fooldeap import cli, provenance
+from fooldeap.errors import InputError
+from fooldeap.evolution import Run
+from fooldeap.verify import verify
+
+RUN = {
+    "classifier": "tiny",
+    "plugins": [str(KIT)],
+    "algorithm": {"name": "generational", "population": 12},
+    "stop": {"confidence": None, "evaluations": 200},
+    "targets": [0, 2],
+    "seeds": 2,
+    "reporters": ["csv", "images"],
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return fooldeap.run(RUN, out=tmp_path_factory.mktemp("verify") / "run", quiet=True).folder
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return fooldeap.compare(STUDY, out=tmp_path_factory.mktemp("verify") / "study", quiet=True).folder
+
+
+def copied(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def altered(path, old, new):
+    text = path.read_bytes()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1))
+
+
+# --- Verify ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sample", [None, 1, 5, 10_000])
+def test_what_was_made_here_is_found_again_here(finished, study, sample):
+    for folder in (finished, study):
+        verdict = verify(folder, sample=sample)
+        assert verdict.reproduced, str(verdict)
+    assert not list(finished.glob(".*"))
+
+
+def test_it_changes_nothing(finished):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    verify(finished)
+    verify(finished, sample=3)
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("sample", [None, 100])
+def test_another_answer_of_the_classifier_is_seen(finished, tmp_path, sample, monkeypatch):
+    folder = copied(finished, tmp_path)
+    from fooldeap.evaluation import Evaluator
+
+    logits = Evaluator.logits
+    monkeypatch.setattr(Evaluator, "logits", lambda self, batches: [each * 1.0000002 for each in logits(self, batches)])
+    verdict = verify(folder, sample=sample)
+    assert not verdict.reproduced
+    assert any("generation 0" in problem or "journal/" in problem for problem in verdict.problems)
+
+
+def test_a_result_that_somebody_embellished_is_seen(finished, tmp_path):
+    folder = copied(finished, tmp_path)
+    confidence = json.loads((folder / "result.json").read_text())["runs"][0]["confidence"]
+    altered(folder / "result.json", str(confidence).encode(), b"0.99999")
+    for sample in (None, 1):
+        verdict = verify(folder, sample=sample)
+        assert [problem for problem in verdict.problems if "result.json" in problem]
+
+
+def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):
+    folder = copied(study, tmp_path)
+    from fooldeap.study.records import _checksum
+
+    record = folder / "variants/weak/records/seed1-target2.json"
+    said = json.loads(record.read_text())
+    del said["sha256"]
+    said["runs"][0]["evaluations_to_goal"] = 2
+    record.write_text(json.dumps({**said, "sha256": _checksum(said)}))
+    verdict = verify(folder)
+    assert [problem for problem in verdict.problems if problem.startswith("weak/seed1-target2: its record is another")]
+
+
+def test_the_command(finished, tmp_path, capsys):
+    def call(*words):
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(["verify", *map(str, words)])
+        return exit_.value.code
+
+    assert call(finished, "--sample", "2") == 0
+    assert f"{finished}: 2 of " in capsys.readouterr().out
+    folder = copied(finished, tmp_path)
+    (folder / "log.csv").write_text("")
+    assert call(folder) == 1
+    assert "log.csv" in capsys.readouterr().err
+    assert call(tmp_path) == 2
+    assert call(finished, "--sample", "0") == 2
+
+
+def test_an_unfinished_run_is_refused(finished, tmp_path):
+    folder = copied(finished, tmp_path)
+    (folder / "result.json").unlink()
+    with pytest.raises(InputError, match=r"is not finished; go on first: fooldeap run --resume"):
+        verify(folder)
+
+
+# --- What has changed -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    """A run that was interrupted, its plugin in a file of its own."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from fooldeap.plugin import mutation\n\n\n@mutation('mine')\ndef mine(genomes, rng):\n"
+        '    """Redraw one."""\n    genomes[:, 0] = rng.integers(0, 256)\n    return genomes\n'
+    )
+    count, settle = iter(range(1000)), Run.settle
+
+    def stops(run):
+        if next(count) == 20:
+            raise KeyboardInterrupt
+        settle(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "settle", stops)
+        with pytest.raises(KeyboardInterrupt):
+            fooldeap.run({**RUN, "mutation": "mine"}, plugins=[plugin], out=tmp_path / "run", quiet=True)
+    return tmp_path / "run"
+
+
+def test_nothing_changed(interrupted):
+    assert fooldeap.resume(interrupted, quiet=True) is not None
+    assert "forced" not in json.loads((interrupted / "result.json").read_text())
+
+
+def test_another_version_is_named(interrupted, monkeypatch):
+    version = provenance.metadata.version
+    monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
+    with pytest.raises(InputError, match=r"run: numpy was [\d.]+, and is 9.9; resume with .*--force"):
+        fooldeap.resume(interrupted, quiet=True)
+    assert fooldeap.resume(interrupted, quiet=True, force=True) is not None
+    (change,) = json.loads((interrupted / "result.json").read_text())["forced"]
+    assert change.startswith("numpy was ")
+
+
+def test_another_source_is_named(interrupted, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(plugin.read_text() + "\n# a comment\n")
+    with pytest.raises(InputError, match=r"the source of mutation 'mine' has changed; resume with"):
+        fooldeap.resume(interrupted, quiet=True)
+    assert fooldeap.resume(interrupted, quiet=True, force=True) is not None
+    assert json.loads((interrupted / "result.json").read_text())["forced"] == [
+        "the source of mutation 'mine' has changed"
+    ]
+
+
+def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(interrupted):
+    altered(interrupted / "config.yaml", b"evaluations: 200", b"evaluations: 400")
+    with pytest.raises(InputError, match=r"config.yaml: was changed since"):
+        fooldeap.resume(interrupted, quiet=True)
+    done = fooldeap.resume(interrupted, quiet=True, force=True)
+    assert {run.evaluations for run in done} == {400}
+    assert json.loads((interrupted / "result.json").read_text())["forced"] == ["config.yaml is another"]
+
+
+def test_another_classifier_is_named(interrupted, monkeypatch):
+    from fooldeap.work import Work
+
+    monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
+    with pytest.raises(InputError, match=r"the classifier is another; resume with"):
+        fooldeap.resume(interrupted, quiet=True)
+
+
+def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
+    folder = copied(study, tmp_path)
+    version = provenance.metadata.version
+    monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
+    with pytest.raises(InputError, match=r"deap was [\d.]+, and is 9.9"):
+        fooldeap.compare(resume=folder, quiet=True)
+    fooldeap.compare(resume=folder, quiet=True, force=True)
+    assert "by force although deap was" in (folder / "report.md").read_text()
+
+
+def test_a_finished_run_is_left_alone(finished):
+    before = bits(finished)
+    assert fooldeap.resume(finished, quiet=True) is None
+    assert bits(finished) == before
