@@ -1,5 +1,5 @@
 # make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
-# make faults: kill workers twenty times over.
+# make faults: kill runs and workers, break files, and make up YAML, as often as it takes to be sure; twenty minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
 
 faults: $(READY)
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/faults
 	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop.py -k killed
 
 clean:

@@ -209,7 +209,7 @@ def verify(
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
 ) -> None:
-    """Replay a finished run or study, and say whether every bit is found again here."""
+    """Replay a finished run or study, and compare every bit."""
     from fooldeap.trust import trusting
     from fooldeap.verify import verify as verdict_on
 

@@ -218,7 +218,7 @@ class Memory:
         """Return which rows are new: their image is neither further up in this batch nor in the one before."""
         if gradient and self._gradient is None:
             self._forget()
-        digests = list(map(xxhash.xxh3_128_digest, _rows(images)))
+        digests = _digests(images)
         places, remembered = dict(self._places), 0 if self._logits is None else len(self._logits)
         # Each image that is met for the first time gets the next place; no loop in Python is as fast.
         sources = np.fromiter(map(places.setdefault, digests, itertools.count(remembered)), np.intp, len(digests))
@@ -235,6 +235,10 @@ class Memory:
 
     def _forget(self) -> None:
         self._places, self._logits, self._gradient = {}, None, None
+
+
+def _digests(images: Images) -> list[bytes]:
+    return list(map(xxhash.xxh3_128_digest, _rows(images)))
 
 
 def _rows(images: Images) -> Iterable[memoryview]:

@@ -10,8 +10,9 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from fooldeap.errors import InputError, did_you_mean
@@ -127,19 +128,34 @@ def _import_file(file: Path) -> ModuleType:
     name = f"fooldeap_user_{file.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise InputError(f"{str(file)!r} is no Python file; its name must end in .py")
+    loader = _SourceLoader(name, str(file), content)
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
             raise
         raise InputError(f"{str(file)!r} does not load: {_said(error, file)}") from error
     return module
+
+
+class _SourceLoader(SourceFileLoader):
+    """Runs the source as it was read: never what lies compiled beside it, where nobody looks at it."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self._content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the source."""
+        code: CodeType = self.source_to_code(self._content, self.path)
+        return code
 
 
 def _declared_in(module: ModuleType) -> Iterator[Plugin]:

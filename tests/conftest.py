@@ -47,3 +47,17 @@ def main_job(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("main") / "run"
     return fooldeap.run(ROOT / "configs/mnist.yaml", out=folder, quiet=True), folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how often runs were killed, see tests/faults/test_kills.py."""
+    kills = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == "kills" and report.when == "call"
+    ]
+    if kills:
+        failed = len(terminalreporter.stats.get("failed", []))
+        terminalreporter.write_line(f"{len(kills)} runs killed {sum(kills)} times in all; {failed} tests failed")

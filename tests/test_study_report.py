@@ -105,6 +105,7 @@ def test_summary_is_strict_json_with_all_of_the_analysis():
         "paired": True,
         "failed": {"z": "broken"},
         "extended": False,
+        "forced": [],
         "tried": None,
     }
     never = summary["variants"]["never"]
@@ -218,7 +219,7 @@ def test_sentences_of_what_never_reaches_the_goal_and_of_what_is_identical():
         "- a needs fewer evaluations than nor: median 575 against not reached, success 100 % against 0 %, A12 = 1, "
         f"ratio {ratio(outcome, 'a', 'nor')}, p = .003 after Holm.",
         "- a and b are identical in these runs: the same evaluations in every block.",
-        "- never and nor are identical in these runs: neither ever reaches the goal.",
+        "- never and nor cannot be told apart: no run of any of them reached the goal. A larger budget may help.",
     ]
 
 
@@ -428,7 +429,7 @@ def test_small_and_broken_studies_have_all_files(name):
         ("one run", "a is the only variant"),
         ("none", "No variant finished"),
         ("tried failed", "c failed"),
-        ("nobody reaches", "a, b and c are identical in these runs: none of them ever reaches the goal."),
+        ("nobody reaches", "a, b and c cannot be told apart: no run of any of them reached the goal."),
         ("score", "To a score of 3.5, on mnist_cnn"),
     ],
 )

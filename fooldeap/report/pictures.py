@@ -53,6 +53,13 @@ def _png(image: Image.Image) -> bytes:
 
 def growth(result: Result) -> bytes:
     """Return a PNG of the best fitness and the best confidence until each evaluation, a line a run."""
+    from matplotlib import style
+
+    with style.context({}, after_reset=True):  # not as a matplotlibrc has it, which lies in somebody's folder perhaps
+        return _growth(result)
+
+
+def _growth(result: Result) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")

@@ -117,7 +117,7 @@ def _check_arrays(file: Any, limit: int, where: str) -> None:
         ):
             raise InputError(f"{where} names other files, at {name[:60]!r}, expected a model in one file; save it anew")
         if stored:
-            sizes.append(item.size * item.dtype.itemsize)
+            sizes.append((item.size or 0) * item.dtype.itemsize)
 
     check("/", file)
     file.visititems(check)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fooldeap.plugin import InputError
 
-WORKER = "fooldeap_plugins.executor._worker"
+MODULE = ("-P", "-m", "fooldeap_plugins.executor._worker")  # -P: no module of the folder that one happens to be in
 MOST_BYTES = 1_000_000
 # What ssh, or a shell on the way, could take for an option or a command is no host.
 _NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
@@ -26,9 +26,9 @@ class Host(NamedTuple):
 
     def command(self, tunnels: Iterable[str], ssh: str, python: str | None) -> list[str]:
         """Return the command that runs a foreman there; ``tunnels`` lead from its sockets to ours."""
-        foreman = [python or sys.executable, "-m", WORKER]
+        foreman = [python or sys.executable, *MODULE]
         if self.local:
-            return [sys.executable, "-m", WORKER]
+            return [sys.executable, *MODULE]
         wanted = ("BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=15", "ConnectTimeout=10")
         options = [word for option in wanted for word in ("-o", option)]
         forwarded = [word for tunnel in tunnels for word in ("-R", tunnel)]

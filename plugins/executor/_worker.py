@@ -79,7 +79,7 @@ def _supervise(settings: dict[str, Any]) -> None:
 
 
 def _start(settings: dict[str, Any], number: int) -> "subprocess.Popen[bytes]":
-    child = subprocess.Popen([sys.executable, "-m", "fooldeap_plugins.executor._worker"], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-P", "-m", "fooldeap_plugins.executor._worker"], stdin=subprocess.PIPE)
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it died at once; we shall hear of it
         child.stdin.write(json.dumps({**settings, "worker": number}).encode() + b"\n")

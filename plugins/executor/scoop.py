@@ -31,7 +31,7 @@ class Scoop(Executor):
     and the others answer parts of its batches; in ``mode: runs`` each drives some of the runs. ``hosts`` is a file with
     a host name and a number of workers a line, reached by ``ssh`` (a command with its options), where ``python`` has
     fooldeap, the model and the plugins under the same paths.
-    Nothing listens beyond the loopback interface on any machine.
+    Nothing listens but unix sockets that no other user of a machine can reach.
     """
 
     workers: Annotated[int, Ge(1)] | Literal["auto"] = "auto"

@@ -10,6 +10,8 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import warnings
@@ -601,6 +603,46 @@ def test_what_the_user_names_needs_no_word(evil, capfd):
     assert capfd.readouterr().err == "imported\n"
 
 
+def test_what_lies_compiled_beside_a_plugin_is_not_run(evil, owned, capfd):
+    import importlib.util
+    import py_compile
+
+    compiled = importlib.util.cache_from_source(str(evil))
+    py_compile.compile(str(evil), compiled, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    evil.write_text(EVIL.format(marker="x").partition("\nprint")[2].partition("\n")[2])  # what one looks at is harmless
+    Path("mail.yaml").write_text(SMALL + named(evil))
+    assert call("run", "mail.yaml", "--quiet") == 0
+    assert not owned.exists()
+    evil.with_suffix(".pyc").write_bytes(Path(compiled).read_bytes())
+    Path("mail.yaml").write_text(SMALL + named(evil.with_suffix(".pyc")))
+    assert call("run", "mail.yaml") == 2
+    assert "its name must end in .py" in capfd.readouterr().err
+
+
+def test_workers_take_no_module_of_the_current_folder(owned, tmp_path):
+    for module in ("json", "socket", "numpy", "keras", "scoop", "fooldeap", "fooldeap_plugins", "sitecustomize"):
+        Path(f"{module}.py").write_text(f"open({str(owned)!r}, 'w').close()\n")
+    data = {**TINY, "plugins": [str(KIT)], "classifier": {"name": "slow", "pause": 0.001}}
+    data["executor"] = scoop(2, "runs")
+    with Prepared(config.load({**data, "targets": [1, 2], "stop": {"generations": 3}, "reporters": []})) as ready:
+        ready.executor.wait()
+        ready.run(None)
+        assert len(ready.crew.done) == 2
+    assert not owned.exists()
+
+
+def test_figures_are_not_drawn_as_the_current_folder_has_it(owned, tmp_path):
+    Path("matplotlibrc").write_text("text.usetex: True\nbackend: module://evil\nsavefig.format: svg\n")
+    Path("evil.py").write_text(f"open({str(owned)!r}, 'w').close()\n")
+    data = {**TINY, "plugins": [str(KIT)], "targets": [1], "stop": {"evaluations": 30}, "reporters": ["figures"]}
+    Path("mail.yaml").write_text(as_yaml(data))
+    run = [sys.executable, "-P", "-m", "fooldeap", "run", "mail.yaml", "--out", "out", "--quiet"]
+    ended = subprocess.run(run, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert Path("out/figures/growth.png").read_bytes().startswith(b"\x89PNG")
+    assert not owned.exists()
+
+
 @pytest.mark.parametrize(("file", "option"), [("config.yaml", "run"), ("study.yaml", "compare")])
 def test_a_folder_that_came_by_mail(evil, owned, capfd, file, option):
     Path("mail").mkdir()
@@ -1017,3 +1059,10 @@ def test_a_journal_of_nonsense(name, owned, tmp_path, capfd):
         assert "journal" in said
         shutil.rmtree(folder.path / "images", ignore_errors=True)
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_to_verify_that_came_by_mail(finished, capfd):
+    assert call("verify", finished, "--no-plugins") == 2
+    assert "which --no-plugins refuses" in capfd.readouterr().err
+    assert call("verify", finished, "--sample", "1") == 0
+    assert f"fooldeap: runs the plugins in {KIT}, which {finished}/study.yaml names\n" in capfd.readouterr().err

@@ -1,0 +1,84 @@
+"""What recording costs: the time inside journal and digest calls, as a share of the main job, and bytes an evaluation.
+
+python benchmarks/journal.py [--repeats 9] [--json FILE]
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from _measure import Figure, Spread, repeated, report
+
+from fooldeap import config, evaluation
+from fooldeap.evaluation import Batch
+from fooldeap.journal import Journal
+from fooldeap.prepared import Prepared
+from fooldeap.provenance import environment
+from fooldeap.rundir import RunFolder
+
+CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
+MOST = 0.03
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with Prepared(config.load(CONFIG, ["reporters=[csv]"])) as prepared:
+        measured, discarded = repeated(lambda: run(prepared), arguments.repeats)
+    shares = [recording / total for recording, total in zip(measured["recording"], measured["total"], strict=True)]
+    figures = [
+        Figure("time in journal and digest calls / the run", Spread.of(shares), most=MOST),
+        Figure("journal, bytes an evaluation", Spread.of(measured["bytes"])),
+    ]
+    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
+
+
+def run(prepared: Prepared) -> dict[str, float]:
+    """Run the main job; return the seconds inside the calls, those of the run, and the bytes of its journals."""
+    with tempfile.TemporaryDirectory() as name, clocked() as clock:
+        folder = RunFolder.create(prepared.experiment, Path(name) / "run")
+        result = prepared.run(folder)
+        written = sum(path.stat().st_size for path in folder.journals.glob("*.journal"))
+    return {"recording": clock[0], "total": result.seconds, "bytes": written / result.evaluations}
+
+
+@contextmanager
+def clocked() -> Iterator[list[float]]:
+    """Sum up the seconds inside the calls."""
+    clock = [0.0]
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*arguments)
+            finally:
+                clock[0] += time.perf_counter() - start
+
+        return wrapper
+
+    originals = [
+        (Journal, "write_answer", Journal.write_answer),
+        (Journal, "next_answer", Journal.next_answer),
+        (Journal, "close", Journal.close),
+        (Batch, "digest", Batch.digest),
+        (evaluation, "_digests", evaluation._digests),
+    ]
+    for owner, name, original in originals:
+        setattr(owner, name, property(timed(original.fget)) if isinstance(original, property) else timed(original))
+    try:
+        yield clock
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
