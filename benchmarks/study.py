@@ -18,7 +18,7 @@ from fooldeap.bench import Bench
 from fooldeap.provenance import environment
 from fooldeap.study import definition
 from fooldeap.study.board import Board
-from fooldeap.study.records import Records, grid
+from fooldeap.study.records import Records
 from fooldeap.timings import Timings
 
 STUDY = Path(__file__).parent.parent / "configs/studies/selection.yaml"
@@ -47,11 +47,12 @@ def evolve(bench: Bench, classifier: Alternating) -> dict[str, float]:
     budgets = dict.fromkeys(bench.starts, BUDGET)
     with tempfile.TemporaryDirectory() as name, classifier.alternating():
         folder = Path(name)
-        records, timings, shown = Records(folder), Timings(), 0
+        (folder / "journal").mkdir()
+        records, timings, shown = Records(folder / "variants"), Timings(), 0
         board = Board(bench.runs, (), budgets, quiet=True)
         for ended in bench.evolve(bench.runs, folder / "journal", board, timings):
             board.ended(ended.info, ended.results, failed=False)
-            records.keep(ended, BUDGET, grid(BUDGET), {})
+            records.keep(ended, BUDGET, {})
             shown += ended.evaluations
         loop = timings.seconds - classifier.aside
     return {"loop": 1e6 * loop / shown, "bare": 1e6 * classifier.bare / shown}
