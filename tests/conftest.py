@@ -49,6 +49,13 @@ def main_job(tmp_path_factory):
     return fooldeap.run(ROOT / "configs/mnist.yaml", out=folder, quiet=True), folder
 
 
+@pytest.fixture
+def undrawn(request, monkeypatch):
+    """Studies without figures, whose drawing takes longer than all else; but for tests that are marked ``draws``."""
+    if request.node.get_closest_marker("draws") is None:
+        monkeypatch.setattr("fooldeap.study.figures.draw", lambda *_: {})
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say how often runs were killed, see tests/faults/test_kills.py."""
     kills = [

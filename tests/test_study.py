@@ -16,11 +16,13 @@ from conftest import run as run_alone
 
 import fooldeap
 from fooldeap import config
+from fooldeap.bench import Bench
 from fooldeap.errors import FooldeapWarning, InputError, RunError
 from fooldeap.evolution import Run
 from fooldeap.study import definition
 from fooldeap.study.records import Record, Records, _area, grid
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SELECTIONS = {"strong": {"name": "tournament", "size": 6}, "weak": {"name": "tournament", "size": 2}, "none": "random"}
 STUDY = {
     "classifier": "tiny",
@@ -153,6 +155,7 @@ def test_workers_change_nothing(study, tmp_path, mode):
     assert bits(done.folder) == bits(study.folder)
 
 
+@pytest.mark.draws
 def test_report_and_figures_are_the_same_bits_too(study, tmp_path):
     again = compare(tmp_path / "study")
     for path in [*study.folder.glob("figures/*"), *study.folder.glob("tables/*"), study.folder / "report.md"]:
@@ -189,15 +192,14 @@ def test_a_killed_study_on_the_real_network_is_resumed(tmp_path):
     words = [str(ROOT / "configs/studies/selection.yaml"), *REAL]
     command = [sys.executable, "-m", "fooldeap", "compare", "--quiet"]
     subprocess.run([*command, *words, "--out", tmp_path / "whole"], check=True)
-    for number, moment in enumerate(["journal/*/*", "variants/*/records/*"]):  # the first file of that kind
-        folder = tmp_path / f"killed-{number}"
-        process = subprocess.Popen([*command, *words, "--out", folder])
-        while process.poll() is None and not list(folder.glob(moment)):
-            time.sleep(0.002)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        subprocess.run([*command, "--resume", folder], check=True)
-        assert bits(folder) == bits(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([*command, *words, "--out", folder])
+    while process.poll() is None and not list(folder.glob("variants/*/records/*")):  # when a run has ended
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run([*command, "--resume", folder], check=True)
+    assert bits(folder) == bits(tmp_path / "whole")
 
 
 def test_what_is_finished_is_not_made_again(study, tmp_path, monkeypatch):
@@ -338,6 +340,7 @@ def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path, monkeypatch)
     assert len(done.outcome.runs) == 6
 
 
+@pytest.mark.draws
 def test_what_is_left_of_an_older_report_goes(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     two = {**STUDY, "vary": {"selection": {name: SELECTIONS[name] for name in ("strong", "none")}}}
@@ -463,7 +466,9 @@ def test_runs_end_by_the_budget_and_not_by_generations():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_study_works(path, tmp_path):
-    done = fooldeap.compare(path, "seeds=1", "targets=[3]", "budget=300", out=tmp_path / "study", quiet=True)
-    assert done.outcome.failed == {}
-    assert len(done.outcome.variants) >= 7
+def test_every_shipped_study_works(path):
+    study = definition.load(path, ["seeds=1", "targets=[3]", "budget=300"])
+    with Bench(study.variants) as bench:
+        ended = list(bench.evolve(bench.runs))
+    assert [run.failure for run in ended if run.failure] == []
+    assert len({run.info.variant for run in ended}) == len(study.variants) >= 7

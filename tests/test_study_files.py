@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from fooldeap import cli
 from fooldeap.study import definition
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 BROKEN = YAML(typ="safe").load(ROOT / "tests/broken_studies.yaml")
 
 
@@ -152,6 +153,7 @@ class X:
 QUICK = ["seeds=1", "targets=[1]", "budget=100"]
 
 
+@pytest.mark.draws
 def test_a_plugin_is_tried_beside_the_stock_ones(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(TRIED)

@@ -13,6 +13,7 @@ from fooldeap.errors import InputError
 from fooldeap.evolution import Run
 from fooldeap.verify import verify
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {
     "classifier": "tiny",
     "plugins": [str(KIT)],
@@ -86,13 +87,13 @@ def test_a_result_that_somebody_embellished_is_seen(finished, tmp_path):
 
 def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):
     folder = copied(study, tmp_path)
-    from fooldeap.study.records import _checksum
+    from fooldeap.study.records import _with_checksum
 
     record = folder / "variants/weak/records/seed1-target2.json"
     said = json.loads(record.read_text())
     del said["sha256"]
     said["runs"][0]["evaluations_to_goal"] = 2
-    record.write_text(json.dumps({**said, "sha256": _checksum(said)}))
+    record.write_bytes(_with_checksum(said))
     verdict = verify(folder)
     assert [problem for problem in verdict.problems if problem.startswith("weak/seed1-target2: its record is another")]
 
