@@ -12,7 +12,7 @@ run: $(READY)
 	$(BIN)/fooldeap run configs/mnist.yaml
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -37,11 +37,16 @@ def missing():
     lacking = [name for name in NEEDED if not shutil.which(name)] + ([] if Path(SSHD).exists() else [SSHD])
     if lacking:
         return f"needs {', '.join(lacking)}: Debian's openssh-server and iproute2"
-    probe = subprocess.run(["ip", "netns", "add", "fool-probe"], capture_output=True, text=True)
+    probe = subprocess.run(["ip", "netns", "add", space("fool-probe")], capture_output=True, text=True)
     if probe.returncode:
         return f"network namespaces cannot be made here ({probe.stderr.strip()})"
-    subprocess.run(["ip", "netns", "del", "fool-probe"], check=True)
+    subprocess.run(["ip", "netns", "del", space("fool-probe")], check=True)
     return ""
+
+
+def space(name):
+    """The network namespace that a machine is, whoever else is testing."""
+    return f"{name}-{os.getpid()}"
 
 
 REASON = missing()
@@ -54,7 +59,8 @@ def ip(*words):
 
 def inside(name, *command):
     """The command, run on a machine of that name."""
-    return ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh", *command]
+    known_as = f'hostname {name}; exec "$@"'
+    return ["ip", "netns", "exec", space(name), "unshare", "--uts", "sh", "-c", known_as, "sh", *command]
 
 
 @pytest.fixture
@@ -65,9 +71,9 @@ def machines(tmp_path):
     Path("/run/sshd").mkdir(exist_ok=True)
     with ExitStack() as undo:
         for name in ("fool-head", *HOSTS):
-            ip("netns", "add", name)
-            undo.callback(ip, "netns", "del", name)
-            ip("-n", name, "link", "set", "lo", "up")
+            ip("netns", "add", space(name))
+            undo.callback(ip, "netns", "del", space(name))
+            ip("-n", space(name), "link", "set", "lo", "up")
         for name, address in HOSTS.items():
             connect(name, address)
             server = subprocess.Popen(
@@ -84,10 +90,11 @@ def connect(name, address):
     """Lay a cable from the head to a host."""
     head = address.rpartition(".")[0] + ".1"
     cable = name.removeprefix("fool-")
-    ip("link", "add", f"fh{cable}", "netns", "fool-head", "type", "veth", "peer", "name", "eth0", "netns", name)
-    for space, device, own in (("fool-head", f"fh{cable}", head), (name, "eth0", address)):
-        ip("-n", space, "addr", "add", f"{own}/30", "dev", device)
-        ip("-n", space, "link", "set", device, "up")
+    near, far = space("fool-head"), space(name)
+    ip("link", "add", f"fh{cable}", "netns", near, "type", "veth", "peer", "name", "eth0", "netns", far)
+    for end, device, own in ((near, f"fh{cable}", head), (far, "eth0", address)):
+        ip("-n", end, "addr", "add", f"{own}/30", "dev", device)
+        ip("-n", end, "link", "set", device, "up")
 
 
 def server_settings(folder, key, address):
