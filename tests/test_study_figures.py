@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fooldeap.study import figures
+from fooldeap.study.figures import looks
 
 DRAWN = ["convergence", "ecdf", "targets", "images"]
 
@@ -85,8 +86,8 @@ def test_a_picture_of_each_kind_in_print_and_on_screen(small):
             assert root.tag == "{http://www.w3.org/2000/svg}svg"
             assert b"<dc:date>" not in picture
             wide = float(root.get("width").removesuffix("pt")) / 72
-        assert wide <= figures.PAGE + 0.01
-        assert name.split(".")[0] not in ("convergence", "ecdf") or wide == pytest.approx(figures.COLUMN, abs=0.01)
+        assert wide <= looks.PAGE + 0.01
+        assert name.split(".")[0] not in ("convergence", "ecdf") or wide == pytest.approx(looks.COLUMN, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +147,12 @@ def test_the_same_bytes_in_another_process(small):
 def test_looks_follow_from_the_names_alone():
     forward = outcomes.outcome(outcomes.drawn(9))
     backward = outcomes.outcome(dict(reversed(outcomes.drawn(9).items())))
-    assert figures.looks(forward) == figures.looks(backward)
-    assert [look.colour for look in figures.looks(forward).values()][:2] == ["#0072B2", "#E69F00"]
+    assert looks.looks(forward) == looks.looks(backward)
+    assert [look.colour for look in looks.looks(forward).values()][:2] == ["#0072B2", "#E69F00"]
 
 
 def test_up_to_eight_differ_in_colour_more_in_dash_and_marker():
-    few, many = (list(figures.looks(outcomes.outcome(outcomes.drawn(count, 1, 1))).values()) for count in (8, 32))
+    few, many = (list(looks.looks(outcomes.outcome(outcomes.drawn(count, 1, 1))).values()) for count in (8, 32))
     assert len({look.colour for look in few}) == 8
     assert {(look.dash, look.marker) for look in few} == {("-", "o")}
     assert len({(look.colour, str(look.dash)) for look in many}) == len({look[::2] for look in many}) == 32
@@ -171,14 +172,14 @@ def test_a_variant_looks_the_same_in_all_figures(variants):
     convergence = [line for axes in figures.convergence(outcome, order).axes for line in lines(axes).items()]
     for drawn in (lines(figures.ecdf(outcome, order).axes[0]), dict(convergence)):
         assert list(drawn) == order
-        for name, look in figures.looks(outcome).items():
+        for name, look in looks.looks(outcome).items():
             assert (drawn[name].get_color(), by_rank[ranks[name]].get_color()) == (look.colour, look.colour)
             dashed = look.dash != "-"
             assert drawn[name].is_dashed() == by_rank[ranks[name]].is_dashed() == dashed
     points = [each for each in figures.targets(outcome, order).axes[0].collections if isinstance(each, PathCollection)]
     for point in points:
         for _, row in point.get_offsets():
-            assert to_hex(point.get_edgecolor()[0]).upper() == figures.looks(outcome)[order[round(row)]].colour
+            assert to_hex(point.get_edgecolor()[0]).upper() == looks.looks(outcome)[order[round(row)]].colour
     assert {order[round(row)] for point in points for _, row in point.get_offsets()} == set(order)
 
 
@@ -192,13 +193,13 @@ def test_the_legend_is_ordered_by_rank_ties_as_given():
 @given(st.lists(st.text("ab0", min_size=1, max_size=50), min_size=1, max_size=8), st.sampled_from("+_-."))
 def test_names_are_broken_without_loss(parts, sign):
     name = sign.join(parts)
-    broken = figures.broken(name, 20)
+    broken = looks.broken(name, 20)
     assert broken.replace("\n", "") == name
     assert max(map(len, broken.split("\n"))) <= 20
 
 
 def test_names_are_broken_behind_plus_signs_first():
-    assert figures.broken("softmax_loss+tournament-0.25+x", 20) == "softmax_loss+\ntournament-0.25+x"
+    assert looks.broken("softmax_loss+tournament-0.25+x", 20) == "softmax_loss+\ntournament-0.25+x"
 
 
 LONG = "softmax_loss-of-probabilities+exponential_rank-{:02}+row_and_column"
