@@ -250,6 +250,12 @@ def test_neighbours_that_are_not_separated_are_named_with_the_interval():
     assert sentences(outcome)[-1] == f"- These seeds do not separate a from b (ratio {ratio(outcome, 'a', 'b')})."
 
 
+def test_several_that_the_best_is_not_separated_from_share_a_sentence():
+    outcome = outcomes.outcome({"a": [[10, 20, 30]], "b": [[11, 19, 33]], "c": [[12, 21, 29]]})
+    from_b, from_c = (f"{name} (ratio {ratio(outcome, 'a', name)})" for name in "bc")
+    assert f"- These seeds do not separate a from {from_b} and {from_c}." in sentences(outcome)
+
+
 def test_an_interval_beside_one_does_not_hide_that_the_test_does_not_separate():
     """Five blocks on one side: p = 2 / 2^5."""
     outcome = outcomes.outcome({"a": [[10, 20, 30, 40, 50]], "b": [[20, 30, 40, 50, 60]]})

@@ -16,9 +16,10 @@ from fooldeap.lines import printable
 from fooldeap.results import RunInfo
 from fooldeap.rundir import as_yaml
 from fooldeap.study import definition, figures, report, tables, trial
-from fooldeap.study.analysis import Analysis, analyse, p_values
+from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.board import Board
 from fooldeap.study.definition import Source, Study
+from fooldeap.study.findings import Analysis
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, classifiers, plan, redesigned
 from fooldeap.study.records import grid, rows

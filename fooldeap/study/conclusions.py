@@ -1,10 +1,10 @@
 """What a study says in plain sentences, and what to beware of."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from fooldeap.study.analysis import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Caution, Friedman, Measures, Pair
+from fooldeap.study.findings import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Caution, Friedman, Measures, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import count, decimal, interval, percent, probability
 
@@ -157,7 +157,10 @@ def _unclear(pair: Pair) -> str:
 def _unseparated(own: Sequence[Pair], neighbours: Sequence[Pair]) -> list[str]:
     found: list[str] = []
     for pairs in (own, neighbours):
-        apart = [f"{pair.first} from {pair.second} ({_ratio(pair)})" for pair in pairs if _is_open(pair)]
+        apart = [
+            f"{first} from {listed([f'{pair.second} ({_ratio(pair)})' for pair in group])}"
+            for first, group in groupby(filter(_is_open, pairs), key=lambda pair: pair.first)
+        ]
         if apart:
             found.append(f"{'Nor do they' if found else 'These seeds do not'} separate {listed(apart, 'or')}.")
     return found

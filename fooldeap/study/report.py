@@ -8,7 +8,7 @@ from itertools import pairwise
 from fooldeap.lines import markdown as markdown_text
 from fooldeap.stats import EXACT, RESAMPLES
 from fooldeap.study import tables
-from fooldeap.study.analysis import Analysis, Pair, p_values
+from fooldeap.study.analysis import p_values
 from fooldeap.study.conclusions import (
     Conclusions,
     caution_text,
@@ -17,6 +17,7 @@ from fooldeap.study.conclusions import (
     goal_text,
     ranges,
 )
+from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import count, markdown_table
 

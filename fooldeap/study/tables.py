@@ -9,7 +9,7 @@ from typing import Any
 
 from fooldeap.lines import markdown, printable
 from fooldeap.stats import Estimate
-from fooldeap.study.analysis import Analysis, Measures, Pair
+from fooldeap.study.findings import Analysis, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
 
 # --- For programs ---------------------------------------------------------------------------------------------------

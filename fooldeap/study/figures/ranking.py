@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import stats
-from fooldeap.study.analysis import SIGNIFICANT
 from fooldeap.study.figures.looks import LINE, PAGE, broken, looks, most_lines
+from fooldeap.study.findings import SIGNIFICANT
 from fooldeap.study.outcome import Outcome
 
 if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
