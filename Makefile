@@ -1,11 +1,12 @@
 # make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
+# make refresh: after a change of plugins, bring the tables and schemas that list them in line.
 # make faults: kill runs and workers, break files, and make up YAML, as often as it takes to be sure; twenty minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint bench faults clean
+.PHONY: run test lint refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -19,6 +20,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy fooldeap plugins
 	$(BIN)/lint-imports
+
+refresh: $(READY)
+	$(BIN)/python tools/refresh.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json

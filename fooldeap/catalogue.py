@@ -69,7 +69,9 @@ def _parameters(plugin: Plugin) -> list[tuple[str, str]]:
 def _facts(plugin: Plugin) -> list[tuple[str, str]]:
     kind = KINDS[plugin.kind]
     options = {option: "any that is an array" if value is None else value for option, value in plugin.options.items()}
-    given = [(option, value if isinstance(value, str) else ", ".join(value)) for option, value in options.items()]
+    given = [
+        (option, value if isinstance(value, str) else ", ".join(value) or "none") for option, value in options.items()
+    ]
     return [*given, ("call", kind.call), ("gives", kind.gives), ("source", plugin.source)]
 
 

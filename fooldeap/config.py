@@ -21,7 +21,7 @@ from fooldeap.choices import Choice
 from fooldeap.document import Document, Key, dotted
 from fooldeap.errors import InputError
 from fooldeap.parameters import Parameter, shown
-from fooldeap.plugin import Plugin
+from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -53,7 +53,7 @@ CHOICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """When a run ends: whatever comes first. None is off."""
+    """When a run ends: whatever comes first. None is off; ``at_goal`` false: the goal is noted, and does not end it."""
 
     confidence: Annotated[float, Gt(0), Lt(1)] | None
     score: float | None
@@ -61,6 +61,7 @@ class Stop:
     generations: Annotated[int, Ge(0)]
     seconds: Annotated[float, Gt(0)] | None
     stagnation: Count | None
+    at_goal: bool
 
     @property
     def goal(self) -> dict[str, float]:
@@ -352,7 +353,11 @@ class _ExperimentChecker(Checker):
         genome = choices["genome"]
         if genome is None:
             return
+        algorithm = choices["algorithm"]
+        unused = set(OPERATORS) - set(algorithm.plugin.options["uses"]) if algorithm else set()
         for kind, choice in choices.items():
+            if kind in unused:
+                continue
             chosen = [((), choice), *choice.inner()] if choice is not None else []
             for path, each in chosen:
                 if not fits(each.plugin, genome.plugin):

@@ -143,6 +143,9 @@ KINDS = {
 }
 
 
+OPERATORS = ("mutation", "crossover", "selection")
+
+
 @dataclass(frozen=True)
 class Plugin:
     """A named plugin of some kind, as its decorator declared it."""
@@ -241,12 +244,15 @@ def selection(name: str, *, objectives: Literal["one", "any"] = "one") -> Callab
     return _declare("selection", name, objectives=objectives)
 
 
-def algorithm(name: str, *, targets: Literal["one", "all"] = "one") -> Callable[[Target], Target]:
+def algorithm(
+    name: str, *, targets: Literal["one", "all"] = "one", uses: tuple[str, ...] = OPERATORS
+) -> Callable[[Target], Target]:
     """Declare an algorithm, a generator function ``f(toolbox, rng)`` that yields genomes and receives a `Reply`.
 
     ``targets="one"``: a run for each target; ``"all"``: one run pursues them together (``toolbox.targets``).
+    ``uses`` are the kinds of operators that it calls; the others are neither in its toolbox nor need fit the genome.
     """
-    return _declare("algorithm", name, targets=targets)
+    return _declare("algorithm", name, targets=targets, uses=uses)
 
 
 def classifier(name: str) -> Callable[[Target], Target]:

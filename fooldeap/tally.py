@@ -22,10 +22,14 @@ MILESTONES = (0.5, 0.9, 0.99)  # confidences on the way, ascending
 
 @dataclass
 class _Best:
-    """The best image for one target until now; images that reached the goal come before all others."""
+    """The best image for one target until now; images that reached the goal come before all others.
+
+    Of several objectives the first decides, and the second between images that reached the goal.
+    """
 
     reached: bool = False
-    fitness: float = -math.inf
+    merit: float = -math.inf  # by which images are compared
+    fitness: float = -math.inf  # the first objective
     image: Any = None  # uint8 (h, w, c), once an image was shown
     logits: Any = None  # float32 (classes,)
     evaluations_to_goal: int | None = None
@@ -57,9 +61,11 @@ class Tally:
         diversity = pixel_deviation(batch.images)
         rows = []
         for target in self.info.targets:
-            fitness = _first_objective(reply.of(target))
+            objectives = reply.of(target)
+            fitness = objectives if objectives.ndim == 1 else objectives[:, 0]
+            second = fitness if objectives.ndim == 1 or objectives.shape[1] == 1 else objectives[:, 1]
             confidence = reply.predictions.probabilities[:, target]
-            self._compare(target, batch, reply.predictions, fitness, confidence, before)
+            self._compare(target, batch, reply.predictions, fitness, second, confidence, before)
             highest = float(confidence.max())
             self._pass_milestones(self._best[target].milestones, batch, confidence, highest, before)
             row = LogRow(
@@ -78,7 +84,7 @@ class Tally:
     def verdict(self) -> str | None:
         """Return why the run ends now, or None."""
         stop, best = self.stop, self._best.values()
-        if self.stop.goal and all(each.reached for each in best):
+        if stop.at_goal and stop.goal and all(each.reached for each in best):
             return "goal"
         if self.left is not None and self.left <= 0:
             return "evaluations"
@@ -100,17 +106,20 @@ class Tally:
         batch: Batch,
         predictions: Predictions,
         fitness: Array,
+        second: Array,
         confidence: Array,
         before: int,
     ) -> None:
         best, reached = self._best[target], self._reached(fitness, confidence)
-        row = int((fitness if reached is None else np.where(reached, fitness, -np.inf)).argmax())
+        merit = fitness if reached is None else np.where(reached, second, -np.inf)
+        row = int(merit.argmax())
         if reached is not None and best.evaluations_to_goal is None:
             best.evaluations_to_goal = _place(batch, reached, before)
-        if (reached is not None, fitness[row]) > (best.reached, best.fitness):
-            if fitness[row] > best.fitness:
+        if (reached is not None, merit[row]) > (best.reached, best.merit):
+            if fitness[row] > best.fitness or best.reached:
                 best.improved = self.generation
-            best.reached, best.fitness = reached is not None or best.reached, float(fitness[row])
+            best.reached, best.merit = reached is not None or best.reached, float(merit[row])
+            best.fitness = float(fitness[row])
             best.image, best.logits = batch.images[row].copy(), predictions.logits[row].copy()
 
     def _pass_milestones(self, passed: list[int], batch: Batch, confidence: Array, highest: float, before: int) -> None:
@@ -152,10 +161,6 @@ def _spread(fitness: Array) -> dict[str, float]:
     mean = np.add.reduce(fitness) / len(fitness)
     std = math.sqrt(np.add.reduce(np.square(fitness - mean)) / len(fitness))
     return {"best": float(fitness.max()), "mean": float(mean), "worst": float(fitness.min()), "std": std}
-
-
-def _first_objective(fitness: Array) -> Array:
-    return fitness if fitness.ndim == 1 else fitness[:, 0]
 
 
 def pixel_deviation(images: Images) -> float:

@@ -1,9 +1,10 @@
 """From a configuration to a ``deap.base.Toolbox``: the plugins under DEAP's names, on whole batches, rng bound.
 
 What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
-``mate(first, second)``, ``select(fitness, count)``, ``fitness(predictions, target)``, ``evaluate(genomes)`` and
-``map(function, items)``. ``toolbox.targets`` are the classes the run pursues, ``toolbox.generation`` is the one under
-way, counted from 0, which schedules follow, ``toolbox.bounds`` are those of the genome, or None.
+``mate(first, second)``, ``select(fitness, count)`` (of these three those that the algorithm uses),
+``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the
+classes the run pursues, ``toolbox.generation`` is the one under way, counted from 0, which schedules follow,
+``toolbox.bounds`` are those of the genome, or None.
 """
 
 import hashlib
@@ -60,11 +61,15 @@ def build(
     bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
     bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
     bound("take", experiment.genome, faults.take, genome.take)
-    operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
-    operator("mate", experiment.crossover, stream(seed, targets, "mate"))
-    selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
-    operator("select", experiment.selection, stream(seed, targets, "select"))
-    toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
+    uses = experiment.algorithm.plugin.options["uses"]
+    if "mutation" in uses:
+        operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
+    if "crossover" in uses:
+        operator("mate", experiment.crossover, stream(seed, targets, "mate"))
+    if "selection" in uses:
+        selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
+        operator("select", experiment.selection, stream(seed, targets, "select"))
+        toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
     operator("fitness", experiment.fitness)
     toolbox.register("map", map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)

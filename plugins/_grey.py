@@ -1,8 +1,15 @@
 """Arithmetic on grey values."""
 
+from typing import Any
+
 import numpy as np
 
 from fooldeap.plugin import Array, Images
+
+
+def as_genes(values: Array, dtype: Any) -> Array:
+    """Return real numbers as genes: grey values, where the genes are bytes, and else as they are."""
+    return to_grey(values) if dtype == np.uint8 else values.astype(dtype, copy=False)
 
 
 def to_grey(values: Array) -> Images:

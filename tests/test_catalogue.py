@@ -186,7 +186,10 @@ def operators_for(plugin):
     genome = plugin if plugin.kind == "genome" else next(each for each in genomes if config.fits(plugin, each))
     chosen = {"genome": genome.name}
     for kind in ("mutation", "crossover"):
-        fitting = [each.name for each in PLUGINS if each.kind == kind and config.fits(each, genome)]
+        able = [each for each in PLUGINS if each.kind == kind and config.fits(each, genome)]
+        fitting = [
+            each.name for each in able if all(value.default is not REQUIRED for value in each.parameters.values())
+        ]
         chosen[kind] = fitting[0]
     chosen.pop(plugin.kind, None)
     return chosen

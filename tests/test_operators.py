@@ -99,10 +99,10 @@ def test_no_selection_prefers_the_worse(name):
 
 @pytest.mark.parametrize("name", named("genome"))
 def test_a_genome_gives_images_row_by_row_and_copies(name):
-    genome = operator("genome", name, (6, 5, 3))
+    genome = operator("genome", name, (12, 9, 3))
     genomes = genome.sample(9, rng())
     images = genome.decode(genomes)
-    assert (images.shape, images.dtype) == ((9, 6, 5, 3), np.uint8)
+    assert (images.shape, images.dtype) == ((9, 12, 9, 3), np.uint8)
     for row in range(9):
         assert np.array_equal(genome.decode(genome.take(genomes, [row]))[0], images[row])
     taken = genome.take(genomes, [2, 2])

@@ -3,7 +3,7 @@
 from fooldeap.plugin import Evolution, Rng, Toolbox, algorithm
 
 
-@algorithm("one_plus_one")
+@algorithm("one_plus_one", uses=("mutation",))
 def one_plus_one(toolbox: Toolbox, rng: Rng) -> Evolution:
     """Keep a single image, and replace it by its mutant where that is at least as good.
 

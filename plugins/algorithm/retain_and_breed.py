@@ -10,7 +10,7 @@ from .._kept import kept
 from ._breeding import joined
 
 
-@algorithm("retain_and_breed")
+@algorithm("retain_and_breed", uses=("mutation", "crossover"))
 def retain_and_breed(
     toolbox: Toolbox,
     rng: Rng,

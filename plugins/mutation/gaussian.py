@@ -1,25 +1,25 @@
 """Gaussian mutation."""
 
-from fooldeap.plugin import Annotated, Gt, Images, Le, Rng, mutation
+from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
-from .._grey import to_grey
+from .._grey import as_genes
 from ._places import hit
 
 
-@mutation("gaussian", genome="pixels")
+@mutation("gaussian", genome=("pixels", "dct"))
 def gaussian(
-    images: Images,
+    genomes: Array,
     rng: Rng,
     *,
     rate: Annotated[float, Gt(0), Le(1)] = 0.05,
     sigma: Annotated[float, Gt(0)] = 40.0,
-) -> Images:
+) -> Array:
     """Add normal noise to each value with probability ``rate``.
 
-    Its standard deviation is ``sigma`` grey levels; results are rounded and clipped to 0 ... 255 (Bäck and Schwefel
+    Its standard deviation is ``sigma`` grey levels; grey values are rounded and clipped to 0 ... 255 (Bäck and Schwefel
     1993, without self-adaptation).
     """
-    flat = images.reshape(-1)
+    flat = genomes.reshape(-1)
     places = hit(flat.size, rate, rng)
-    flat[places] = to_grey(flat[places] + rng.normal(0, sigma, len(places)))
-    return images
+    flat[places] = as_genes(flat[places] + rng.normal(0, sigma, len(places)), flat.dtype)
+    return genomes

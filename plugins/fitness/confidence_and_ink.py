@@ -1,0 +1,41 @@
+"""Certainty against what it takes."""
+
+from typing import Literal
+
+import numpy as np
+
+from fooldeap.plugin import Annotated, Array, Ge, Images, Le, Predictions, fitness
+
+
+@fitness("confidence_and_ink")
+def confidence_and_ink(
+    predictions: Predictions,
+    target: int,
+    *,
+    ink: Literal["sum", "variation"] = "sum",
+    paper: Annotated[int, Ge(0), Le(255)] = 0,
+) -> Array:
+    """Score two objectives: log p(target), and how little is drawn.
+
+    The ink of an image is, as a share of the most there can be, the ``sum`` of its distances from the grey value
+    ``paper``, or its total ``variation``: the differences between neighbours in rows and columns (anisotropic; Rudin,
+    Osher and Fatemi 1992). Its negative is the second objective, so (n, 2), both larger is better; goals and figures go
+    by the first.
+    """
+    drawn = _distance(predictions.images, paper) if ink == "sum" else _variation(predictions.images)
+    return np.stack([predictions.log_probabilities[:, target], -drawn], axis=1)
+
+
+def _distance(images: Images, paper: int) -> Array:
+    distances = np.abs(images.astype(np.int16) - paper)
+    share: Array = distances.mean(axis=(1, 2, 3)) / max(paper, 255 - paper)
+    return share
+
+
+def _variation(images: Images) -> Array:
+    """Return the mean difference between neighbours as a share of 255, which is 1 for a chessboard."""
+    grey = images.astype(np.int16)
+    steps = [np.abs(np.diff(grey, axis=axis)) for axis in (1, 2)]
+    pairs = sum(each[:1].size for each in steps) or 1
+    share: Array = np.sum([each.sum(axis=(1, 2, 3)) for each in steps], axis=0) / (255.0 * pairs)
+    return share

@@ -1,0 +1,58 @@
+"""Gradient ascent, each step worked by hand; its gradients stand in test_keras_classifier.py."""
+
+import itertools
+
+import numpy as np
+import pytest
+from conftest import run, tiny
+
+from fooldeap.errors import InputError
+from fooldeap.prepared import Prepared
+from fooldeap.results import RunInfo
+
+
+class Said:
+    """A reply whose gradient is as large as the image is bright."""
+
+    def __init__(self, images):
+        self.gradient = images.astype(np.float32) / 7
+
+
+def steps(count, **parameters):
+    """Return the images of some generations."""
+    with Prepared(tiny(algorithm={"name": "gradient_ascent", "population": 3, **parameters})) as prepared:
+        evolution = prepared.experiment.algorithm.build()(prepared.toolbox(RunInfo(1, (2,))), np.random.default_rng(0))
+        found = [next(evolution)]
+        for _ in range(count):
+            found.append(evolution.send(Said(found[-1].genomes)))
+    assert all(ask.gradient for ask in found)
+    return [ask.genomes for ask in found]
+
+
+def test_a_step_by_hand():
+    before, after = steps(1, step=6.0, decay=0.25, centre=100.0)
+    for image, moved in zip(before.astype(float), after, strict=True):
+        ascended = image + 6 * image / np.sqrt((image**2).mean())
+        expected = np.clip(100 + 0.75 * (ascended - 100), 0, 255)
+        assert np.abs(moved - expected).max() <= 0.5 + 1e-9
+
+
+def test_steps_of_less_than_a_grey_level_add_up():
+    images = steps(50, step=0.1)
+    assert any(np.array_equal(one, other) for one, other in itertools.pairwise(images))
+    assert np.abs(images[-1].astype(float) - images[0]).mean() > 2
+
+
+def test_the_confidence_of_a_linear_classifier_rises_to_the_end():
+    result, _ = run(
+        tiny(algorithm={"name": "gradient_ascent", "step": 5.0}, stop={"confidence": None, "generations": 40})
+    )
+    for each in result:
+        confidence = [row.confidence for row in each.log]
+        assert confidence[-1] > 0.9
+        assert (np.diff(confidence) > -1e-3).all()
+
+
+def test_another_genome_is_refused():
+    with pytest.raises(InputError, match="gradient_ascent moves the image itself; use the genome 'pixels'"):
+        run(tiny(algorithm="gradient_ascent", genome={"name": "dct", "size": 4}))

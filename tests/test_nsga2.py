@@ -1,0 +1,69 @@
+"""NSGA-II: fronts against moocore, crowding by hand, and a front that comes out as it must."""
+
+import moocore
+import numpy as np
+import pytest
+from conftest import run, tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fooldeap_plugins._fronts import crowding, fronts
+
+FITNESS = st.integers(1, 30).flatmap(
+    lambda count: st.integers(2, 4).flatmap(
+        lambda objectives: arrays(float, (count, objectives), elements=st.integers(-3, 3).map(float))
+    )
+)
+
+
+@given(FITNESS)
+def test_the_fronts_are_those_of_moocore(fitness):
+    assert np.array_equal(fronts(fitness), moocore.pareto_rank(-fitness))
+
+
+def test_crowding_by_hand():
+    fitness = np.array([[0.0, 10.0], [1.0, 7.0], [4.0, 5.0], [5.0, 0.0], [1.0, 1.0]])
+    assert fronts(fitness).tolist() == [0, 0, 0, 0, 1]
+    expected = [np.inf, 4 / 5 + 5 / 10, 4 / 5 + 7 / 10, np.inf, np.inf]
+    assert crowding(fitness, fronts(fitness)).tolist() == pytest.approx(expected)
+
+
+def test_equal_rows_do_not_divide_by_nothing():
+    fitness = np.ones((4, 2))
+    assert np.isfinite(crowding(fitness, fronts(fitness))[1:3]).all()
+
+
+def test_less_ink_is_found_after_the_goal_was_reached():
+    """The run goes on at the goal; its best image is of those that reached it the one with the least ink."""
+    choices = {
+        "algorithm": {"name": "nsga2", "population": 20},
+        "fitness": "confidence_and_ink",
+        "mutation": {"name": "mixed", "of": ["random_pixels", {"name": "erase", "rate": 0.1}]},
+        "targets": [1],
+    }
+    stop = {"confidence": 0.9, "generations": 60}
+    at_once, _ = run(tiny(**choices, stop=stop))
+    later, _ = run(tiny(**choices, stop={**stop, "at_goal": False}))
+    assert at_once[1].stopped == "goal"
+    assert later[1].stopped == "generations"
+    assert later[1].evaluations_to_goal == at_once[1].evaluations_to_goal
+    assert later[1].confidence >= 0.9
+    assert later[1].image.pixels.sum() < 0.5 * at_once[1].image.pixels.sum()
+
+
+def test_total_variation_by_hand():
+    from fooldeap.plugin import Predictions
+    from fooldeap_plugins.fitness.confidence_and_ink import confidence_and_ink
+
+    board = (np.add.outer(np.arange(4), np.arange(6)) % 2 * 255).astype(np.uint8)
+    half = np.zeros((4, 6), np.uint8)
+    half[:, 3:] = 51
+    images = np.stack([board, half, np.full((4, 6), 255, np.uint8)])[..., None]
+    predictions = Predictions(np.zeros((3, 4), np.float32), images)
+    _, variation = confidence_and_ink(predictions, 1, ink="variation").T
+    assert variation.tolist() == pytest.approx([-1, -4 * 0.2 / (4 * 5 + 3 * 6), 0])
+    confidence, ink = confidence_and_ink(predictions, 1).T
+    assert confidence == pytest.approx(np.log(0.25))
+    assert ink.tolist() == pytest.approx([-0.5, -0.1, -1])
+    assert confidence_and_ink(predictions, 1, paper=255)[2, 1] == 0
