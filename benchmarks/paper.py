@@ -56,12 +56,13 @@ def confidences(results: dict[str, Result]) -> Iterator[str]:
 
 def evaluations(results: dict[str, Result]) -> Iterator[str]:
     """Yield the lines of the table of images shown."""
-    yield "| | digits at 99.99 % | images to 99.99 %, median digit | to the last of those | images shown |"
+    yield "| | digits at 99.99 % | images to 99.99 %, median digit | the most of those that came there | images shown |"
     yield "|---|---:|---:|---:|---:|"
     for name, result in results.items():
         reached = [run.evaluations_to_goal for run in result if run.evaluations_to_goal is not None]
-        first = f"{median(reached):,.0f} | {max(reached):,}" if reached else "- | -"
-        yield f"| `{name}` | {len(reached)} of {len(result)} | {first} | {result.evaluations:,} |"
+        middle = median(reached + [math.inf] * (len(result) - len(reached)))
+        most = f"{max(reached):,}" if reached else "-"
+        yield f"| `{name}` | {len(reached)} of {len(result)} | {middle:,.0f} | {most} | {result.evaluations:,} |"
 
 
 def at(result: Result, generation: int) -> list[list[float]]:
