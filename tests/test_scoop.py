@@ -100,6 +100,18 @@ def test_the_same_bits_however_many_work(slow, tmp_path, workers, mode):
     assert all(int(row["images"]) > 0 and float(row["seconds"]) > 0 for row in rows)
 
 
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("name", ["map_elites", "gradient_ascent", "nsga2"])
+def test_the_same_bits_with_all_targets_in_a_run_with_gradients_and_with_two_objectives(tmp_path, name, mode):
+    algorithm = {"name": name, "population": 20}
+    fitness = "confidence_and_ink" if name == "nsga2" else "cross_entropy"
+    choices = {**SLOW, "classifier": "tiny", "algorithm": algorithm, "fitness": fitness}
+    prepared(choices, tmp_path / "serial")
+    done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
+    assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
+    assert len(done) == 2
+
+
 def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]
