@@ -1,0 +1,49 @@
+"""Separable natural evolution strategies."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import Annotated, Evolution, Ge, Gt, Rng, Toolbox, algorithm
+
+from ._vectors import Space
+
+
+@algorithm("snes", uses=())
+def snes(
+    toolbox: Toolbox,
+    rng: Rng,
+    *,
+    population: Annotated[int, Ge(2)] | None = None,
+    sigma: Annotated[float, Gt(0)] = 1.0,
+    mean_rate: Annotated[float, Gt(0)] = 1.0,
+    sigma_rate: Annotated[float, Gt(0)] | None = None,
+) -> Evolution:
+    """Follow the natural gradient of a normal distribution with a variance for each gene.
+
+    SNES (Schaul, Glasmachers and Schmidhuber 2011; Wierstra et al. 2014), with their utilities by rank. It begins at
+    the mean of genomes as they are sampled, with ``sigma`` times their standard deviations. Where they are not given,
+    ``population`` is 4 + 3 ln(d) for genomes of d numbers and the rate of the variances, ``sigma_rate``,
+    (3 + ln(d)) / (5 sqrt(d)); that of the mean is ``mean_rate``.
+    """
+    space = Space(toolbox, "snes")
+    dimensions = len(space.mean)
+    size = population or 4 + int(3 * math.log(dimensions))
+    rate = sigma_rate or (3 + math.log(dimensions)) / (5 * math.sqrt(dimensions))
+    utilities = _utilities(size)
+    mean, deviation = space.mean, sigma * space.spread
+    while True:
+        steps = rng.standard_normal((size, dimensions))
+        fitness = space.fitness((yield space.genomes(mean + deviation * steps)))
+        steps = steps[np.argsort(-fitness, kind="stable")]
+        # einsum adds up in one order on every machine, which a product of matrices need not.
+        mean = mean + mean_rate * deviation * np.einsum("i,ij->j", utilities, steps)
+        deviation = deviation * np.exp(rate / 2 * np.einsum("i,ij->j", utilities, steps**2 - 1))
+
+
+def _utilities(size: int) -> NDArray[np.float64]:
+    """Return the weights of the ranks from the best down, which sum to 0 (Wierstra et al. 2014, section 3.1)."""
+    raw = np.maximum(0, math.log(size / 2 + 1) - np.log(np.arange(1, size + 1)))
+    weights: NDArray[np.float64] = raw / raw.sum() - 1 / size
+    return weights

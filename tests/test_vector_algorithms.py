@@ -1,0 +1,180 @@
+"""CMA-ES, SNES and differential evolution: against pycma by hand, their papers' formulas, and scipy."""
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import cma
+import numpy as np
+import pytest
+from conftest import run, tiny
+from scipy import optimize, stats
+
+from fooldeap.errors import InputError
+from fooldeap_plugins.algorithm._vectors import Space
+from fooldeap_plugins.algorithm.cma_es import cma_es
+from fooldeap_plugins.algorithm.differential_evolution import _others, differential_evolution
+from fooldeap_plugins.algorithm.snes import snes
+
+OPTIMUM = 2.0
+NAMES = ("cma_es", "snes", "differential_evolution")
+
+
+def toolbox(dimensions, seed=0):
+    """The genomes are points of a normal distribution about 0."""
+    rng = np.random.default_rng(seed)
+    return SimpleNamespace(sample=lambda count: rng.standard_normal((count, dimensions)), bounds=None)
+
+
+def sphere(points):
+    return np.sum((points - OPTIMUM) ** 2, axis=1)
+
+
+def minimised(evolution, rounds):
+    """Return the points of each generation, on the sphere function."""
+    found = [next(evolution)]
+    for _ in range(rounds):
+        found.append(evolution.send(SimpleNamespace(fitness=-sphere(found[-1]))))
+    return found
+
+
+def evaluations_until(generations, goal):
+    """Return how many points were tried before one came so near."""
+    values = np.concatenate([sphere(points) for points in generations])
+    reached = np.flatnonzero(values <= goal)
+    return int(reached[0]) + 1 if len(reached) else len(values)
+
+
+# --- CMA-ES ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_cma_es_is_pycma_with_our_random_numbers(diagonal):
+    ours = minimised(cma_es(toolbox(6), np.random.default_rng(5), population=7, sigma=0.5, diagonal=diagonal), 40)
+    space, rng = Space(toolbox(6), "cma_es"), np.random.default_rng(5)
+    options = {"popsize": 7, "CMA_stds": space.spread, "CMA_diagonal": diagonal, "seed": math.nan, "verbose": -9}
+    randn = {"randn": lambda *shape: rng.standard_normal(shape)}
+    strategy = cma.CMAEvolutionStrategy(space.mean, 0.5, {**options, **randn})
+    for points in ours:
+        expected = np.array(strategy.ask())
+        assert np.array_equal(points, expected)
+        strategy.tell(list(expected), sphere(expected).tolist())
+
+
+def test_cma_es_begins_again_with_a_larger_population():
+    evolution = cma_es(toolbox(3), np.random.default_rng(1), population=6, growth=2.0)
+    sizes = [len(points) for points in minimised(evolution, 260)]
+    assert [size for size, _ in itertools.groupby(sizes)][:3] == [6, 12, 24]
+
+
+# --- SNES -----------------------------------------------------------------------------------------------------------
+
+
+def test_snes_is_its_paper_step_by_step():
+    """Algorithm 6 of Wierstra et al. (2014), individual by individual."""
+    ours = minimised(snes(toolbox(5), np.random.default_rng(2), sigma=0.7), 30)
+    space, rng = Space(toolbox(5), "snes"), np.random.default_rng(2)
+    mean, deviation, size = space.mean.copy(), 0.7 * space.spread, 4 + int(3 * math.log(5))
+    rate = (3 + math.log(5)) / (5 * math.sqrt(5))
+    raw = [max(0.0, math.log(size / 2 + 1) - math.log(rank)) for rank in range(1, size + 1)]
+    utilities = [value / sum(raw) - 1 / size for value in raw]
+    assert sum(utilities) == pytest.approx(0, abs=1e-12)
+    for points in ours:
+        drawn = [rng.standard_normal(5) for _ in range(size)]
+        np.testing.assert_allclose(points, [mean + deviation * each for each in drawn], rtol=1e-9)
+        drawn.sort(key=lambda each: sphere((mean + deviation * each)[None])[0])
+        gradient = sum(utility * each for utility, each in zip(utilities, drawn, strict=True))
+        spread = sum(utility * (each**2 - 1) for utility, each in zip(utilities, drawn, strict=True))
+        mean, deviation = mean + deviation * gradient, deviation * np.exp(rate / 2 * spread)
+
+
+@pytest.mark.parametrize("dimensions", [4, 16])
+def test_snes_converges_at_a_constant_rate(dimensions):
+    """On the sphere the logarithm of the distance falls linearly with the evaluations."""
+    generations = minimised(snes(toolbox(dimensions), np.random.default_rng(3)), 400)
+    best = np.log10([sphere(points).min() for points in generations[: 400 if dimensions > 4 else 200]])
+    line = stats.linregress(np.arange(len(best)), best)
+    assert best[-1] < -6
+    assert line.rvalue < -0.99
+
+
+# --- Differential evolution -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("strategy", "theirs"), [("rand", "rand1bin"), ("best", "best1bin"), ("current_to_best", "currenttobest1bin")]
+)
+def test_differential_evolution_needs_as_long_as_scipys(strategy, theirs):
+    """Evaluations to 1e-3 on the sphere of five dimensions: the same distribution."""
+    ours, scipys = [], []
+    for seed in range(40):
+        start = np.random.default_rng(1000 + seed).standard_normal((20, 5))
+        box = SimpleNamespace(sample=lambda count, start=start: start[:count].copy(), bounds=None)
+        evolution = differential_evolution(
+            box, np.random.default_rng(seed), population=20, strategy=strategy, weight=0.6, crossover_rate=0.8
+        )
+        ours.append(evaluations_until(minimised(evolution, 150), 1e-3))
+        tried = []
+
+        def noted(point, tried=tried):
+            tried.append(point.copy())
+            return float(sphere(point[None])[0])
+
+        optimize.differential_evolution(
+            noted,
+            [(-1000, 1000)] * 5,
+            strategy=theirs,
+            maxiter=150,
+            init=start,
+            mutation=0.6,
+            recombination=0.8,
+            updating="deferred",
+            polish=False,
+            tol=0,
+            rng=np.random.default_rng(seed),
+        )
+        scipys.append(evaluations_until([np.array(tried)], 1e-3))
+    assert stats.ks_2samp(ours, scipys).pvalue > 1e-3
+
+
+def test_the_three_others_are_others_and_drawn_evenly():
+    rng, counts = np.random.default_rng(0), np.zeros((3, 6, 6))
+    for _ in range(4000):
+        others = _others(6, rng)
+        for column in range(6):
+            assert len({column, *others[:, column]}) == 4
+            counts[np.arange(3), column, others[:, column]] += 1
+    for place, column in itertools.product(range(3), range(6)):
+        drawn = np.delete(counts[place, column], column)
+        assert stats.chisquare(drawn).pvalue > 1e-5
+
+
+# --- All of them ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_the_lowest_frequencies_it_reaches_every_target(name):
+    result, _ = run(tiny(algorithm=name, genome={"name": "dct", "size": 4, "sigma": 100.0}, stop={"confidence": 0.9}))
+    assert all(each.stopped == "goal" for each in result)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fitness_of_several_objectives_is_refused(name):
+    with pytest.raises(InputError, match=f"{name} goes by one number an image; this fitness gives 2"):
+        run(tiny(algorithm=name, fitness="confidence_and_ink"))
+
+
+def test_it_begins_where_genomes_are_sampled():
+    space = Space(toolbox(50), "snes")
+    assert np.abs(space.mean).max() < 0.6
+    assert space.spread == pytest.approx(np.ones(50), abs=0.4)
+
+
+def test_bytes_are_rounded_and_clipped():
+    box = SimpleNamespace(sample=lambda count: np.full((count, 2, 2, 1), 7, np.uint8), bounds=(0, 255))
+    space = Space(box, "snes")
+    assert space.spread.tolist() == [1] * 4
+    genomes = space.genomes(np.array([[-3.0, 3.5001, 254.6, 900.0]]))
+    assert genomes.ravel().tolist() == [0, 4, 255, 255]
+    assert genomes.shape == (1, 2, 2, 1)
+    assert genomes.dtype == np.uint8
