@@ -1,14 +1,18 @@
 """NSGA-II: fronts against moocore, crowding by hand, and a front that comes out as it must."""
 
+from types import SimpleNamespace
+
 import moocore
 import numpy as np
 import pytest
+from ancestry import Ancestry
 from conftest import run, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fooldeap_plugins._fronts import crowding, fronts
+from fooldeap_plugins.algorithm.nsga2 import nsga2
 
 FITNESS = st.integers(1, 30).flatmap(
     lambda count: st.integers(2, 4).flatmap(
@@ -32,6 +36,37 @@ def test_crowding_by_hand():
 def test_equal_rows_do_not_divide_by_nothing():
     fitness = np.ones((4, 2))
     assert np.isfinite(crowding(fitness, fronts(fitness))[1:3]).all()
+
+
+def from_best(fitness):
+    """Return the order of the rows by moocore's front, then by crowding."""
+    front = moocore.pareto_rank(-fitness)
+    lonely = crowding(fitness, front)
+    return sorted(range(len(fitness)), key=lambda row: (front[row], -lonely[row]))
+
+
+def on_one_front(count, rng):
+    """Return a fitness in which nobody is better than another, so that crowding alone decides."""
+    first = rng.random(count)
+    return np.stack([first, -first], axis=1)
+
+
+@pytest.mark.parametrize("scores", [on_one_front, lambda count, rng: rng.normal(size=(count, 2))])
+def test_who_survives_and_who_has_children(scores):
+    count, chance, toolbox = 80, np.random.default_rng(2), Ancestry()
+    evolution = nsga2(toolbox, np.random.default_rng(3), population=count)
+    alive, fitness = next(evolution)[:, 0], scores(count, chance)
+    children = evolution.send(SimpleNamespace(fitness=fitness))
+    places = []
+    for _ in range(12):
+        order = alive[from_best(fitness)].tolist()
+        places += [order.index(parent) for parent in toolbox.parents_of(children)]  # they are all alive
+        both, scored = np.concatenate([alive, children[:, 0]]), np.concatenate([fitness, scores(count, chance)])
+        children = evolution.send(SimpleNamespace(fitness=scored[count:]))
+        survivors = from_best(scored)[:count]
+        alive, fitness = both[survivors], scored[survivors]
+    # The better of two at random is on average a third of the way from the best.
+    assert np.mean(places) / count == pytest.approx(1 / 3, abs=0.03)
 
 
 def test_less_ink_is_found_after_the_goal_was_reached():
