@@ -374,11 +374,17 @@ class _ExperimentChecker(Checker):
             self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
 
 
+_WHOLE = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has room for
+
+
 def fits(operator: Plugin, genome: Plugin) -> bool:
-    """Tell whether an operator works on a genome: it names it, or it takes any array and the genome is one."""
-    if "genome" not in operator.options:
+    """Tell whether an operator works on a genome: see `fooldeap.plugin.mutation`."""
+    named = operator.options.get("genome", "any")
+    if named == "any":
         return True
-    named = operator.options["genome"]
+    dtype, bounds = (getattr(genome.target, each, None) for each in ("dtype", "bounds"))
     if named is None:
-        return getattr(genome.target, "dtype", None) is not None
-    return genome.name in ((named,) if isinstance(named, str) else named)
+        return dtype is not None
+    named = (named,) if isinstance(named, str) else named
+    # Who names a dtype gives any value of it.
+    return genome.name in named or (dtype in named and bounds in (None, _WHOLE.get(dtype)))

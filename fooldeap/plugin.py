@@ -223,7 +223,9 @@ def fitness(name: str) -> Callable[[Target], Target]:
 def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
     """Declare a mutation ``f(genomes, rng)``. It may edit the batch it is handed, and returns as many genomes.
 
-    ``genome`` names the genomes it works on; None: any whose batches are arrays.
+    ``genome`` names the genomes it works on, one or several, by their names or by the dtype of their arrays: "uint8",
+    "bool" and "float64" are those with grey values, with bits, and with real numbers that have no bounds. None: any
+    whose batches are arrays; "any": lists as well.
     """
     return _declare("mutation", name, genome=genome)
 
@@ -231,7 +233,7 @@ def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Calla
 def crossover(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
     """Declare a crossover ``f(first, second, rng)``: two batches of parents in, two batches of children out.
 
-    It may edit the batches it is handed.
+    It may edit the batches it is handed. ``genome`` is as for `mutation`.
     """
     return _declare("crossover", name, genome=genome)
 

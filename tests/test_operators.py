@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from fooldeap import registry
+from fooldeap import config, registry
 from fooldeap.plugin import Predictions
 from fooldeap_plugins.mutation._places import hit
 
 REGISTRY = registry.load()
 LEVEL = 1e-4
-NAMED = [(plugin.kind, plugin.name) for plugin in REGISTRY.all()]
+NAMED = [
+    (plugin.kind, plugin.name) for plugin in REGISTRY.all() if config.fits(plugin, REGISTRY.get("genome", "pixels"))
+]
 
 
 def operator(kind, name, *given, **values):
@@ -106,7 +108,8 @@ def test_a_genome_gives_images_row_by_row_and_copies(name):
     for row in range(9):
         assert np.array_equal(genome.decode(genome.take(genomes, [row]))[0], images[row])
     taken = genome.take(genomes, [2, 2])
-    taken[0][:] = 0
+    if isinstance(taken, np.ndarray):
+        taken[0][:] = 0
     assert np.array_equal(genome.decode(taken[1:])[0], images[2])
     assert np.array_equal(genome.decode(genomes), images)
     assert len(genome.take(genomes, np.array([], int))) == 0

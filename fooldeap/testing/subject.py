@@ -64,7 +64,7 @@ class Subject:
     def _fitting(self) -> list[Plugin]:
         """Return the genomes that the operator, and those inside it, work on."""
         named = self.plugin.options["genome"]
-        own = plugin_of(Vector) if named is None else None
+        own = plugin_of(Vector) if named in (None, "any") else None
         operators = (self.plugin, *(choice.plugin for _, choice in self.choice.inner()))
         candidates = [*([own] if own else []), *self.known.all("genome")]
         fitting = [each for each in candidates if all(config.fits(operator, each) for operator in operators)]
