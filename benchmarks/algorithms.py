@@ -1,0 +1,82 @@
+"""The loop against the bare forward pass, an algorithm or genome a row, all ten digits on mnist_cnn.
+
+    python benchmarks/algorithms.py [--repeats 9] [--json FILE] [--only TEXT]
+
+Each is a real run with journal and log.csv, its other choices those of the default experiment, for so many generations
+as take about a second. The ratio is that of scale.py, where it is explained. A row more is a line in ``CASES``.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from _measure import Figure, Spread, ratio, repeated, report
+from scale import Alternating
+
+from fooldeap import config
+from fooldeap.prepared import Prepared
+from fooldeap.provenance import environment
+from fooldeap.rundir import RunFolder
+
+IMAGES = 20_000  # a repeat shows about so many
+DCT = {"genome": "dct", "mutation": "gaussian", "crossover": "none"}
+
+
+class Case(NamedTuple):
+    """What is measured: a name, the choices of an experiment, the images of a generation, and the least ratio."""
+
+    name: str
+    choices: dict[str, Any]
+    images: int
+    least: float | None = None
+
+
+CASES = (
+    Case("map_elites", {"algorithm": {"name": "map_elites", "population": 200}}, 200, least=0.85),
+    Case("map_elites, polynomial", {"algorithm": "map_elites", "mutation": "polynomial"}, 200),
+    Case("nsga2", {"algorithm": {"name": "nsga2", "population": 100}, "fitness": "confidence_and_ink"}, 1000),
+    Case("snes on dct", {"algorithm": {"name": "snes", "population": 20}, **DCT}, 200),
+    Case("differential_evolution", {"algorithm": {"name": "differential_evolution", "population": 100}}, 1000),
+    Case("cma_es on dct", {"algorithm": {"name": "cma_es", "population": 20}, **DCT}, 200),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="", help="measure only what has this in its name")
+    arguments = parser.parse_args()
+    figures, notes = [], []
+    classifier = Alternating(config.load({}).classifier.build())
+    for case in CASES:
+        if arguments.only not in case.name:
+            continue
+        measured, discarded = measure(case, classifier, arguments.repeats)
+        figures.append(Figure(f"loop / forward, {case.name}", ratio(measured, "bare", "loop"), case.least))
+        loop, bare = (Spread.of(measured[side]).median for side in ("loop", "bare"))
+        notes.append(
+            f"{case.name}: {loop:.1f} us an image, of which the bare pass takes {bare:.1f}; "
+            f"{discarded} repeats discarded"
+        )
+    return report(figures, notes, arguments.json, environment=environment())
+
+
+def measure(case: Case, classifier: Alternating, repeats: int) -> tuple[dict[str, list[float]], int]:
+    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+    stop = {"confidence": None, "evaluations": None, "generations": IMAGES // case.images}
+    prepared = Prepared(config.load({"stop": stop, "reporters": ["csv"], **case.choices}), classifier)
+
+    def repeat() -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as folder, classifier.alternating():
+            result = prepared.run(RunFolder.create(prepared.experiment, Path(folder) / "run"))
+        loop = result.seconds - classifier.aside
+        return {name: 1e6 * spent / result.evaluations for name, spent in (("loop", loop), ("bare", classifier.bare))}
+
+    return repeated(repeat, repeats)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
