@@ -10,12 +10,16 @@ def fronts(fitness: Array) -> Array:
 
     One is better than another where it is as good in every objective, and better in one.
     """
-    as_good: Array = np.all(fitness[:, None] >= fitness[None], axis=2)
+    as_good = np.ones((len(fitness), len(fitness)), np.bool_)
+    for values in fitness.T:
+        as_good &= values[:, None] >= values
     better = as_good & ~as_good.T
-    found, front = np.full(len(fitness), -1), 0
+    found, above = np.full(len(fitness), -1), better.sum(axis=0)  # above: how many better ones have no front yet
+    front = 0
     while (found < 0).any():
-        left = np.flatnonzero(found < 0)
-        found[left[~better[np.ix_(left, left)].any(axis=0)]] = front
+        members = np.flatnonzero((found < 0) & (above == 0))
+        found[members] = front
+        above -= better[members].sum(axis=0)
         front += 1
     return found
 
@@ -27,12 +31,15 @@ def crowding(fitness: Array, found: Array) -> Array:
     infinite for those at an end.
     """
     distances = np.zeros(len(fitness))
-    for front in range(found.max(initial=-1) + 1):
-        members = np.flatnonzero(found == front)
-        for values in fitness[members].T:
-            order = np.argsort(values, kind="stable")
-            low, high = values[order[0]], values[order[-1]]
-            distances[members[order[[0, -1]]]] = np.inf
-            if high > low:
-                distances[members[order[1:-1]]] += (values[order[2:]] - values[order[:-2]]) / (high - low)
+    for objective in fitness.T:
+        order = np.lexsort((objective, found))  # front by front, in each from the lowest
+        values = objective[order]
+        lowest = np.flatnonzero(np.diff(found[order], prepend=-1))
+        highest = np.append(lowest[1:], len(values))[: len(lowest)] - 1
+        extent = np.repeat(values[highest] - values[lowest], highest - lowest + 1)
+        apart = np.zeros(len(values))
+        apart[1:-1] = values[2:] - values[:-2]
+        share = np.divide(apart, extent, out=np.zeros(len(values)), where=extent > 0)
+        share[lowest] = share[highest] = np.inf
+        distances[order] += share
     return distances

@@ -55,16 +55,15 @@ def on_one_front(count, rng):
 def test_who_survives_and_who_has_children(scores):
     count, chance, toolbox = 80, np.random.default_rng(2), Ancestry()
     evolution = nsga2(toolbox, np.random.default_rng(3), population=count)
-    alive, fitness = next(evolution)[:, 0], scores(count, chance)
-    children = evolution.send(SimpleNamespace(fitness=fitness))
-    places = []
+    made, places = next(evolution)[:, 0], []
+    fitness = scored = scores(count, chance)
     for _ in range(12):
-        order = alive[from_best(fitness)].tolist()
-        places += [order.index(parent) for parent in toolbox.parents_of(children)]  # they are all alive
-        both, scored = np.concatenate([alive, children[:, 0]]), np.concatenate([fitness, scores(count, chance)])
-        children = evolution.send(SimpleNamespace(fitness=scored[count:]))
-        survivors = from_best(scored)[:count]
-        alive, fitness = both[survivors], scored[survivors]
+        best = from_best(fitness)[:count]
+        alive, fitness = made[best], fitness[best]
+        children = evolution.send(SimpleNamespace(fitness=scored))
+        places += [alive.tolist().index(parent) for parent in toolbox.parents_of(children)]  # they are all alive
+        scored = scores(count, chance)
+        made, fitness = np.concatenate([alive, children[:, 0]]), np.concatenate([fitness, scored])
     # The better of two at random is on average a third of the way from the best.
     assert np.mean(places) / count == pytest.approx(1 / 3, abs=0.03)
 

@@ -28,15 +28,12 @@ def nsga2(
     genomes = toolbox.sample(population)
     fitness = _objectives((yield genomes).fitness)
     while True:
-        order = _from_best(fitness)
-        place = np.empty(population, np.intp)
-        place[order] = np.arange(population)
-        rivals = rng.integers(population, size=(2, population))
-        parents = np.where(place[rivals[0]] <= place[rivals[1]], *rivals)
+        best = _from_best(fitness)[:population]
+        genomes, fitness = toolbox.take(genomes, best), fitness[best]
+        parents = rng.integers(population, size=(2, population)).min(axis=0)  # they stand from the best
         children = varied(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
-        both = np.concatenate([fitness, _objectives((yield children).fitness)])
-        survivors = _from_best(both)[:population]
-        genomes, fitness = toolbox.take(joined(genomes, children), survivors), both[survivors]
+        fitness = np.concatenate([fitness, _objectives((yield children).fitness)])
+        genomes = joined(genomes, children)
 
 
 def _from_best(fitness: Array) -> Array:
