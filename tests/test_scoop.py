@@ -112,6 +112,16 @@ def test_the_same_bits_with_all_targets_in_a_run_with_gradients_and_with_two_obj
     assert len(done) == 2
 
 
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("name", ["cma_es", "snes", "differential_evolution"])
+def test_the_same_bits_with_algorithms_that_move_by_their_own_arithmetic(tmp_path, name, mode):
+    choices = {**SLOW, "classifier": "tiny", "genome": "dct", "algorithm": {"name": name, "population": 20}}
+    prepared(choices, tmp_path / "serial")
+    done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
+    assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
+    assert len(done) == 2
+
+
 def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]

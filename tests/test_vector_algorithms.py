@@ -2,15 +2,21 @@
 
 import itertools
 import math
+import random
+import shutil
 from types import SimpleNamespace
 
 import cma
 import numpy as np
 import pytest
-from conftest import run, tiny
+from conftest import bits, run, tiny
 from scipy import optimize, stats
+from threadpoolctl import ThreadpoolController
 
 from fooldeap.errors import InputError
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+from fooldeap_plugins.algorithm import cma_es as cma_es_module
 from fooldeap_plugins.algorithm._vectors import Space
 from fooldeap_plugins.algorithm.cma_es import cma_es
 from fooldeap_plugins.algorithm.differential_evolution import _others, differential_evolution
@@ -18,6 +24,7 @@ from fooldeap_plugins.algorithm.snes import snes
 
 OPTIMUM = 2.0
 NAMES = ("cma_es", "snes", "differential_evolution")
+WAVES = {"name": "dct", "size": 4, "sigma": 100.0}
 
 
 def toolbox(dimensions, seed=0):
@@ -61,10 +68,40 @@ def test_cma_es_is_pycma_with_our_random_numbers(diagonal):
         strategy.tell(list(expected), sphere(expected).tolist())
 
 
-def test_cma_es_begins_again_with_a_larger_population():
+def test_cma_es_begins_again_with_a_larger_population_which_is_bounded(monkeypatch):
+    monkeypatch.setattr(cma_es_module, "LARGEST", 20)
     evolution = cma_es(toolbox(3), np.random.default_rng(1), population=6, growth=2.0)
     sizes = [len(points) for points in minimised(evolution, 260)]
-    assert [size for size, _ in itertools.groupby(sizes)][:3] == [6, 12, 24]
+    assert [size for size, _ in itertools.groupby(sizes)] == [6, 12, 20]
+
+
+def test_cma_es_adds_up_in_the_same_order_however_many_threads_there_are():
+    found, blas = [], ThreadpoolController()
+    for threads in (1, 2):
+        with blas.limit(limits=threads, user_api="blas"):
+            found.append(minimised(cma_es(toolbox(256), np.random.default_rng(5)), 40))
+    assert np.array_equal(*found)
+
+
+def test_cma_es_leaves_global_randomness_the_terminal_and_the_folder_alone(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cma_signals.in").write_text("{'timeout': 0}")  # pycma would obey
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
+    sizes = [len(points) for points in minimised(cma_es(toolbox(6), np.random.default_rng(5), population=6), 30)]
+    assert sizes == [6] * 31
+    assert all(np.array_equal(*pair) for pair in zip(numpys, np.random.get_state(), strict=True))  # noqa: NPY002
+    assert random.getstate() == pythons
+    assert [path.name for path in tmp_path.iterdir()] == ["cma_signals.in"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cma_es_keeps_to_variances_where_there_are_many_genes():
+    points = [
+        minimised(cma_es(toolbox(501), np.random.default_rng(5), diagonal=diagonal), 5) for diagonal in (None, True)
+    ]
+    assert np.array_equal(*points)
+    with pytest.raises(InputError, match="at most 5000 numbers, got 5001; set diagonal: true"):
+        next(cma_es(toolbox(5001), np.random.default_rng(5), diagonal=False))
 
 
 # --- SNES -----------------------------------------------------------------------------------------------------------
@@ -107,34 +144,41 @@ def test_snes_converges_at_a_constant_rate(dimensions):
 def test_differential_evolution_needs_as_long_as_scipys(strategy, theirs):
     """Evaluations to 1e-3 on the sphere of five dimensions: the same distribution."""
     ours, scipys = [], []
-    for seed in range(40):
+    for seed in range(25):
         start = np.random.default_rng(1000 + seed).standard_normal((20, 5))
         box = SimpleNamespace(sample=lambda count, start=start: start[:count].copy(), bounds=None)
         evolution = differential_evolution(
             box, np.random.default_rng(seed), population=20, strategy=strategy, weight=0.6, crossover_rate=0.8
         )
-        ours.append(evaluations_until(minimised(evolution, 150), 1e-3))
+        ours.append(evaluations_until(minimised(evolution, 120), 1e-3))
         tried = []
 
-        def noted(point, tried=tried):
-            tried.append(point.copy())
-            return float(sphere(point[None])[0])
+        def noted(points, tried=tried):
+            tried.append(points.T.copy())
+            return sphere(points.T)
 
         optimize.differential_evolution(
             noted,
             [(-1000, 1000)] * 5,
             strategy=theirs,
-            maxiter=150,
+            maxiter=120,
             init=start,
             mutation=0.6,
             recombination=0.8,
             updating="deferred",
+            vectorized=True,
             polish=False,
             tol=0,
             rng=np.random.default_rng(seed),
         )
-        scipys.append(evaluations_until([np.array(tried)], 1e-3))
+        scipys.append(evaluations_until(tried, 1e-3))
     assert stats.ks_2samp(ours, scipys).pvalue > 1e-3
+
+
+def test_a_child_has_at_least_one_gene_of_the_mutant():
+    evolution = differential_evolution(toolbox(5), np.random.default_rng(1), population=30, crossover_rate=0.0)
+    parents, children = minimised(evolution, 1)
+    assert ((children != parents).sum(axis=1) == 1).all()
 
 
 def test_the_three_others_are_others_and_drawn_evenly():
@@ -154,8 +198,40 @@ def test_the_three_others_are_others_and_drawn_evenly():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_on_the_lowest_frequencies_it_reaches_every_target(name):
-    result, _ = run(tiny(algorithm=name, genome={"name": "dct", "size": 4, "sigma": 100.0}, stop={"confidence": 0.9}))
+    result, _ = run(tiny(algorithm=name, genome=WAVES, stop={"confidence": 0.9}))
     assert all(each.stopped == "goal" for each in result)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_grey_values_it_rises(name):
+    result, _ = run(tiny(algorithm=name, stop={"confidence": None, "evaluations": 1500}))
+    for each in result:
+        assert each.log[-1].confidence > each.log[0].confidence
+        assert each.confidence > 0.7
+
+
+@pytest.mark.parametrize("genome", [WAVES, "pixels"], ids=["dct", "pixels"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_resumed_to_the_same_bits_wherever_it_was_cut(name, genome, tmp_path):
+    experiment = tiny(algorithm=name, genome=genome, targets=[0, 1], stop={"confidence": None, "evaluations": 400})
+    run(experiment, tmp_path / "whole")
+    chance = random.Random(1)
+    for attempt in range(4):
+        folder = tmp_path / f"{attempt}"
+        shutil.copytree(tmp_path / "whole", folder)
+        (folder / "result.json").unlink()
+        for path in folder.glob("journal/*"):
+            path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
+        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
+        assert bits(folder) == bits(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lockstep_changes_no_bit(name, tmp_path):
+    common = {"algorithm": name, "genome": WAVES, "stop": {"confidence": None, "evaluations": 200}}
+    for width in (1, 4):
+        run(tiny(lockstep=width, **common), tmp_path / f"{width}")
+    assert bits(tmp_path / "1")["log.csv"] == bits(tmp_path / "4")["log.csv"]
 
 
 @pytest.mark.parametrize("name", NAMES)

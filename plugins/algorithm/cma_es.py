@@ -4,10 +4,15 @@ import math
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
-from fooldeap.plugin import Annotated, Evolution, Ge, Gt, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Rng, Toolbox, algorithm
 
 from ._vectors import Space
+
+FEW = 500  # numbers in a genome, of which all covariances are learnt where nothing else is said
+MANY = 5000  # of which they can be at all: 200 MB a table, and pycma keeps several
+LARGEST = 10_000  # population that beginning again leads to
 
 
 @algorithm("cma_es", uses=())
@@ -17,26 +22,36 @@ def cma_es(
     *,
     population: Annotated[int, Ge(2)] | None = None,
     sigma: Annotated[float, Gt(0)] = 1.0,
-    diagonal: bool = False,
+    diagonal: bool | None = None,
     growth: Annotated[float, Ge(1)] = 2.0,
 ) -> Evolution:
     """Learn which directions lead upwards: the covariance matrix adaptation evolution strategy.
 
     CMA-ES (Hansen and Ostermeier 2001), as the package ``cma`` has it. It begins at the mean of genomes as they are
-    sampled, with ``sigma`` times their standard deviations. ``population`` is 4 + 3 ln(d) for genomes of d numbers
-    where none is given. ``diagonal`` keeps to variances (Ros and Hansen 2008), for genomes of thousands of numbers.
-    Where it converges, it begins again with ``growth`` times the population (Auger and Hansen 2005). Genes are rounded
-    and clipped where they are grey values.
+    sampled, with ``sigma`` times their standard deviations. Where it is not given, ``population`` is 4 + 3 ln(d) for
+    genomes of d numbers. ``diagonal`` learns variances alone and no covariances (Ros and Hansen 2008), which takes
+    time in proportion to d rather than to its square or cube; it is so for more than 500 numbers unless said
+    otherwise. Where the search converges, it begins again with ``growth`` times the population (Auger and Hansen
+    2005). Genes are rounded and clipped where they are grey values.
     """
     space = Space(toolbox, "cma_es")
-    size = float(population or 4 + int(3 * math.log(len(space.mean))))
+    dimensions = len(space.mean)
+    if diagonal is None:
+        diagonal = dimensions > FEW
+    if not diagonal and dimensions > MANY:
+        raise InputError(f"cma_es learns covariances of at most {MANY} numbers, got {dimensions}; set diagonal: true")
+    blas = ThreadpoolController().select(user_api="blas")
+    size = float(population or 4 + int(3 * math.log(dimensions)))
     while True:
         strategy = _strategy(space, int(size), sigma, diagonal, rng)
         while not strategy.stop():
-            points = np.array(strategy.ask())
+            # Several threads would add up in another order, and their number depends on the machine and the executor.
+            with blas.limit(limits=1):
+                points = np.array(strategy.ask())
             fitness = space.fitness((yield space.genomes(points)))
-            strategy.tell(list(points), (-fitness).tolist())
-        size *= growth
+            with blas.limit(limits=1):
+                strategy.tell(list(points), (-fitness).tolist())
+        size = max(size, min(size * growth, LARGEST))
 
 
 def _strategy(space: Space, population: int, sigma: float, diagonal: bool, rng: Rng) -> Any:
@@ -49,7 +64,7 @@ def _strategy(space: Space, population: int, sigma: float, diagonal: bool, rng: 
         # Neither seeded by pycma, which would seed numpy's global generator, nor drawn from it.
         "seed": math.nan,
         "randn": lambda *shape: rng.standard_normal(shape),
-        "verbose": -9,
+        "verbose": -10,  # which says nothing, and reads no options from a file cma_signals.in in the current folder
         "verb_log": 0,
         "maxiter": math.inf,  # when a run ends is for the engine to say
     }

@@ -49,7 +49,11 @@ def _mutants(points: NDArray[np.float64], best: int, strategy: str, weight: floa
 
 def _others(count: int, rng: Rng) -> NDArray[np.intp]:
     """Return three other individuals for each, all different, (3, count)."""
-    keys = rng.random((count, count - 1))
-    chosen = np.argpartition(keys, 2, axis=1)[:, :3]  # three distinct places among the others, in random order
-    chosen = np.take_along_axis(chosen, np.argsort(np.take_along_axis(keys, chosen, 1), axis=1), 1)
-    return (chosen + (chosen >= np.arange(count)[:, None])).T
+    taken = np.arange(count)[None]
+    for _ in range(3):
+        # Drawn from those that are left, as if numbered anew without the taken ones.
+        drawn = rng.integers(count - len(taken), size=count)
+        for place in np.sort(taken, axis=0):
+            drawn += drawn >= place
+        taken = np.concatenate([taken, drawn[None]])
+    return taken[1:]
