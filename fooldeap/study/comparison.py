@@ -15,7 +15,7 @@ from fooldeap.files import remove
 from fooldeap.lines import printable
 from fooldeap.results import RunInfo
 from fooldeap.rundir import as_yaml
-from fooldeap.study import definition, figures, report, tables, trial
+from fooldeap.study import definition, figures, report, tables, transfer, trial
 from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.board import Board
 from fooldeap.study.definition import Source, Study
@@ -23,6 +23,7 @@ from fooldeap.study.findings import Analysis
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, classifiers, plan, redesigned
 from fooldeap.study.records import grid, rows
+from fooldeap.study.transfer import Transfer
 from fooldeap.timings import Timings
 from fooldeap.work import Ended
 
@@ -135,7 +136,8 @@ def carry_out(
             session = _Session(todo, folder, quiet=quiet)
             session.evolve()
             outcome = session.outcome(extended=design["extended"], forced=folder.forced)
-            analysis = write(outcome, folder)
+            groups = [group.experiments for group in todo.groups]
+            analysis = write(outcome, folder, transfer.shown(outcome, groups))
             folder.seal()
         except BaseException as error:
             raise left_behind(error, folder, "fooldeap compare --resume") from error
@@ -222,7 +224,7 @@ class _Session:
                 warn(f"{run.variant} failed: {failures[run]}; the traceback is in {log}")
 
 
-def write(outcome: Outcome, folder: StudyFolder) -> Analysis:
+def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> Analysis:
     """Write everything that follows from an outcome, and return its analysis."""
     analysis = analyse(outcome)
     ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
@@ -230,10 +232,12 @@ def write(outcome: Outcome, folder: StudyFolder) -> Analysis:
         "runs.csv": tables.runs_csv(outcome),
         "curves.csv": tables.curves_csv(outcome),
         "summary.json": tables.summary_json(outcome, analysis),
-        "report.md": report.markdown(outcome, analysis),
+        "report.md": report.markdown(outcome, analysis, crossed),
     }
+    if crossed is not None:
+        made["transfer.csv"] = crossed.csv()
     made |= {f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()}
-    pictures = figures.draw(outcome, ranks, p_values(outcome, analysis))
+    pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed)
     made |= {f"figures/{name}": picture for name, picture in pictures.items()}
     for path in [*folder.path.glob("tables/*"), *folder.path.glob("figures/*")]:
         if str(path.relative_to(folder.path)) not in made:  # of a report before this one

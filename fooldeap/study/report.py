@@ -20,6 +20,7 @@ from fooldeap.study.conclusions import (
 from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import count, markdown_table
+from fooldeap.study.transfer import Transfer
 
 FIGURES = {
     "convergence": "Confidence of the best image until each evaluation: median and quartiles over runs",
@@ -33,7 +34,7 @@ WIDTH = 100  # columns of the terminal
 LINES = 12  # of sentences in the terminal
 
 
-def markdown(outcome: Outcome, analysis: Analysis) -> str:
+def markdown(outcome: Outcome, analysis: Analysis, transfer: Transfer | None = None) -> str:
     """Return ``report.md``; its figures are expected in ``figures/`` beside it."""
     title = f"Where {outcome.tried} stands" if outcome.tried else "Conclusions"
     said = conclude(outcome, analysis)
@@ -41,7 +42,9 @@ def markdown(outcome: Outcome, analysis: Analysis) -> str:
     parts = [f"# {markdown_text(outcome.name)}", _scope(outcome)]
     parts += [conclusions] if outcome.tried else []
     parts += [_cautions(outcome, analysis), _failures(outcome)]
-    parts += [*_results(outcome, analysis), _method(outcome, analysis)] if analysis.variants else []
+    parts += _results(outcome, analysis) if analysis.variants else []
+    parts += [_transfer(transfer)] if transfer else []
+    parts += [_method(outcome, analysis)] if analysis.variants else []
     parts += [] if outcome.tried else [conclusions]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -148,6 +151,18 @@ def _shown(outcome: Outcome, analysis: Analysis) -> list[Pair]:
         for pair in analysis.pairs
         if names[0] in (pair.first, pair.second) or {pair.first, pair.second} in neighbours
     ]
+
+
+def _transfer(transfer: Transfer) -> str:
+    return _section(
+        "Transfer",
+        "The images that reached the goal on the classifier that they were evolved on, shown to each classifier: how "
+        "many it takes for the target, by its highest probability, with at least 99 % and with at least 99.99 %, and "
+        "the median probability of the target. Every image is in `transfer.csv`.",
+        markdown_table(tables.transfer_table(transfer), left=2),
+        "![Share of the images that each classifier takes for the target; framed: the one they were evolved on]"
+        "(figures/transfer.png)",
+    )
 
 
 def _method(outcome: Outcome, analysis: Analysis) -> str:

@@ -11,6 +11,7 @@ from fooldeap.lines import markdown, printable
 from fooldeap.stats import Estimate
 from fooldeap.study.findings import Analysis, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
+from fooldeap.study.transfer import Cell, Transfer
 
 # --- For programs ---------------------------------------------------------------------------------------------------
 
@@ -232,6 +233,20 @@ def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
     header, *body = (f"| {' | '.join(map(markdown, row))} |" for row in table)
     ruler = "|" + "|".join("---" if index < left else "---:" for index in range(len(table[0]))) + "|"
     return "\n".join([header, ruler, *body])
+
+
+def transfer_table(transfer: Transfer) -> list[list[str]]:
+    """Return how far the images of each variant carry, to each classifier."""
+    header = ["variant", "shown to", "images", "taken [95 %]", "at 99 %", "at 99.99 %", "median confidence"]
+    return [header, *(_transferred(cell) for cell in transfer.cells())]
+
+
+def _transferred(cell: Cell) -> list[str]:
+    name = f"{cell.classifier} (its own)" if cell.own else cell.classifier
+    if not cell.images:
+        return [cell.variant, name, "0", *["–"] * 4]
+    levels = [f"{percent(each.value)} %" for each in (cell.at_99, cell.at_9999)]
+    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, f"{100 * cell.confidence:.4g} %"]
 
 
 # --- Figures in print -----------------------------------------------------------------------------------------------

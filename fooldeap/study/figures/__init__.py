@@ -12,16 +12,23 @@ from numpy.typing import NDArray
 
 from fooldeap.study.figures.curves import convergence, ecdf
 from fooldeap.study.figures.gallery import images
+from fooldeap.study.figures.heat import heat
 from fooldeap.study.figures.looks import STYLE
 from fooldeap.study.figures.ranking import critical_differences
 from fooldeap.study.figures.strips import targets
 from fooldeap.study.outcome import Outcome
+from fooldeap.study.transfer import Transfer
 
 if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
     from matplotlib.figure import Figure
 
 
-def draw(outcome: Outcome, ranks: Mapping[str, float], p_values: NDArray[np.float64] | None) -> dict[str, bytes]:
+def draw(
+    outcome: Outcome,
+    ranks: Mapping[str, float],
+    p_values: NDArray[np.float64] | None,
+    transfer: Transfer | None = None,
+) -> dict[str, bytes]:
     """Return the figures of a study by file name.
 
     Parameters
@@ -30,12 +37,13 @@ def draw(outcome: Outcome, ranks: Mapping[str, float], p_values: NDArray[np.floa
     ranks : the mean rank of each variant, 1 being the fewest evaluations; equal ones are shown in the order given here
     p_values : (variants, variants), symmetric, in the order of ``outcome.variants``: of each pair, adjusted for their
         number; None where not all pairs were compared, and then there is no figure of critical differences
+    transfer : of a study with several classifiers
 
     Returns
     -------
     dict
-        ``convergence``, ``ecdf``, ``targets``, ``images`` and ``critical_differences``, each with ``.png`` and
-        ``.svg``; nothing for a study without runs
+        ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences`` and ``transfer``, each with
+        ``.png`` and ``.svg``; nothing for a study without runs
     """
     from matplotlib import style
 
@@ -51,6 +59,8 @@ def draw(outcome: Outcome, ranks: Mapping[str, float], p_values: NDArray[np.floa
         }
         if p_values is not None:
             figures["critical_differences"] = critical_differences(outcome, order, ranks, p_values)
+        if transfer is not None:
+            figures["transfer"] = heat(transfer)
         return {f"{name}.{kind}": _saved(each, kind) for name, each in figures.items() for kind in ("png", "svg")}
 
 

@@ -1,0 +1,39 @@
+"""How far images carry from the classifier that they were evolved on to others."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fooldeap.study.figures.looks import LINE, PAGE, broken, most_lines, widest
+from fooldeap.study.transfer import Transfer
+
+if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+    from matplotlib.figure import Figure
+
+
+def heat(transfer: Transfer) -> "Figure":
+    """Return the share of each variant's images that each classifier takes for the target, its own one framed."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    cells, classifiers = transfer.cells(), transfer.classifiers
+    variants = list(dict.fromkeys(cell.variant for cell in cells))
+    labels, names = [broken(name) for name in variants], [broken(name, 14) for name in classifiers]
+    step = max(1.4 * LINE, most_lines(labels) * LINE + 0.05)
+    width = min(PAGE, widest(labels) + max(0.6, widest(names) + 0.1) * len(classifiers) + 0.4)
+    figure = Figure(figsize=(width, step * len(variants) + most_lines(names) * LINE + 0.5), layout="constrained")
+    axes = figure.subplots()
+    shares = np.array([cell.taken.value for cell in cells]).reshape(len(variants), len(classifiers))
+    axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto", interpolation="none")
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, len(classifiers))
+        text = f"{100 * cell.taken.value:.0f} %" if cell.images else "–"
+        axes.text(column, row, text, ha="center", va="center", color="white" if cell.taken.value > 0.6 else "black")
+        if cell.own:
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.2))
+    axes.set_xticks(range(len(classifiers)), names)
+    axes.set_yticks(range(len(variants)), labels)
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.set_title("taken for the target by")
+    axes.spines[:].set_visible(False)
+    return figure

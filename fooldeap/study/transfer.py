@@ -1,0 +1,144 @@
+"""Evolved on one classifier, shown to another: how far the images of a study with several classifiers carry."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fooldeap.config import Experiment
+from fooldeap.evaluation import Evaluator
+from fooldeap.plugin import Array, Predictions
+from fooldeap.stats import Estimate, success_rate
+from fooldeap.study.outcome import Outcome, RunRow
+
+
+class Shown(NamedTuple):
+    """What a classifier says to the image that a run evolved, perhaps on another one."""
+
+    run: RunRow
+    classifier: str
+    predicted: int
+    confidence: float  # softmax probability of the run's target
+
+
+class Cell(NamedTuple):
+    """All images of a variant that reached the goal, shown to one classifier: shares with Wilson's interval."""
+
+    variant: str
+    classifier: str
+    own: bool
+    images: int
+    taken: Estimate  # predicted as the target
+    at_99: Estimate
+    at_9999: Estimate
+    confidence: float  # median
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Every image of a study shown to every classifier of it.
+
+    Parameters
+    ----------
+    classifiers : their labels, sorted
+    evolved_on : by variant, the label of the classifier that its images were evolved on
+    shown : sorted by run, then classifier
+    """
+
+    classifiers: tuple[str, ...]
+    evolved_on: Mapping[str, str]
+    shown: tuple[Shown, ...]
+
+    def cells(self) -> list[Cell]:
+        """Return each variant on each classifier."""
+        return [self._cell(variant, name) for variant in sorted(self.evolved_on) for name in self.classifiers]
+
+    def _cell(self, variant: str, classifier: str) -> Cell:
+        shown = [
+            each
+            for each in self.shown
+            if each.run.variant == variant and each.classifier == classifier and each.run.evaluations_to_goal
+        ]
+        confidence = np.array([each.confidence for each in shown])
+        return Cell(
+            variant,
+            classifier,
+            own=self.evolved_on[variant] == classifier,
+            images=len(shown),
+            taken=_share(np.array([each.predicted == each.run.target for each in shown], bool)),
+            at_99=_share(confidence >= 0.99),
+            at_9999=_share(confidence >= 0.9999),
+            confidence=float(np.median(confidence)) if shown else float("nan"),
+        )
+
+    def csv(self) -> str:
+        """Return a row an image and classifier."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(
+            ["variant", "target", "seed", "evolved_on", "reached", "shown_to", "predicted", "taken", "confidence"]
+        )
+        for run, classifier, predicted, confidence in self.shown:
+            reached, taken = run.evaluations_to_goal is not None, predicted == run.target
+            key = (run.variant, run.target, run.seed, self.evolved_on[run.variant], reached)
+            writer.writerow([*key, classifier, predicted, taken, repr(confidence)])
+        return text.getvalue()
+
+
+def shown(outcome: Outcome, groups: Sequence[Mapping[str, Experiment]]) -> Transfer | None:
+    """Show every image to the classifier of every group of variants; None where there is one group, or no image."""
+    if len(groups) < 2 or not outcome.runs:
+        return None
+    labels = _labels(groups)
+    found = [each for label, group in zip(labels, groups, strict=True) for each in _shown_to(label, group, outcome)]
+    return Transfer(
+        classifiers=tuple(sorted(labels)),
+        evolved_on={
+            name: label
+            for label, group in zip(labels, groups, strict=True)
+            for name in group
+            if name in outcome.variants
+        },
+        shown=tuple(
+            sorted(found, key=lambda each: (each.run.variant, each.run.target, each.run.seed, each.classifier))
+        ),
+    )
+
+
+def _shown_to(label: str, group: Mapping[str, Experiment], outcome: Outcome) -> list[Shown]:
+    classifier = next(iter(group.values())).classifier.build()
+    runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
+    images = np.array([outcome.images[_key(run)] for run in runs])
+    if not runs:
+        return []
+    (logits,) = Evaluator(classifier).logits([images])
+    probabilities = Predictions(logits, images).probabilities
+    return [
+        Shown(run, label, int(row.argmax()), float(row[run.target]))
+        for run, row in zip(runs, probabilities, strict=True)
+        if run.target < classifier.classes
+    ]
+
+
+def _key(run: RunRow) -> tuple[str, int, int]:
+    return run.variant, run.target, run.seed
+
+
+def _labels(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:
+    """Return what to call each group's classifier: what the names of its variants share, else the model."""
+    words = [frozenset.intersection(*(frozenset(name.split("+")) for name in group)) for group in groups]
+    own = [sorted(each.difference(*words[:index], *words[index + 1 :])) for index, each in enumerate(words)]
+    if all(len(each) == 1 for each in own):
+        return [each for (each,) in own]
+    choices = [next(iter(group.values())).classifier for group in groups]
+    models = [Path(str(choice.values.get("model", choice.plugin.name))).stem for choice in choices]
+    return [f"{model}-{index}" if models.count(model) > 1 else model for index, model in enumerate(models, 1)]
+
+
+def _share(kept: Array) -> Estimate:
+    """Return the share that is true, with Wilson's interval; nothing is known of none."""
+    return success_rate([np.where(kept, 1.0, np.inf)]) if len(kept) else Estimate(float("nan"), 0.0, 1.0)
