@@ -166,6 +166,37 @@ def _count(workers: str | None) -> int | Literal["auto"] | None:
 
 
 @app.command()
+def retrain(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The retraining, a YAML file.")] = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the chain in this folder.")] = None,
+    workers: Workers = None,
+    plugins: Plugins = None,
+    no_plugins: NoPlugins = False,
+    force: Force = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+) -> None:
+    """Train networks on the images that fooled the ones before.
+
+    And see whether they are harder to fool.
+    """
+    from fooldeap.retrain.chain import retrain as make_chain
+
+    options: dict[str, Any] = {"plugins": plugins or (), "workers": _count(workers), "force": force, "quiet": quiet}
+    try:
+        done = make_chain(config, *(overrides or ()), out=out, resume=resume, no_plugins=no_plugins, **options)
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(str(interrupt) or "interrupted") from None
+    if done is None:
+        _say(f"{resume}: is finished already; see {Path(str(resume)) / 'report.md'}")
+    elif not quiet:
+        _say(f"\n{done}\n\n{done.folder / 'report.md'}")
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The classifier, a YAML file.")],
     overrides: Overrides = None,

@@ -70,6 +70,15 @@ class FoolingImage:
     def _repr_png_(self) -> bytes:
         return self.png(scale=max(1, 224 // self.pixels.shape[0]))
 
+    @classmethod
+    def from_png(cls, content: bytes) -> "FoolingImage":
+        """Return the image that a PNG of one or three channels holds."""
+        from PIL import Image
+
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
+            pixels = np.asarray(opened)
+        return cls(pixels if pixels.ndim == 3 else pixels[:, :, None])
+
     def png(self, scale: int = 1) -> bytes:
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
         from PIL import Image

@@ -70,7 +70,17 @@ def train(
     """
     training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
-    data = dataset.build({}).load()
+    command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
+    return train_on(dataset.build({}).load(), training, path, str(config_path), command, progress=progress)
+
+
+def train_on(
+    data: Split, training: Training, path: Path, where: str, command: str, *, progress: bool = True
+) -> Trained:
+    """Train on images at hand, and write the model to ``path`` and its card beside it.
+
+    ``where`` is who said the settings, for messages; ``command`` is what the card says the model is made by.
+    """
     classes = _check_data(training, data)
 
     tf = tensorflow()
@@ -78,7 +88,7 @@ def train(
 
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(training.seed)
-    model = _build(training, data.train_images.shape[1:], classes, str(config_path))
+    model = _build(training, data.train_images.shape[1:], classes, where)
     epoch, validation_accuracy = _fit(model, training, data, progress)
     content = content_of(model)
     trained = Trained(
@@ -90,7 +100,6 @@ def train(
         test_accuracy=_accuracy(model, data.test_images, data.test_labels),
         sha256=hashlib.sha256(content).hexdigest(),
     )
-    command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
     write_whole(trained.card, card(trained, training, data, model, command).encode())
     write_whole(trained.model, content)
     return trained

@@ -11,8 +11,10 @@ from pydantic import Field, StringConstraints
 from fooldeap import document as documents
 from fooldeap import registry
 from fooldeap.checks import Checker, keys_of
+from fooldeap.document import Document
 from fooldeap.errors import InputError
 from fooldeap.plugin import Plugin
+from fooldeap.registry import Registry
 
 Name = Annotated[
     str,
@@ -62,8 +64,12 @@ class Trained:
 
 def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Plugin]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
-    document = documents.from_overrides(overrides).over(documents.read(path))
-    checker = Checker(document, registry.load(plugins))
+    return checked(documents.from_overrides(overrides).over(documents.read(path)), registry.load(plugins))
+
+
+def checked(document: Document, known: Registry) -> tuple[Training, Plugin]:
+    """Return what a document says as the settings of a training, and the dataset it names."""
+    checker = Checker(document, known)
     settings = checker.values(keys_of(Training), document.data, ())
     dataset = None
     try:

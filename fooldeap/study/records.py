@@ -1,6 +1,5 @@
 """What a study keeps of each run that ended, so that nothing of it is evaluated again: figures, curve and images."""
 
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap import files, trust
 from fooldeap.errors import InputError
-from fooldeap.results import RunInfo, RunResult
+from fooldeap.results import FoolingImage, RunInfo, RunResult
 from fooldeap.study.outcome import RunRow
 from fooldeap.sums import digest
 from fooldeap.work import Ended
@@ -119,7 +118,9 @@ class Records:
         path = self._image((row.variant, row.target, row.seed))
         if not path.is_file() or digest(image := files.read(path)) != checksum:
             raise ValueError(f"{path} is not the image that belongs to it")
-        return Record(row, np.array(evaluations, np.int64), np.array(confidence, float), _pixels(image))
+        return Record(
+            row, np.array(evaluations, np.int64), np.array(confidence, float), FoolingImage.from_png(image).pixels
+        )
 
     def _path(self, info: RunInfo) -> Path:
         return self.folder / info.variant / "records" / f"{info._replace(variant='').label}.json"
@@ -135,13 +136,6 @@ class Records:
 
 def _with_checksum(said: dict[str, Any]) -> bytes:
     return json.dumps({**said, "sha256": digest(json.dumps(said).encode())}).encode()
-
-
-def _pixels(image: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    pixels = np.asarray(Image.open(io.BytesIO(image)))
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 def record_of(variant: str, result: RunResult, budget: int) -> Record:

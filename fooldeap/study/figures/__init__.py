@@ -61,10 +61,11 @@ def draw(
             figures["critical_differences"] = critical_differences(outcome, order, ranks, p_values)
         if transfer is not None:
             figures["transfer"] = heat(transfer)
-        return {f"{name}.{kind}": _saved(each, kind) for name, each in figures.items() for kind in ("png", "svg")}
+        return {f"{name}.{kind}": saved(each, kind) for name, each in figures.items() for kind in ("png", "svg")}
 
 
-def _saved(figure: "Figure", kind: str) -> bytes:
+def saved(figure: "Figure", kind: str) -> bytes:
+    """Return a figure as PNG or SVG, the same bytes whenever it is drawn."""
     buffer = io.BytesIO()
     # What names the time or the version of the library would make other bytes of the same picture.
     unnamed = {"png": ("Software",), "svg": ("Date", "Creator")}[kind]

@@ -1,0 +1,1 @@
+"""Networks that are trained on the images that fooled the ones before: ``fooldeap retrain``."""

@@ -1,0 +1,242 @@
+"""Evolve images that fool a network, train the next one to know them as a class of their own, and evolve again.
+
+The experiment of Nguyen, Yosinski and Clune (2015), section 3.6. Each network and the images evolved on it are kept in
+a folder of their own, so that a chain which was interrupted goes on from there.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap import config, experiment, trust
+from fooldeap.bench import left_behind
+from fooldeap.errors import InputError
+from fooldeap.evaluation import Evaluator
+from fooldeap.files import make_folders, parsed, read
+from fooldeap.plugin import Images, Split
+from fooldeap.results import FoolingImage
+from fooldeap.retrain import report
+from fooldeap.retrain.settings import Retraining, load
+from fooldeap.rundir import Folder
+from fooldeap.train import train_on
+from fooldeap.training import Training
+
+
+class Measures(NamedTuple):
+    """What is found out about one network of the chain.
+
+    Parameters
+    ----------
+    network : its number, from 1
+    fooling : how many fooling images it was trained on
+    accuracy : on the dataset's test images; the fooling class counts as wrong
+    images : how many images were evolved on it
+    reached : how many of them reached the goal
+    confidence : the median confidence of these images in their targets, and its quartiles
+    evaluations : the median of the evaluations to the goal, None where half did not reach it
+    recognised : the share of the fooling images of all networks before that it takes for its fooling class
+    """
+
+    network: int
+    fooling: int
+    accuracy: float
+    images: int
+    reached: int
+    confidence: float
+    confidence_low: float
+    confidence_high: float
+    evaluations: float | None
+    recognised: float | None
+
+
+class RetrainFolder(Folder):
+    """The folder of a retraining."""
+
+    FILE = "retrain.yaml"
+    MADE_BY = "fooldeap retrain"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last network's images were evolved."""
+        return (self.path / "summary.json").is_file()
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finished chain: what was found out about each network, and its folder."""
+
+    measures: tuple[Measures, ...]
+    folder: Path
+
+    def __str__(self) -> str:
+        return report.markdown_table(self.measures)
+
+
+def retrain(
+    source: str | Path | Mapping[str, Any] | None = None,
+    *overrides: str,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    plugins: Iterable[Any] = (),
+    workers: int | Literal["auto"] | None = None,
+    quiet: bool = False,
+    no_plugins: bool = False,
+    force: bool = False,
+    **arguments: Any,
+) -> Retrained | None:
+    """Make a chain of networks, each trained on the images that fooled those before; None if it was finished already.
+
+    Parameters
+    ----------
+    source : a YAML file, or its content as a mapping; None: what is in the folder to resume
+    resume : the folder of an earlier session, which goes on
+    others : as for `fooldeap.run`
+
+    Raises
+    ------
+    InputError
+        Something in the input is wrong; nothing was written.
+    RunError
+        It failed on the way; the folder is kept and can be resumed.
+    """
+    if (source is None) == (resume is None):
+        raise InputError("name the retraining, a YAML file, or a folder to go on with: --resume DIR")
+    with trust.trusting(no_plugins=no_plugins, force=force):
+        folder = None if resume is None else RetrainFolder.open(Path(resume))
+        if folder is not None and folder.finished:
+            return None
+        given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
+        said = folder.config if folder is not None else source or {}
+        known = load(said, overrides, arguments={**given, **arguments}, plugins=plugins)
+        if folder is None:
+            place = Path(out) if out is not None else None
+            folder = RetrainFolder.new(known.experiment.name, known.data(), place, [known.experiment])
+        with folder.locked():
+            folder.check([known.experiment])
+            try:
+                return _Chain(known, folder, quiet=quiet).made()
+            except BaseException as error:
+                raise left_behind(error, folder, "fooldeap retrain --resume") from error
+
+
+class _Chain:
+    """The work on a chain, network by network."""
+
+    def __init__(self, retraining: Retraining, folder: RetrainFolder, *, quiet: bool) -> None:
+        self.known, self.folder, self.quiet = retraining, folder, quiet
+        self.data = _limited(retraining.dataset.build({}).load(), retraining.chain.images)
+        self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
+
+    def made(self) -> Retrained:
+        """Make what is missing of the chain, and its report."""
+        fooling, measures = list[NDArray[np.uint8]](), list[Measures]()
+        for index in range(self.known.chain.networks):
+            earlier = np.concatenate([self.data.train_images[:0], *fooling])
+            model = self._network(index, earlier)
+            results, images = self._evolved(index, model)
+            measures.append(self._measured(index, model, results, earlier))
+            self._say(report.sentence(measures[-1], self.known.chain.networks))
+            fooling.append(images)
+        self.folder.unseal()
+        for name, content in report.files(measures, self.known).items():
+            self.folder.write(name, content)
+        self.folder.write("summary.json", json.dumps([each._asdict() for each in measures], indent=1) + "\n")
+        self.folder.seal()
+        return Retrained(tuple(measures), self.folder.path)
+
+    def _place(self, index: int) -> Path:
+        return self.folder.path / f"networks/{index + 1:02d}"
+
+    def _network(self, index: int, earlier: Images) -> Path:
+        """Return the model file of a network; it is trained unless it is there: on the dataset and earlier images."""
+        path = self._place(index) / "model.keras"
+        if path.is_file():
+            return path
+        self._say(f"network {index + 1} of {self.known.chain.networks}: training")
+        make_folders(self.folder.path, path.parent)
+        labels = np.full(len(earlier), self.classes, self.data.train_labels.dtype)
+        data = replace(
+            self.data,
+            train_images=np.concatenate([self.data.train_images, earlier]),
+            train_labels=np.concatenate([self.data.train_labels, labels]),
+        )
+        settings = replace(
+            self.known.training, name=f"{self.known.training.name}_{index + 1}", seed=self.known.training.seed + index
+        )
+        settings = with_classes(settings, self.classes + (index > 0))
+        command = f"network {index + 1} of fooldeap retrain"
+        train_on(data, settings, path, self.folder.config.name, command, progress=False)
+        return path
+
+    def _evolved(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
+        """Return the results of the runs on a network and their images; they are made unless they are there."""
+        place = self._place(index) / "run"
+        if place.is_dir():
+            experiment.resume(place, quiet=True)
+        else:
+            self._say(f"network {index + 1} of {self.known.chain.networks}: evolving images")
+            experiment.run(self._experiment(index, model), out=place, quiet=True)
+        found = parsed((place / "result.json").read_text(encoding="utf-8"))["runs"]
+        if any(".." in Path(each["image"]).parts or Path(each["image"]).is_absolute() for each in found):
+            raise InputError(f"{place / 'result.json'}: names images elsewhere; restore it from a copy")
+        images = [FoolingImage.from_png(read(place / each["image"])).pixels for each in found]
+        return found, np.array(images)
+
+    def _experiment(self, index: int, model: Path) -> config.Experiment:
+        chain, base = self.known.chain, self.known.experiment
+        targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
+        first_seed = base.seed + (chain.first + (index - 1) * chain.later if index else 0)
+        changes = {
+            "name": f"{base.name}-{index + 1}",
+            "classifier": {"name": "keras", "model": str(model.resolve())},
+            "seed": first_seed,
+            "seeds": chain.later if index else chain.first,
+            "targets": targets,
+            "reporters": ["csv", "images"],
+        }
+        return config.load({**base.data(), **changes})
+
+    def _measured(self, index: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images) -> Measures:
+        classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
+        clean, known = Evaluator(classifier).logits([self.data.test_images, earlier])
+        confidence = np.array([each["confidence"] for each in results])
+        to_goal = np.array(
+            [np.inf if each["evaluations_to_goal"] is None else each["evaluations_to_goal"] for each in results]
+        )
+        median = float(np.median(to_goal))
+        low, middle, high = np.quantile(confidence, [0.25, 0.5, 0.75]).tolist()
+        return Measures(
+            network=index + 1,
+            fooling=len(earlier),
+            accuracy=float((clean.argmax(axis=1) == self.data.test_labels).mean()),
+            images=len(results),
+            reached=int(np.isfinite(to_goal).sum()),
+            confidence=middle,
+            confidence_low=low,
+            confidence_high=high,
+            evaluations=median if np.isfinite(median) else None,
+            recognised=float((known.argmax(axis=1) == self.classes).mean()) if len(earlier) else None,
+        )
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+
+def with_classes(training: Training, classes: int) -> Training:
+    """Return a training whose last layer gives so many probabilities."""
+    *before, last = training.layers
+    options = last.get("Dense") if isinstance(last, dict) else None
+    if options is None or "units" not in options:
+        raise InputError("training: layers: expected a last layer such as 'Dense: {units: 10, activation: softmax}'")
+    return replace(training, layers=(*before, {"Dense": {**options, "units": classes}}))
+
+
+def _limited(data: Split, images: int | None) -> Split:
+    return replace(data, train_images=data.train_images[:images], train_labels=data.train_labels[:images])

@@ -1,0 +1,114 @@
+"""What a retraining leaves: a table and a figure."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fooldeap.lines import markdown
+
+if TYPE_CHECKING:
+    from fooldeap.retrain.chain import Measures
+    from fooldeap.retrain.settings import Retraining
+
+HEADER = (
+    "network",
+    "fooling images in training",
+    "clean accuracy",
+    "images evolved",
+    "reached the goal",
+    "median confidence [quartiles]",
+    "median evaluations",
+    "earlier images recognised",
+)
+
+
+def files(measures: Sequence["Measures"], known: "Retraining") -> dict[str, str | bytes]:
+    """Return ``networks.csv``, ``report.md`` and the figures, by file name."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(measures[0]._fields)
+    writer.writerows(measures)
+    pictures = _drawn(measures)
+    return {"networks.csv": text.getvalue(), "report.md": _report(measures, known), **pictures}
+
+
+def sentence(each: "Measures", networks: int) -> str:
+    """Return what was found out about a network, for the terminal."""
+    recognised = "" if each.recognised is None else f", {_percent(each.recognised)} of the earlier images recognised"
+    return (
+        f"network {each.network} of {networks}: {_percent(each.accuracy)} right on clean images{recognised}; "
+        f"{each.reached} of {each.images} new images reached the goal, median confidence {_percent(each.confidence)}"
+    )
+
+
+def markdown_table(measures: Sequence["Measures"]) -> str:
+    """Return a row a network."""
+    rows = [HEADER, *map(_row, measures)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + "---:|" * len(HEADER), *lines[1:]])
+
+
+def _row(each: "Measures") -> tuple[str, ...]:
+    low, high = _percent(each.confidence_low), _percent(each.confidence_high)
+    return (
+        str(each.network),
+        f"{each.fooling}",
+        _percent(each.accuracy),
+        f"{each.images}",
+        _percent(each.reached / each.images),
+        f"{_percent(each.confidence)} [{low}, {high}]",
+        "∞" if each.evaluations is None else f"{each.evaluations:.0f}",
+        "–" if each.recognised is None else _percent(each.recognised),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %" if share < 0.9999 else f"{100 * share:.6g} %"
+
+
+def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
+    budget = known.experiment.stop.evaluations
+    return (
+        "\n\n".join(
+            [
+                f"# {markdown(known.experiment.name)}",
+                f"{len(measures)} networks, {markdown(known.training.name)}: each is trained on the dataset and on the "
+                "images evolved on all networks before it, as a class of their own; then images are evolved on it, "
+                f"within {budget or 'any number of'} evaluations each. Accuracy is that on the dataset's test images, "
+                "the fooling class counting as wrong. The confidence is the softmax probability of the target.",
+                markdown_table(measures),
+                "![Confidence of new fooling images, clean accuracy and earlier images recognised, by network]"
+                "(figures/retrain.png)",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _drawn(measures: Sequence["Measures"]) -> dict[str, bytes]:
+    from matplotlib import style
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    from fooldeap.study.figures import saved
+    from fooldeap.study.figures.looks import COLUMN, STYLE
+
+    with style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
+        axes = figure.subplots()
+        networks = [each.network for each in measures]
+        low, high = ([100 * getattr(each, name) for each in measures] for name in ("confidence_low", "confidence_high"))
+        axes.fill_between(networks, low, high, color="#0072B2", alpha=0.2, linewidth=0)
+        for label, colour, mark, name in (
+            ("confidence of new fooling images: median, quartiles", "#0072B2", "o-", "confidence"),
+            ("accuracy on clean images", "#000000", "s--", "accuracy"),
+            ("earlier fooling images recognised", "#D55E00", "^:", "recognised"),
+        ):
+            known = [(each.network, 100 * getattr(each, name)) for each in measures if getattr(each, name) is not None]
+            axes.plot(*zip(*known, strict=True), mark, color=colour, markersize=3, label=label)
+        axes.set(xlabel="network", ylabel="%", ylim=(0, 102))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid()
+        figure.legend(loc="outside lower center")
+        return {f"figures/retrain.{kind}": saved(figure, kind) for kind in ("png", "svg")}

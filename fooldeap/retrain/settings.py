@@ -1,0 +1,112 @@
+"""A retraining file: an experiment file that also has the keys of `Chain`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le
+
+from fooldeap import config, training
+from fooldeap import document as documents
+from fooldeap.checks import Checker, keys_of
+from fooldeap.config import Experiment
+from fooldeap.document import Document
+from fooldeap.errors import InputError
+from fooldeap.parameters import shown
+from fooldeap.plugin import Plugin
+from fooldeap.registry import Registry
+from fooldeap.training import Training
+
+SMOKE = {"networks": 3, "first": 5, "later": 3, "images": 20000, "epochs": 2, "evaluations": 5000}  # at the most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """The keys of a retraining file beside those of an experiment and ``training``.
+
+    ``networks`` in all; the images of ``first`` seeds, one a target each, are evolved on the first, those of ``later``
+    seeds on each other one. Of the dataset at most ``images`` are trained on. ``smoke`` makes all of it small, to see
+    whether it works.
+    """
+
+    networks: Annotated[int, Ge(2), Le(1000)] = 15
+    first: Annotated[int, Ge(1)] = 100
+    later: Annotated[int, Ge(1)] = 20
+    images: Annotated[int, Gt(0)] | None = None
+    smoke: bool = False
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What a retraining file says: how images are evolved, how networks are trained, and how many of each."""
+
+    experiment: Experiment
+    training: Training
+    dataset: Plugin
+    chain: Chain
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data: written as YAML and read again, it is the same retraining."""
+        own = asdict(self.chain)
+        trained = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.training).items()
+        }
+        return {**self.experiment.data(), **own, "training": trained}
+
+
+KEYS = (*keys_of(Chain), "training")
+
+
+def load(
+    source: str | Path | Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    plugins: Iterable[Any] = (),
+) -> Retraining:
+    """Read and check a retraining; parameters and errors as for `fooldeap.config.load`."""
+    document = config.said(source, overrides, arguments, unnamed="retraining")
+    base = document.without(*KEYS)
+    registry = config.registry_of(base, plugins)
+    checker = Checker(document, registry)
+    own = checker.values(
+        keys_of(Chain), {key: document.data[key] for key in keys_of(Chain) if key in document.data}, ()
+    )
+    checker.finish()
+    experiment = config.checked(base, registry, also=KEYS)
+    config.admit_commands([experiment])
+    settings, dataset = _training(document, registry)
+    made = Retraining(experiment, settings, dataset, Chain(**own))
+    return _small(made) if made.chain.smoke else made
+
+
+def _training(document: Document, registry: Registry) -> tuple[Training, Plugin]:
+    said = document.data.get("training")
+    if isinstance(said, dict):
+        return training.checked(document.part(("training",), ()), registry)
+    if not isinstance(said, str):
+        got = "is missing" if said is None else f"got {shown(said)}"
+        raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")
+    path = document.folders.get(("training",), Path.cwd()) / said
+    try:
+        return training.checked(documents.read(path), registry)
+    except InputError as error:
+        raise document.error(("training",), str(error)) from error
+
+
+def _small(retraining: Retraining) -> Retraining:
+    """Return a retraining of which nothing is larger than `SMOKE`."""
+    chain, stop = retraining.chain, retraining.experiment.stop
+    small: dict[str, Any] = {
+        name: min(getattr(chain, name) or SMOKE[name], SMOKE[name]) for name in ("networks", "first", "later", "images")
+    }
+    budget = min(stop.evaluations or SMOKE["evaluations"], SMOKE["evaluations"])
+    epochs = min(retraining.training.epochs, SMOKE["epochs"])
+    validation = min(retraining.training.validation, small["images"] // 5)
+    return replace(
+        retraining,
+        chain=replace(chain, **small),
+        experiment=replace(retraining.experiment, stop=replace(stop, evaluations=budget)),
+        training=replace(retraining.training, epochs=epochs, validation=validation),
+    )
