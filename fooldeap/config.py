@@ -374,7 +374,7 @@ class _ExperimentChecker(Checker):
             self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
 
 
-_WHOLE = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has room for
+_WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has room for
 
 
 def fits(operator: Plugin, genome: Plugin) -> bool:
@@ -382,7 +382,7 @@ def fits(operator: Plugin, genome: Plugin) -> bool:
     named = operator.options.get("genome", "any")
     if named == "any":
         return True
-    dtype, bounds = (getattr(genome.target, each, None) for each in ("dtype", "bounds"))
+    dtype, bounds = getattr(genome.target, "dtype", None), getattr(genome.target, "bounds", None)
     if named is None:
         return dtype is not None
     named = (named,) if isinstance(named, str) else named

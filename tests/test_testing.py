@@ -186,7 +186,7 @@ def test_one_cause_is_said_once(tmp_path):
     [
         ({"sgima": 3}, "mutation 'gaussian': sgima: unknown key; did you mean 'sigma'?"),
         ({"rate": "a"}, "mutation 'gaussian': rate: got \"a\", expected a number > 0 and <= 1"),
-        ({"genome": {"side": 3}}, "mutation 'gaussian': no genome that it is tried on has the parameter 'side'"),
+        ({"genome": {"slots": 3}}, "mutation 'gaussian': no genome that it is tried on has the parameter 'slots'"),
     ],
 )
 def test_values_are_checked_as_those_of_an_experiment(values, said):

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Ge, Images, Le, Rng, crossover
+from fooldeap.plugin import Annotated, Array, Ge, Le, Rng, crossover
 
-from .._grey import to_grey
+from .._grey import as_genes
 
 
-@crossover("blend", genome="pixels")
+@crossover("blend", genome=("uint8", "float64"))
 def blend(
-    first: Images, second: Images, rng: Rng, *, alpha: Annotated[float, Ge(0), Le(100)] = 0.5
-) -> tuple[Images, Images]:
+    first: Array, second: Array, rng: Rng, *, alpha: Annotated[float, Ge(0), Le(100)] = 0.5
+) -> tuple[Array, Array]:
     """Draw each gene uniformly from between its parents' and ``alpha`` times their distance beyond.
 
-    Each child draws its own; results are rounded and clipped to 0 ... 255 (BLX-alpha, Eshelman and Schaffer 1993).
+    Each child draws its own; grey values are rounded and clipped to 0 ... 255 (BLX-alpha, Eshelman and Schaffer 1993).
     """
     low, high = np.minimum(first, second).astype(np.float64), np.maximum(first, second).astype(np.float64)
     reach = alpha * (high - low)
     one, other = rng.uniform(low - reach, high + reach, (2, *first.shape))
-    return to_grey(one), to_grey(other)
+    return as_genes(one, first.dtype), as_genes(other, first.dtype)

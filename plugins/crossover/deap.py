@@ -19,7 +19,7 @@ _USUAL: dict[str, dict[str, Any]] = {
 _RANGE = {"cxSimulatedBinaryBounded": {"low": 0.0, "up": 255.0}}
 
 
-@crossover("deap", genome="pixels")
+@crossover("deap", genome="uint8")
 def deap(
     first: Images,
     second: Images,

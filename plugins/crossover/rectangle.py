@@ -1,12 +1,13 @@
 """Two-dimensional crossover."""
 
-from fooldeap.plugin import Images, Rng, crossover
+from fooldeap.plugin import Array, Rng, crossover
 
+from .._grey import IMAGES
 from ._swap import stretches, swapped
 
 
-@crossover("rectangle", genome="pixels")
-def rectangle(first: Images, second: Images, rng: Rng) -> tuple[Images, Images]:
+@crossover("rectangle", genome=IMAGES)
+def rectangle(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
     """Swap a random rectangle of the images (two-dimensional crossover, Cohoon and Paris 1987).
 
     Its sides lie between two different lines of the grid, drawn uniformly, across and down.

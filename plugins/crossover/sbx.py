@@ -2,39 +2,41 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Array, Ge, Gt, Images, Le, Rng, crossover
+from fooldeap.plugin import Annotated, Array, Ge, Gt, Le, Rng, crossover
 
-from .._grey import to_grey
+from .._grey import as_genes
 
 
-@crossover("sbx", genome="pixels")
+@crossover("sbx", genome=("uint8", "float64"))
 def sbx(
-    first: Images,
-    second: Images,
+    first: Array,
+    second: Array,
     rng: Rng,
     *,
     rate: Annotated[float, Gt(0), Le(1)] = 0.5,
     eta: Annotated[float, Ge(0)] = 15.0,
-) -> tuple[Images, Images]:
+) -> tuple[Array, Array]:
     """Spread two genes about their mean, as one-point crossover of binary numbers would.
 
     A gene is crossed with probability ``rate``. The larger ``eta``, the nearer the children are to their parents.
-    Children stay within 0 ... 255 and are rounded; which child gets which value is drawn for each gene (Deb and Agrawal
-    1995; bounded as in Deb's NSGA-II code).
+    Which child gets which value is drawn for each gene (Deb and Agrawal 1995). Grey values stay within 0 ... 255, as in
+    Deb's NSGA-II code, and are rounded; real numbers have no bounds.
     """
     low, high = np.minimum(first, second).astype(np.float64), np.maximum(first, second).astype(np.float64)
     distance = high - low
     u = rng.random(first.shape)
     mean, half = (low + high) / 2, distance / 2
-    nearer = mean - half * _spread(u, low, distance, eta)
-    farther = mean + half * _spread(u, 255 - high, distance, eta)
+    below, above = (low, 255 - high) if first.dtype == np.uint8 else (np.inf, np.inf)
+    nearer = mean - half * _spread(u, below, distance, eta)
+    farther = mean + half * _spread(u, above, distance, eta)
     exchanged = rng.random(first.shape) < 0.5
     crossed = (rng.random(first.shape) < rate) & (distance > 0)
     one, other = np.where(exchanged, farther, nearer), np.where(exchanged, nearer, farther)
-    return np.where(crossed, to_grey(one), first), np.where(crossed, to_grey(other), second)
+    one, other = as_genes(one, first.dtype), as_genes(other, first.dtype)
+    return np.where(crossed, one, first), np.where(crossed, other, second)
 
 
-def _spread(u: Array, room: Array, distance: Array, eta: float) -> Array:
+def _spread(u: Array, room: Array | float, distance: Array, eta: float) -> Array:
     """Return the spread factor, of a distribution cut off where a child would leave its ``room`` beyond a parent."""
     power = eta + 1
     beta = 1 + 2 * room / np.maximum(distance, 1)

@@ -51,7 +51,8 @@ class Dct:
         height, width, _ = self.shape
         # A stack of products is taken one by one, so that no image depends on the number of the others.
         waves = cosines(height, self.size) @ genomes @ cosines(width, self.size).T
-        return to_grey(GREY + np.moveaxis(waves, 1, 3))
+        waves += GREY
+        return np.moveaxis(to_grey(waves), 1, 3)
 
     def take(self, genomes: NDArray[np.float64], indices: Sequence[int] | Array) -> NDArray[np.float64]:
         """Return copies of the genomes at ``indices``."""

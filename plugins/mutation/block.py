@@ -1,12 +1,12 @@
 """Block mutation."""
 
-import numpy as np
+from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
-from fooldeap.plugin import Annotated, Gt, Images, Le, Rng, mutation
+from .._grey import IMAGES, noise
 
 
-@mutation("block", genome="pixels")
-def block(images: Images, rng: Rng, *, size: Annotated[float, Gt(0), Le(1)] = 0.25) -> Images:
+@mutation("block", genome=IMAGES)
+def block(images: Array, rng: Rng, *, size: Annotated[float, Gt(0), Le(1)] = 0.25) -> Array:
     """Fill a random rectangle of each image with uniform noise.
 
     Its height and width are drawn uniformly up to the share ``size`` of the image's, then its place among those where
@@ -18,5 +18,5 @@ def block(images: Images, rng: Rng, *, size: Annotated[float, Gt(0), Le(1)] = 0.
     top = rng.integers(0, height - tall, endpoint=True)
     left = rng.integers(0, width - wide, endpoint=True)
     for image, y, x, rows, columns in zip(images, top, left, tall, wide, strict=True):
-        image[y : y + rows, x : x + columns] = rng.integers(0, 256, (rows, columns, channels), dtype=np.uint8)
+        image[y : y + rows, x : x + columns] = noise((rows, columns, channels), images.dtype, rng)
     return images

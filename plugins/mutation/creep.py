@@ -8,7 +8,7 @@ from .._grey import to_grey
 from ._places import hit
 
 
-@mutation("creep", genome="pixels")
+@mutation("creep", genome="uint8")
 def creep(
     images: Images,
     rng: Rng,

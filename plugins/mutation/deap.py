@@ -24,7 +24,7 @@ _RANGE: dict[str, dict[str, Any]] = {
 }
 
 
-@mutation("deap", genome="pixels")
+@mutation("deap", genome="uint8")
 def deap(
     images: Images,
     rng: Rng,

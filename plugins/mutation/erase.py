@@ -5,7 +5,7 @@ from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, mutation
 from ._places import hit
 
 
-@mutation("erase", genome="pixels")
+@mutation("erase", genome=("pixels", "blocks"))
 def erase(
     images: Images,
     rng: Rng,

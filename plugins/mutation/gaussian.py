@@ -6,7 +6,7 @@ from .._grey import as_genes
 from ._places import hit
 
 
-@mutation("gaussian", genome=("pixels", "dct"))
+@mutation("gaussian", genome=("uint8", "float64"))
 def gaussian(
     genomes: Array,
     rng: Rng,
@@ -17,7 +17,7 @@ def gaussian(
     """Add normal noise to each value with probability ``rate``.
 
     Its standard deviation is ``sigma`` grey levels; grey values are rounded and clipped to 0 ... 255 (Bäck and Schwefel
-    1993, without self-adaptation).
+    1993, without self-adaptation, for which see ``self_adaptive``).
     """
     flat = genomes.reshape(-1)
     places = hit(flat.size, rate, rng)

@@ -1,17 +1,18 @@
 """Inverting mutation."""
 
-from fooldeap.plugin import Annotated, Gt, Images, Le, Rng, mutation
+from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
+from .._grey import DISCRETE
 from ._places import hit
 
 
-@mutation("invert", genome="pixels")
-def invert(images: Images, rng: Rng, *, rate: Annotated[float, Gt(0), Le(1)] = 0.01) -> Images:
+@mutation("invert", genome=DISCRETE)
+def invert(images: Array, rng: Rng, *, rate: Annotated[float, Gt(0), Le(1)] = 0.01) -> Array:
     """Turn each value v with probability ``rate`` into its negative, 255 - v.
 
-    On an image this is bit-flip mutation (Holland 1975) of all bits of a gene at once.
+    Where values are black or white this is bit-flip mutation (Holland 1975); on grey values, of all their bits at once.
     """
     flat = images.reshape(-1)
     places = hit(flat.size, rate, rng)
-    flat[places] = 255 - flat[places]
+    flat[places] = ~flat[places]
     return images

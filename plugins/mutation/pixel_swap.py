@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Ge, Images, Rng, mutation
+from fooldeap.plugin import Annotated, Array, Ge, Rng, mutation
+
+from .._grey import IMAGES
 
 
-@mutation("pixel_swap", genome="pixels")
-def pixel_swap(images: Images, rng: Rng, *, pairs: Annotated[int, Ge(1)] = 4) -> Images:
+@mutation("pixel_swap", genome=IMAGES)
+def pixel_swap(images: Array, rng: Rng, *, pairs: Annotated[int, Ge(1)] = 4) -> Array:
     """Swap two random pixels of each image, with all their channels, ``pairs`` times.
 
     The histogram of the image stays what it was (swap mutation, Banzhaf 1990).

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from fooldeap.plugin import Images, Rng, mutation
+from fooldeap.plugin import Array, Rng, mutation
+
+from .._grey import IMAGES, noise
 
 
-@mutation("row_and_column", genome="pixels")
-def row_and_column(images: Images, rng: Rng) -> Images:
+@mutation("row_and_column", genome=IMAGES)
+def row_and_column(images: Array, rng: Rng) -> Array:
     """Fill one random row or, equally likely, one random column of each image with uniform noise.
 
     A macro-mutation (Jones 1995) along the lines that convolutions see.
@@ -14,7 +16,7 @@ def row_and_column(images: Images, rng: Rng) -> Images:
     count, height, width, channels = images.shape
     lines = rng.random(count) < 0.5
     rows, columns = np.flatnonzero(lines), np.flatnonzero(~lines)
-    images[rows, rng.integers(0, height, len(rows))] = rng.integers(0, 256, (len(rows), width, channels), np.uint8)
-    filling = rng.integers(0, 256, (len(columns), height, channels), np.uint8)
+    images[rows, rng.integers(0, height, len(rows))] = noise((len(rows), width, channels), images.dtype, rng)
+    filling = noise((len(columns), height, channels), images.dtype, rng)
     images[columns, :, rng.integers(0, width, len(columns))] = filling
     return images

@@ -1,0 +1,37 @@
+"""Direct encoding in black and white."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, dataclass, genome
+
+
+@genome("binary")
+@dataclass(frozen=True)
+class Binary:
+    """The pixels of an image, each of them, and each of its channels, black or white: 0 or 255.
+
+    At the start a value is white with probability ``white``, independently.
+    """
+
+    shape: tuple[int, int, int]
+    _: KW_ONLY
+    white: Annotated[float, Ge(0), Le(1)] = 0.5
+    dtype: ClassVar[str] = "bool"
+    bounds: ClassVar[tuple[float, float]] = (0, 1)
+
+    def sample(self, count: int, rng: Rng) -> NDArray[np.bool_]:
+        """Return bool (count, h, w, c), true where the image is white."""
+        return rng.random((count, *self.shape)) < self.white
+
+    def decode(self, genomes: NDArray[np.bool_]) -> Images:
+        """Return images uint8 (n, h, w, c)."""
+        images: Images = genomes.astype(np.uint8) * np.uint8(255)
+        return images
+
+    def take(self, genomes: NDArray[np.bool_], indices: Sequence[int] | Array) -> NDArray[np.bool_]:
+        """Return copies of the genomes at ``indices``."""
+        return genomes.take(indices, axis=0)

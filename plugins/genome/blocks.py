@@ -1,0 +1,40 @@
+"""Direct encoding, coarse: the genome is a small image."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Rng, dataclass, genome
+
+
+@genome("blocks")
+@dataclass(frozen=True)
+class Blocks:
+    """The grey values of a small image, each enlarged to a square of pixels.
+
+    The squares are ``side`` pixels wide; those at the right and lower edge are cut where the image ends. They begin
+    at random from 0 to 255.
+    """
+
+    shape: tuple[int, int, int]
+    _: KW_ONLY
+    side: Annotated[int, Ge(1)] = 4
+    dtype: ClassVar[str] = "uint8"
+    bounds: ClassVar[tuple[float, float]] = (0, 255)
+
+    def sample(self, count: int, rng: Rng) -> Images:
+        """Return small images uint8 (count, rows, columns, c)."""
+        height, width, channels = self.shape
+        rows, columns = -(-height // self.side), -(-width // self.side)
+        return rng.integers(0, 256, (count, rows, columns, channels), dtype=np.uint8)
+
+    def decode(self, genomes: Images) -> Images:
+        """Return images uint8 (n, h, w, c)."""
+        height, width, _ = self.shape
+        wide = genomes.repeat(self.side, axis=2)[:, :, :width]
+        return wide.repeat(self.side, axis=1)[:, :height]
+
+    def take(self, genomes: Images, indices: Sequence[int] | Array) -> Images:
+        """Return copies of the genomes at ``indices``."""
+        return genomes.take(indices, axis=0)
