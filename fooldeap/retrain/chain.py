@@ -22,10 +22,9 @@ from fooldeap.files import make_folders, parsed, read
 from fooldeap.plugin import Images, Split
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
-from fooldeap.retrain.settings import Retraining, load
+from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.rundir import Folder
 from fooldeap.train import train_on
-from fooldeap.training import Training
 
 
 class Measures(NamedTuple):
@@ -227,15 +226,6 @@ class _Chain:
     def _say(self, text: str) -> None:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
-
-
-def with_classes(training: Training, classes: int) -> Training:
-    """Return a training whose last layer gives so many probabilities."""
-    *before, last = training.layers
-    options = last.get("Dense") if isinstance(last, dict) else None
-    if options is None or "units" not in options:
-        raise InputError("training: layers: expected a last layer such as 'Dense: {units: 10, activation: softmax}'")
-    return replace(training, layers=(*before, {"Dense": {**options, "units": classes}}))
 
 
 def _limited(data: Split, images: int | None) -> Split:

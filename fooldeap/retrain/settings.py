@@ -77,6 +77,7 @@ def load(
     experiment = config.checked(base, registry, also=KEYS)
     config.admit_commands([experiment])
     settings, dataset = _training(document, registry)
+    with_classes(settings, 2)  # refused now, not after the first network
     made = Retraining(experiment, settings, dataset, Chain(**own))
     return _small(made) if made.chain.smoke else made
 
@@ -93,6 +94,15 @@ def _training(document: Document, registry: Registry) -> tuple[Training, Plugin]
         return training.checked(documents.read(path), registry)
     except InputError as error:
         raise document.error(("training",), str(error)) from error
+
+
+def with_classes(training: Training, classes: int) -> Training:
+    """Return a training whose last layer gives so many probabilities."""
+    *before, last = training.layers
+    options = last.get("Dense") if isinstance(last, dict) else None
+    if options is None or "units" not in options:
+        raise InputError("training: layers: expected a last layer such as 'Dense: {units: 10, activation: softmax}'")
+    return replace(training, layers=(*before, {"Dense": {**options, "units": classes}}))
 
 
 def _small(retraining: Retraining) -> Retraining:

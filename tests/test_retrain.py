@@ -1,0 +1,151 @@
+"""Retraining: each network knows the images of those before, what is measured is true, and a chain goes on exactly."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from test_train import CONFIG, Stripes
+
+from fooldeap.errors import InputError
+from fooldeap.results import FoolingImage
+from fooldeap.retrain import settings
+from fooldeap.retrain.chain import retrain
+
+EXPERIMENT = {
+    "name": "chain",
+    "networks": 3,
+    "first": 3,
+    "later": 2,
+    "algorithm": {"name": "generational", "population": 20},
+    "stop": {"confidence": 0.97, "evaluations": 400},
+    "lockstep": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    path = tmp_path_factory.mktemp("training") / "tiny.yaml"
+    path.write_text(CONFIG.replace("epochs: 3", "epochs: 4"))
+    return str(path)
+
+
+def chain(training, folder, **changes):
+    return retrain({**EXPERIMENT, "training": training, **changes}, out=folder, plugins=[Stripes], quiet=True)
+
+
+@pytest.fixture(scope="module")
+def done(training, tmp_path_factory):
+    return chain(training, tmp_path_factory.mktemp("chain") / "run")
+
+
+def images(folder, network):
+    found = json.loads((folder / f"networks/{network:02d}/run/result.json").read_text())["runs"]
+    place = folder / f"networks/{network:02d}/run"
+    return found, np.array([FoolingImage.from_png((place / each["image"]).read_bytes()).pixels for each in found])
+
+
+def probabilities(folder, network, shown):
+    import keras
+
+    model = keras.models.load_model(folder / f"networks/{network:02d}/model.keras")
+    return model.predict(shown, verbose=0)
+
+
+def test_the_networks_after_the_first_have_a_class_for_fooling_images(done):
+    shown = Stripes().load().test_images
+    assert [probabilities(done.folder, network, shown).shape[1] for network in (1, 2, 3)] == [2, 3, 3]
+    assert [each.fooling for each in done.measures] == [0, 6, 10]
+    assert [each.images for each in done.measures] == [6, 4, 4]
+
+
+def test_what_is_measured_is_what_the_networks_say(done):
+    data, earlier = Stripes().load(), []
+    for each in done.measures:
+        found, evolved = images(done.folder, each.network)
+        clean = probabilities(done.folder, each.network, data.test_images).argmax(axis=1)
+        assert each.accuracy == pytest.approx((clean == data.test_labels).mean())
+        own = probabilities(done.folder, each.network, evolved)
+        confidence = [row[run["target"]] for row, run in zip(own, found, strict=True)]
+        assert each.confidence == pytest.approx(np.median(confidence), abs=1e-5)
+        assert each.reached == sum(value >= 0.97 - 1e-6 for value in confidence)
+        if earlier:
+            known = probabilities(done.folder, each.network, np.concatenate(earlier)).argmax(axis=1)
+            assert each.recognised == pytest.approx((known == 2).mean())
+        earlier.append(evolved)
+
+
+def test_no_image_is_evolved_for_the_fooling_class_and_no_seed_is_used_twice(done):
+    runs = [(each["seed"], each["target"]) for network in (1, 2, 3) for each in images(done.folder, network)[0]]
+    assert {target for _, target in runs} == {0, 1}
+    assert len(set(runs)) == len(runs) == 14
+
+
+def test_there_are_a_table_and_a_picture(done):
+    assert {path.name for path in (done.folder / "figures").iterdir()} == {"retrain.png", "retrain.svg"}
+    report = (done.folder / "report.md").read_text()
+    assert all(f"| {each.network} | {each.fooling} |" in report for each in done.measures)
+    assert (done.folder / "SHA256SUMS").is_file()
+
+
+def test_a_chain_goes_on_where_it_was_interrupted(done, training, tmp_path):
+    """A network lost with all after it, and a run cut short: the same bytes at the end."""
+    folder = tmp_path / "again"
+    shutil.copytree(done.folder, folder)
+    for name in ("summary.json", "SHA256SUMS", "networks/02/run/result.json", "networks/02/run/SHA256SUMS"):
+        (folder / name).unlink()
+    shutil.rmtree(folder / "networks/03")
+    configuration = folder / "networks/02/run/config.yaml"
+    assert str(done.folder) in configuration.read_text()  # its model is where it was
+    again = retrain(resume=folder, plugins=[Stripes], quiet=True)
+    assert again.measures == done.measures
+    for network in (1, 2, 3):
+        name = f"networks/{network:02d}/model.keras"
+        assert (folder / name).read_bytes() == (done.folder / name).read_bytes()
+    assert retrain(resume=folder, plugins=[Stripes], quiet=True) is None
+
+
+def test_smoke_makes_all_of_it_small(training):
+    known = settings.load({"training": training, "smoke": True}, plugins=[Stripes])
+    assert (known.chain.networks, known.chain.first, known.chain.later) == (3, 5, 3)
+    assert (known.training.epochs, known.experiment.stop.evaluations) == (2, 5000)
+    small = settings.load(
+        {"training": training, "smoke": True, "networks": 2, "stop": {"evaluations": 10}}, plugins=[Stripes]
+    )
+    assert (small.chain.networks, small.experiment.stop.evaluations) == (2, 10)
+
+
+def test_what_it_says_as_yaml_is_the_same_retraining(training):
+    known = settings.load({**EXPERIMENT, "training": training}, plugins=[Stripes])
+    again = settings.load(known.data(), plugins=[Stripes])
+    assert again.data() == known.data()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("networks: 3\n", "training: is missing; expected a training file, such as classifiers/mnist_lenet.yaml"),
+        ("training: 3\n", "broken.yaml:1:11: training: got 3; expected a training file"),
+        ("training: none.yaml\n", "broken.yaml:1:11: training: "),
+        ("training: tiny.yaml\nnetworks: 1\n", "broken.yaml:2:11: networks: got 1, expected"),
+        ("training: tiny.yaml\nlatter: 1\n", "broken.yaml:2:1: latter: unknown key; did you mean 'later'?"),
+        ("training: {name: x, layers: [Flatten], epochs: 0}\n", "broken.yaml:1:48: epochs: got 0"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text, told, training, tmp_path):
+    shutil.copy(training, tmp_path / "tiny.yaml")
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        settings.load(path, plugins=[Stripes])
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_network_that_ends_in_no_dense_layer_is_refused(tmp_path):
+    path = tmp_path / "odd.yaml"
+    last = "  - Dense: {units: 2, activation: softmax}\n"
+    path.write_text(CONFIG.replace(last, "  - Dense: {units: 2}\n  - Softmax\n"))
+    with pytest.raises(InputError, match="training: layers: expected a last layer such as 'Dense:"):
+        chain(str(path), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
