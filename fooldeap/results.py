@@ -94,6 +94,7 @@ class RunResult:
     """How far one target of one run came: its best image and the way there.
 
     The best image is the fittest of those that reached the goal, or of all where none did; of equals, the first shown.
+    By a fitness of several objectives, those that reached the goal are compared by the second, all others by the first.
     ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
     the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
     run came: ``{"0.5": 812, "0.9": 1204}``.
