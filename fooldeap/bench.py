@@ -191,7 +191,7 @@ class Bench:
         """
         experiment = self.crew.work.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
-        run = self.crew.work.run(info, _Imagined(self.classifier))
+        run = self.crew.work.run(info, _Imagined(self.crew.work.guarded))
         try:
             with _blaming(experiment, "algorithm"):
                 begun = run.ask()

@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 done, 1 failed while running, 2 the input is wrong, 130 interrupted."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fooldeap import lines
+from fooldeap import guard, lines
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, PluginError, RunError
 
 app = typer.Typer(
@@ -218,6 +219,7 @@ def train(
 def schema(
     study: Annotated[bool, typer.Option("--study", help="Of a study file, not an experiment's.")] = False,
     training: Annotated[bool, typer.Option("--training", help="Of a training file, not an experiment's.")] = False,
+    retraining: Annotated[bool, typer.Option("--retraining", help="Of a retraining file.")] = False,
     plugins: Plugins = None,
 ) -> None:
     """Print the JSON Schema of the YAML files, for your editor."""
@@ -225,7 +227,13 @@ def schema(
     from fooldeap import schema as schemas
 
     known = registry.load(plugins or ())
-    wanted = schemas.training() if training else schemas.study(known) if study else schemas.experiment(known)
+    wanted = schemas.experiment(known)
+    if training:
+        wanted = schemas.training()
+    elif study:
+        wanted = schemas.study(known)
+    elif retraining:
+        wanted = schemas.retraining(known)
     print(schemas.text(wanted), end="")
 
 
@@ -317,6 +325,7 @@ def check(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    guard.last_resort = _end_at_once
     try:
         code = app(arguments, standalone_mode=False) or 0
         if code == Interrupted.exit_code:  # which some versions of Typer return without a word
@@ -340,6 +349,10 @@ def _scoop_runs() -> bool:
 def _fail(message: str, code: int) -> int:
     lines.tell(message)
     return code
+
+
+def _end_at_once(message: str) -> None:
+    os._exit(_fail(f"{message}; a folder that it was run in can be resumed", RunError.exit_code))
 
 
 def _say(text: str) -> None:

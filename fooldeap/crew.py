@@ -34,7 +34,7 @@ class Crew:
         self._probed = {here()}
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
-        self.evaluator = Evaluator(work.classifier, self._answers, shares)
+        self.evaluator = Evaluator(work.guarded, self._answers, shares)
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import InputError, PluginError
 from fooldeap.faults import described
+from fooldeap.guard import Guarded
 from fooldeap.plugin import Array, Classifier, Images
 
 ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
@@ -61,6 +62,7 @@ class Evaluator:
         self.classifier = classifier
         self.shown = self.gradients = self.padding = self.probes = 0
         self.billable = bool(getattr(classifier, "billable", False))
+        self._name = classifier.name if isinstance(classifier, Guarded) else "the classifier"
         self.shares = shares
         self._lent = aligned((0, *classifier.input_shape))
         self._show = answer or (lambda chunks: map(classifier.logits, chunks))
@@ -131,7 +133,7 @@ class Evaluator:
         self.gradients += len(images)
         if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
             raise PluginError(
-                f"the classifier gave a gradient {described(found)}, expected finite float32 {images.shape}"
+                f"{self._name} gave a gradient {described(found)}, expected finite float32 {images.shape}"
             )
         return found
 
@@ -156,9 +158,9 @@ class Evaluator:
     def _checked(self, logits: Array, images: Images) -> Array:
         expected = (len(images), self.classifier.classes)
         if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
-            raise PluginError(f"the classifier gave {described(logits)}, expected float32 {expected}")
+            raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}")
         if not np.isfinite(logits).all():
-            raise PluginError("the classifier gave logits that are not finite; does the model overflow on noise?")
+            raise PluginError(f"{self._name} gave logits that are not finite; does the model overflow on noise?")
         return logits
 
 

@@ -12,6 +12,7 @@ from fooldeap.config import CHOICES, Stop, plain_keys
 from fooldeap.parameters import REQUIRED, Parameter
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
+from fooldeap.retrain.settings import Chain
 from fooldeap.schedules import SCHEDULES
 from fooldeap.training import Training
 
@@ -73,6 +74,15 @@ def study(registry: Registry) -> Schema:
         "tried": {"type": "string", "description": "The variant to compare with each other one; else all pairs are."},
     }
     return {**schema, "title": "fooldeap study", "properties": {**schema["properties"], **own}}
+
+
+def retraining(registry: Registry) -> Schema:
+    """Return the schema of a retraining file: an experiment's, and how networks are trained."""
+    schema = experiment(registry)
+    trained = _mapping(keys_of(Training))
+    named = {"type": "string", "description": "A training file, relative to this one; or what would stand in it."}
+    own: Schema = {**_properties(keys_of(Chain)), "training": {"anyOf": [named, trained]}}
+    return {**schema, "title": "fooldeap retraining", "properties": {**schema["properties"], **own}}
 
 
 def _options(each: Schema) -> Schema:

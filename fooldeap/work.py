@@ -25,6 +25,7 @@ from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Observer, Run, drive
 from fooldeap.files import make_folders
+from fooldeap.guard import LIMIT, Guarded
 from fooldeap.journal import Journal
 from fooldeap.ledger import Answers
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
@@ -146,14 +147,15 @@ class Work:
         images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
         return xxhash.xxh3_128_digest(self.answer(images).tobytes())
 
+    @cached_property
+    def guarded(self) -> Guarded:
+        """The classifier, whose errors carry its name, and which may take as long as the executor says."""
+        executor = self.experiment.executor
+        return Guarded(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
+
     def answer(self, images: Images) -> Any:
         """Return what the classifier says to images, float32 (n, classes) if it keeps its promise."""
-        try:
-            return self.classifier.logits(images)
-        except FooldeapError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{self.experiment.classifier.plugin} raised {_said(error)}") from error
+        return self.guarded.logits(images)
 
     def logits(self, images: Images) -> Done:
         """Answer a chunk of images."""
@@ -219,7 +221,7 @@ class Work:
         except FooldeapError:
             raise
         except Exception as error:
-            raise PluginError(f"{choice.plugin} raised {_said(error)}") from error
+            raise PluginError(f"{choice.plugin} raised {type(error).__name__}: {error}") from error
         return built
 
     def _pursued(self, pursuit: Pursuit) -> Pursued:
@@ -231,7 +233,7 @@ class Work:
             return pursued._replace(ended=ended)
 
     def _driven(self, pursuit: Pursuit, journals: Path | None) -> Pursued:
-        evaluator = Evaluator(self.classifier, lambda chunks: map(self.answer, chunks))
+        evaluator = Evaluator(self.guarded, lambda chunks: map(self.answer, chunks))
         evaluator.rows = pursuit.rows
         collector = _Collector()
         waiting = (
@@ -306,7 +308,3 @@ def _yield_instead(genomes: Any) -> Any:
     raise PluginError(
         "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
     )
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

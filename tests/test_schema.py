@@ -18,6 +18,7 @@ SCHEMAS = {
     "experiment": schema.experiment(registry.load()),
     "study": schema.study(registry.load()),
     "training": schema.training(),
+    "retraining": schema.retraining(registry.load()),
 }
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BROKEN = YAML(typ="safe").load((ROOT / "tests/broken_configurations.yaml").read_text())

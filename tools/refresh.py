@@ -21,7 +21,12 @@ def main() -> None:
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
         if missing and listed is not None:
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join([listed[1], *missing])} |\n")
-    schemas = {"experiment": schema.experiment(known), "study": schema.study(known), "training": schema.training()}
+    schemas = {
+        "experiment": schema.experiment(known),
+        "study": schema.study(known),
+        "training": schema.training(),
+        "retraining": schema.retraining(known),
+    }
     for name, content in schemas.items():
         (ROOT / f"configs/schemas/{name}.json").write_text(schema.text(content), encoding="utf-8")
 
