@@ -210,8 +210,8 @@ def test_gradients(tmp_path):
         ({"algorithm": "no_generator"}, r"is no generator"),
         ({"algorithm": "tuples"}, r"'tuples' at generation 0 of seed1-target0 yielded tuple"),
         ({"algorithm": "ascent", "classifier": "steep"}, r"gave a gradient float64 .* expected finite float32"),
-        ({"classifier": "broken"}, r"the classifier gave logits that are not finite"),
-        ({"classifier": "double"}, r"the classifier gave float64 \(32, 4\), expected float32 \(32, 4\)"),
+        ({"classifier": "broken"}, r"classifier 'broken' gave logits that are not finite"),
+        ({"classifier": "double"}, r"classifier 'double' gave float64 \(32, 4\), expected float32 \(32, 4\)"),
     ],
 )
 def test_a_fault_names_the_plugin(arguments, message):

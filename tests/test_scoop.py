@@ -407,6 +407,24 @@ def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path)
     assert bits(tmp_path / "run")["log.csv"] == slow["log.csv"]
 
 
+@pytest.mark.parametrize(("mode", "hangs"), [("chunks", "Python"), ("runs", "Python"), ("chunks", "C")])
+def test_a_classifier_that_hangs_in_a_worker_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
+    classifier = {"name": "slow", "pause": 0.0002, "only": os.getpid(), "hangs": hangs}
+    changes = {"classifier": classifier, "executor": scoop(2, mode, seconds_a_batch=0.8)}
+    late = r"^classifier 'slow' took longer than 0.8 s for a batch of \d+ images; .*executor.seconds_a_batch"
+    with Prepared(config.load({**SLOW, **changes})) as ready:
+        folder = RunFolder.create(ready.experiment, tmp_path / "run")
+        everybody = descendants(os.getpid())
+        with pytest.raises(RunError, match=late) as raised:  # noqa: PT012 - at the one call or the other
+            ready.executor.wait()  # one that waits as C does hangs already
+            ready.run(folder)
+        assert "\n" not in str(raised.value)
+    assert not set(everybody) & set(named(WORKER))
+    with Prepared(config.load(folder.config, arguments={"executor": "serial"})) as ready:
+        ready.run(RunFolder.open(folder.path), resumed=True, quiet=True)
+    assert bits(folder.path)["log.csv"] == slow["log.csv"]
+
+
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_a_worker_that_exits_is_an_error_of_the_classifier(tmp_path, mode):
     classifier = {"name": "slow", "pause": 0.001, "only": os.getpid(), "exits": True}

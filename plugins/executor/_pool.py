@@ -292,6 +292,8 @@ class _Foreman:
         if "ready" in message:
             self._was_ready = True
             self._addresses[message["process"]] = message["ready"]
+        elif "hangs" in message:
+            self._pool.failed(str(message["hangs"]))
         elif message["gone"] in self._addresses:
             self._pool.lost(self._addresses.pop(message["gone"]))
             if not message["again"]:

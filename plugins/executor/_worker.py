@@ -2,8 +2,8 @@
 
 Settings come as a line of JSON on the standard input, which stays open as long as the root lives: its end ends the
 foreman, and the foreman's end the workers, however the root came to its end. On the standard output go lines of JSON:
-``{"ready": ADDRESS, "process": PID, "host": NAME}`` and ``{"gone": PID, "again": WHETHER ANOTHER IS STARTED}``. All
-else goes to the standard error.
+``{"ready": ADDRESS, "process": PID, "host": NAME}``, ``{"gone": PID, "again": WHETHER ANOTHER IS STARTED}`` and
+``{"hangs": WHAT AND WHERE}``. All else goes to the standard error.
 """
 
 import base64
@@ -93,8 +93,14 @@ def _work(settings: dict[str, Any]) -> None:
     told = os.dup(1)
     os.dup2(2, 1)  # what plugins print is no message
     os.environ["OMP_NUM_THREADS"] = str(settings["threads"])
+    from fooldeap import guard
     from fooldeap.quiet import limit_threads
 
+    def tell_and_end(late: str) -> None:
+        _tell(told, hangs=f"{late} (on {socket.gethostname()}, process {os.getpid()})")
+        os._exit(1)
+
+    guard.last_resort = tell_and_end
     limit_threads(settings["threads"])
     with contextlib.suppress(Exception):  # the first task that needs it will say what is wrong
         work = pickle.loads(base64.b64decode(settings["work"]))  # from our own root, by our own standard input

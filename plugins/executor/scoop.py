@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from fooldeap.plugin import Command, Executor, File, Ge, InputError, dataclass, executor, field
+from fooldeap.plugin import Command, Executor, File, Ge, Gt, InputError, Le, dataclass, executor, field
 from fooldeap.quiet import limit_threads
 
 from ._hosts import Host, here, read
@@ -30,7 +30,8 @@ class Scoop(Executor):
     evaluate on this machine, this one included; ``auto``: one a core. In ``mode: chunks`` this process drives the runs
     and the others answer parts of its batches; in ``mode: runs`` each drives some of the runs. ``hosts`` is a file with
     a host name and a number of workers a line, reached by ``ssh`` (a command with its options), where ``python`` has
-    fooldeap, the model and the plugins under the same paths.
+    fooldeap, the model and the plugins under the same paths. A classifier that takes longer than ``seconds_a_batch``
+    for a batch, or its part of one, is taken to hang, and the run ends; null: it is waited for.
     Nothing listens but unix sockets that no other user of a machine can reach.
     """
 
@@ -39,6 +40,7 @@ class Scoop(Executor):
     hosts: Annotated[File, "command"] | None = None  # whoever is named there is sent work, and may answer with code
     ssh: Command = "ssh"
     python: Command | None = None
+    seconds_a_batch: Annotated[float, Gt(0), Le(1e6)] | None = 3600.0
     _pool: Any = field(default=None, init=False, repr=False)
     _work: Any = field(default=None, init=False, repr=False)
 

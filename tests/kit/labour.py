@@ -1,5 +1,6 @@
 """What a third party might write that is slow, or that fails in other processes than the first."""
 
+import ctypes
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ class Slow:
     """A linear classifier that takes ``pause`` seconds an image.
 
     In other processes than ``only`` it fails, or with ``holds`` never gives the interpreter back, or with ``exits``
-    exits; in workers it takes ``loads`` seconds to load.
+    exits, or with ``hangs`` waits for ever, as "Python" or "C" does; in workers it takes ``loads`` seconds to load.
     """
 
     _: KW_ONLY
@@ -26,6 +27,7 @@ class Slow:
     only: int = 0
     holds: bool = False
     exits: bool = False
+    hangs: str = ""
     loads: Annotated[float, Ge(0)] = 0.0
 
     input_shape = (8, 8, 1)
@@ -36,16 +38,34 @@ class Slow:
         if "_worker" in Path("/proc/self/cmdline").read_text():
             time.sleep(self.loads)
 
+    def _wait(self):
+        """Try again and again, as those do who call a service."""
+        try:
+            time.sleep(1000)
+        except Exception:
+            return
+
     def logits(self, images):
         if self.only and os.getpid() != self.only:
             if self.holds:
                 re.match("(a*)*b", "a" * 64)
             if self.exits:
                 sys.exit(5)
+            while self.hangs == "Python":
+                self._wait()
+            if self.hangs == "C":
+                wait_in_c()
             raise ValueError("no luck today")
         time.sleep(self.pause * len(images))
         weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
         return np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, weights).astype(np.float32)
+
+
+def wait_in_c():
+    """Wait for a lock that this thread holds itself, as no signal can end."""
+    library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)
 
 
 @genome("mirrored")

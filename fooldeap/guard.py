@@ -1,0 +1,114 @@
+"""A classifier whose calls are guarded: errors carry the name of its plugin, and none may last for ever.
+
+What lasts too long is ended by a signal where the classifier is Python, or waits. Code that never returns to the
+interpreter cannot be: then the process ends, where it is one of ours, see `last_resort`.
+"""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fooldeap.errors import FooldeapError, PluginError
+
+LIMIT = "seconds_a_batch"  # the parameter by which an executor says how long a classifier may take
+GRACE = 2.0  # seconds from the signal to the last resort
+
+# Says why in its own way, and ends the process; set where the process is ours, and not somebody's notebook.
+last_resort: Callable[[str], None] | None = None
+
+
+class _TimeUp(BaseException):
+    """Goes past a plugin that catches every `Exception` to try again."""
+
+
+class Guarded:
+    """A classifier as it is, but for its calls.
+
+    Parameters
+    ----------
+    classifier : the classifier
+    name : of its plugin, for messages
+    seconds : that a call may take; None: as long as it likes
+    """
+
+    def __init__(self, classifier: Any, name: str, seconds: float | None = None) -> None:
+        self._classifier, self._seconds, self.name = classifier, seconds, name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._classifier, name)
+
+    def logits(self, images: Any) -> Any:
+        """Return what the classifier says to images, which may be anything, or raise `PluginError`."""
+        return self._call(self._classifier.logits, images)
+
+    @property
+    def gradient(self) -> Any:
+        """The classifier's method, or None."""
+        gradient = getattr(self._classifier, "gradient", None)
+        return gradient and (lambda images, target: self._call(gradient, images, target))
+
+    def _call(self, call: Callable[..., Any], images: Any, *more: Any) -> Any:
+        late = (
+            f"{self.name} took longer than {self._seconds or 0:g} s for a batch of {len(images)} images; "
+            f"see why it hangs, or allow it more by executor.{LIMIT}"
+        )
+        try:
+            with _limited(self._seconds, late):
+                return call(images, *more)
+        except FooldeapError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _limited(seconds: float | None, late: str) -> Iterator[None]:
+    """Raise `PluginError` where the block lasts longer."""
+    if seconds is None:
+        yield
+        return
+    _watch.until(time.monotonic() + seconds + GRACE, late)
+    interruptible = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGALRM, _time_up) if interruptible else None
+    try:
+        if interruptible:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    except _TimeUp:
+        raise PluginError(late) from None
+    finally:
+        if interruptible:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        _watch.until(None, "")
+
+
+def _time_up(*_: object) -> None:
+    raise _TimeUp
+
+
+class _Watch:
+    """A thread that looks once a second whether something lasts too long, even for the signal."""
+
+    def __init__(self) -> None:
+        self._due: tuple[float, str] | None = None
+        self._thread: threading.Thread | None = None
+
+    def until(self, moment: float | None, late: str) -> None:
+        self._due = None if moment is None else (moment, late)
+        if self._thread is None and last_resort is not None:
+            self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+            self._thread.start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(1.0)
+            due = self._due
+            if due is not None and last_resort is not None and time.monotonic() > due[0]:
+                last_resort(due[1])
+
+
+_watch = _Watch()
