@@ -39,6 +39,9 @@ CASES = (
     Case("nsga2", {"algorithm": {"name": "nsga2", "population": 100}, "fitness": "confidence_and_ink"}, 1000),
     Case("snes on dct", {"algorithm": {"name": "snes", "population": 20}, **DCT}, 200),
     Case("differential_evolution", {"algorithm": {"name": "differential_evolution", "population": 100}}, 1000),
+    Case("generational on dct", DCT, 1000),
+    Case("generational on blocks", {"genome": "blocks"}, 1000),
+    Case("generational on binary", {"genome": "binary"}, 1000),
     Case("cma_es on dct", {"algorithm": {"name": "cma_es", "population": 20}, **DCT}, 200),
 )
 

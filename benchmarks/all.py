@@ -17,7 +17,7 @@ from _measure import HEAD, Figure, Spread
 
 from fooldeap.provenance import environment
 
-PARTS = ("operators", "scale", "algorithms", "study", "journal", "parallel", "footprint", "peers")
+PARTS = ("operators", "scale", "algorithms", "genomes", "study", "journal", "parallel", "footprint", "peers")
 
 
 def main() -> int:

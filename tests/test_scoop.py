@@ -122,6 +122,18 @@ def test_the_same_bits_with_algorithms_that_move_by_their_own_arithmetic(tmp_pat
     assert len(done) == 2
 
 
+@pytest.mark.parametrize(
+    ("genome", "mutation", "mode"),
+    [("blocks", "polynomial", "chunks"), ("binary", "invert", "runs"), ("dct_with_steps", "self_adaptive", "chunks")],
+)
+def test_the_same_bits_with_genomes_that_are_no_images(tmp_path, genome, mutation, mode):
+    choices = {**SLOW, "classifier": "tiny", "genome": genome, "mutation": mutation}
+    prepared(choices, tmp_path / "serial")
+    done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
+    assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
+    assert len(done) == 2
+
+
 def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]

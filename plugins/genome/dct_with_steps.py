@@ -23,7 +23,7 @@ class DctWithSteps(Dct):
     """
 
     _: KW_ONLY
-    step: Annotated[float, Gt(0)] = 100.0
+    step: Annotated[float, Gt(0)] = 200.0
     dtype: ClassVar[str] = "float64"
     bounds: ClassVar[None] = None
 

@@ -1,0 +1,101 @@
+"""How many images each genome needs, and what it takes to decode one.
+
+    python benchmarks/genomes.py [--seeds 11] [--json FILE] [--only TEXT]
+
+Evaluations until all ten digits of mnist_cnn were reached (or given up, after the budget of a run), and microseconds an
+image for a batch of 100. A row more is a line in ``CASES``.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from _measure import Figure, Spread, report
+
+import fooldeap
+from fooldeap import config
+from fooldeap.plugin import Genome
+from fooldeap.provenance import environment
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+BATCH = 100
+ROUNDS = 50
+
+
+class Case(NamedTuple):
+    """What is measured: a file of ``configs``, and what is said over it."""
+
+    file: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The command's arguments."""
+        return " ".join([f"{self.file}.yaml", *self.words])
+
+
+NORMAL = "mutation={name: gaussian, rate: 0.1, sigma: 200}"
+CASES = (
+    Case("mnist"),
+    Case("mnist", ("genome=binary", "mutation=invert")),
+    Case("mnist", ("genome=blocks",)),
+    Case("mnist", ("genome=dct", NORMAL)),
+    Case("evolution_strategy"),
+    Case("cma_es"),
+    Case("mnist", ("genome=dct", "algorithm=one_plus_one", "mutation={name: gaussian, rate: 1, sigma: 150}")),
+)
+
+
+def main() -> int:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=11)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="", help="measure only what has this in its name")
+    arguments = parser.parse_args()
+    figures, notes, genomes = [], [], {}
+    for case in CASES:
+        if arguments.only not in case.name:
+            continue
+        experiment = config.load(CONFIGS / f"{case.file}.yaml", case.words)
+        genomes[experiment.genome.plugin.name] = experiment.genome.build((28, 28, 1))
+        spread, missed = evaluations(case, arguments.seeds)
+        figures.append(Figure(f"evaluations, {case.name}", spread))
+        notes += [f"{case.name}: {missed} runs did not reach the goal"] if missed else []
+    for name, genome in genomes.items():
+        figures.append(Figure(f"decode, {name}, µs an image", Spread.of(microseconds(genome, arguments.repeats))))
+    return report(figures, notes, arguments.json, environment=environment())
+
+
+def evaluations(case: Case, seeds: int) -> tuple[Spread, int]:
+    """Return the spread over seeds of the evaluations to all goals together, and how many runs missed theirs."""
+    said: dict[str, Any] = {"seeds": seeds, "reporters": [], "quiet": True}
+    with tempfile.TemporaryDirectory() as folder:
+        result = fooldeap.run(CONFIGS / f"{case.file}.yaml", *case.words, out=Path(folder) / "run", **said)
+    totals = dict.fromkeys((run.seed for run in result), 0)
+    for run in result:
+        totals[run.seed] += run.evaluations_to_goal or run.evaluations
+    return Spread.of(list(totals.values())), sum(not run.reached for run in result)
+
+
+def microseconds(genome: Genome, repeats: int) -> list[float]:
+    """Return the median time an image of each repeat."""
+    genomes = genome.sample(BATCH, np.random.default_rng(1))
+    medians = []
+    for _ in range(repeats):
+        taken = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            genome.decode(genomes)
+            taken.append(time.perf_counter() - start)
+        medians.append(1e6 * float(np.median(taken)) / BATCH)
+    return medians
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Draw random samples of every stock genome, a row each: docs/images/genomes.png (see docs/genomes.md)."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fooldeap import config, registry
+
+FILE = Path(__file__).parent.parent / "docs/images/genomes.png"
+SHAPE = (28, 28, 1)
+SAMPLES = 8
+SCALE = 3
+GAP = 8
+MARGIN = 150  # for the names
+
+
+def main() -> None:
+    """Write the picture."""
+    rows = [(name, samples(name)) for name in names()]
+    tile = SHAPE[0] * SCALE
+    sheet = Image.new("L", (MARGIN + SAMPLES * (tile + GAP), len(rows) * (tile + GAP) + GAP), 255)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for row, (name, images) in enumerate(rows):
+        top = GAP + row * (tile + GAP)
+        draw.text((GAP, top + tile // 2 - 10), name, 0, font)
+        for column, image in enumerate(images):
+            enlarged = Image.fromarray(image[..., 0]).resize((tile, tile), Image.Resampling.NEAREST)
+            sheet.paste(enlarged, (MARGIN + column * (tile + GAP), top))
+    sheet.save(FILE, optimize=True)
+
+
+def names() -> list[str]:
+    """Return the stock genomes, but for those whose images look like another's."""
+    return [plugin.name for plugin in registry.load().all("genome") if plugin.name != "dct_with_steps"]
+
+
+def samples(name: str) -> np.ndarray:
+    """Return images (n, h, w, c), as a first population has them."""
+    genome = config.load({}, arguments={"genome": name, "algorithm": "random_search"}).genome.build(SHAPE)
+    images: np.ndarray = genome.decode(genome.sample(SAMPLES, np.random.default_rng(1)))
+    return images
+
+
+if __name__ == "__main__":
+    main()
