@@ -1,12 +1,14 @@
 """Pictures of results: the contact sheet of the images and the growth curves."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fooldeap.results import Result, RunResult
+from fooldeap.plugin import Images
+from fooldeap.results import FoolingImage, Result, RunResult
 
 TILE = 224  # pixels along the longer side of an image on the contact sheet
 _CAPTION = 44
@@ -20,6 +22,24 @@ def contact_sheet(result: Result) -> bytes:
     """Return a PNG of all images, large enough to see, each with its target, prediction and confidence."""
     several = len({run.seed for run in result}) > 1
     tiles = [_tile(run, several=several, missed=bool(result.goal) and not run.reached) for run in result]
+    return _sheet(tiles)
+
+
+def side_by_side(pairs: Sequence[tuple[Images, Images]], captions: Sequence[str]) -> bytes:
+    """Return a PNG of pairs of images uint8 (h, w, c), each with a caption."""
+    tiles = []
+    for (one, other), caption in zip(pairs, captions, strict=True):
+        scale = max(1, TILE // 2 // max(one.shape[:2]))
+        pictures = [Image.open(io.BytesIO(FoolingImage(each).png(scale))) for each in (one, other)]
+        tile = Image.new("RGB", (2 * pictures[0].width + 2, pictures[0].height + _CAPTION // 2), "white")
+        for index, picture in enumerate(pictures):
+            tile.paste(picture, (index * (picture.width + 2), 0))
+        ImageDraw.Draw(tile).text((2, pictures[0].height + 3), caption, "black", ImageFont.load_default(13))
+        tiles.append(tile)
+    return _sheet(tiles or [Image.new("RGB", (1, 1), "white")])
+
+
+def _sheet(tiles: Sequence[Image.Image]) -> bytes:
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size

@@ -28,18 +28,18 @@ MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file
 _TRUST = "or, if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
 
 
-def path_of(model: str) -> Path:
+def path_of(model: str, classifier: str = "keras", suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     """Return the file of a model: a shipped one by its name, or any by its path."""
     folder = Path(str(resources.files("fooldeap.data"))) / "classifiers"
-    shipped = {path.stem: path for path in folder.glob("*.keras")}
+    shipped = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
     if model in shipped:
         return shipped[model]
     path = Path(model).expanduser()
     if not path.exists():
         what = "file" if path.suffix or len(path.parts) > 1 else "shipped model"
-        raise InputError(f"classifier 'keras': no {what} {model!r}{did_you_mean(path.stem, shipped)}")
-    if not path.is_file() or path.suffix not in SUFFIXES:
-        raise InputError(f"classifier 'keras': {model!r} is no file that ends in {', '.join(SUFFIXES)}")
+        raise InputError(f"classifier {classifier!r}: no {what} {model!r}{did_you_mean(path.stem, shipped)}")
+    if not path.is_file() or path.suffix not in suffixes:
+        raise InputError(f"classifier {classifier!r}: {model!r} is no file that ends in {', '.join(suffixes)}")
     return path
 
 

@@ -1,0 +1,91 @@
+"""A generative classifier: it knows how likely an image is, not only how likely each class."""
+
+import hashlib
+import io
+from dataclasses import fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from threadpoolctl import ThreadpoolController
+
+from fooldeap.plugin import KW_ONLY, Annotated, File, Gt, Images, InputError, Lt, classifier, dataclass
+
+from ._file import path_of
+from ._mixture import Densities
+
+BLOCK = 32  # images in a product of matrices: always as many, so that no image depends on the number of the others
+
+
+@classifier("density")
+@dataclass
+class Density:
+    """A density for each class, and Bayes' rule.
+
+    The ``model`` is ``mnist_density`` or an .npz file that ``tools/fit_density.py`` made. The logits are
+    log p(x | c) + log p(c) over a temperature, which was fitted to images that the densities had not seen (Guo et al.
+    2017), as such densities are sure of everything. With ``reject`` there is one class more, the last, for what is no
+    image of any class: it has probability one half where log p(x) is at the ``reject`` quantile of these images, and
+    its log-odds rise as log p(x) falls, over the same temperature.
+    """
+
+    _: KW_ONLY
+    model: File = "mnist_density"
+    reject: Annotated[float, Gt(0), Lt(1)] | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+        return self._densities.shape
+
+    @property
+    def classes(self) -> int:
+        """Those of the densities, and one more where images are rejected."""
+        return self._densities.classes + (self.reject is not None)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file and of what is rejected."""
+        return hashlib.sha256(self._content + repr(self.reject).encode()).hexdigest()
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Return the logits (n, classes) float32 for uint8 images (n, h, w, c)."""
+        model = self._densities
+        joint = self._joint(images)
+        logits = joint / model.temperature
+        if self.reject is not None:
+            threshold = np.quantile(model.held_out, self.reject)
+            odds = (threshold - logsumexp(joint, axis=1, keepdims=True)) / model.temperature
+            logits = np.concatenate([logits, logsumexp(logits, axis=1, keepdims=True) + odds], axis=1)
+        return logits.astype(np.float32)
+
+    def log_densities(self, images: Images) -> NDArray[np.float64]:
+        """Return log p(x) (n,) float64, up to a constant."""
+        density: NDArray[np.float64] = logsumexp(self._joint(images), axis=1)
+        return density
+
+    def _joint(self, images: Images) -> NDArray[np.float64]:
+        count = len(images)
+        padded = np.zeros((-(-count // BLOCK) * BLOCK, *images.shape[1:]), np.uint8)
+        padded[:count] = images
+        with ThreadpoolController().limit(limits=1):  # how many threads there are depends on the executor
+            blocks = [self._densities.joint(block) for block in padded.reshape(-1, BLOCK, *images.shape[1:])]
+        return np.concatenate([np.empty((0, self._densities.classes)), *blocks])[:count]
+
+    @cached_property
+    def _content(self) -> bytes:
+        return path_of(self.model, "density", (".npz",)).read_bytes()
+
+    @cached_property
+    def _densities(self) -> Densities:
+        try:
+            with np.load(io.BytesIO(self._content), allow_pickle=False) as arrays:
+                return Densities.of(arrays)
+        except (ValueError, KeyError, OSError, EOFError) as error:
+            message = f"classifier 'density': model {self.model!r} is no file of densities ({error})"
+            raise InputError(f"{message}; make one with tools/fit_density.py") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
