@@ -27,6 +27,8 @@ ALGORITHMS = (
     "deap_mu_comma_lambda",
     "tiny_map_elites",  # a third party's, all targets in one run
     "ascent",  # a third party's, by gradients
+    "map_elites",
+    "cma_es",
 )
 EXECUTORS = ("serial", "serial", "{name: scoop, workers: 2, mode: chunks}", "{name: scoop, workers: 2, mode: runs}")
 SMALL = ["classifier={name: slow_steps, pause: 0.0002}", "targets=[0,1,2]", "stop.confidence=null"]
