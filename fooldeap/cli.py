@@ -78,6 +78,9 @@ def run(
         "trust_model": trust_model,
         "no_plugins": no_plugins,
     }
+    words = list(overrides or ())
+    if resume is not None and config is not None and "=" in config.name:  # there it is no file
+        words, config = [str(config), *words], None
     if resume is None and config is None:
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
     if resume is not None and (config is not None or out is not None or plugins):
@@ -86,10 +89,9 @@ def run(
         raise InputError("--force: got no --resume DIR, which it is for; leave it out")
     try:
         if config is not None:
-            words = overrides or ()
             done: Result | None = experiment.run(config, *words, out=out, plugins=plugins or (), **options)
         elif resume is not None:
-            done = experiment.resume(resume, force=force, **options)
+            done = experiment.resume(resume, *words, force=force, **options)
             if done is None and not quiet:
                 _say(f"{resume}: is finished already; see {resume / 'result.json'}")
         if done is not None and done.failures:

@@ -1,11 +1,13 @@
 """An experiment file becomes a typed, validated `Experiment`; every mistake becomes one line that says its cure."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +22,7 @@ from fooldeap.checks import Checker, keys_of, marked
 from fooldeap.choices import Choice
 from fooldeap.document import Document, Key, dotted
 from fooldeap.errors import InputError
+from fooldeap.moved import found_again
 from fooldeap.parameters import Parameter, shown
 from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
@@ -136,9 +139,12 @@ class Experiment:
                 yield path, choice
                 yield from (((*path, *inner), each) for inner, each in choice.inner())
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep."""
+        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep.
+
+        Files count by what is in them, wherever they are.
+        """
         silent = {
             "name",
             "seed",
@@ -152,11 +158,24 @@ class Experiment:
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}
+        for kind in deciding.keys() & set(CHOICES):
+            deciding[kind] = _by_content(getattr(self, kind))
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
     def error(self, key: str, message: str) -> InputError:
         """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""
         return self.document.error((key,), message)
+
+
+def _by_content(choice: Choice) -> dict[str, Any]:
+    """Return a choice as plain data, with the SHA-256 of a file in place of its path."""
+    data = choice.data()
+    for name, parameter in choice.plugin.parameters.items():
+        path = data[name]
+        if marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
+            with contextlib.suppress(OSError):  # whoever needs it will say that it is gone
+                data[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return data
 
 
 def load(
@@ -203,6 +222,7 @@ def said(
         document, name = documents.from_mapping(source), unnamed
     else:
         document, name = documents.read(Path(source)), as_name(Path(source).stem)
+        document = found_again(document, Path(source).parent)
     document = documents.from_mapping(arguments or {}).over(document)
     document = documents.from_overrides(overrides).over(document)
     document.data.setdefault("name", name)

@@ -1,5 +1,6 @@
 """An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +61,7 @@ def run(
 
 def resume(
     folder: str | Path,
-    *,
+    *overrides: str,
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
     trust_model: bool = False,
@@ -70,14 +71,18 @@ def resume(
     """Continue the experiment in a folder where it stopped; None if it was finished already.
 
     ``force`` goes on although packages, plugins, the classifier or the configuration have changed since: at your own
-    risk, and the result says so. The rest as for `run`. There may be other ``workers`` than before: the bits are the
-    same. A folder does not say that its model is trusted: say it again.
+    risk, and the result says so. The rest as for `run`. There may be another executor or other ``workers`` than before,
+    ``"executor=serial"``: the bits are the same; ``overrides`` are for that alone. A folder does
+    not say that its model is trusted: say it again.
     """
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         opened = RunFolder.open(Path(folder))
         if opened.finished:
             return None
-        experiment = config.load(opened.config, arguments=_workers(workers))
+        for word in overrides:
+            if not re.match(r"executor[.=]", word):
+                raise InputError(f"--resume: got {word!r}, expected keys of the executor alone, as executor.mode=runs")
+        experiment = config.load(opened.config, overrides, arguments=_workers(workers))
         with Prepared(experiment, rows=opened.rows) as prepared:
             return prepared.run(opened, resumed=True, quiet=quiet)
 

@@ -20,11 +20,12 @@ from fooldeap.evaluation import MOST_ROWS, ROWS
 from fooldeap.files import make_folders, parsed, read, remove, write_whole
 from fooldeap.ledger import Ledger
 from fooldeap.lock import LOCK, locked
+from fooldeap.moved import ENVIRONMENT, MADE_AT
 from fooldeap.provenance import environment
 from fooldeap.results import Result, RunInfo
 from fooldeap.sums import SUMS, digest, listing, problems, strangers
 
-_ENVIRONMENT, _NOTED, _FORCED = "environment.json", "sha256", "forced"
+_NOTED, _FORCED = "sha256", "forced"
 
 
 class Folder:
@@ -48,7 +49,7 @@ class Folder:
             raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
         try:
             with locked(folder.path):
-                folder._begin(as_yaml(data), environment(experiments))
+                folder._begin(as_yaml(data), {**environment(experiments), MADE_AT: str(folder.path.resolve())})
         except FileError as error:
             raise InputError(f"{error}, or choose another --out") from None
         return folder
@@ -137,6 +138,7 @@ class Folder:
         noted = known.setdefault(_NOTED, {}).setdefault(name, [])
         if digest(raw) not in noted:
             noted.append(digest(raw))
+            known[MADE_AT] = str(self.path.resolve())  # where the paths of what is new hold
             self._write_environment(known)
         self.write(name, raw)
 
@@ -178,11 +180,11 @@ class Folder:
             self.write(self.FILE, configuration)
         except FileError:
             with contextlib.suppress(FileError):
-                remove(self.path / _ENVIRONMENT)
+                remove(self.path / ENVIRONMENT)
             raise
 
     def _environment(self) -> dict[str, Any]:
-        path = self.path / _ENVIRONMENT
+        path = self.path / ENVIRONMENT
         try:
             known = parsed(read(path)) if path.is_file() else {}
             return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
@@ -190,7 +192,7 @@ class Folder:
             raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
 
     def _write_environment(self, known: dict[str, Any]) -> None:
-        self.write(_ENVIRONMENT, json.dumps(known, indent=2) + "\n")
+        self.write(ENVIRONMENT, json.dumps(known, indent=2) + "\n")
 
     def _check_noted(self) -> None:
         for name, sums in self._environment()[_NOTED].items():
@@ -198,7 +200,7 @@ class Folder:
             if path.is_file() and digest(read(path)) not in sums:
                 cure = f"start anew with it: {self.MADE_BY} {path}" if name == self.FILE else "restore it from a copy"
                 if not trust.given().force:
-                    raise InputError(f"{path}: was changed since, or its checksum in {_ENVIRONMENT} was; {cure}")
+                    raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
                 self._changed.append(f"{name} is another")
 
 

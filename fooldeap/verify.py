@@ -25,6 +25,7 @@ from fooldeap.study.records import Record, record_of
 
 # What another session, machine or version may write otherwise; all else is the bits that are promised.
 _VARYING = (
+    "config.yaml",  # has paths, which may have moved; what it says is what is made again
     "environment.json",
     "timings.csv",
     "ledger.csv",
