@@ -37,11 +37,13 @@ CASES = (
     Case("map_elites", {"algorithm": {"name": "map_elites", "population": 200}}, 200, least=0.85),
     Case("map_elites, polynomial", {"algorithm": "map_elites", "mutation": "polynomial"}, 200),
     Case("nsga2", {"algorithm": {"name": "nsga2", "population": 100}, "fitness": "confidence_and_ink"}, 1000),
+    Case("snes", {"algorithm": {"name": "snes", "population": 20}}, 200),
     Case("snes on dct", {"algorithm": {"name": "snes", "population": 20}, **DCT}, 200),
     Case("differential_evolution", {"algorithm": {"name": "differential_evolution", "population": 100}}, 1000),
     Case("generational on dct", DCT, 1000),
     Case("generational on blocks", {"genome": "blocks"}, 1000),
     Case("generational on binary", {"genome": "binary"}, 1000),
+    Case("cma_es", {"algorithm": {"name": "cma_es", "population": 20}}, 200),
     Case("cma_es on dct", {"algorithm": {"name": "cma_es", "population": 20}, **DCT}, 200),
 )
 

@@ -254,3 +254,15 @@ def test_bytes_are_rounded_and_clipped():
     assert genomes.ravel().tolist() == [0, 4, 255, 255]
     assert genomes.shape == (1, 2, 2, 1)
     assert genomes.dtype == np.uint8
+
+
+def test_black_and_white_is_told_apart_in_the_middle():
+    box = SimpleNamespace(sample=lambda count: np.arange(count * 3).reshape(count, 3) % 2 == 0, bounds=(0, 1))
+    genomes = Space(box, "snes").genomes(np.array([[-3.0, 0.4, 0.6]]))
+    assert genomes.tolist() == [[False, False, True]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_are_no_points(name):
+    with pytest.raises(InputError, match=f"{name} works on genomes that are arrays of numbers; use 'dct' or 'pixels'"):
+        run(tiny(algorithm=name, genome="cppn"))

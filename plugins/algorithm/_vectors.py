@@ -37,7 +37,7 @@ class Space:
         return genomes.reshape(len(genomes), -1).astype(np.float64)
 
     def genomes(self, points: NDArray[np.float64]) -> Array:
-        """Return points as genomes: within their bounds, and rounded where they are bytes."""
+        """Return points as genomes: within their bounds, and rounded where genes are no real numbers."""
         return as_genes(self.within(points), self._dtype).reshape(len(points), *self._shape)
 
     def within(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

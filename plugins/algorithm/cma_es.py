@@ -32,7 +32,7 @@ def cma_es(
     genomes of d numbers. ``diagonal`` learns variances alone and no covariances (Ros and Hansen 2008), which takes
     time in proportion to d rather than to its square or cube; it is so for more than 500 numbers unless said
     otherwise. Where the search converges, it begins again with ``growth`` times the population (Auger and Hansen
-    2005). Genes are rounded and clipped where they are grey values.
+    2005). Genes are shown within their bounds, and grey values rounded.
     """
     space = Space(toolbox, "cma_es")
     dimensions = len(space.mean)

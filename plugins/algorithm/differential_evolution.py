@@ -20,12 +20,14 @@ def differential_evolution(
     weight: Annotated[float, Gt(0), Le(2)] = 0.5,
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.9,
 ) -> Evolution:
-    """Step along differences between individuals; a child replaces its own parent where it is at least as good.
+    """Step along differences between individuals; a child takes its own parent's place if it is as good.
 
-    Differential evolution (Storn and Price 1997) with binomial crossover. A mutant is a base plus ``weight`` (their F)
-    times the difference of two others, all different: of a third at ``rand``om, of the ``best``, or from the
-    individual itself a ``weight`` of the way to the best (``current_to_best``). Each gene of the child is the mutant's
-    with probability ``crossover_rate``, at least one is. The ``population`` begins as genomes are sampled.
+    Differential evolution (Storn and Price 1997) with binomial crossover, of ``population`` individuals that begin as
+    genomes are sampled. For each individual there is a mutant: a base, and ``weight`` (their F) times the difference
+    of two others. By ``strategy``, the base is a third one (``rand``, their rand/1/bin), the best (``best``) or, from
+    the individual itself, a ``weight`` of the way to the best (``current_to_best``). Each gene of the child is the
+    mutant's with probability ``crossover_rate`` (their CR), at least one is, and the others are the parent's. Genes
+    are clipped to their bounds; grey values keep fractions to themselves, and are shown rounded.
     """
     space = Space(toolbox, "differential_evolution")
     points = space.points(toolbox.sample(population))

@@ -25,7 +25,8 @@ def snes(
     SNES (Schaul, Glasmachers and Schmidhuber 2011; Wierstra et al. 2014), with their utilities by rank. It begins at
     the mean of genomes as they are sampled, with ``sigma`` times their standard deviations. Where they are not given,
     ``population`` is 4 + 3 ln(d) for genomes of d numbers and the rate of the variances, ``sigma_rate``,
-    (3 + ln(d)) / (5 sqrt(d)); that of the mean is ``mean_rate``.
+    (3 + ln(d)) / (5 sqrt(d)); that of the mean is ``mean_rate``. Genes are shown within their bounds, and grey values
+    rounded.
     """
     space = Space(toolbox, "snes")
     dimensions = len(space.mean)
