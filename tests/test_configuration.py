@@ -16,8 +16,8 @@ import fooldeap_plugins
 from fooldeap import cli, config, registry
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
+from fooldeap.retrain import settings as retraining
 from fooldeap.rundir import as_yaml
-from fooldeap.retrain import settings
 from fooldeap.study import definition
 
 ROOT = Path(__file__).parent.parent
@@ -179,7 +179,7 @@ def test_any_override_is_read_or_refused(text):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_ships_loads(path):
     schema = path.read_text().partition("/schemas/")[2].partition(".json")[0]
-    load = {"experiment": config.load, "study": definition.load, "retraining": settings.load}[schema]
+    load = {"experiment": config.load, "study": definition.load, "retraining": retraining.load}[schema]
     loaded = load(path)
     assert (loaded.experiment if schema == "retraining" else loaded).name == path.stem
 
