@@ -178,7 +178,7 @@ def test_any_override_is_read_or_refused(text):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_ships_loads(path):
-    schema = path.read_text().partition("/schemas/")[2].partition(".json")[0]
+    schema = re.search(r"schemas/(\w+)\.json", path.read_text())[1]
     load = {"experiment": config.load, "study": definition.load, "retraining": retraining.load}[schema]
     loaded = load(path)
     assert (loaded.experiment if schema == "retraining" else loaded).name == path.stem
