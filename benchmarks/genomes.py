@@ -1,8 +1,8 @@
 """How many images each genome needs, and what it takes to decode one.
 
-    python benchmarks/genomes.py [--seeds 11] [--json FILE] [--only TEXT]
+    python benchmarks/genomes.py [--model mnist_cnn] [--seeds 11] [--json FILE] [--only TEXT]
 
-Evaluations until all ten digits of mnist_cnn were reached (or given up, after the budget of a run), and microseconds an
+Evaluations until all ten digits were reached (or given up, after the budget of a run), and microseconds an
 image for a batch of 100. A row more is a line in ``CASES``.
 """
 
@@ -53,6 +53,7 @@ CASES = (
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="mnist_cnn")
     parser.add_argument("--seeds", type=int, default=11)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path)
@@ -64,7 +65,7 @@ def main() -> int:
             continue
         experiment = config.load(CONFIGS / f"{case.file}.yaml", case.words)
         genomes[experiment.genome.plugin.name] = experiment.genome.build((28, 28, 1))
-        spread, missed = evaluations(case, arguments.seeds)
+        spread, missed = evaluations(case, arguments.model, arguments.seeds)
         figures.append(Figure(f"evaluations, {case.name}", spread))
         notes += [f"{case.name}: {missed} runs did not reach the goal"] if missed else []
     for name, genome in genomes.items():
@@ -72,11 +73,12 @@ def main() -> int:
     return report(figures, notes, arguments.json, environment=environment())
 
 
-def evaluations(case: Case, seeds: int) -> tuple[Spread, int]:
+def evaluations(case: Case, model: str, seeds: int) -> tuple[Spread, int]:
     """Return the spread over seeds of the evaluations to all goals together, and how many runs missed theirs."""
     said: dict[str, Any] = {"seeds": seeds, "reporters": [], "quiet": True}
     with tempfile.TemporaryDirectory() as folder:
-        result = fooldeap.run(CONFIGS / f"{case.file}.yaml", *case.words, out=Path(folder) / "run", **said)
+        words = (*case.words, f"classifier.model={model}")
+        result = fooldeap.run(CONFIGS / f"{case.file}.yaml", *words, out=Path(folder) / "run", **said)
     totals = dict.fromkeys((run.seed for run in result), 0)
     for run in result:
         totals[run.seed] += run.evaluations_to_goal or run.evaluations
