@@ -16,12 +16,41 @@ from _measure import Figure, Spread, ratio, repeated, report
 from scale import Alternating
 
 from fooldeap import config
+from fooldeap.plugin import Rng, dataclass, genome, mutation
 from fooldeap.prepared import Prepared
 from fooldeap.provenance import environment
 from fooldeap.rundir import RunFolder
+from fooldeap_plugins.genome._network import Network
+from fooldeap_plugins.genome.cppn import Cppn
+from fooldeap_plugins.mutation.cppn import cppn
 
 IMAGES = 20_000  # a repeat shows about so many
+NODES = 10
 DCT = {"genome": "dct", "mutation": "gaussian", "crossover": "none"}
+TEN_NODES = {"genome": "cppn_of_ten_nodes", "mutation": "cppn_of_ten_nodes", "crossover": "none"}
+
+
+@genome("cppn_of_ten_nodes")
+@dataclass(frozen=True)
+class TenNodes(Cppn):
+    """Networks that have ten hidden nodes from the start, and about twenty links."""
+
+    def sample(self, count: int, rng: Rng) -> list[Network]:
+        """Return ``count`` networks."""
+        found: list[Network] = []
+        while len(found) < count:
+            networks = super().sample(8 * count, rng)
+            for _ in range(60):
+                networks = cppn(networks, rng, add_node=0.2, delete_node=0.02, add_link=0.25)
+                found += [each.copy() for each in networks if each.hidden == NODES]
+                networks = [each for each in networks if each.hidden < NODES]
+        return found[:count]
+
+
+@mutation("cppn_of_ten_nodes", genome="cppn_of_ten_nodes")
+def with_ten_nodes(networks: list[Network], rng: Rng) -> list[Network]:
+    """Change everything but the number of nodes."""
+    return cppn(networks, rng, add_node=0.0, delete_node=0.0, delete_link=0.1)
 
 
 class Case(NamedTuple):
@@ -36,6 +65,7 @@ class Case(NamedTuple):
 CASES = (
     Case("map_elites", {"algorithm": {"name": "map_elites", "population": 200}}, 200, least=0.85),
     Case("map_elites, polynomial", {"algorithm": "map_elites", "mutation": "polynomial"}, 200),
+    Case("map_elites, cppn of ten nodes", {"algorithm": "map_elites", **TEN_NODES}, 200, least=0.5),
     Case("nsga2", {"algorithm": {"name": "nsga2", "population": 100}, "fitness": "confidence_and_ink"}, 1000),
     Case("snes", {"algorithm": {"name": "snes", "population": 20}}, 200),
     Case("snes on dct", {"algorithm": {"name": "snes", "population": 20}, **DCT}, 200),
@@ -72,7 +102,8 @@ def main() -> int:
 def measure(case: Case, classifier: Alternating, repeats: int) -> tuple[dict[str, list[float]], int]:
     """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
     stop = {"confidence": None, "evaluations": None, "generations": IMAGES // case.images}
-    prepared = Prepared(config.load({"stop": stop, "reporters": ["csv"], **case.choices}), classifier)
+    experiment = config.load({"stop": stop, "reporters": ["csv"], **case.choices}, plugins=[TenNodes, with_ten_nodes])
+    prepared = Prepared(experiment, classifier)
 
     def repeat() -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder, classifier.alternating():
