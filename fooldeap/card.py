@@ -1,13 +1,16 @@
 """What a training leaves: the bytes of the model file, and the model card that tells where it comes from."""
 
+import hashlib
 import io
 import json
 import tempfile
 import zipfile
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 
 from fooldeap.lines import markdown
@@ -76,10 +79,32 @@ def card(trained: Trained, training: Training, data: Split, model: Any, command:
     )
 
 
-def _facts(trained: Trained, training: Training, data: Split, command: str) -> dict[str, str]:
-    import keras
-    import tensorflow as tf
+def tells_of(text: str, sha256: str, training: Training, data: Split) -> bool:
+    """Tell whether a card is that of a model file with this checksum, trained like this on such data, and here."""
+    facts = {"sha256": f"`{sha256}`", **_origin(data)}
+    return set(_rows(facts.items()).split("\n")) <= set(text.split("\n")) and _yaml(asdict(training)) in text
 
+
+def digest_of(data: Split) -> str:
+    """Return the SHA-256 of all images and labels, their shapes and types."""
+    digest = hashlib.sha256()
+    for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
+        digest.update(f"{array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def versions_of() -> dict[str, str]:
+    """Return the versions that a model depends on."""
+    return {name: metadata.version(name) for name in ("keras", "tensorflow")}
+
+
+def _origin(data: Split) -> dict[str, str]:
+    versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
+    return {"sha256 of images and labels": f"`{digest_of(data)}`", "made with": versions}
+
+
+def _facts(trained: Trained, training: Training, data: Split, command: str) -> dict[str, str]:
     held_out, rest = training.validation, len(data.train_images) - training.validation
     moved = f", each moved at random by at most {training.shift} px" if training.shift else ""
     return {
@@ -90,7 +115,7 @@ def _facts(trained: Trained, training: Training, data: Split, command: str) -> d
         "seed": f"{training.seed}",
         "parameters": f"{trained.parameters}",
         "sha256": f"`{trained.sha256}`",
-        "made with": f"keras {keras.__version__}, tensorflow {tf.__version__}",
+        **_origin(data),
         "made by": f"`{command}`",
     }
 

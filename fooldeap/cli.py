@@ -212,8 +212,13 @@ def train(
     """Train the classifier that a YAML file describes."""
     from fooldeap.train import train as train_classifier
 
-    trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
-    if not quiet:
+    try:
+        trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on after the last epoch that was finished") from None
+    if trained is None and not quiet:
+        _say(f"{out or config}: is trained already; nothing was done")
+    elif trained is not None and not quiet:
         _say(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
 
 

@@ -1,19 +1,23 @@
 """Train a classifier as a YAML file describes it: ``fooldeap train CONFIG.yaml``.
 
 The file names a dataset and the layers; the outcome is a ``.keras`` file that takes images 0..255 and gives
-probabilities, with a model card beside it. The same file gives the same bytes on the same kind of machine.
+probabilities, with a model card beside it. The same file gives the same bytes on the same kind of machine, also where
+the training was interrupted, however often: it goes on from the last epoch that was finished.
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.card import card, content_of
+from fooldeap.card import card, content_of, digest_of, tells_of, versions_of
+from fooldeap.checkpoint import Checkpoint, State
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.files import write_whole
 from fooldeap.parameters import shown
@@ -44,8 +48,8 @@ def train(
     *,
     progress: bool = True,
     plugins: Iterable[Any] = (),
-) -> Trained:
-    """Train the classifier that a YAML file describes, and write the model and its card.
+) -> Trained | None:
+    """Train the classifier that a YAML file describes, and write the model and its card; None if that was done already.
 
     Parameters
     ----------
@@ -55,7 +59,8 @@ def train(
         ``key=value`` texts that replace keys of the file.
     out
         The model file to write, ending in ``.keras``; by default the training's name in the current folder.
-        The card lies beside it, ending in ``.md``. A file of that name is replaced.
+        The card lies beside it, ending in ``.md``. A file of that name is replaced. Until it is there, a file ending in
+        ``.training`` says how far the training has come: the next one goes on from there.
     progress
         Whether to show progress on stderr.
     plugins
@@ -66,12 +71,15 @@ def train(
     Raises
     ------
     InputError
-        A key, layer or path that will not do. Nothing was trained.
+        A key, layer or path that will not do, or a training begun there that was another. Nothing was trained.
     """
     training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
-    return train_on(dataset.build({}).load(), training, path, str(config_path), command, progress=progress)
+    data = dataset.build({}).load()
+    if _is_trained(training, data, path):
+        return None
+    return train_on(data, training, path, str(config_path), command, progress=progress)
 
 
 def train_on(
@@ -89,7 +97,8 @@ def train_on(
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(training.seed)
     model = _build(training, data.train_images.shape[1:], classes, where)
-    epoch, validation_accuracy = _fit(model, training, data, progress)
+    checkpoint = Checkpoint(path.with_suffix(".training"), _belongs_to(training, data))
+    epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
     content = content_of(model)
     trained = Trained(
         model=path,
@@ -102,7 +111,24 @@ def train_on(
     )
     write_whole(trained.card, card(trained, training, data, model, command).encode())
     write_whole(trained.model, content)
+    checkpoint.remove()
     return trained
+
+
+def _is_trained(training: Training, data: Split, path: Path) -> bool:
+    """Tell whether a model is there whose card says that it is what a training like this one gave."""
+    its_card = path.with_suffix(".md")
+    if not (path.is_file() and its_card.is_file()):
+        return False
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return tells_of(its_card.read_text(encoding="utf-8", errors="replace"), digest, training, data)
+
+
+def _belongs_to(training: Training, data: Split) -> dict[str, str]:
+    """Return by name what decides the bytes of a model."""
+    versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
+    settings = json.dumps(asdict(training), sort_keys=True)
+    return {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
 
 
 def _writable(path: Path) -> Path:
@@ -168,27 +194,38 @@ def _sums_to_one(model: Any, shape: tuple[int, ...]) -> bool:
 # --- Fitting ------------------------------------------------------------------------------------------------
 
 
-def _fit(model: Any, training: Training, data: Split, progress: bool) -> tuple[int, float]:
-    """Leave the model at its best epoch; return that epoch, from 1, and its validation accuracy."""
+def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, progress: bool) -> tuple[int, float]:
+    """Leave the model at its best epoch; return that epoch, from 1, and its validation accuracy.
+
+    Every ``fit`` shuffles alike, whatever was done before in the process: what an epoch depends on is in the variables,
+    those of Dropout among them, and in ``rng``.
+    """
     import keras
 
     rng = np.random.default_rng(training.seed)
     held_out, kept = np.split(rng.permutation(len(data.train_images)), [training.validation])
     images, labels = data.train_images[kept], data.train_labels[kept]
-    steps = training.epochs * math.ceil(len(kept) / training.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps)
+    steps = math.ceil(len(kept) / training.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=training.epochs * steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
 
-    best = (-1.0, 0)
-    weights = model.get_weights()
-    with _Progress(training, steps, progress) as shown_progress:
+    state = checkpoint.read() or State(0, (-1.0, 0), rng.bit_generator.state, model.get_weights(), [])
+    best, weights = state.best, state.weights
+    rng.bit_generator.state = state.rng
+    for variable, value in zip(variables, state.variables, strict=bool(state.epoch)):
+        variable.assign(value)
+    with _Progress(training, steps, state.epoch, progress) as shown_progress:
         watch = keras.callbacks.LambdaCallback(on_train_batch_end=shown_progress.batch)
-        for epoch in range(1, training.epochs + 1):
+        for epoch in range(state.epoch + 1, training.epochs + 1):
             moved = _shifted(images, training.shift, rng)
             model.fit(moved, labels, batch_size=training.batch_size, verbose=0, callbacks=[watch])
             accuracy = _accuracy(model, data.train_images[held_out], data.train_labels[held_out])
             if (accuracy, epoch) > best:  # of equals the last
                 best, weights = (accuracy, epoch), model.get_weights()
+            values = [np.asarray(variable) for variable in variables]
+            checkpoint.write(State(epoch, best, rng.bit_generator.state, weights, values))
             shown_progress.epoch(epoch, accuracy)
     model.set_weights(weights)
     return best[1], best[0]
@@ -215,7 +252,7 @@ def _accuracy(model: Any, images: Images, labels: NDArray[Any]) -> float:
 class _Progress:
     """A bar on a terminal, a line an epoch elsewhere, or nothing."""
 
-    def __init__(self, training: Training, steps: int, wanted: bool) -> None:
+    def __init__(self, training: Training, steps: int, done: int, wanted: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -228,7 +265,8 @@ class _Progress:
             disable=not self._console.is_terminal,
         )
         self._epochs = training.epochs
-        self._task = self._bar.add_task(f"training {training.name}", total=steps)
+        total, completed = training.epochs * steps, done * steps
+        self._task = self._bar.add_task(f"training {training.name}", total=total, completed=completed)
 
     def __enter__(self) -> "_Progress":
         self._bar.start()

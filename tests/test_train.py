@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from fooldeap.checkpoint import Checkpoint
 from fooldeap.errors import InputError
 from fooldeap.plugin import Split, dataclass, dataset
 from fooldeap.quiet import tensorflow
@@ -73,6 +74,73 @@ def test_the_same_file_gives_the_same_bytes(config):
         "first.keras",
         "first.md",
     ]
+
+
+class Killed(BaseException):
+    """As a signal that ends the process."""
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bytes(config, monkeypatch):
+    config.write_text(CONFIG.replace("  - Flatten", "  - GaussianNoise: {stddev: 0.1}\n  - Flatten"))
+    whole = trained(config, out="whole.keras")
+    killed_after(monkeypatch, 1)
+    with pytest.raises(Killed):
+        trained(config, out="model.keras")
+    assert not config.with_name("model.keras").exists()
+    kept = config.with_name("model.training").read_bytes()
+    killed_after(monkeypatch, 1)
+    with pytest.raises(Killed):
+        trained(config, out="model.keras")
+    assert config.with_name("model.training").read_bytes() != kept, "it went on by an epoch"
+    monkeypatch.undo()
+    assert trained(config, out="model.keras").sha256 == whole.sha256
+    assert not config.with_name("model.training").exists()
+    card, other = (config.with_name(f"{name}.md").read_text() for name in ("model", "whole"))
+    assert card == other.replace("whole.keras", "model.keras")
+
+
+def killed_after(monkeypatch, epochs):
+    """Have the training killed just after it wrote down so many more epochs."""
+    write, written = Checkpoint.write, []
+
+    def writes(self, state):
+        write(self, state)
+        written.append(state.epoch)
+        if len(written) == epochs:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "write", writes)
+
+
+def test_what_is_trained_already_is_left_alone(config, capsys):
+    first = trained(config, "epochs=1", out="tiny.keras")
+    before = first.model.stat()
+    assert trained(config, "epochs=1", out="tiny.keras") is None
+    assert first.model.stat() == before
+    assert trained(config, "epochs=1", "seed=9", out="tiny.keras").sha256 != first.sha256
+    first.model.write_bytes(b"damaged")
+    assert trained(config, "epochs=1", out="tiny.keras").sha256 == first.sha256
+
+
+def test_a_checkpoint_that_is_no_use_is_refused_with_the_cure(config, monkeypatch):
+    killed_after(monkeypatch, 1)
+    with pytest.raises(Killed):
+        trained(config, out="tiny.keras")
+    monkeypatch.undo()
+    path = config.with_name("tiny.training")
+    with pytest.raises(InputError, match=f"^{path}: is of a training with other settings; .* or remove it"):
+        trained(config, "learning_rate=0.02", out="tiny.keras")
+    content = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(content), 100):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=f"^{path}: is damaged; remove it"):
+            Checkpoint(path, {}).read()
+    for length in range(0, len(content), 997):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=f"^{path}: is damaged; remove it"):
+            Checkpoint(path, {}).read()
 
 
 def test_the_card(config):
