@@ -57,6 +57,20 @@ def test_the_reporter_writes_a_table_and_a_picture(tmp_path):
         assert picture.width > 2 * picture.height
 
 
+@pytest.mark.filterwarnings("ignore:the classifier is right on")  # the labels are made up
+def test_the_real_images_are_those_of_the_experiment(tmp_path):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), np.arange(60) % 4
+    np.savez(tmp_path / "own.npz", x_train=images[:40], y_train=labels[:40], x_test=images[40:], y_test=labels[40:])
+    choices = {"classifier": "tiny", "reporters": ["nearest"], "targets": [1], "stop": {"evaluations": 50}}
+    choices["dataset"] = {"name": "npz", "path": str(tmp_path / "own.npz")}
+    result = fooldeap.run(choices, out=tmp_path / "run", plugins=[KIT], quiet=True)
+    (row,) = csv.DictReader((tmp_path / "run/nearest.csv").read_text().splitlines())
+    own = images[:40][labels[:40] == 1].astype(float)
+    distances = np.linalg.norm((own - result[1].image.pixels).reshape(len(own), -1), axis=1)
+    assert float(row["distance"]) == pytest.approx(distances.min())
+
+
 def test_of_images_of_another_shape_nothing_is_written(tmp_path):
     choices = {"classifier": "tiny", "reporters": ["nearest"], "stop": {"evaluations": 50}}
     fooldeap.run(choices, out=tmp_path / "run", plugins=[KIT], quiet=True)

@@ -5,30 +5,31 @@ import io
 
 import numpy as np
 
+from fooldeap import registry
 from fooldeap.nearest import Neighbour, Neighbourhood
-from fooldeap.plugin import Reporter, Result, RunResult, Session, dataclass, reporter
+from fooldeap.plugin import Dataset, Reporter, Result, RunResult, Session, dataclass, reporter
 from fooldeap.report.pictures import side_by_side
-
-from ..dataset.mnist import Mnist
 
 
 @reporter("nearest")
 @dataclass
 class Nearest(Reporter):
-    """Write ``nearest.csv`` and ``figures/nearest.png``: each image beside the real digit of its target nearest to it.
+    """Write ``nearest.csv`` and ``figures/nearest.png``: each image beside its target's nearest real one.
 
-    With the Euclidean distance in grey levels, the share of real test digits that are farther from their own nearest
-    training digit, and the verdict of a classifier by the five nearest of all training digits, which nobody attacked.
-    For images of MNIST; of others it writes nothing.
+    With the Euclidean distance in grey levels, the share of the target's real test images that are farther from their
+    own nearest training image, and the verdict of a classifier by the five nearest of all training images, which nobody
+    attacked. The real ones are those of the experiment's ``dataset``, or MNIST where it names none; for images of
+    another shape it writes nothing.
     """
 
     def on_start(self, session: Session) -> None:
-        """Keep the folder in mind."""
+        """Keep in mind the folder and the dataset."""
         self._folder = session.folder
+        self._dataset = _dataset(session)
 
     def on_finish(self, result: Result) -> None:
         """Write the table and the picture."""
-        known = Neighbourhood(Mnist().load())
+        known = Neighbourhood(self._dataset.load())
         runs = [run for run in result if run.target < known.classes and run.image.pixels.shape == known.shape]
         if self._folder is None or not runs:
             return
@@ -39,6 +40,13 @@ class Nearest(Reporter):
         pairs = [(run.image.pixels, each.image) for run, each in first]
         captions = [f"{run.target}: {each.distance:.0f} away, seen as {each.verdict}" for run, each in first]
         self._folder.write("figures/nearest.png", side_by_side(pairs, captions))
+
+
+def _dataset(session: Session) -> Dataset:
+    chosen = dict(session.configuration.get("dataset") or {"name": "mnist"})
+    known = registry.load(session.configuration.get("plugins", ()))
+    made: Dataset = known.get("dataset", chosen.pop("name")).build(chosen)
+    return made
 
 
 def _table(runs: list[RunResult], found: list[Neighbour]) -> str:
