@@ -134,7 +134,8 @@ class _Model:
         """Return by how many standard deviations images are thought to pass the goal, (m,), and slopes (m, pixels).
 
         The log-odds of each image's class in ``aims`` are taken to be linear in the logits around their means, and so
-        normally distributed: the larger the number, the larger the probability.
+        normally distributed: the larger the number, the larger the probability. The slopes leave out that this line
+        changes, which of two classes it does not.
         """
         covariance = self.covariance(images)
         odds, by_logits = _log_odds(self.mean + covariance @ self.weights, aims)

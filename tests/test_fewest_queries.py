@@ -1,0 +1,188 @@
+"""Bayesian optimisation: its model against plain formulas, its goal, and its bits."""
+
+import random
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import ROOT, bits, run, tiny
+from scipy.fft import idctn
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from fooldeap import config
+from fooldeap.errors import InputError
+from fooldeap.plugin import Predictions
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+from fooldeap_plugins.algorithm import bayesian_optimisation as module
+from fooldeap_plugins.genome.dct import Dct
+from fooldeap_plugins.genome.pixels import Pixels
+
+LENGTH, GOAL = 90.0, 5.0
+
+
+def drawn(count, classes, seed=0):
+    """Return images (count, 12) and logits (count, classes)."""
+    chance = np.random.default_rng(seed)
+    return chance.uniform(0, 255, (count, 12)), chance.normal(1, 3, (count, classes)).astype(np.float32)
+
+
+def toolbox(genome, seed=0):
+    chance = np.random.default_rng(seed)
+    return SimpleNamespace(
+        sample=lambda count: genome.sample(count, chance), decode=genome.decode, bounds=genome.bounds, targets=(0, 1)
+    )
+
+
+def small(**arguments):
+    genome = {"name": "dct", "size": 4, "sigma": 100.0}
+    algorithm = {"name": "bayesian_optimisation", "start": 8, "confidence": 0.99}
+    return tiny(genome=genome, algorithm=algorithm, **{"stop": {"confidence": 0.99, "evaluations": 200}, **arguments})
+
+
+# --- The model ------------------------------------------------------------------------------------------------------
+
+
+def test_it_predicts_as_gaussian_processes_do_image_by_image():
+    """Rasmussen and Williams (2006), equations 2.25 and 2.26, by an inverse and loops."""
+    images, logits = drawn(9, 4)
+    others, aims = drawn(5, 4, seed=1)[0], np.array([0, 3, 1, 1, 2])
+    promise, _ = module._Model(images, logits, LENGTH).promise(others, aims, GOAL)
+
+    def covariance(one, other):
+        return np.exp(-np.mean((one - other) ** 2) / (2 * LENGTH**2))
+
+    inverse = np.linalg.inv([[covariance(a, b) for a in images] for b in images] + 1e-4 * np.eye(9))
+    centred = logits - logits.astype(float).mean(axis=0)
+    variance = np.trace(centred.T @ inverse @ centred) / centred.size
+    for image, aim, found in zip(others, aims, promise, strict=True):
+        near = np.array([covariance(image, known) for known in images])
+        mean = logits.astype(float).mean(axis=0) + near @ inverse @ centred
+        p = np.exp(mean) / np.exp(mean).sum()
+        line = -p / (1 - p[aim])  # log p / (1 - p) by the other logits
+        line[aim] = 1
+        deviation = np.sqrt(variance * (1 - near @ inverse @ near) * (line @ line))
+        assert found == pytest.approx((np.log(p[aim] / (1 - p[aim])) - GOAL) / deviation, rel=1e-6)
+
+
+def test_its_slopes_are_finite_differences():
+    model = module._Model(*drawn(9, 2), LENGTH)
+    images, aims = drawn(4, 2, seed=1)[0], np.array([0, 1, 1, 0])
+    _, slopes = model.promise(images, aims, GOAL)
+    for pixel in range(images.shape[1]):
+        step = np.zeros(images.shape[1])
+        step[pixel] = 0.01
+        change = model.promise(images + step, aims, GOAL)[0] - model.promise(images - step, aims, GOAL)[0]
+        assert slopes[:, pixel] == pytest.approx(change / 0.02, rel=1e-4, abs=1e-7)
+
+
+def test_it_knows_what_it_was_told():
+    images, logits = drawn(9, 4)
+    aims = logits.argmax(axis=1)
+    promise, _ = module._Model(images, logits, LENGTH).promise(images, aims, GOAL)
+    probabilities = Predictions(logits, images).probabilities.max(axis=1)
+    assert ((promise > 0) == (np.log(probabilities / (1 - probabilities)) > GOAL)).all()
+
+
+# --- How images depend on genomes -----------------------------------------------------------------------------------
+
+
+def test_the_waves_of_dct_are_measured_but_for_a_grey_level_in_64():
+    waves = module._Waves(toolbox(Dct((12, 9, 1), size=3, sigma=2000.0)))._waves
+    for gene in range(9):
+        coefficients = np.zeros((12, 9))
+        coefficients[divmod(gene, 3)] = 1
+        exact = idctn(coefficients, norm="ortho").ravel()
+        assert waves[gene] == pytest.approx(exact, abs=np.abs(exact).max() / 64)
+
+
+def test_a_pixel_is_itself_and_has_no_slope_where_it_is_clipped():
+    space = module._Waves(toolbox(Pixels((4, 3, 1))))
+    assert np.array_equal(space._waves, np.eye(12))
+    images = np.full((1, 12), 100.0)
+    images[0, :2] = 0, 255
+    assert np.array_equal(space.slopes(images, np.ones((1, 12))) / space.spread, [[0, 0, *[1] * 10]])
+
+
+def test_genomes_without_room_for_an_image_a_gene_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "VALUES", 143)
+    with pytest.raises(InputError, match="got 12 genes of 12 values, expected at most 143 in all"):
+        module._Waves(toolbox(Pixels((4, 3, 1))))
+
+
+# --- The goal -------------------------------------------------------------------------------------------------------
+
+
+def test_every_digit_in_a_fraction_of_what_separate_runs_take():
+    """Of 60 other seeds none took more than 182 images; ten runs of pycma take some 770."""
+    experiment = config.load(
+        ROOT / "configs/fewest_queries.yaml", ["classifier.model=mnist_lenet"], arguments={"reporters": []}
+    )
+    with Prepared(experiment) as prepared:
+        result = prepared.run(None)
+    assert {each.target for each in result if each.confidence >= 0.9999} == set(range(10))
+    assert result.evaluations <= 250
+
+
+def test_images_for_some_targets_count_once():
+    result, prepared = run(small(targets=[1, 3]))
+    assert [each.stopped for each in result] == ["goal", "goal"]
+    assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.shown}
+
+
+def test_what_reached_its_own_goal_goes_on_with_all_targets():
+    result, _ = run(small(stop={"confidence": None, "evaluations": 60}))
+    assert result.evaluations == 60
+    assert min(each.confidence for each in result) > 0.99
+
+
+def test_of_many_images_the_latest_are_remembered(monkeypatch):
+    monkeypatch.setattr(module, "MEMORY", 12)
+    known = []
+    model = module._Model
+    monkeypatch.setattr(module, "_Model", lambda *given: known.append(len(given[0])) or model(*given))
+    run(small(stop={"confidence": None, "evaluations": 40}))
+    assert known[0] == 8
+    assert set(known[2:]) == {12}
+
+
+# --- The bits -------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_resumed_from_any_place_to_the_same_bits(tmp_path):
+    experiment = small(seeds=2)
+    run(experiment, tmp_path / "whole")
+    expected, chance = bits(tmp_path / "whole"), random.Random(1)
+    for attempt in range(5):
+        folder = tmp_path / f"{attempt}"
+        shutil.copytree(tmp_path / "whole", folder)
+        (folder / "result.json").unlink()
+        for path in folder.glob("journal/*"):
+            path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
+        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
+        assert bits(folder) == expected
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_the_same_bits_by_several_processes(tmp_path, mode):
+    run(small(seeds=2), tmp_path / "serial")
+    with Prepared(small(seeds=2, executor={"name": "scoop", "workers": 2, "mode": mode})) as ready:
+        ready.executor.wait()
+        ready.run(RunFolder.create(ready.experiment, tmp_path / "scoop"), quiet=True)
+    assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
+
+
+def test_one_thread_adds_up_and_others_keep_theirs(monkeypatch):
+    """On how many threads a product is shared out depends in which order it is added up, and so its last bits."""
+    counts, model = [], module._Model
+
+    def threads():
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    monkeypatch.setattr(module, "_Model", lambda *given: counts.append(threads()) or model(*given))
+    with threadpool_limits(2, "blas"):
+        run(small())
+        assert threads() == {2}
+    assert counts
+    assert all(each == {1} for each in counts)
