@@ -18,6 +18,10 @@ def main() -> None:
         table = "".join(f"| `{each.name}` | {each.summary.replace('``', '`')} |\n" for each in plugins)
         replace(stock, rf"(## {kind}\n\n\| name \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)*", table)
         listed = re.search(rf"^\| {kind} \| (.*) \|$", readme.read_text(encoding="utf-8"), re.MULTILINE)
+        names = {f"`{each.name}`" for each in plugins}
+        if listed and re.fullmatch(r"`\w+`(, `\w+`)*", listed[1]):  # nothing but plugins: those that are gone, go
+            kept = [name for name in listed[1].split(", ") if name in names]
+            replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join(kept)} |\n")
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
         if missing and listed is not None:
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join([listed[1], *missing])} |\n")
