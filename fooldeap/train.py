@@ -115,6 +115,13 @@ def train_on(
     return trained
 
 
+def refuse(training: Training, data: Split, where: str) -> None:
+    """Raise `InputError` where a training cannot begin on such data; parameters as for `train_on`."""
+    classes = _check_data(training, data)
+    tensorflow()
+    _build(training, data.train_images.shape[1:], classes, where)
+
+
 def _is_trained(training: Training, data: Split, path: Path) -> bool:
     """Tell whether a model is there whose card says that it is what a training like this one gave."""
     its_card = path.with_suffix(".md")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from test_train import CONFIG, Stripes
 
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, RunError
+from fooldeap.plugin import mutation
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import settings
 from fooldeap.retrain.chain import retrain
@@ -18,9 +19,19 @@ EXPERIMENT = {
     "first": 3,
     "later": 2,
     "algorithm": {"name": "generational", "population": 20},
+    "mutation": "shift_some",
     "stop": {"confidence": 0.97, "evaluations": 400},
     "lockstep": 6,
 }
+
+
+@mutation("shift_some", genome="pixels")
+def shift_some(images, rng):
+    """Copy some pixels over their neighbours."""
+    return np.where(rng.random(images.shape) < 0.02, np.roll(images, 1, axis=2), images)
+
+
+PLUGINS = (Stripes, shift_some)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +42,7 @@ def training(tmp_path_factory):
 
 
 def chain(training, folder, **changes):
-    return retrain({**EXPERIMENT, "training": training, **changes}, out=folder, plugins=[Stripes], quiet=True)
+    return retrain({**EXPERIMENT, "training": training, **changes}, out=folder, plugins=PLUGINS, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +100,53 @@ def test_there_are_a_table_and_a_picture(done):
 
 
 def test_a_chain_goes_on_where_it_was_interrupted(done, training, tmp_path):
-    """A network lost with all after it, and a run cut short: the same bytes at the end."""
+    """A run cut short, a network lost, and a run that had just been begun: the same bytes at the end."""
     folder = tmp_path / "again"
     shutil.copytree(done.folder, folder)
     for name in ("summary.json", "SHA256SUMS", "networks/02/run/result.json", "networks/02/run/SHA256SUMS"):
         (folder / name).unlink()
-    shutil.rmtree(folder / "networks/03")
+    shutil.rmtree(folder / "networks/03/run/journal")
+    for path in (folder / "networks/03").rglob("*"):
+        if path.is_file() and path.name != "environment.json":
+            path.unlink()
     configuration = folder / "networks/02/run/config.yaml"
     assert str(done.folder) in configuration.read_text()  # its model is where it was
-    again = retrain(resume=folder, plugins=[Stripes], quiet=True)
+    again = retrain(resume=folder, plugins=PLUGINS, quiet=True)
     assert again.measures == done.measures
     for network in (1, 2, 3):
         name = f"networks/{network:02d}/model.keras"
         assert (folder / name).read_bytes() == (done.folder / name).read_bytes()
-    assert retrain(resume=folder, plugins=[Stripes], quiet=True) is None
+    assert retrain(resume=folder, plugins=PLUGINS, quiet=True) is None
+
+
+def test_a_chain_goes_on_as_it_was_begun(done):
+    with pytest.raises(InputError, match="--resume: got 'later=5', expected keys of the executor alone"):
+        retrain(None, "later=5", resume=done.folder, plugins=PLUGINS)
+    with pytest.raises(InputError, match="--resume: got 'networks', expected keys of the executor alone"):
+        retrain(resume=done.folder, plugins=PLUGINS, networks=4)
+
+
+def test_a_model_that_is_not_that_of_its_card_is_refused(done, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(done.folder, folder)
+    (folder / "summary.json").unlink()
+    model = folder / "networks/01/model.keras"
+    model.write_bytes(model.read_bytes() + b"\0")
+    with pytest.raises(RunError, match=r"01/model\.keras: is not the model of its card model\.md; remove it"):
+        retrain(resume=folder, plugins=PLUGINS, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"targets": [2]}, "targets: got 2, expected classes from 0 to 1"),
+        ({"images": 60}, "validation: got 64, expected fewer than the training images, of which there are 60"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_written(changes, told, training, tmp_path):
+    with pytest.raises(InputError, match=told):
+        chain(training, tmp_path / "run", **changes)
+    assert not (tmp_path / "run").exists()
 
 
 def test_smoke_makes_all_of_it_small(training):
@@ -116,8 +160,8 @@ def test_smoke_makes_all_of_it_small(training):
 
 
 def test_what_it_says_as_yaml_is_the_same_retraining(training):
-    known = settings.load({**EXPERIMENT, "training": training}, plugins=[Stripes])
-    again = settings.load(known.data(), plugins=[Stripes])
+    known = settings.load({**EXPERIMENT, "training": training}, plugins=PLUGINS)
+    again = settings.load(known.data(), plugins=PLUGINS)
     assert again.data() == known.data()
 
 

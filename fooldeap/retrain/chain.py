@@ -4,7 +4,10 @@ The experiment of Nguyen, Yosinski and Clune (2015), section 3.6. Each network a
 a folder of their own, so that a chain which was interrupted goes on from there.
 """
 
+import hashlib
 import json
+import re
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +17,18 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import config, experiment, trust
+from fooldeap import config, trust
 from fooldeap.bench import left_behind
 from fooldeap.errors import InputError
 from fooldeap.evaluation import Evaluator
 from fooldeap.files import make_folders, parsed, read
 from fooldeap.plugin import Images, Split
+from fooldeap.prepared import Prepared
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
 from fooldeap.retrain.settings import Retraining, load, with_classes
-from fooldeap.rundir import Folder
-from fooldeap.train import train_on
+from fooldeap.rundir import Folder, RunFolder
+from fooldeap.train import refuse, train_on
 
 
 class Measures(NamedTuple):
@@ -39,7 +43,8 @@ class Measures(NamedTuple):
     reached : how many of them reached the goal
     confidence : the median confidence of these images in their targets, and its quartiles
     evaluations : the median of the evaluations to the goal, None where half did not reach it
-    recognised : the share of the fooling images of all networks before that it takes for its fooling class
+    recognised : the share of the fooling images of all networks before, which it was trained on, that it takes for its
+        fooling class
     """
 
     network: int
@@ -94,7 +99,8 @@ def retrain(
     Parameters
     ----------
     source : a YAML file, or its content as a mapping; None: what is in the folder to resume
-    resume : the folder of an earlier session, which goes on
+    resume : the folder of an earlier session, which goes on; ``overrides`` and ``arguments`` are for the executor then
+    force : resume although packages or plugins have changed since
     others : as for `fooldeap.run`
 
     Raises
@@ -108,32 +114,56 @@ def retrain(
         raise InputError("name the retraining, a YAML file, or a folder to go on with: --resume DIR")
     with trust.trusting(no_plugins=no_plugins, force=force):
         folder = None if resume is None else RetrainFolder.open(Path(resume))
-        if folder is not None and folder.finished:
-            return None
+        if folder is not None:
+            _only_executor([*overrides, *arguments])
+            if folder.finished:
+                return None
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
         said = folder.config if folder is not None else source or {}
+        plugins = tuple(plugins)
         known = load(said, overrides, arguments={**given, **arguments}, plugins=plugins)
+        chain = _Chain(known, plugins, quiet=quiet)
         if folder is None:
             place = Path(out) if out is not None else None
             folder = RetrainFolder.new(known.experiment.name, known.data(), place, [known.experiment])
         with folder.locked():
             folder.check([known.experiment])
             try:
-                return _Chain(known, folder, quiet=quiet).made()
+                return chain.made(folder)
             except BaseException as error:
                 raise left_behind(error, folder, "fooldeap retrain --resume") from error
 
 
-class _Chain:
-    """The work on a chain, network by network."""
+def _only_executor(keys: Iterable[str]) -> None:
+    for key in keys:
+        if not re.match(r"executor([.=]|$)", key):
+            raise InputError(f"--resume: got {key!r}, expected keys of the executor alone, as executor.mode=runs")
 
-    def __init__(self, retraining: Retraining, folder: RetrainFolder, *, quiet: bool) -> None:
-        self.known, self.folder, self.quiet = retraining, folder, quiet
+
+class _Chain:
+    """The work on a chain, network by network.
+
+    Raises
+    ------
+    InputError
+        The dataset, the training and the targets do not go together.
+    """
+
+    folder: RetrainFolder
+
+    def __init__(self, retraining: Retraining, plugins: Sequence[Any], *, quiet: bool) -> None:
+        self.known, self.plugins, self.quiet = retraining, plugins, quiet
         self.data = _limited(retraining.dataset.build({}).load(), retraining.chain.images)
         self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
+        base = retraining.experiment
+        self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
+        if max(self.targets) >= self.classes:
+            raise base.error("targets", f"got {max(self.targets)}, expected classes from 0 to {self.classes - 1}")
+        refuse(with_classes(retraining.training, self.classes), self.data, "training")
 
-    def made(self) -> Retrained:
-        """Make what is missing of the chain, and its report."""
+    def made(self, folder: RetrainFolder) -> Retrained:
+        """Make what is missing of the chain in its folder, and its report."""
+        self.folder = folder
         fooling, measures = list[NDArray[np.uint8]](), list[Measures]()
         for index in range(self.known.chain.networks):
             earlier = np.concatenate([self.data.train_images[:0], *fooling])
@@ -156,6 +186,7 @@ class _Chain:
         """Return the model file of a network; it is trained unless it is there: on the dataset and earlier images."""
         path = self._place(index) / "model.keras"
         if path.is_file():
+            _check_model(path)
             return path
         self._say(f"network {index + 1} of {self.known.chain.networks}: training")
         make_folders(self.folder.path, path.parent)
@@ -176,11 +207,14 @@ class _Chain:
     def _evolved(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
         """Return the results of the runs on a network and their images; they are made unless they are there."""
         place = self._place(index) / "run"
-        if place.is_dir():
-            experiment.resume(place, quiet=True)
-        else:
+        folder = RunFolder.open(place) if (place / RunFolder.FILE).is_file() else None
+        if folder is None or not folder.finished:
             self._say(f"network {index + 1} of {self.known.chain.networks}: evolving images")
-            experiment.run(self._experiment(index, model), out=place, quiet=True)
+            with Prepared(self._experiment(index, model), rows=None if folder is None else folder.rows) as prepared:
+                if folder is None and place.is_dir():  # we were killed before there was anything in it to go on with
+                    shutil.rmtree(place)
+                begun = folder or RunFolder.create(prepared.experiment, place)
+                prepared.run(begun, resumed=folder is not None, quiet=True)
         found = parsed((place / "result.json").read_text(encoding="utf-8"))["runs"]
         if any(".." in Path(each["image"]).parts or Path(each["image"]).is_absolute() for each in found):
             raise InputError(f"{place / 'result.json'}: names images elsewhere; restore it from a copy")
@@ -189,17 +223,16 @@ class _Chain:
 
     def _experiment(self, index: int, model: Path) -> config.Experiment:
         chain, base = self.known.chain, self.known.experiment
-        targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
         first_seed = base.seed + (chain.first + (index - 1) * chain.later if index else 0)
         changes = {
             "name": f"{base.name}-{index + 1}",
             "classifier": {"name": "keras", "model": str(model.resolve())},
             "seed": first_seed,
             "seeds": chain.later if index else chain.first,
-            "targets": targets,
+            "targets": self.targets,
             "reporters": ["csv", "images"],
         }
-        return config.load({**base.data(), **changes})
+        return config.load({**base.data(), **changes}, plugins=self.plugins)
 
     def _measured(self, index: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images) -> Measures:
         classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
@@ -230,3 +263,10 @@ class _Chain:
 
 def _limited(data: Split, images: int | None) -> Split:
     return replace(data, train_images=data.train_images[:images], train_labels=data.train_labels[:images])
+
+
+def _check_model(path: Path) -> None:
+    """Refuse a model that is not what its card says."""
+    card = path.with_suffix(".md")
+    if not card.is_file() or f"`{hashlib.sha256(read(path)).hexdigest()}`" not in read(card).decode(errors="replace"):
+        raise InputError(f"{path}: is not the model of its card {card.name}; remove it, and it is trained anew")
