@@ -142,6 +142,8 @@ class Run:
         try:
             asked = next(self._evolution) if self.tally.generation < 0 else self._evolution.send(self._reply)
         except StopIteration:
+            if self.tally.generation < 0:
+                raise PluginError(f"{self._where()} ended before it yielded anything; it must yield genomes") from None
             return None
         except FooldeapError as error:
             raise type(error)(f"{self._where()}: {error}") from error

@@ -155,7 +155,7 @@ class Folder:
         """Add a session to ``ledger.csv``."""
         path = self.path / "ledger.csv"
         before = read(path).decode(errors="replace").rstrip("\n") if path.is_file() else Ledger.head()
-        self.write("ledger.csv", f"{before}\n{ledger.row()}\n")
+        self.write_noted("ledger.csv", f"{before}\n{ledger.row()}\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ import time
 import numpy as np
 import pytest
 from conftest import KIT, ROOT, bits, unannounced
+from ledgers import check_adds_up
 from processes import descendants, listening, named, unix_sockets
 
 import fooldeap
@@ -149,6 +150,7 @@ def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
         process.wait()
     fooldeap.resume(tmp_path / "run", quiet=True)
     assert bits(tmp_path / "run") == slow
+    check_adds_up(tmp_path / "run")
 
 
 def test_genomes_that_are_costly_to_decode_are_decoded_by_all(tmp_path):
@@ -254,6 +256,7 @@ def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert bits(tmp_path / "run") == slow, "each evaluation is counted once: they are in the journals and the log"
+    check_adds_up(tmp_path / "run")
 
 
 def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
@@ -286,6 +289,7 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
     assert not folder.exists()
     fooldeap.resume(tmp_path / "run", quiet=True)
     assert bits(tmp_path / "run") == slow
+    check_adds_up(tmp_path / "run")
 
 
 def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):

@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 
 from conftest import bits, tiny
+from ledgers import check_adds_up
 
 from fooldeap import files
 from fooldeap.errors import FileError, FooldeapError
+from fooldeap.ledger import Answers
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder, problems_in
 
@@ -113,7 +115,9 @@ class Small:
         return path
 
     def go_on(self, path):
-        """Resume a folder."""
+        """Resume a folder, in a session of its own as far as its ledger goes."""
+        self.prepared._active.clear()
+        self.prepared._answers = Answers()
         return self.prepared.run(RunFolder.open(path), resumed=True)
 
     def unfinished(self, path, share=0.6):
@@ -132,6 +136,7 @@ class Small:
             self.go_on(path)
         assert bits(path) == self.bits
         assert problems_in(path) == []
+        check_adds_up(path)
         assert not [left for left in path.rglob(".*") if left.name != ".lock"]
 
 

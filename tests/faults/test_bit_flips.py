@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from conftest import bits, tiny
 from failing import EVERY, SEED, Small, sample
+from ledgers import check_adds_up
 from test_journal_cuts import PLAIN, evolved
 from test_write_faults import STUDY, study_bits
 
@@ -135,6 +136,7 @@ def test_in_every_file_of_an_unfinished_run(small, tmp_path, monkeypatch):
             else:
                 assert bits(path) == small.bits, name
                 assert problems_in(path) == []
+                check_adds_up(path)
             shutil.rmtree(path)
     assert {"config.yaml", "timings.csv", "environment.json"} <= refused
     assert any(name.startswith("journal/") for name in refused)

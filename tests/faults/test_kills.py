@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import KIT, ROOT, bits
+from ledgers import check_adds_up
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "kills")
@@ -90,6 +91,7 @@ def survived(words, folder, tmp_path, chance):
         kills += killed(start, lambda moment=moment: recorded(run) > moment)
     again = resumption(run) if (run / "config.yaml").exists() else command(words, run)
     subprocess.run(again, check=True, capture_output=True)
+    check_adds_up(run)
     assert bits(run) == expected, f"{words}, killed at {[round(moment / total, 3) for moment in moments]}"
     return kills
 
@@ -125,4 +127,5 @@ def test_killed_while_it_starts(tmp_path, folder, number):
     else:
         shutil.rmtree(run, ignore_errors=True)  # as its owner would: it says that it holds no run
         subprocess.run(command(words, run), check=True, capture_output=True)
+    check_adds_up(run)
     assert bits(run) == expected

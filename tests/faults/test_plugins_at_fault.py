@@ -1,0 +1,227 @@
+"""Plugins that go wrong on the way: one line with the plugin's name, exit 1, partial results kept, others go on.
+
+Each fault is tried through the command, in the second run of three and in all of them at once, and then its cause is
+mended (the file of the plugin says no more that it fails): the folder is resumed to the bits of a run without faults.
+"""
+
+import json
+
+import pytest
+from conftest import bits
+from ledgers import check_adds_up
+
+from fooldeap import cli
+from fooldeap.rundir import problems_in
+
+PLUGIN = '''
+import os
+import time
+from pathlib import Path
+import numpy as np
+from fooldeap.plugin import algorithm, classifier, dataclass, fitness, mutation
+
+SAYS = Path(__file__).with_name("fault.txt")
+COUNTED = {}
+
+
+def due(kind, after):
+    """Tell which fault is due in the plugin of a kind, once it was called so often."""
+    begun = SAYS.with_name("run").exists()  # what is asked before is asked to find out about it
+    COUNTED[kind] = COUNTED.get(kind, 0) + (begun or not after)
+    fault = SAYS.read_text().split()
+    return fault[1] if fault[0] == kind and COUNTED[kind] > after else ""
+
+
+def spoilt(values, fault):
+    if fault == "raises":
+        raise ZeroDivisionError("no luck")
+    if fault == "nan":
+        values = values.copy()
+        values.flat[0] = np.nan
+    return {"shape": values[:-1], "dtype": values.astype(np.float16), "none": None}.get(fault, values)
+
+
+@classifier("doubtful")
+@dataclass
+class Doubtful:
+    """A linear classifier."""
+
+    input_shape, classes, digest = (8, 8, 1), 4, "doubtful"
+
+    def logits(self, images):
+        fault = due("classifier", 4)
+        while fault == "hangs":
+            time.sleep(100)
+        weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
+        logits = np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, weights).astype(np.float32)
+        return spoilt(logits, fault)
+
+
+@fitness("doubtful")
+def doubtful_fitness(predictions, target):
+    """The log probability."""
+    values = predictions.log_probabilities[:, target].astype(np.float64)
+    return spoilt(values, due(f"fitness-{target}", 4) or due("fitness", 14))
+
+
+@mutation("doubtful", genome="pixels")
+def doubtful_mutation(images, rng):
+    """Invert some pixels."""
+    return spoilt(np.where(rng.random(images.shape) < 0.03, 255 - images, images), due("mutation", 14))
+
+
+@algorithm("doubtful")
+def doubtful_algorithm(toolbox, rng):
+    """Keep the better half."""
+    kind = f"algorithm-{toolbox.targets[0]}"
+    if due(kind, 0) == "nothing":
+        return
+    genomes = toolbox.sample(12)
+    for generation in range(1000):
+        fault = due(kind, 6)
+        if fault == "ends":
+            return
+        fitness = (yield toolbox.sample(0) if fault == "empty" else spoilt(genomes, fault)).fitness
+        best = np.argsort(-fitness, kind="stable")[:6]
+        genomes = np.concatenate([toolbox.take(genomes, best), toolbox.mutate(toolbox.take(genomes, best))])
+'''
+RUN = """
+classifier: doubtful
+plugins: [plugin.py]
+fitness: doubtful
+mutation: doubtful
+algorithm: doubtful
+stop: {confidence: null, evaluations: 120}
+targets: [0, 1, 2]
+reporters: [csv, images]
+"""
+WRONG = {  # kind and fault of the plugin: what is said of it
+    "classifier raises": "classifier 'doubtful' raised ZeroDivisionError: no luck",
+    "classifier nan": "classifier 'doubtful' gave logits that are not finite",
+    "classifier shape": "classifier 'doubtful' gave float32 (",
+    "classifier dtype": "classifier 'doubtful' gave float16 (",
+    "classifier none": "classifier 'doubtful' gave NoneType, expected float32 (",
+    "fitness raises": "fitness 'doubtful' raised ZeroDivisionError: no luck",
+    "fitness nan": "fitness 'doubtful' returned values that are not finite",
+    "fitness shape": "fitness 'doubtful' returned float64 (",
+    "fitness dtype": "fitness 'doubtful' returned float16 (",
+    "fitness none": "fitness 'doubtful' returned NoneType",
+    "mutation raises": "mutation 'doubtful' raised ZeroDivisionError: no luck",
+    "mutation shape": "mutation 'doubtful' returned uint8 (5, 8, 8, 1), expected uint8 (6, 8, 8, 1)",
+    "mutation dtype": "mutation 'doubtful' returned float16 (",
+    "mutation none": "mutation 'doubtful' returned None",
+    "algorithm-1 raises": "algorithm 'doubtful' at generation 5 of seed1-target1 raised ZeroDivisionError: no luck",
+    "algorithm-1 empty": "algorithm 'doubtful' at generation 5 of seed1-target1 yielded uint8 (0, 8, 8, 1), expected",
+    "algorithm-1 none": "algorithm 'doubtful' at generation 5 of seed1-target1 yielded NoneType, expected",
+    "algorithm-1 dtype": "genome 'pixels' decoded to float16 (",
+}
+IN_ONE_RUN = ("fitness-1 raises", "fitness-1 nan", "algorithm-1 raises", "algorithm-1 empty")
+
+
+@pytest.fixture
+def fooldeap_run(tmp_path, capsys):
+    """Runs the command on the experiment with a fault; gives its exit code and what it said on stderr."""
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    (tmp_path / "run.yaml").write_text(RUN)
+
+    def called(fault, *words):
+        (tmp_path / "fault.txt").write_text(fault)
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["run", *words, "--quiet"])
+        said = [line for line in capsys.readouterr().err.splitlines() if " runs the plugins in " not in line]
+        return ended.value.code or 0, said
+
+    return called
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The bits of a run without faults."""
+    place = tmp_path_factory.mktemp("right")
+    (place / "plugin.py").write_text(PLUGIN)
+    (place / "run.yaml").write_text(RUN)
+    (place / "fault.txt").write_text("none -")
+    with pytest.raises(SystemExit):
+        cli.main(["run", str(place / "run.yaml"), "--out", str(place / "run"), "--quiet"])
+    return bits(place / "run")
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_fault_is_a_line_and_what_was_found_is_kept(tmp_path, fooldeap_run, expected, fault):
+    folder = tmp_path / "run"
+    code, said = fooldeap_run(fault, str(tmp_path / "run.yaml"), "--out", str(folder))
+    assert code == 1
+    assert len(said) == 1
+    assert WRONG[fault] in said[0]
+    assert said[0].endswith(f"; the traceback is in {folder}/error.log")
+    assert sum(path.stat().st_size for path in folder.glob("journal/*")) > 1000, "what was answered is kept"
+    assert len((folder / "log.csv").read_text().splitlines()) > 3
+    assert not (folder / "result.json").exists()
+    assert fooldeap_run("none -", "--resume", str(folder)) == (0, [])
+    assert bits(folder) == expected
+    assert problems_in(folder) == []
+    check_adds_up(folder)
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+@pytest.mark.parametrize("fault", IN_ONE_RUN)
+def test_where_it_is_to_be_skipped_the_other_targets_go_on(tmp_path, fooldeap_run, expected, fault):
+    folder = tmp_path / "run"
+    words = [str(tmp_path / "run.yaml"), "on_error=skip", "--out", str(folder)]
+    code, said = fooldeap_run(fault, *words)
+    assert code == 1
+    assert len(said) == 2
+    assert said[0].startswith("fooldeap: warning: seed1-target1 failed: ")
+    assert "'doubtful'" in said[0]
+    assert said[0].endswith("; the others go on")
+    assert said[1] == f"fooldeap: 1 of the runs failed; the others are in {folder}"
+    result, right = json.loads((folder / "result.json").read_text()), json.loads(expected["result.json"])
+    assert [run["stopped"] for run in result["runs"]] == ["evaluations", "failed", "evaluations"]
+    assert list(result["failures"]) == ["seed1-target1"]
+    for number in (0, 2):
+        assert result["runs"][number] == right["runs"][number]
+    assert 0 < result["runs"][1]["evaluations"] < 120, "what was found until then"
+    assert (folder / result["runs"][1]["image"]).is_file()
+    assert problems_in(folder) == []
+    check_adds_up(folder)
+
+
+def test_an_algorithm_that_ends_early_is_no_fault(tmp_path, fooldeap_run):
+    folder = tmp_path / "run"
+    assert fooldeap_run("algorithm-1 ends", str(tmp_path / "run.yaml"), "--out", str(folder)) == (0, [])
+    runs = json.loads((folder / "result.json").read_text())["runs"]
+    assert [run["stopped"] for run in runs] == ["evaluations", "finished", "evaluations"]
+    assert 12 < runs[1]["evaluations"] < 120
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_an_algorithm_that_yields_nothing(tmp_path, fooldeap_run, target, on_error):
+    """Known at the first run before a folder is made, else on the way."""
+    folder = tmp_path / "run"
+    words = [str(tmp_path / "run.yaml"), f"on_error={on_error}", "--out", str(folder)]
+    code, said = fooldeap_run(f"algorithm-{target} nothing", *words)
+    assert code == 1
+    assert f"algorithm 'doubtful' at generation 0 of seed1-target{target} ended before it yielded anything" in said[0]
+    assert len(said) == (2 if on_error == "skip" and target else 1)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in WRONG if fault.startswith("classifier")])
+def test_a_classifier_at_fault_from_the_start_makes_no_folder(tmp_path, fooldeap_run, fault):
+    (tmp_path / "plugin.py").write_text(PLUGIN.replace('due("classifier", 4)', 'due("classifier", 0)'))
+    code, said = fooldeap_run(fault, str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"))
+    assert (code, len(said)) == (1, 1)
+    assert said[0].startswith(f"fooldeap: {WRONG[fault]}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_that_hangs_is_ended_in_the_root_of_an_executor_with_workers(tmp_path, fooldeap_run, expected):
+    folder = tmp_path / "run"
+    executor = "executor={name: scoop, workers: 1, seconds_a_batch: 0.3}"
+    code, said = fooldeap_run("classifier hangs", str(tmp_path / "run.yaml"), executor, "--out", str(folder))
+    assert (code, len(said)) == (1, 1)
+    assert said[0].startswith("fooldeap: classifier 'doubtful' took longer than 0.3 s for a batch of ")
+    assert fooldeap_run("none -", "--resume", str(folder), "executor=serial") == (0, [])
+    assert bits(folder) == expected
+    check_adds_up(folder)
