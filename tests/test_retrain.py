@@ -10,8 +10,8 @@ from test_train import CONFIG, Stripes
 from fooldeap.errors import InputError, RunError
 from fooldeap.plugin import mutation
 from fooldeap.results import FoolingImage
-from fooldeap.retrain import settings
-from fooldeap.retrain.chain import retrain
+from fooldeap.retrain import report, settings
+from fooldeap.retrain.chain import Measures, retrain
 
 EXPERIMENT = {
     "name": "chain",
@@ -97,6 +97,12 @@ def test_there_are_a_table_and_a_picture(done):
     report = (done.folder / "report.md").read_text()
     assert all(f"| {each.network} | {each.fooling} |" in report for each in done.measures)
     assert (done.folder / "SHA256SUMS").is_file()
+
+
+def test_what_falls_short_of_the_goal_is_not_printed_as_the_goal():
+    table = report.markdown_table([Measures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, None, 0.99999)])
+    row = "| 2 | 60 | 99.05 % | 40 | 97.50 % | 99.98 % [97.12 %, 99.99 %] | ∞ | 99.99 % |"
+    assert table.splitlines()[-1] == row
 
 
 def test_a_chain_goes_on_where_it_was_interrupted(done, training, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fooldeap.lines import markdown
+from fooldeap.study.tables import certainty
 
 if TYPE_CHECKING:
     from fooldeap.retrain.chain import Measures
@@ -64,7 +65,7 @@ def _row(each: "Measures") -> tuple[str, ...]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.4g} %" if share < 0.9999 else f"{100 * share:.6g} %"
+    return f"{certainty(share)} %"
 
 
 def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
@@ -76,7 +77,9 @@ def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
                 f"{len(measures)} networks, {markdown(known.training.name)}: each is trained on the dataset and on the "
                 "images evolved on all networks before it, as a class of their own; then images are evolved on it, "
                 f"within {budget or 'any number of'} evaluations each. Accuracy is that on the dataset's test images, "
-                "the fooling class counting as wrong. The confidence is the softmax probability of the target.",
+                "the fooling class counting as wrong. The confidence is the softmax probability of the target, of all "
+                "images, whether they reached the goal or not. The earlier images, of all networks before, are those "
+                "that a network was trained on. All are rounded down.",
                 markdown_table(measures),
                 "![Confidence of new fooling images, clean accuracy and earlier images recognised, by network]"
                 "(figures/retrain.png)",

@@ -246,7 +246,7 @@ def _transferred(cell: Cell) -> list[str]:
     if not cell.images:
         return [cell.variant, name, "0", *["–"] * 4]
     levels = [f"{percent(each.value)} %" for each in (cell.at_99, cell.at_9999)]
-    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, f"{100 * cell.confidence:.4g} %"]
+    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, f"{certainty(cell.confidence)} %"]
 
 
 # --- Figures in print -----------------------------------------------------------------------------------------------
@@ -290,6 +290,11 @@ def share(estimate: Estimate) -> str:
 def percent(value: float) -> str:
     """Return a share in percent, without the sign: 98.7."""
     return f"{100 * value:.1f}".removesuffix(".0")
+
+
+def certainty(confidence: float) -> str:
+    """Return a confidence in percent, without the sign, rounded down: what falls short of 99.99 % is not 99.99."""
+    return f"{math.floor(1e4 * confidence + 1e-6) / 100:.2f}"
 
 
 def spread(measures: Measures) -> str:
