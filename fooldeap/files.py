@@ -42,10 +42,23 @@ def write_whole(path: Path, content: bytes) -> None:
             finally:
                 os.close(descriptor)
             os.replace(temporary, path)
+            _sync_names(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def _sync_names(folder: Path) -> None:
+    """Wait until the disk knows which names a folder has, so that a power cut does not bring back an old file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that has no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def read(path: Path) -> bytes:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,8 +230,34 @@ def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, 
     for parent in (tmp_path / ("x" * 80), tmp_path / "with:colon"):
         parent.mkdir()
         monkeypatch.setattr("tempfile.tempdir", str(parent))
-        with _pool._private_folder() as folder:
-            assert folder.startswith("/tmp/fooldeap-")
+        folder = _pool._PrivateFolder()
+        assert folder.name.startswith("/tmp/fooldeap-scoop-")
+        folder.remove()
+
+
+def test_folders_that_nobody_holds_are_cleared_away(tmp_path, monkeypatch):
+    """As a root leaves one that is killed together with its foreman."""
+    from fooldeap_plugins.executor import _pool
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    held = _pool._PrivateFolder()
+    names = "left", "newborn", "elsewhere"
+    left, newborn, elsewhere = (tmp_path / f"fooldeap-scoop-{name}" for name in names)
+    for folder in (left, newborn):
+        folder.mkdir()
+        (folder / "1").touch()
+    (tmp_path / "kept").mkdir()
+    elsewhere.symlink_to(tmp_path / "kept")
+    (tmp_path / "fooldeap-other").mkdir()
+    for folder in (held.name, left, tmp_path / "kept", tmp_path / "fooldeap-other"):
+        os.utime(folder, (0, 0))
+    another = _pool._PrivateFolder()
+    there = {each.name for each in tmp_path.iterdir()}
+    own = {Path(each.name).name for each in (held, another)}
+    assert there == {*own, newborn.name, elsewhere.name, "kept", "fooldeap-other"}
+    for each in (held, another):
+        each.remove()
+    assert not {each.name for each in tmp_path.iterdir()} & own
 
 
 def test_it_leaves_logging_and_the_excepthook_alone():
@@ -272,6 +299,7 @@ def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(slow, tmp_path, mode, by):
     process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
     wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)

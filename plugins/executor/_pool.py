@@ -2,11 +2,13 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import logging
 import os
 import pickle
 import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
@@ -46,7 +49,7 @@ class Pool:
         self._failure = ""
         self._foremen: list[_Foreman] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        self._folder = _private_folder()
+        self._folder = _PrivateFolder()
         sockets = Sockets(f"{self._folder.name}/")
         self._broker = Broker(sockets, _logger())
         self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
@@ -103,7 +106,7 @@ class Pool:
         for foreman in self._foremen:
             foreman.wait()
         self._broker_thread.join(PATIENCE)
-        self._folder.cleanup()
+        self._folder.remove()
         self._log.seek(0)
         said = self._log.read().decode(errors="replace")
         self._log.close()
@@ -312,11 +315,41 @@ class _Foreman:
             self._pool.failed(text)
 
 
-def _private_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Return a new folder that no other user may enter, its name short enough for a socket's."""
-    parent = tempfile.gettempdir()
-    usable = len(parent) <= LONGEST_FOLDER and ":" not in parent  # which ssh would take for the end of the name
-    return tempfile.TemporaryDirectory(prefix="fooldeap-", dir=parent if usable else "/tmp", ignore_cleanup_errors=True)
+class _PrivateFolder:
+    """A new folder that no other user may enter, its name short enough for a socket's.
+
+    It is locked as long as this process lives. One that nobody holds was left by a root that was killed together with
+    its foreman, and is removed by the next.
+    """
+
+    PREFIX = "fooldeap-scoop-"
+    NEWBORN = 60.0  # seconds in which it may not be locked yet
+
+    def __init__(self) -> None:
+        found = tempfile.gettempdir()
+        usable = len(found) <= LONGEST_FOLDER and ":" not in found  # which ssh would take for the end of the name
+        parent = found if usable else "/tmp"
+        self._sweep(Path(parent))
+        self.name = tempfile.mkdtemp(prefix=self.PREFIX, dir=parent)
+        self._descriptor = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def remove(self) -> None:
+        os.close(self._descriptor)
+        shutil.rmtree(self.name, ignore_errors=True)
+
+    def _sweep(self, parent: Path) -> None:
+        for left in parent.glob(f"{self.PREFIX}*"):
+            with contextlib.suppress(OSError):  # it is somebody else's, or at work
+                descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    found = os.fstat(descriptor)
+                    if found.st_uid == os.getuid() and time.time() - found.st_mtime > self.NEWBORN:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(left)
+                finally:
+                    os.close(descriptor)
 
 
 def _elsewhere(sockets: Sockets) -> Sockets:
