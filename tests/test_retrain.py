@@ -1,5 +1,6 @@
 """Retraining: each network knows the images of those before, what is measured is true, and a chain goes on exactly."""
 
+import csv
 import json
 import shutil
 
@@ -80,6 +81,13 @@ def test_what_is_measured_is_what_the_networks_say(done):
         confidence = [row[run["target"]] for row, run in zip(own, found, strict=True)]
         assert each.confidence == pytest.approx(np.median(confidence), abs=1e-5)
         assert each.reached == sum(value >= 0.97 - 1e-6 for value in confidence)
+        log = list(csv.DictReader((done.folder / f"networks/{each.network:02d}/run/log.csv").read_text().splitlines()))
+        for run in found:  # 50 % came within the generation that the log shows it in
+            rows = [row for row in log if (int(row["seed"]), int(row["target"])) == (run["seed"], run["target"])]
+            after = next(index for index, row in enumerate(rows) if float(row["confidence"]) >= 0.5)
+            before = int(rows[after - 1]["evaluations"]) if after else 0
+            assert before < run["evaluations_to"]["0.5"] <= int(rows[after]["evaluations"])
+        assert each.evaluations_half == np.median([run["evaluations_to"]["0.5"] for run in found])
         if earlier:
             known = probabilities(done.folder, each.network, np.concatenate(earlier)).argmax(axis=1)
             assert each.recognised == pytest.approx((known == 2).mean())
@@ -100,8 +108,8 @@ def test_there_are_a_table_and_a_picture(done):
 
 
 def test_what_falls_short_of_the_goal_is_not_printed_as_the_goal():
-    table = report.markdown_table([Measures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, None, 0.99999)])
-    row = "| 2 | 60 | 99.05 % | 40 | 97.50 % | 99.98 % [97.12 %, 99.99 %] | ∞ | 99.99 % |"
+    table = report.markdown_table([Measures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, 700, None, 0.99999)])
+    row = "| 2 | 60 | 99.05 % | 40 | 97.50 % | 99.98 % [97.12 %, 99.99 %] | 700 | ∞ | 99.99 % |"
     assert table.splitlines()[-1] == row
 
 

@@ -42,7 +42,8 @@ class Measures(NamedTuple):
     images : how many images were evolved on it
     reached : how many of them reached the goal
     confidence : the median confidence of these images in their targets, and its quartiles
-    evaluations : the median of the evaluations to the goal, None where half did not reach it
+    evaluations_half, evaluations : medians of the evaluations to a confidence of 50 % and to the goal, None where half
+        did not come there
     recognised : the share of the fooling images of all networks before, which it was trained on, that it takes for its
         fooling class
     """
@@ -55,6 +56,7 @@ class Measures(NamedTuple):
     confidence: float
     confidence_low: float
     confidence_high: float
+    evaluations_half: float | None
     evaluations: float | None
     recognised: float | None
 
@@ -238,21 +240,19 @@ class _Chain:
         classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
         clean, known = Evaluator(classifier).logits([self.data.test_images, earlier])
         confidence = np.array([each["confidence"] for each in results])
-        to_goal = np.array(
-            [np.inf if each["evaluations_to_goal"] is None else each["evaluations_to_goal"] for each in results]
-        )
-        median = float(np.median(to_goal))
+        to_goal = [each["evaluations_to_goal"] for each in results]
         low, middle, high = np.quantile(confidence, [0.25, 0.5, 0.75]).tolist()
         return Measures(
             network=index + 1,
             fooling=len(earlier),
             accuracy=float((clean.argmax(axis=1) == self.data.test_labels).mean()),
             images=len(results),
-            reached=int(np.isfinite(to_goal).sum()),
+            reached=sum(each is not None for each in to_goal),
             confidence=middle,
             confidence_low=low,
             confidence_high=high,
-            evaluations=median if np.isfinite(median) else None,
+            evaluations_half=_median([each["evaluations_to"].get("0.5") for each in results]),
+            evaluations=_median(to_goal),
             recognised=float((known.argmax(axis=1) == self.classes).mean()) if len(earlier) else None,
         )
 
@@ -263,6 +263,12 @@ class _Chain:
 
 def _limited(data: Split, images: int | None) -> Split:
     return replace(data, train_images=data.train_images[:images], train_labels=data.train_labels[:images])
+
+
+def _median(evaluations: Sequence[int | None]) -> float | None:
+    """Return a median that counts who did not come there as coming last, None where it did not."""
+    median = float(np.median([np.inf if each is None else each for each in evaluations]))
+    return median if np.isfinite(median) else None
 
 
 def _check_model(path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fooldeap.lines import markdown
-from fooldeap.study.tables import certainty
+from fooldeap.study.tables import certainty, count
 
 if TYPE_CHECKING:
     from fooldeap.retrain.chain import Measures
@@ -19,7 +19,8 @@ HEADER = (
     "images evolved",
     "reached the goal",
     "median confidence [quartiles]",
-    "median evaluations",
+    "median evaluations to 50 %",
+    "to the goal",
     "earlier images recognised",
 )
 
@@ -59,13 +60,18 @@ def _row(each: "Measures") -> tuple[str, ...]:
         f"{each.images}",
         _percent(each.reached / each.images),
         f"{_percent(each.confidence)} [{low}, {high}]",
-        "∞" if each.evaluations is None else f"{each.evaluations:.0f}",
+        _count(each.evaluations_half),
+        _count(each.evaluations),
         "–" if each.recognised is None else _percent(each.recognised),
     )
 
 
 def _percent(share: float) -> str:
     return f"{certainty(share)} %"
+
+
+def _count(evaluations: float | None) -> str:
+    return "∞" if evaluations is None else count(evaluations)
 
 
 def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
