@@ -101,7 +101,12 @@ def test_no_image_is_evolved_for_the_fooling_class_and_no_seed_is_used_twice(don
 
 
 def test_there_are_a_table_and_a_picture(done):
-    assert {path.name for path in (done.folder / "figures").iterdir()} == {"retrain.png", "retrain.svg"}
+    pictures = {path.name for path in (done.folder / "figures").iterdir()}
+    assert pictures == {"retrain.png", "retrain.svg", "images.png"}
+    sheet = FoolingImage.from_png((done.folder / "figures/images.png").read_bytes()).pixels[::7, ::7]
+    for row in range(3):
+        for column, image in enumerate(images(done.folder, row + 1)[1][:2]):
+            assert (sheet[10 * row + 1 : 10 * row + 9, 10 * column + 1 : 10 * column + 9] == image).all()
     report = (done.folder / "report.md").read_text()
     assert all(f"| {each.network} | {each.fooling} |" in report for each in done.measures)
     assert (done.folder / "SHA256SUMS").is_file()

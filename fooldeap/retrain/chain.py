@@ -175,7 +175,8 @@ class _Chain:
             self._say(report.sentence(measures[-1], self.known.chain.networks))
             fooling.append(images)
         self.folder.unseal()
-        for name, content in report.files(measures, self.known).items():
+        first = [images[: len(self.targets)] for images in fooling]
+        for name, content in report.files(measures, self.known, first).items():
             self.folder.write(name, content)
         self.folder.write("summary.json", json.dumps([each._asdict() for each in measures], indent=1) + "\n")
         self.folder.seal()

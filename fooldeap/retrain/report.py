@@ -5,7 +5,11 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fooldeap.lines import markdown
+from fooldeap.plugin import Images
+from fooldeap.results import FoolingImage
 from fooldeap.study.tables import certainty, count
 
 if TYPE_CHECKING:
@@ -25,13 +29,13 @@ HEADER = (
 )
 
 
-def files(measures: Sequence["Measures"], known: "Retraining") -> dict[str, str | bytes]:
-    """Return ``networks.csv``, ``report.md`` and the figures, by file name."""
+def files(measures: Sequence["Measures"], known: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
+    """Return ``networks.csv``, ``report.md`` and the figures, by file name; ``images`` of each network to be shown."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(measures[0]._fields)
     writer.writerows(measures)
-    pictures = _drawn(measures)
+    pictures = {**_drawn(measures), "figures/images.png": _sheet(images)}
     return {"networks.csv": text.getvalue(), "report.md": _report(measures, known), **pictures}
 
 
@@ -89,10 +93,22 @@ def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
                 markdown_table(measures),
                 "![Confidence of new fooling images, clean accuracy and earlier images recognised, by network]"
                 "(figures/retrain.png)",
+                "The images of the first seed on each network, from the first down, a column a target:",
+                "![Images evolved on each network](figures/images.png)",
             ]
         )
         + "\n"
     )
+
+
+def _sheet(images: Sequence[Images]) -> bytes:
+    """Return a PNG with a row of images a network."""
+    most, height, width, channels = map(max, zip(*(row.shape for row in images), strict=True))
+    sheet = np.full((len(images), height + 2, most, width + 2, channels), 255, np.uint8)
+    for place, row in zip(sheet, images, strict=True):
+        place[1:-1, : len(row), 1:-1] = row.transpose(1, 0, 2, 3)
+    joined = sheet.reshape(len(images) * (height + 2), most * (width + 2), channels)
+    return FoolingImage(joined).png(max(1, 56 // height))
 
 
 def _drawn(measures: Sequence["Measures"]) -> dict[str, bytes]:
