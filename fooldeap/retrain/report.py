@@ -91,8 +91,7 @@ def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
                 "images, whether they reached the goal or not. The earlier images, of all networks before, are those "
                 "that a network was trained on. All are rounded down.",
                 markdown_table(measures),
-                "![Confidence of new fooling images, clean accuracy and earlier images recognised, by network]"
-                "(figures/retrain.png)",
+                "![Confidence of new fooling images, clean accuracy and evaluations, by network](figures/retrain.png)",
                 "The images of the first seed on each network, from the first down, a column a target:",
                 "![Images evolved on each network](figures/images.png)",
             ]
@@ -112,28 +111,34 @@ def _sheet(images: Sequence[Images]) -> bytes:
 
 
 def _drawn(measures: Sequence["Measures"]) -> dict[str, bytes]:
+    """Return the figure: how certain the networks are of the images, and how many it takes."""
     from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     from fooldeap.study.figures import saved
-    from fooldeap.study.figures.looks import COLUMN, STYLE
+    from fooldeap.study.figures.looks import COLUMN, EVALUATIONS, STYLE, clipped, logit
+
+    def column(name: str) -> list[float]:
+        return [float("nan") if getattr(each, name) is None else getattr(each, name) for each in measures]
 
     with style.context(STYLE, after_reset=True):
-        figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
-        axes = figure.subplots()
-        networks = [each.network for each in measures]
-        low, high = ([100 * getattr(each, name) for each in measures] for name in ("confidence_low", "confidence_high"))
-        axes.fill_between(networks, low, high, color="#0072B2", alpha=0.2, linewidth=0)
-        for label, colour, mark, name in (
-            ("confidence of new fooling images: median, quartiles", "#0072B2", "o-", "confidence"),
-            ("accuracy on clean images", "#000000", "s--", "accuracy"),
-            ("earlier fooling images recognised", "#D55E00", "^:", "recognised"),
+        figure = Figure(figsize=(COLUMN, 3.8), layout="constrained")
+        above, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
+        low, middle, high = (clipped(column(f"confidence{end}")) for end in ("_low", "", "_high"))
+        above.fill_between(column("network"), low, high, color="#0072B2", alpha=0.2, linewidth=0)
+        accuracy = clipped(column("accuracy"))
+        for axes, label, values, mark, colour in (
+            (above, "confidence of new fooling images: median, quartiles", middle, "o-", "#0072B2"),
+            (above, "accuracy on clean images", accuracy, "s--", "#000000"),
+            (below, "median evaluations to 50 %", column("evaluations_half"), "^-", "#E69F00"),
+            (below, "median evaluations to the goal, where half reached it", column("evaluations"), "D:", "#D55E00"),
         ):
-            known = [(each.network, 100 * getattr(each, name)) for each in measures if getattr(each, name) is not None]
-            axes.plot(*zip(*known, strict=True), mark, color=colour, markersize=3, label=label)
-        axes.set(xlabel="network", ylabel="%", ylim=(0, 102))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid()
+            axes.plot(column("network"), values, mark, color=colour, markersize=3, label=label)
+            axes.grid()
+        logit(above, min([*low, *accuracy]), max([*high, *accuracy]))
+        below.set_ylim(0)
+        below.set(xlabel="network", ylabel=EVALUATIONS)
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside lower center")
         return {f"figures/retrain.{kind}": saved(figure, kind) for kind in ("png", "svg")}

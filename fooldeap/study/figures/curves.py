@@ -14,8 +14,10 @@ from fooldeap.study.figures.looks import (
     PAGE,
     broken,
     budget_of,
+    clipped,
     grid_of_panels,
     logarithmic,
+    logit,
     looks,
     most_lines,
     widest,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits f
 TOGETHER = 6  # variants whose bands are told apart in one panel
 _LEGEND = 46  # letters of a name in a column
 _ABREAST = 4  # panels
-_LEVELS = (1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
 
 def convergence(outcome: Outcome, order: Sequence[str]) -> "Figure":
@@ -47,10 +48,10 @@ def convergence(outcome: Outcome, order: Sequence[str]) -> "Figure":
         panel.fill_between(evaluations, low, high, color=look[name].colour, alpha=0.2, linewidth=0)
         panel.plot(evaluations, median, color=look[name].colour, linestyle=look[name].dash, label=broken(name, _LEGEND))
     goal = outcome.goal.get("confidence")
-    drawn = [values for _, values in curves.values()] + ([] if goal is None else [_clipped(goal)])
-    _logit(panels[0], min(map(np.min, drawn)), max(map(np.max, drawn)))
+    drawn = [values for _, values in curves.values()] + ([] if goal is None else [clipped(goal)])
+    logit(panels[0], min(map(np.min, drawn)), max(map(np.max, drawn)))
     if goal is not None:
-        _goal_line(panels, float(_clipped(goal)))
+        _goal_line(panels, float(clipped(goal)))
     if len(order) <= TOGETHER:
         _legend(figure, panels[0], order)
     return figure
@@ -61,12 +62,7 @@ def _quartiles(outcome: Outcome, name: str) -> tuple[NDArray[np.int64], Floats]:
     shown = (outcome.grid > 0) & (outcome.grid <= budget_of(outcome, name))
     curves = [outcome.curves[run.variant, run.target, run.seed] for run in outcome.runs if run.variant == name]
     values = np.quantile(np.array(curves)[:, shown], [0.25, 0.5, 0.75], axis=0)
-    return outcome.grid[shown], _clipped(values)
-
-
-def _clipped(confidence: Any) -> Floats:
-    clipped: Floats = np.clip(np.asarray(confidence, float), _LEVELS[0], _LEVELS[-1])
-    return clipped
+    return outcome.grid[shown], clipped(values)
 
 
 def _goal_line(panels: Sequence["Axes"], goal: float) -> None:
@@ -88,17 +84,6 @@ def _panel_each(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     figure.supxlabel(EVALUATIONS)
     figure.supylabel(CONFIDENCE)
     return figure, panels
-
-
-def _logit(axes: "Axes", low: float, high: float) -> None:
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    axes.set_yscale("logit")
-    odds = np.array([low, high]) / (1 - np.array([low, high])) * [0.7, 1.4]
-    axes.set_ylim(*(odds / (1 + odds)))
-    axes.yaxis.set_major_locator(FixedLocator(_LEVELS))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda level, _: f"{100 * level:.7g} %")
 
 
 def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":

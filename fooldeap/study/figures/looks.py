@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fooldeap.study.outcome import Outcome
+import numpy as np
+
+from fooldeap.study.outcome import Floats, Outcome
 
 if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
     from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ TALL = 9.0  # inches that a page leaves a figure with its caption
 SHOWN = 12  # targets that a figure holds
 EVALUATIONS = "evaluations (images shown)"
 CONFIDENCE = "best confidence (%)"
+_LEVELS = (1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
 FONT = 7  # points: the least that is read in print
 LETTER, LINE = 0.6 * FONT / 72, 1.35 * FONT / 72  # inches: a letter's mean width and a line's height
@@ -109,6 +112,24 @@ def logarithmic(axes: "Axes") -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k: the exponent of a power is too small to print
     axes.xaxis.set_minor_formatter(NullFormatter())  # labels between powers of ten run into one another
+
+
+def logit(axes: "Axes", low: float, high: float) -> None:
+    """Give axes a scale of confidences from below ``low`` to above ``high``, as wide near 1 as near 0."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axes.set_yscale("logit")
+    odds = np.array([low, high]) / (1 - np.array([low, high])) * [0.7, 1.4]
+    axes.set_ylim(*(odds / (1 + odds)))
+    axes.yaxis.set_major_locator(FixedLocator(_LEVELS))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda level, _: f"{100 * level:.7g} %")
+
+
+def clipped(confidence: Any) -> Floats:
+    """Return confidences that such a scale has a place for."""
+    within: Floats = np.clip(np.asarray(confidence, float), _LEVELS[0], _LEVELS[-1])
+    return within
 
 
 def budget_of(outcome: Outcome, name: str) -> int:
