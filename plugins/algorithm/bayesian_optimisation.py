@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import logsumexp
 from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Lt, Rng, Toolbox, algorithm
@@ -97,6 +95,8 @@ def _unit(vectors: Floats) -> Floats:
 
 def _log_odds(logits: NDArray[np.floating], aims: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Return log p / (1 - p) of the class in ``aims`` of each row, (n,), and its slopes by the logits (n, classes)."""
+    from scipy.special import logsumexp  # here and below: a list of plugins does not wait for scipy
+
     rows, others = np.arange(len(logits)), logits.astype(np.float64)
     others[rows, aims] = -np.inf
     against = logsumexp(others, axis=1)
@@ -116,6 +116,8 @@ class _Model:
     """
 
     def __init__(self, images: Floats, logits: NDArray[np.floating], length: float) -> None:
+        from scipy.linalg import cho_factor, cho_solve
+
         self.images, self.scale = images, 1 / (length**2 * images.shape[1])
         self.factor = cho_factor(self.covariance(images) + NOISE * np.eye(len(images)), lower=True)
         self.mean = logits.mean(axis=0, dtype=np.float64)
@@ -137,6 +139,8 @@ class _Model:
         normally distributed: the larger the number, the larger the probability. The slopes leave out that this line
         changes, which of two classes it does not.
         """
+        from scipy.linalg import cho_solve
+
         covariance = self.covariance(images)
         odds, by_logits = _log_odds(self.mean + covariance @ self.weights, aims)
         solved: Floats = cho_solve(self.factor, covariance.T).T

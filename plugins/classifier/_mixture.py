@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, logsumexp
 
 from fooldeap.plugin import Images, Rng, Split
 
@@ -51,6 +49,8 @@ class Densities(NamedTuple):
 
     def joint(self, images: Images) -> Floats:
         """Return log p(x, c) up to a constant, (n, classes), for uint8 images."""
+        from scipy.special import logsumexp  # here and below: a list of plugins does not wait for scipy
+
         points = flat(images) - self.mean
         projected = points @ self.directions
         rest = np.square(points).sum(axis=1) - np.square(projected).sum(axis=1)
@@ -62,6 +62,8 @@ class Densities(NamedTuple):
 
 def fit(data: Split, components: int, parts: int, rng: Rng) -> Densities:
     """Fit densities to the training images, but for the last 5000, which calibrate the temperature."""
+    from scipy.special import logsumexp
+
     images, labels = data.train_images[:-HELD_OUT], data.train_labels[:-HELD_OUT]
     points = flat(images)
     mean = points.mean(axis=0)
@@ -100,6 +102,8 @@ def flat(images: Images) -> Floats:
 
 def _temperature(joint: Floats, labels: NDArray[Any]) -> float:
     """Return the temperature at which these labels are likeliest."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(joint / np.exp(log_temperature), axis=1)
@@ -127,6 +131,8 @@ class Mixture(NamedTuple):
 
 def fitted(points: Floats, count: int, rng: Rng) -> Mixture:
     """Return a mixture of ``count`` parts fitted to points (n, d) (Dempster, Laird and Rubin 1977)."""
+    from scipy.special import logsumexp
+
     floor = FLOOR * points.var(axis=0).mean() * np.eye(points.shape[1])
     near = _nearest(points, points[rng.choice(len(points), count, replace=False)])
     shares = np.eye(count)[near]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import KW_ONLY, Annotated, File, Gt, Images, InputError, Lt, classifier, dataclass
@@ -52,6 +51,8 @@ class Density:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return the logits (n, classes) float32 for uint8 images (n, h, w, c)."""
+        from scipy.special import logsumexp
+
         model = self._densities
         joint = self._joint(images)
         logits = joint / model.temperature
@@ -63,6 +64,8 @@ class Density:
 
     def log_densities(self, images: Images) -> NDArray[np.float64]:
         """Return log p(x) (n,) float64, up to a constant."""
+        from scipy.special import logsumexp
+
         density: NDArray[np.float64] = logsumexp(self._joint(images), axis=1)
         return density
 
