@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from fooldeap.config import Experiment
 from fooldeap.crew import Crew
-from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.evaluation import Evaluator
 from fooldeap.evolution import Observer, Run, drive
+from fooldeap.faults import described
 from fooldeap.files import make_folders, write_whole
 from fooldeap.ledger import Answers, Ledger
 from fooldeap.lines import printable
-from fooldeap.plugin import Classifier, Executor, Images, Toolbox
+from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.rundir import Folder
 from fooldeap.timings import Timings
@@ -64,6 +65,7 @@ class Bench:
             with _blaming(self.experiment, "executor"):
                 self.executor.open(work)
             with _blaming(self.experiment, "classifier"):
+                work.guarded.check()
                 self.crew = Crew(work, self.executor)
                 classes = work.classifier.classes
             self.evaluator = self.crew.evaluator
@@ -90,7 +92,8 @@ class Bench:
 
     def close(self) -> str:
         """Let the helping processes go, and return what they said."""
-        return self.executor.close()
+        with blaming(self.experiment.executor.plugin):
+            return self.executor.close()
 
     @property
     def classifier(self) -> Classifier:
@@ -210,7 +213,10 @@ class Bench:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
         if self.experiment.dataset is None:
             return
-        data = self.experiment.dataset.build().load()
+        with _blaming(self.experiment, "dataset"):
+            data = self.experiment.dataset.build().load()
+        if not isinstance(data, Split):
+            raise PluginError(f"{self.experiment.dataset.plugin} loads {described(data)}, expected a Split")
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
         if images.shape[1:] != self.classifier.input_shape:
             raise self.experiment.error(
@@ -251,14 +257,10 @@ def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInf
 def _blaming(experiment: Experiment, key: str) -> Iterator[None]:
     """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
     try:
-        yield
+        with blaming(getattr(experiment, key).plugin):
+            yield
     except InputError as error:
         raise experiment.error(key, str(error)) from error
-    except FooldeapError:
-        raise
-    except Exception as error:
-        plugin = getattr(experiment, key).plugin
-        raise PluginError(f"{plugin} raised {type(error).__name__}: {error}") from error
 
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.errors import InputError, PluginError, blaming
 from fooldeap.faults import CHECKS, Check
 from fooldeap.plugin import Plugin, Rng
 from fooldeap.schedules import Schedule
@@ -66,13 +66,10 @@ class Checked:
     def __call__(self, *arguments: Any) -> Any:
         """Call the plugin and check what it gives."""
         try:
-            result = self.call(*arguments, *self.rng)
+            with blaming(self.plugin):
+                result = self.call(*arguments, *self.rng)
         except InputError as error:
             raise InputError(f"{self.plugin}: {error}") from error
-        except FooldeapError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{self.plugin} raised {type(error).__name__}: {error}") from error
         fault = self.check(result, *(each for each in arguments if not isinstance(each, Rng)))
         if fault:
             raise PluginError(f"{self.plugin} {fault}")

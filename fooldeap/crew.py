@@ -3,15 +3,16 @@
 import functools
 import math
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fooldeap.errors import RunError
+from fooldeap.errors import PluginError, RunError, blaming
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Run
+from fooldeap.faults import described
 from fooldeap.files import remove, write_whole
 from fooldeap.ledger import Answers, Ledger
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
@@ -77,7 +78,7 @@ class Crew:
                 Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
                 for start in range(0, len(infos), size)
             ]
-            for pursued in self._received(self.executor.map(self.work.pursue, groups)):
+            for pursued in self._done_by_all(self.work.pursue, groups):
                 self.evaluator.gradients += pursued.gradients
                 self.evaluator.padding += pursued.padding
                 for run in pursued.ended:
@@ -88,15 +89,15 @@ class Crew:
                 remove(journals / TOKEN)
 
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
-        return self._received(self.executor.map(self.work.logits, chunks))
+        return self._done_by_all(self.work.logits, chunks)
 
     def _decoded(self, variant: str, genomes: Batch) -> Images:
         size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
         parts = [(variant, genomes[start : start + size]) for start in range(0, len(genomes), size)]
-        return np.concatenate(list(self._received(self.executor.map(self.work.decode, parts))))
+        return np.concatenate(list(self._done_by_all(self.work.decode, parts)))
 
-    def _received(self, results: Iterable[Done]) -> Iterator[Any]:
-        for done in results:
+    def _done_by_all(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Any]:
+        for done in self._results(function, items):
             self._count_probes(done.place)
             if done.place != self._here and done.probe != self.work.probe:
                 raise RunError(
@@ -106,6 +107,22 @@ class Crew:
             images, seconds = self.done.get(done.place, (0, 0.0))
             self.done[done.place] = images + done.images, seconds + done.seconds
             yield done.value
+
+    def _results(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Done]:
+        """Yield what the executor gives, one for each item."""
+        plugin, missing = self.work.experiment.executor.plugin, len(items)
+        with blaming(plugin):
+            for done in self.executor.map(function, items):
+                if not isinstance(done, Done):
+                    raise PluginError(f"{plugin} gave {described(done)}, expected what the function that it maps gives")
+                if not missing:
+                    break
+                missing -= 1
+                yield done
+            else:
+                if not missing:
+                    return
+        raise PluginError(f"{plugin} gave {'fewer' if missing else 'more'} results than there were items, {len(items)}")
 
     def _count_probes(self, place: Place) -> None:
         """Count what is shown to compare the bits of another process with ours: the same images to each, once."""

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 400  # characters of what somebody else's error says; all of it is in its traceback
+
 
 class FooldeapError(Exception):
     """Every error that fooldeap raises on purpose. The message is one line, or one line per mistake."""
@@ -36,6 +38,31 @@ class Interrupted(FooldeapError):
 
 class FooldeapWarning(UserWarning):
     """Something that the user should know, and that does not stop the work."""
+
+
+def raised_by(name: object, error: BaseException, where: str = "") -> PluginError:
+    """Return an error of a plugin in one line."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return PluginError(f"{name} raised {type(error).__name__}{where}: {text}")
+
+
+class blaming:  # noqa: N801 - it is used as a statement
+    """Makes every error within a ``with`` block one of the plugin of that name.
+
+    Errors that are told to users already stay as they are. A plugin that exits is at fault as well: whoever runs it
+    would take that for the end of the work. (A generator would not do: `contextlib` lets a StopIteration pass.)
+    """
+
+    def __init__(self, name: object, where: str = "") -> None:
+        self._name, self._where = name, where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, FooldeapError):
+            raise raised_by(self._name, error, self._where) from error
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

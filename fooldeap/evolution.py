@@ -4,6 +4,7 @@ An algorithm yields genomes and receives a `Reply`. All else is done here, once 
 decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fooldeap.config import Experiment
-from fooldeap.errors import FileError, FooldeapError, InputError, PluginError
+from fooldeap.errors import FileError, FooldeapError, InputError, PluginError, raised_by
 from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
@@ -133,7 +134,8 @@ class Run:
 
     def close(self) -> None:
         """Let go of the generator and the journal; the run can be resumed from there."""
-        self._evolution.close()
+        with contextlib.suppress(Exception, SystemExit):  # what it does once it has no more say matters to nobody
+            self._evolution.close()
         if self._journal is not None:
             self._journal.close()
 
@@ -148,7 +150,7 @@ class Run:
         except FooldeapError as error:
             raise type(error)(f"{self._where()}: {error}") from error
         except (Exception, SystemExit) as error:
-            raise PluginError(f"{self._where()} raised {type(error).__name__}: {error}") from error
+            raise raised_by(self._where(), error) from error
         ask = asked if isinstance(asked, Ask) else Ask(asked)
         if ask.gradient and len(self.info.targets) > 1:
             raise PluginError(f"{self._where()} asks for a gradient, which is for runs with one target: targets='one'")

@@ -9,9 +9,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
-from fooldeap.errors import FooldeapError, PluginError
+from fooldeap.errors import PluginError, blaming
 
 LIMIT = "seconds_a_batch"  # the parameter by which an executor says how long a classifier may take
 GRACE = 2.0  # seconds from the signal to the last resort
@@ -40,6 +41,17 @@ class Guarded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._classifier, name)
 
+    def check(self) -> None:
+        """Raise `PluginError` where it does not say of itself what it should."""
+        shape, classes, digest = self.input_shape, self.classes, getattr(self._classifier, "digest", "")
+        sizes = isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_count, shape))
+        if not sizes:
+            raise PluginError(f"{self.name} has the input_shape {shape!r}, expected (height, width, channels)")
+        if not _is_count(classes):
+            raise PluginError(f"{self.name} has {classes!r} classes, expected a number of at least 1")
+        if digest is not None and not isinstance(digest, str):
+            raise PluginError(f"{self.name} has a digest that is {type(digest).__name__}, expected text")
+
     def logits(self, images: Any) -> Any:
         """Return what the classifier says to images, which may be anything, or raise `PluginError`."""
         return self._call(self._classifier.logits, images)
@@ -55,13 +67,12 @@ class Guarded:
             f"{self.name} took longer than {self._seconds or 0:g} s for a batch of {len(images)} images; "
             f"see why it hangs, or allow it more by executor.{LIMIT}"
         )
-        try:
-            with _limited(self._seconds, late):
-                return call(images, *more)
-        except FooldeapError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
+        with blaming(self.name), _limited(self._seconds, late):
+            return call(images, *more)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fooldeap.config import Experiment
-from fooldeap.errors import FileError, InputError, PluginError
+from fooldeap.errors import blaming
 from fooldeap.evolution import Observer
 from fooldeap.plugin import Reporter
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -22,12 +22,8 @@ class Reporters(Observer):
     def call(self, event: str, *arguments: Any) -> None:
         """Call a method of every reporter."""
         for name, reporter in self._named:
-            try:
+            with blaming(name, f" in {event}"):
                 getattr(reporter, event)(*arguments)
-            except (InputError, FileError):
-                raise
-            except Exception as error:
-                raise PluginError(f"{name} raised {type(error).__name__} in {event}: {error}") from error
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """After each generation, for each target."""

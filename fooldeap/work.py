@@ -21,7 +21,7 @@ import xxhash
 
 from fooldeap import config, toolboxes, trust
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
 from fooldeap.evaluation import ROWS, Evaluator
 from fooldeap.evolution import Observer, Run, drive
 from fooldeap.files import make_folders
@@ -164,7 +164,8 @@ class Work:
     def decode(self, part: tuple[str, Batch]) -> Done:
         """Decode genomes of a variant to images."""
         variant, genomes = part
-        return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
+        with blaming(self.experiments[variant].genome.plugin):
+            return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
 
     def pursue(self, pursuit: Pursuit) -> Done:
         """Pursue whole runs to their ends, in lockstep; the value is `Pursued`."""
@@ -216,12 +217,8 @@ class Work:
 
     def _built(self) -> Classifier:
         choice = self.experiment.classifier
-        try:
+        with blaming(choice.plugin):
             built: Classifier = choice.build()
-        except FooldeapError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{choice.plugin} raised {type(error).__name__}: {error}") from error
         return built
 
     def _pursued(self, pursuit: Pursuit) -> Pursued:

@@ -5,13 +5,18 @@ mended (the file of the plugin says no more that it fails): the folder is resume
 """
 
 import json
+import sys
 
+import numpy as np
 import pytest
-from conftest import bits
+from conftest import KIT, TINY, bits
 from ledgers import check_adds_up
 
-from fooldeap import cli
-from fooldeap.rundir import problems_in
+from fooldeap import cli, config
+from fooldeap.errors import PluginError
+from fooldeap.plugin import Executor, Reporter, algorithm, classifier, dataclass, dataset, executor, reporter
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder, problems_in
 
 PLUGIN = '''
 import os
@@ -225,3 +230,110 @@ def test_a_classifier_that_hangs_is_ended_in_the_root_of_an_executor_with_worker
     assert fooldeap_run("none -", "--resume", str(folder), "executor=serial") == (0, [])
     assert bits(folder) == expected
     check_adds_up(folder)
+
+
+# --- Before the first generation, and around all of them -------------------------------------------------------------
+
+
+class Right:
+    """What a classifier should say of itself."""
+
+    input_shape, classes, digest = (8, 8, 1), 4, "right"
+
+    def logits(self, images):
+        return np.zeros((len(images), 4), np.float32)
+
+
+def failing(kind, message="no luck"):
+    """Return a method, or with `property` an attribute, that fails."""
+
+    def fails(*_):
+        raise kind(message)
+
+    return fails
+
+
+def named(decorator, base, **attributes):
+    """Return a plugin named "it" that differs from its base so."""
+    return decorator("it")(dataclass(type("It", (base,), {"__doc__": "It.", **attributes})))
+
+
+def prepared(kind, plugin, **choices):
+    given = {**TINY, "stop": {"confidence": None, "evaluations": 40}, "targets": [0], **choices}
+    choice = ["csv", "it"] if kind == "reporters" else "it"
+    return Prepared(config.load({}, arguments={**given, kind: choice}, plugins=[KIT, plugin]))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"input_shape": "8x8"}, r"has the input_shape '8x8', expected \(height, width, channels\)"),
+        ({"input_shape": (0, 8, 1)}, r"has the input_shape \(0, 8, 1\)"),
+        ({"input_shape": property(failing(ValueError))}, "raised ValueError: no luck"),
+        ({"classes": None}, "has None classes, expected a number of at least 1"),
+        ({"classes": 0}, "has 0 classes"),
+        ({"digest": b"x"}, "has a digest that is bytes, expected text"),
+        ({"digest": property(failing(OSError))}, "raised OSError: no luck"),
+        ({"logits": failing(StopIteration)}, "raised StopIteration: no luck"),
+        ({"logits": failing(SystemExit, "0")}, "raised SystemExit: 0"),
+        ({"logits": failing(ValueError, "first\nsecond\rthird")}, "raised ValueError: first second third"),
+        ({"logits": failing(ValueError, "long " * 1000)}, r"raised ValueError: (long ){80}\.\.\."),
+    ],
+)
+def test_a_classifier_that_says_nonsense(attributes, said):
+    with pytest.raises(PluginError, match=f"^classifier 'it' {said}") as raised:
+        prepared("classifier", named(classifier, Right, **attributes))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [(failing(ValueError), "raised ValueError: no luck"), (lambda self: None, "loads NoneType, expected a Split")],
+)
+def test_a_dataset(load, said):
+    with pytest.raises(PluginError, match=f"^dataset 'it' {said}"):
+        prepared("dataset", named(dataset, object, load=load))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"open": failing(ValueError)}, "raised ValueError: no luck"),
+        ({"map": failing(ValueError)}, "raised ValueError: no luck"),
+        ({"map": lambda self, function, items: None}, "raised TypeError: 'NoneType'"),
+        ({"map": lambda self, function, items: []}, "gave fewer results than there were items, 1"),
+        ({"map": lambda self, function, items: map(function, [*items, *items])}, "gave more results than there were"),
+        ({"map": lambda self, function, items: items}, "gave uint8 .*, expected what the function that it maps gives"),
+        ({"close": failing(ValueError)}, "raised ValueError: no luck"),
+    ],
+)
+def test_an_executor(tmp_path, attributes, said):
+    def made():
+        ready = prepared("executor", named(executor, Executor, **attributes))
+        ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+
+    with pytest.raises(PluginError, match=f"^executor 'it' {said}"):
+        made()
+
+
+def test_a_reporter_that_exits_does_not_pass_for_the_end(tmp_path):
+    it = named(reporter, Reporter, on_generation=lambda *_: sys.exit(0))
+    ready = prepared("reporters", it)
+    with pytest.raises(PluginError, match=r"^reporter 'it' raised SystemExit in on_generation: 0; the traceback is in"):
+        ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+    assert not (tmp_path / "run/result.json").exists()
+
+
+def test_an_algorithm_that_will_not_end():
+    @algorithm("it")
+    def it(toolbox, rng):
+        """Go on once more when it is to end."""
+        told = 0
+        while told < 2:
+            try:
+                yield toolbox.sample(5)
+            except GeneratorExit:
+                told += 1
+
+    result = prepared("algorithm", it).run(None)
+    assert [run.evaluations for run in result] == [40]
