@@ -138,7 +138,8 @@ class Folder:
         noted = known.setdefault(_NOTED, {}).setdefault(name, [])
         if digest(raw) not in noted:
             noted.append(digest(raw))
-            known[MADE_AT] = str(self.path.resolve())  # where the paths of what is new hold
+            if name == self.FILE:
+                known[MADE_AT] = str(self.path.resolve())  # where its paths hold
             self._write_environment(known)
         self.write(name, raw)
 

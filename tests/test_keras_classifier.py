@@ -329,8 +329,8 @@ def test_a_file_of_weights_alone_is_refused(keras, tmp_path):
     ("model", "parts"),
     [
         ("mnist_cn", ("no shipped model 'mnist_cn'", "did you mean 'mnist_cnn'?")),
-        ("xyz", ("known: mnist_cnn, mnist_lenet",)),
-        ("nowhere/mine.keras", ("no file 'nowhere/mine.keras'", "known: mnist_cnn, mnist_lenet")),
+        ("xyz", ("known: mnist_cnn, mnist_cnn_b, mnist_lenet",)),
+        ("nowhere/mine.keras", ("no file 'nowhere/mine.keras'", "known: mnist_cnn, mnist_cnn_b, mnist_lenet")),
         (__file__, (".keras, .h5, .hdf5",)),
     ],
 )
