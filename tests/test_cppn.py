@@ -9,7 +9,7 @@ from conftest import bits, run, tiny
 
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
-from fooldeap_plugins.genome._network import INPUTS, TOGETHER, Network, outputs_of, places_of
+from fooldeap_plugins.genome._network import BLOCK, INPUTS, TOGETHER, Network, outputs_of, places_of
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
 
@@ -75,10 +75,20 @@ def test_colours_are_hue_saturation_and_value():
 
 
 def test_an_image_does_not_depend_on_the_others():
-    networks, genome = grown((9, 9, 1), TOGETHER + 30, rounds=15), Cppn((9, 9, 1))
+    shape = (24, 27, 1)
+    assert BLOCK < 24 * 27
+    networks, genome = grown(shape, TOGETHER + 30, rounds=15), Cppn(shape)
     together = genome.decode(networks)
     for index in (0, 7, TOGETHER - 1, TOGETHER, TOGETHER + 29):
         assert np.array_equal(genome.decode([networks[index]])[0], together[index])
+
+
+def test_a_place_does_not_depend_on_the_others():
+    networks, places = grown((24, 27, 1), 30), places_of(24, 27)
+    together = outputs_of(networks, places)
+    for index in (0, BLOCK - 1, BLOCK, places.shape[1] - 1):
+        alone = outputs_of(networks, places[:, index : index + 1])
+        np.testing.assert_allclose(together[..., index : index + 1], alone, atol=1e-5)
 
 
 def test_mutants_stay_networks():

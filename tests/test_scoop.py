@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -136,6 +137,15 @@ def test_the_same_bits_with_genomes_that_are_no_images(tmp_path, genome, mutatio
     assert len(done) == 2
 
 
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_the_same_bits_with_networks(tmp_path, mode):
+    choices = {**SLOW, "classifier": "tiny", "genome": "cppn", "mutation": "cppn", "crossover": "none"}
+    prepared(choices, tmp_path / "serial")
+    done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
+    assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
+    assert len(done) == 2
+
+
 def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]
@@ -235,10 +245,11 @@ def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, 
         folder.remove()
 
 
-def test_folders_that_nobody_holds_are_cleared_away(tmp_path, monkeypatch):
+def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
     """As a root leaves one that is killed together with its foreman."""
     from fooldeap_plugins.executor import _pool
 
+    tmp_path = Path(tempfile.mkdtemp(prefix="swept-", dir="/tmp"))  # a long name would not do for a socket's folder
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     held = _pool._PrivateFolder()
     names = "left", "newborn", "elsewhere"
@@ -258,6 +269,7 @@ def test_folders_that_nobody_holds_are_cleared_away(tmp_path, monkeypatch):
     for each in (held, another):
         each.remove()
     assert not {each.name for each in tmp_path.iterdir()} & own
+    shutil.rmtree(tmp_path)
 
 
 def test_it_leaves_logging_and_the_excepthook_alone():

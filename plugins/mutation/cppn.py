@@ -1,5 +1,7 @@
 """Mutation of compositional pattern-producing networks."""
 
+import itertools
+
 import numpy as np
 
 from fooldeap.plugin import Annotated, Array, Ge, Gt, Le, Rng, mutation
@@ -32,20 +34,39 @@ def cppn(
     rates = np.array([add_node, delete_node, add_link, delete_link])
     for index, change in np.argwhere(rng.random((len(networks), 4)) < rates).tolist():
         networks[index] = _CHANGES[change](networks[index], rng)
-    turned = _hits([network.functions for network in networks], function_rate, rng)
-    moved = _hits([network.weights for network in networks], weight_rate, rng)
-    for network, nodes, links in zip(networks, turned, moved, strict=True):
-        if nodes.any():
-            network.functions[nodes] = rng.integers(len(FUNCTIONS), size=np.count_nonzero(nodes))
-        network.weights[links] += sigma * rng.standard_normal(np.count_nonzero(links), np.float32)
+    if networks:
+        functions = _Joined([network.functions for network in networks])
+        weights = _Joined([network.weights for network in networks])
+        turned = rng.random(len(functions.values)) < function_rate
+        moved = rng.random(len(weights.values)) < weight_rate
+        others, steps = list[int](), list[Array]()
+        for turns, moves in zip(functions.counts(turned), weights.counts(moved), strict=True):
+            others += [int(rng.integers(len(FUNCTIONS))) for _ in range(turns)]
+            steps.append(rng.standard_normal(moves, np.float32))
+        functions.values[turned] = others
+        weights.values[moved] += sigma * np.concatenate(steps)
+        functions.write_back()
+        weights.write_back()
     return networks
 
 
-def _hits(arrays: list[Array], rate: float, rng: Rng) -> list[Array]:
-    """Return for each array which of its values are hit, each with probability ``rate``, independently."""
-    ends = np.cumsum([len(array) for array in arrays])
-    hit = rng.random(ends[-1] if len(ends) else 0) < rate
-    return [hit[end - len(array) : end] for end, array in zip(ends.tolist(), arrays, strict=True)]
+class _Joined:
+    """The values of several arrays in one, which is faster to work on than one after the other."""
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self._arrays, self.values = arrays, np.concatenate(arrays)
+        self._bounds = np.cumsum([0, *map(len, arrays)])
+
+    def counts(self, chosen: Array) -> list[int]:
+        """Return how many of each array's values are chosen; ``chosen`` says it of ``values``."""
+        before = np.concatenate([[0], np.cumsum(chosen)])
+        counts: list[int] = np.diff(before[self._bounds]).tolist()
+        return counts
+
+    def write_back(self) -> None:
+        """Give the arrays their values."""
+        for array, (start, stop) in zip(self._arrays, itertools.pairwise(self._bounds.tolist()), strict=True):
+            array[:] = self.values[start:stop]
 
 
 def _node_added(network: Network, rng: Rng) -> Network:
