@@ -1,0 +1,62 @@
+"""``fooldeap run``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fooldeap.cli.options import (
+    Force,
+    NoPlugins,
+    Out,
+    Overrides,
+    Plugins,
+    Quiet,
+    TrustModel,
+    Workers,
+    count,
+    interruptible,
+    say,
+)
+from fooldeap.errors import InputError, RunError
+
+
+def run(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.")] = None,
+    overrides: Overrides = None,
+    out: Out = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
+    workers: Workers = None,
+    plugins: Plugins = None,
+    no_plugins: NoPlugins = False,
+    trust_model: TrustModel = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the experiment that a YAML file describes, or continue one."""
+    from fooldeap import Result, experiment
+
+    options: dict[str, Any] = {
+        "workers": count(workers),
+        "quiet": quiet,
+        "trust_model": trust_model,
+        "no_plugins": no_plugins,
+    }
+    words = list(overrides or ())
+    if resume is not None and config is not None and "=" in config.name:  # there it is no file
+        words, config = [str(config), *words], None
+    if resume is None and config is None:
+        raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
+    if resume is not None and (config is not None or out is not None or plugins):
+        raise InputError("--resume DIR goes alone: the folder holds its configuration")
+    if force and resume is None:
+        raise InputError("--force: got no --resume DIR, which it is for; leave it out")
+    with interruptible():
+        if config is not None:
+            done: Result | None = experiment.run(config, *words, out=out, plugins=plugins or (), **options)
+        elif resume is not None:
+            done = experiment.resume(resume, *words, force=force, **options)
+            if done is None and not quiet:
+                say(f"{resume}: is finished already; see {resume / 'result.json'}")
+        if done is not None and done.failures:
+            raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}")

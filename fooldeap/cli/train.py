@@ -1,0 +1,31 @@
+"""``fooldeap train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fooldeap.cli.options import Overrides, Plugins, Quiet, say
+from fooldeap.errors import Interrupted
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The classifier, a YAML file.")],
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The model file to write; default: <name>.keras.")
+    ] = None,
+    plugins: Plugins = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the classifier that a YAML file describes."""
+    from fooldeap.train import train as train_classifier
+
+    try:
+        trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on after the last epoch that was finished") from None
+    if trained is None and not quiet:
+        say(f"{out or config}: is trained already; nothing was done")
+    elif trained is not None and not quiet:
+        say(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")

@@ -1,0 +1,32 @@
+"""``fooldeap verify``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fooldeap.cli.options import NoPlugins, TrustModel, Workers, count, say
+from fooldeap.errors import InputError, RunError
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run or study.")],
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),
+    ] = None,
+    workers: Workers = None,
+    no_plugins: NoPlugins = False,
+    trust_model: TrustModel = False,
+) -> None:
+    """Replay a finished run or study, and compare every bit."""
+    from fooldeap.trust import trusting
+    from fooldeap.verify import verify as verdict_on
+
+    if sample is not None and sample < 1:
+        raise InputError(f"--sample: got {sample}, expected a number of at least 1")
+    with trusting(model=trust_model, no_plugins=no_plugins):
+        verdict = verdict_on(folder, sample=sample, workers=count(workers))
+    if not verdict.reproduced:
+        raise RunError(str(verdict))
+    say(str(verdict))
