@@ -6,7 +6,7 @@ clock is outside, see `evolution`.
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,25 +59,16 @@ class Tally:
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
         self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
         diversity = pixel_deviation(batch.images)
+        shown = [_Shown.of(batch, reply, target, before) for target in self.info.targets]
+        spreads = _spreads(np.array([each.fitness for each in shown]))
+        surest = np.array([each.confidence for each in shown]).max(axis=1).tolist()
         rows = []
-        for target in self.info.targets:
-            objectives = reply.of(target)
-            fitness = objectives if objectives.ndim == 1 else objectives[:, 0]
-            second = fitness if objectives.ndim == 1 or objectives.shape[1] == 1 else objectives[:, 1]
-            confidence = reply.predictions.probabilities[:, target]
-            self._compare(target, batch, reply.predictions, fitness, second, confidence, before)
-            highest = float(confidence.max())
-            self._pass_milestones(self._best[target].milestones, batch, confidence, highest, before)
-            row = LogRow(
-                seed=self.info.seed,
-                target=target,
-                generation=self.generation,
-                evaluations=self.evaluations,
-                **_spread(fitness),
-                confidence=highest,
-                diversity=diversity,
+        for target, each, spread, confidence in zip(self.info.targets, shown, spreads, surest, strict=True):
+            self._compare(self._best[target], each, spread[0], confidence)
+            _pass_milestones(self._best[target].milestones, each, confidence)
+            rows.append(
+                LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, diversity)
             )
-            rows.append(row)
         self.log.extend(rows)
         return rows
 
@@ -100,36 +91,25 @@ class Tally:
         """Return the result of each target that an image was shown for."""
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
 
-    def _compare(
-        self,
-        target: int,
-        batch: Batch,
-        predictions: Predictions,
-        fitness: Array,
-        second: Array,
-        confidence: Array,
-        before: int,
-    ) -> None:
-        best, reached = self._best[target], self._reached(fitness, confidence)
-        merit = fitness if reached is None else np.where(reached, second, -np.inf)
+    def _compare(self, best: _Best, shown: "_Shown", fittest: float, surest: float) -> None:
+        reached = self._reached(shown, fittest, surest)
+        if reached is None and (best.reached or fittest <= best.merit):
+            return  # which is nearly always, and told at once
+        merit = shown.fitness if reached is None else np.where(reached, shown.second, -np.inf)
         row = int(merit.argmax())
         if reached is not None and best.evaluations_to_goal is None:
-            best.evaluations_to_goal = _place(batch, reached, before)
+            best.evaluations_to_goal = shown.place(reached)
         if (reached is not None, merit[row]) > (best.reached, best.merit):
-            if fitness[row] > best.fitness or best.reached:
+            if shown.fitness[row] > best.fitness or best.reached:
                 best.improved = self.generation
             best.reached, best.merit = reached is not None or best.reached, float(merit[row])
-            best.fitness = float(fitness[row])
-            best.image, best.logits = batch.images[row].copy(), predictions.logits[row].copy()
+            best.fitness = float(shown.fitness[row])
+            best.image, best.logits = shown.batch.images[row].copy(), shown.logits[row].copy()
 
-    def _pass_milestones(self, passed: list[int], batch: Batch, confidence: Array, highest: float, before: int) -> None:
-        while len(passed) < len(MILESTONES) and highest >= MILESTONES[len(passed)]:
-            passed.append(_place(batch, confidence >= MILESTONES[len(passed)], before))
-
-    def _reached(self, fitness: Array, confidence: Array) -> Array | None:
-        """Return which images reached a goal, None where none did: which is nearly always, and told at once."""
-        goals = ((confidence, self.stop.confidence), (fitness, self.stop.score))
-        reached = [values >= goal for values, goal in goals if goal is not None and values.max() >= goal]
+    def _reached(self, shown: "_Shown", fittest: float, surest: float) -> Array | None:
+        """Return which images reached a goal, None where none did."""
+        goals = ((shown.confidence, surest, self.stop.confidence), (shown.fitness, fittest, self.stop.score))
+        reached = [values >= goal for values, highest, goal in goals if goal is not None and highest >= goal]
         return np.logical_or.reduce(reached) if reached else None
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
@@ -150,17 +130,42 @@ class Tally:
         )
 
 
-def _place(batch: Batch, reached: Array, before: int) -> int:
-    """Return the 1-based place, in the order shown, of the first image that reached something."""
-    # An image from memory cannot be the first, so the first one that did is a new one.
-    return before + 1 + int(np.searchsorted(batch.new, reached.argmax()))
+class _Shown(NamedTuple):
+    """What the images of one generation are to one target: ``before`` counts those shown in the generations before."""
+
+    batch: Batch
+    logits: Array
+    fitness: Array
+    second: Array  # the second objective, or the only one
+    confidence: Array
+    before: int
+
+    @classmethod
+    def of(cls, batch: Batch, reply: Reply, target: int, before: int) -> "_Shown":
+        objectives, predictions = reply.of(target), reply.predictions
+        columns = [objectives] if objectives.ndim == 1 else list(objectives.T)
+        confidence = predictions.probabilities[:, target]
+        return cls(batch, predictions.logits, columns[0], columns[:2][-1], confidence, before)
+
+    def place(self, reached: Array) -> int:
+        """Return the 1-based place, in the order shown, of the first image that reached something."""
+        # An image from memory cannot be the first, so the first one that did is a new one.
+        return self.before + 1 + int(np.searchsorted(self.batch.new, reached.argmax()))
 
 
-def _spread(fitness: Array) -> dict[str, float]:
-    # As fitness.mean() and fitness.std() do it, in a third of their time.
-    mean = np.add.reduce(fitness) / len(fitness)
-    std = math.sqrt(np.add.reduce(np.square(fitness - mean)) / len(fitness))
-    return {"best": float(fitness.max()), "mean": float(mean), "worst": float(fitness.min()), "std": std}
+def _pass_milestones(passed: list[int], shown: _Shown, surest: float) -> None:
+    while len(passed) < len(MILESTONES) and surest >= MILESTONES[len(passed)]:
+        passed.append(shown.place(shown.confidence >= MILESTONES[len(passed)]))
+
+
+def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:
+    """Return best, mean, worst and standard deviation of each row, all at once in a fraction of the time."""
+    # As fitness.mean(axis=1) and fitness.std(axis=1) do it, in a third of their time.
+    count = fitness.shape[1]
+    mean = np.add.reduce(fitness, axis=1) / count
+    std = np.sqrt(np.add.reduce(np.square(fitness - mean[:, None]), axis=1) / count)
+    columns = (np.maximum.reduce(fitness, axis=1), mean, np.minimum.reduce(fitness, axis=1), std)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def pixel_deviation(images: Images) -> float:
