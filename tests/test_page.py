@@ -1,0 +1,105 @@
+"""Pages: their parts, their text escaped, and that they load nothing."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fooldeap.lines import printable
+from fooldeap.page import Card, Chart, Film, Line, Table, render
+from fooldeap.page.parts import percent
+
+NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
+
+TEMPLATE = """{% extends "base.html" %}
+{% import "parts.html" as parts %}
+{% block main %}
+{% call parts.section("all", "All of them") %}
+{{ parts.tiles([("queries", title)]) }}{{ parts.cards([card]) }}{{ parts.player([film]) }}{{ parts.chart(chart) }}
+{{ parts.table(table) }}{{ parts.text(title, title) }}
+{% endcall %}
+{% endblock %}
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package with a template of its own, as another page would bring one."""
+    folder = tmp_path / "some_page"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "templates/mine.html").write_text(TEMPLATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "some_page"
+
+
+def parts(text):
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    return {
+        "title": text,
+        "card": Card(text, image, text, 0.5, [text], True, (image, text)),
+        "film": Film(text, 1, np.stack([image, image + 1]), np.eye(3)[[0, 1]], [0, 3], [10, 40], [text] * 3),
+        "chart": Chart(text, text, text, [Line(text, [1, 2], [0.5, float("nan")])], goal=0.9, goal_label=text),
+        "table": Table([text], [[text]], caption=text),
+    }
+
+
+def data_of(page):
+    return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+
+
+def test_whatever_is_said_is_text(package):
+    page = render("mine.html", package, **parts(NASTY))
+    assert "onerror=alert(1)>" not in page.replace("onerror=alert(1)&gt;", "")
+    assert "<img src=x" not in page
+    films, chart = data_of(page)
+    assert films[0]["title"] == chart["title"] == printable(NASTY)
+    assert not {"\x1b", "\u202e"} & set(page)
+
+
+def test_it_loads_nothing_and_runs_its_own_scripts_alone(package):
+    page = render("mine.html", package, **parts("words"))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
+    assert [f"'sha256-{each}'" for each in hashes] == re.search(r"script-src (.*)$", policy)[1].split(" ")
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+
+
+def test_a_film_is_one_picture_of_all_frames(package):
+    given = parts("words")
+    film = data_of(render("mine.html", package, **given))[0][0]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(film["frames"].split(",")[1]))))
+    assert np.array_equal(sheet.reshape(2, 4, 4, 3), given["film"].images)
+    assert film["probabilities"] == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_of_many_classes_the_highest_are_shown_and_the_target():
+    rng = np.random.default_rng(1)
+    probabilities = rng.dirichlet(np.ones(200), 9)
+    target = int(probabilities.max(axis=0).argmin())
+    film = Film("x", target, np.zeros((9, 2, 2, 1), np.uint8), probabilities, range(9), range(9)).data()
+    highest = np.argsort(-probabilities.max(axis=0))[:11]
+    assert film["classes"] == [str(each) for each in sorted([target, *highest])]
+    assert film["classes"][film["target"]] == str(target)
+
+
+def test_a_film_is_thinned_between_its_ends():
+    film = Film("x", 0, np.zeros((50, 2, 2, 1), np.uint8), np.ones((50, 1)), range(50), range(50))
+    thinned = film.thinned(8)
+    assert len(thinned.images) == len(thinned.generations) == 8
+    assert (thinned.generations[0], thinned.generations[-1]) == (0, 49)
+    assert film.thinned(50) is film
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(1, "100.000 %"), (0.9999999, "99.999 %"), (0.9999, "99.990 %"), (0, "0.000 %")]
+)
+def test_only_certainty_is_a_hundred_percent(share, text):
+    assert percent(share) == text
