@@ -18,6 +18,7 @@ from fooldeap.evolution import Run
 from fooldeap.files import parsed
 from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
+from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.rundir import Folder, RunFolder, problems_in
 from fooldeap.study import definition
 from fooldeap.study.plan import StudyFolder, by_classifier
@@ -61,13 +62,13 @@ def verify(
     sample: int | None = None,
     workers: int | Literal["auto"] | None = None,
 ) -> Verdict:
-    """Replay a finished run or study and compare every bit.
+    """Replay a finished run, study or retraining and compare every bit.
 
     Parameters
     ----------
     path : the folder
-    sample : of a run, how many batches of its journals are shown to the classifier again; of a study, how many of its
-        runs are made again; None: everything is
+    sample : of a run, how many batches of its journals are shown to the classifier again, also of each run of a
+        retraining; of a study, how many of its runs are made again; None: everything is
     workers : how many processes help where everything is made again
 
     Raises
@@ -78,6 +79,12 @@ def verify(
     path = Path(path)
     if (path / StudyFolder.FILE).is_file():
         return _study(StudyFolder.open(path), sample)
+    if (path / RetrainFolder.FILE).is_file():
+        return _retraining(RetrainFolder.open(path), sample, workers)
+    return _run(path, sample, workers)
+
+
+def _run(path: Path, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
     folder = RunFolder.open(path)
     if not folder.finished:
         raise InputError(f"{path}: is not finished; go on first: fooldeap run --resume {path}")
@@ -193,3 +200,19 @@ def _study(folder: StudyFolder, sample: int | None) -> Verdict:
 def _same(one: Record, other: Record) -> bool:
     arrays = zip(one.arrays, other.arrays, strict=True)
     return one.row == other.row and all(np.array_equal(mine, theirs) for mine, theirs in arrays)
+
+
+# --- Retrainings ----------------------------------------------------------------------------------------------------
+
+
+def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+    """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
+    if not folder.finished:
+        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap retrain --resume {folder.path}")
+    problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
+    for place in places:
+        check_model(place / "model.keras")
+        found = _run(place / "run", sample, workers).problems
+        problems += [f"{place.name}: {problem}" for problem in found]
+    looked_at = f"{folder.path}: the runs on {len(places)} networks"
+    return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))

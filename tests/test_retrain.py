@@ -6,13 +6,14 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import KIT
 from test_train import CONFIG, Stripes
 
 from fooldeap.errors import InputError, RunError
-from fooldeap.plugin import mutation
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
 from fooldeap.retrain.chain import Measures, retrain
+from fooldeap.verify import verify
 
 EXPERIMENT = {
     "name": "chain",
@@ -20,19 +21,14 @@ EXPERIMENT = {
     "first": 3,
     "later": 2,
     "algorithm": {"name": "generational", "population": 20},
+    "plugins": [str(KIT / "shifting.py")],
     "mutation": "shift_some",
     "stop": {"confidence": 0.97, "evaluations": 400},
     "lockstep": 6,
 }
 
 
-@mutation("shift_some", genome="pixels")
-def shift_some(images, rng):
-    """Copy some pixels over their neighbours."""
-    return np.where(rng.random(images.shape) < 0.02, np.roll(images, 1, axis=2), images)
-
-
-PLUGINS = (Stripes, shift_some)
+PLUGINS = (Stripes,)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +45,19 @@ def chain(training, folder, **changes):
 @pytest.fixture(scope="module")
 def done(training, tmp_path_factory):
     return chain(training, tmp_path_factory.mktemp("chain") / "run")
+
+
+def test_a_chain_is_verified(done, tmp_path):
+    copy = shutil.copytree(done.folder, tmp_path / "copy")
+    assert verify(copy, sample=2).reproduced
+    assert not verify(copy).problems
+    log = copy / "networks/02/run/log.csv"
+    log.write_text(log.read_text().replace("0", "1", 1))
+    (problem, *_) = verify(copy, sample=1).problems
+    assert "log.csv" in problem
+    (copy / "summary.json").unlink()
+    with pytest.raises(InputError, match="is not finished; go on first: fooldeap retrain --resume"):
+        verify(copy)
 
 
 def images(folder, network):

@@ -10,7 +10,7 @@ from fooldeap.errors import InputError, RunError
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run or study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study or retraining.")],
     sample: Annotated[
         int | None,
         typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),
@@ -19,7 +19,7 @@ def verify(
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
 ) -> None:
-    """Replay a finished run or study, and compare every bit."""
+    """Replay a finished run, study or retraining, and compare every bit."""
     from fooldeap.trust import trusting
     from fooldeap.verify import verify as verdict_on
 

@@ -189,7 +189,7 @@ class _Chain:
         """Return the model file of a network; it is trained unless it is there: on the dataset and earlier images."""
         path = self._place(index) / "model.keras"
         if path.is_file():
-            _check_model(path)
+            check_model(path)
             return path
         self._say(f"network {index + 1} of {self.known.chain.networks}: training")
         make_folders(self.folder.path, path.parent)
@@ -272,7 +272,7 @@ def _median(evaluations: Sequence[int | None]) -> float | None:
     return median if np.isfinite(median) else None
 
 
-def _check_model(path: Path) -> None:
+def check_model(path: Path) -> None:
     """Refuse a model that is not what its card says."""
     card = path.with_suffix(".md")
     if not card.is_file() or f"`{hashlib.sha256(read(path)).hexdigest()}`" not in read(card).decode(errors="replace"):
