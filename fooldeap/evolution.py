@@ -95,7 +95,6 @@ class Run:
             self._batch = self._batch.cut(self.tally.left)
         self.start = self.start or self._batch.digest
         self._recorded = self._from_journal()
-        self._count()
         return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
 
     def reproduced(self) -> bool:
@@ -105,6 +104,7 @@ class Run:
 
     def tell(self, logits: Any) -> None:
         """Take the logits of the unseen images, and put them on record."""
+        self._count()  # only now, for a session may end before there is an answer
         answer = self._recorded or self._record(logits)
         everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
         self._reply = Reply(

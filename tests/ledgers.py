@@ -41,3 +41,15 @@ def check_adds_up(folder: Path) -> None:
         assert row["shown"] == sum(row[name] for name in SUM)
     last = sessions(folder)[-1]
     assert last["journal"] + last["classifier"] == result["evaluations"], "each image was answered once"
+
+
+def check_study_adds_up(folder: Path) -> None:
+    """Assert of a study whose sessions all ended: each image of each run was shown once, and all sums are right."""
+    with (folder / "runs.csv").open(newline="") as file:
+        runs = {(row["variant"], row["seed"], row["target"]): int(row["evaluations"]) for row in csv.DictReader(file)}
+    rows = sessions(folder)
+    for row in rows:
+        assert row["asked"] == row["memory"] + row["journal"] + row["classifier"]
+        assert row["shown"] == sum(row[name] for name in SUM)
+    assert sum(row["classifier"] for row in rows) == sum(runs.values())
+    assert max(runs.values()) <= YAML(typ="safe").load(folder / "study.yaml")["budget"]

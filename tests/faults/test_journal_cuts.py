@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import tiny
 from failing import Small, sample
+from ledgers import answered
 
 from fooldeap.prepared import Prepared
 
@@ -31,6 +32,9 @@ def evolved(prepared, folder):
     """Evolve the runs of an experiment by their journals, and return all that is promised to the bit."""
     ended = sorted(prepared.evolve(prepared.runs, folder), key=lambda each: each.info)
     results = [result for each in ended for result in each.results]
+    answers = {path.stem: answered(path.read_bytes()) for path in folder.glob("*.journal")}
+    assert all(each.evaluations <= 60 for each in results if each.stopped == "evaluations")
+    assert all(answers[each.info.label] == each.results[0].evaluations for each in ended), "each image once on record"
     found = [(each.target, each.evaluations, each.score, each.log, each.image.pixels.tobytes()) for each in results]
     return found, {path.name: path.read_bytes() for path in folder.iterdir()}
 
