@@ -80,7 +80,11 @@ class Checker:
         if isinstance(value, dict) and scheduled and parameter.number:
             return self.schedule(parameter, value, path)
         if isinstance(value, str) and parameter.name in data:
-            near = self.document.folders.get(path, Path.cwd()) / value
+            folder = self.document.folders.get(path, Path.cwd())
+            near = folder / value
+            file, _, name = value.rpartition(":")
+            if marked(parameter.annotation, "code") and file and (folder / file).is_file():
+                value = f"{(folder / file).resolve()}:{name}"
             if any(marked(parameter.annotation, marker) and exists(near) for marker, exists in _PATHS.items()):
                 value = str(near.resolve())
         try:

@@ -20,6 +20,7 @@ Toolbox = Any  # deap.base.Toolbox, which is untyped
 File = Annotated[str, "file"]  # a path, or a name; a path in YAML is taken relative to the YAML file
 Directory = Annotated[str, "directory"]  # likewise
 Command = Annotated[str, "command"]  # what is run: told where a file says it, and refused with --no-plugins
+Code = Annotated[str, "command", "code"]  # module:name or file.py:name; a file in YAML is relative to the YAML file
 Mutations = Annotated[tuple[Any, ...], Nested("mutation")]  # pairs of a mutation ready for calls, and its weight
 
 
@@ -56,8 +57,9 @@ class Classifier(Protocol):
 
     May say ``billable = True``, where every image costs money: then it is shown nothing but what algorithms ask about,
     and no batch is filled up. May also have ``gradient(images, target)``, giving the gradient of log p(target) by the
-    image, float32, in grey levels, shaped as the images; and a class method ``from_object(model)`` that makes a
-    classifier of a model in memory, or returns None where the model is not of its sort.
+    image, float32, in grey levels, shaped as the images; ``features(images)``, giving what goes into the last layer,
+    float32 (n, d), or None; ``names``, what the classes are called, or None; and a class method ``from_object(model)``
+    that makes a classifier of a model in memory, or returns None where the model is not of its sort.
     """
 
     @property

@@ -20,6 +20,11 @@ def limit_threads(threads: int | None) -> None:
     _limit = threads
 
 
+def thread_limit() -> int | None:
+    """Return how many threads a model may use where nobody says how many; None: one per core."""
+    return _limit
+
+
 def tensorflow(threads: int | None = None) -> Any:
     """Import TensorFlow, with Keras on top of it, and return its module.
 

@@ -109,7 +109,7 @@ def found_in(path: Path) -> list[Plugin]:
         files = [path]
     else:
         raise InputError(f"no file or folder {str(path)!r}")
-    plugins = [plugin for file in files for plugin in _declared_in(_import_file(file.resolve()))]
+    plugins = [plugin for file in files for plugin in _declared_in(import_file(file.resolve()))]
     if not plugins:
         where = " (folders below it are not searched)" if path.is_dir() else ""
         raise InputError(
@@ -118,7 +118,8 @@ def found_in(path: Path) -> list[Plugin]:
     return plugins
 
 
-def _import_file(file: Path) -> ModuleType:
+def import_file(file: Path) -> ModuleType:
+    """Return a Python file as a module of its own, imported once in a process as long as it stays the same."""
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -150,7 +150,15 @@ def test_the_docstring_begins_with_a_line_that_says_it_all(plugin):
 @each_plugin
 def test_every_parameter_has_a_default_that_will_do(plugin):
     for parameter in plugin.parameters.values():
-        assert parameter.default is not REQUIRED or parameter.name in ("path", "folder", "of")
+        assert parameter.default is not REQUIRED or parameter.name in (
+            "path",
+            "folder",
+            "of",
+            "model",
+            "function",
+            "shape",
+            "classes",
+        )
         if parameter.default is REQUIRED:
             continue
         parsed = parameter.parse(parameter.default)

@@ -71,19 +71,19 @@ def _architecture(path: Path, where: str) -> Any:
 
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
-            _check_archive(archive, _limit(path), where)
+            _check_archive(archive, limit_of(path), where)
             weights = [name for name in archive.namelist() if name.endswith(".h5")]
             for name in weights:
                 with h5py.File(io.BytesIO(archive.read(name)), "r") as file:
-                    _check_arrays(file, _limit(path), where)
+                    _check_arrays(file, limit_of(path), where)
             return json.loads(archive.read("config.json"))
     with h5py.File(path, "r") as file:
-        _check_arrays(file, _limit(path), where)
+        _check_arrays(file, limit_of(path), where)
         configuration = file.attrs["model_config"]
         return json.loads(configuration.decode() if isinstance(configuration, bytes) else configuration)
 
 
-def _limit(path: Path) -> int:
+def limit_of(path: Path) -> int:
     """Return how many bytes a file may unpack to."""
     return max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size)
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from fooldeap.plugin import Array, InputError
 
-FLOOR = 1e-30
-"""The least probability of which a logarithm is taken where a model gives nothing but probabilities."""
+from ._scores import FLOOR
+from ._scores import are_probabilities as _are_probabilities
 
 TOLERANCE = 1e-5
 Scores = Callable[[Any], Any]
@@ -96,10 +96,6 @@ def _range(output: Array) -> str:
     return f"lies between {output.min():.3g} and {output.max():.3g}"
 
 
-def _are_probabilities(output: Array) -> bool:
-    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-2))
-
-
 def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
     """Compare softmax(logits) with the model's output, in its own arithmetic, which may be half precision."""
     import keras
@@ -112,6 +108,12 @@ def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
             f"{where} gives other probabilities than softmax of its logits, by {gap:.2g}, expected at most "
             f"{TOLERANCE:g}; say 'outputs: probabilities'"
         )
+
+
+def features_of(model: Any) -> Scores | None:
+    """Return a function from the model's input to what goes into its last dense layer, (n, d) float32; or None."""
+    found = _before_dense(model)
+    return None if found is None else _as_float32(found)
 
 
 # --- The walk back ------------------------------------------------------------------------------------------
@@ -171,3 +173,22 @@ def _linear(layer: Any, shape: Any) -> Scores:
     copy.build(shape)
     copy.set_weights(layer.get_weights())
     return lambda x: copy(x)
+
+
+def _before_dense(model: Any) -> Scores | None:
+    """Return a function for what goes into the dense layer at the model's end, or None where there is none."""
+    import keras
+
+    operation, source = _last(model.outputs[0])
+    while (
+        source is not None and type(operation).__name__ in ("Softmax", "Activation") and source is not model.inputs[0]
+    ):
+        operation, source = _last(source)
+    if source is None:
+        return None
+    if isinstance(operation, keras.Model):
+        inner = _before_dense(operation) if getattr(operation, "outputs", None) else None
+        head = _up_to(model, source)
+        return None if inner is None else lambda x: inner(head(x))
+    is_dense = type(operation).__module__.startswith("keras.") and type(operation).__name__ == "Dense"
+    return _up_to(model, source) if is_dense else None

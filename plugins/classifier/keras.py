@@ -4,7 +4,7 @@ import hashlib
 import sys
 from dataclasses import fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from fooldeap.plugin import File, Images, InputError, classifier, dataclass, field
 
 from ._file import load, path_of
-from ._logits import scores_of
+from ._logits import features_of, scores_of
+from ._scores import InputRange, Outputs, names_in, probes
 
-InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
-
-_PROBES = 64
 ALIGNMENT = 64  # bytes, of what TensorFlow computes on; less ends the process
 
 
@@ -29,14 +27,15 @@ class Keras:
     input of fixed size and 1 or 3 channels, and one output (n, classes). ``outputs`` says what the output is:
     ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), or ``auto``, which finds the
     softmax at the model's end and takes what goes into it. ``input_range`` is the range of pixels that the
-    model was trained on; the shipped ones rescale images themselves.
+    model was trained on; the shipped ones rescale images themselves. ``class_names`` is a file with a name a line.
 
     The model is loaded at first use. It must not be trained on while it is a classifier.
     """
 
     model: File = "mnist_cnn"
-    outputs: Literal["auto", "logits", "probabilities"] = "auto"
+    outputs: Outputs = "auto"
     input_range: InputRange = (0, 255)
+    class_names: File | None = None
     _object: Any = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -44,14 +43,16 @@ class Keras:
         cls,
         model: Any,
         *,
-        outputs: Literal["auto", "logits", "probabilities"] = "auto",
+        outputs: Outputs = "auto",
         input_range: InputRange = (0, 255),
+        class_names: str | None = None,
     ) -> "Keras | None":
         """Return a classifier of a Keras model in memory, or None where ``model`` is none."""
         keras = sys.modules.get("keras")  # a Keras model cannot be here where Keras is not
         if keras is None or not isinstance(model, keras.Model):
             return None
-        made = cls(model=f"(in memory) {model.name}", outputs=outputs, input_range=input_range)
+        name = f"(in memory) {model.name}"
+        made = cls(model=name, outputs=outputs, input_range=input_range, class_names=class_names)
         object.__setattr__(made, "_object", model)
         return made
 
@@ -64,6 +65,11 @@ class Keras:
     def classes(self) -> int:
         """How many classes there are."""
         return self._loaded.classes
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """What the classes are called, where a file says it."""
+        return names_in(self.class_names, self.classes, self._where)
 
     @cached_property
     def digest(self) -> str:
@@ -83,6 +89,13 @@ class Keras:
         if gradient is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         found: NDArray[np.float32] = gradient.numpy()
+        return found
+
+    def features(self, images: Images) -> NDArray[np.float32] | None:
+        """Return what goes into the last dense layer, (n, d) float32; None where there is none at the end."""
+        if self._loaded.features is None:
+            return None
+        found: NDArray[np.float32] = self._loaded.features(self._loaded.tensor(images)).numpy()
         return found
 
     @property
@@ -109,11 +122,15 @@ class _Loaded:
         self._shape, self.input_shape, self.classes = _shapes(model, where)
         low, high = settings.input_range
         self._low, self._scale = low, (high - low) / 255
-        self._scores = scores_of(model, settings.outputs, self._scaled(_probes(self.input_shape)), where)
+        self._scores = scores_of(model, settings.outputs, self._scaled(probes(self.input_shape)), where)
+        features = features_of(model)
         images = self._tf.TensorSpec((None, *self.input_shape), self._tf.uint8)
         target = self._tf.TensorSpec((), self._tf.int32)
         self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
         self.gradient = self._tf.function(self._gradient, input_signature=[images, target], autograph=False)
+        self.features = features and self._tf.function(
+            lambda shown: features(self._scaled(shown)), input_signature=[images], autograph=False
+        )
 
     def tensor(self, images: Images) -> Any:
         """Return images as a tensor, without a copy where TensorFlow can do without: it wants them aligned."""
@@ -140,13 +157,6 @@ class _Loaded:
             # Rows are independent, so the gradient of the sum is the gradient of each.
             log_p = self._tf.reduce_sum(self._tf.nn.log_softmax(self._logits(pixels))[:, target])
         return tape.gradient(log_p, pixels)
-
-
-def _probes(shape: tuple[int, int, int]) -> Images:
-    """Return random images, a black one and a white one."""
-    probes = np.random.default_rng(0).integers(0, 256, (_PROBES, *shape), dtype=np.uint8)
-    probes[0], probes[1] = 0, 255
-    return probes
 
 
 def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, int], int]:

@@ -1,0 +1,194 @@
+"""An ONNX file, looked at before it is run: its input, what goes into its softmax, and into its last linear layer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fooldeap.plugin import Array, InputError
+from fooldeap.quiet import thread_limit
+
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+LINEAR = ("Gemm", "MatMul")
+PASSED = ("Identity", "Cast", "Add", "Dropout")  # what may stand between a linear layer and the scores
+CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A model's input: the images' shape (h, w, c), where the channels are, its dtype, and a batch of fixed size."""
+
+    shape: tuple[int, int, int]
+    layout: str
+    dtype: Any
+    batch: int | None
+
+    def arranged(self, pixels: Array) -> Array:
+        """Return pixels (n, h, w, c) as the model has them."""
+        if self.layout == "nhw":
+            return pixels[..., 0]
+        return pixels.transpose(0, 3, 1, 2) if self.layout == "nchw" else pixels
+
+
+class Graph:
+    """A session of ONNX Runtime; ``output`` and ``features`` name what can be asked of it."""
+
+    def __init__(self, session: Any, output: str, features: str | None) -> None:
+        self._session, self.output, self.features = session, output, features
+        self._input = session.get_inputs()[0]
+
+    def run(self, output: str, fed: Array) -> Array:
+        """Return an output for an input."""
+        (found,) = self._session.run([output], {self._input.name: fed})
+        return np.asarray(found)
+
+    def input(self, layout: str, shape: tuple[int, int, int] | None, where: str) -> Input:
+        """Return what the input is, or raise `InputError` where that cannot be told."""
+        batch, *sides = [size if isinstance(size, int) and size > 0 else None for size in self._input.shape or [None]]
+        if self._input.type not in DTYPES:
+            raise InputError(f"{where} takes {self._input.type}, expected one of {', '.join(DTYPES)}")
+        if len(sides) == 2:
+            sides, layout = [*sides, 1], "nhw"
+        elif len(sides) != 3:
+            raise InputError(
+                f"{where} takes inputs of shape {self._input.shape}, expected (n, channels, height, width)"
+            )
+        else:
+            layout = _layout(sides, where) if layout == "auto" else layout
+        if layout == "nchw":
+            sides = [*sides[1:], sides[0]]
+        found = _settled(sides, shape, where)
+        return Input(found, layout, DTYPES[self._input.type], batch)
+
+
+def _layout(sides: list[int | None], where: str) -> str:
+    first, last = sides[0] in CHANNELS, sides[2] in CHANNELS
+    if first == last:
+        shown = tuple("?" if side is None else side for side in sides)
+        raise InputError(f"{where} takes images of {shown}: where the channels are cannot be told; say 'layout: nchw'")
+    return "nchw" if first else "nhwc"
+
+
+def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
+    """Return the shape of images, (h, w, c): as the file says, and as the user does where it says nothing."""
+    if shape is None and None in sides:
+        raise InputError(f"{where} takes images of any size; say which: 'shape: [height, width, channels]'")
+    height, width, channels = (own or int(said) for own, said in zip(sides, shape or (0, 0, 0), strict=True))
+    if shape is not None and shape != (height, width, channels):
+        raise InputError(f"{where} takes images of {(height, width, channels)}, got 'shape: {list(shape)}'")
+    if channels not in CHANNELS or min(height, width) < 1:
+        raise InputError(f"{where} takes images of {(height, width, channels)}, expected 1 or 3 channels")
+    return height, width, channels
+
+
+def opened(content: bytes, where: str, *, cut: bool) -> Graph:
+    """Return a model ready to run.
+
+    Parameters
+    ----------
+    content : of the file
+    where : how messages begin
+    cut : whether to take what goes into a softmax at its end, rather than what comes out
+
+    Raises
+    ------
+    InputError
+        The file does not load, names other files, or has several inputs or outputs.
+    """
+    onnx, runtime = _packages(where)
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception:  # damage shows as whatever protobuf makes of it
+        raise InputError(f"{where}: the file is damaged or no ONNX model; export it anew") from None
+    _check_alone(model, onnx, where)
+    graph = model.graph
+    given = {each.name for each in graph.initializer}
+    inputs = [each for each in graph.input if each.name not in given]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise InputError(
+            f"{where} has {len(inputs)} inputs and {len(graph.output)} outputs, expected one of each; "
+            "export the image and the class scores alone"
+        )
+    makers = {name: node for node in graph.node for name in node.output}
+    output = graph.output[0].name
+    if cut:
+        output = _before_softmax(output, makers, model)
+    features = _into_linear(_before_softmax(output, makers, model), makers, given)
+    for name in (output, features):
+        if name is not None and name not in {graph.output[0].name, inputs[0].name}:
+            graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    return Graph(_session(runtime, model.SerializeToString(), where), output, features)
+
+
+def _packages(where: str) -> tuple[Any, Any]:
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(
+            f"{where} needs the package {error.name!r}; install the extra: pip install 'fooldeap[onnx]'"
+        ) from None
+    return onnx, onnxruntime
+
+
+def _check_alone(model: Any, onnx: Any, where: str) -> None:
+    """Refuse weights that lie in other files, which the file's name would not stand for, nor its digest."""
+    every = [*model.graph.initializer, *_constants(model.graph.node)]
+    every += [tensor for function in model.functions for tensor in _constants(function.node)]
+    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in every):
+        raise InputError(f"{where} keeps its weights in other files, expected a model in one; save it anew as one file")
+
+
+def _constants(nodes: Any) -> list[Any]:
+    """Return every tensor in nodes, and in the graphs inside them."""
+    found = []
+    for node in nodes:
+        for attribute in node.attribute:
+            found += [*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors]
+            for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+                found += [*graph.initializer, *_constants(graph.node)]
+    return found
+
+
+def _session(runtime: Any, content: bytes, where: str) -> Any:
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = thread_limit() or 0
+    try:
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        said = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"{where} does not load: {said}; see whether it is a model that ONNX Runtime can run"
+        ) from None
+
+
+def _before_softmax(name: str, makers: dict[str, Any], model: Any) -> str:
+    """Return what goes into a softmax over the classes that gives ``name``, or the name itself."""
+    node = makers.get(name)
+    while node is not None and node.op_type == "Identity":
+        node = makers.get(node.input[0])
+    if node is None or node.op_type != "Softmax":
+        return name
+    version = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
+    axis = next((each.i for each in node.attribute if each.name == "axis"), -1 if version >= 13 else 1)
+    return str(node.input[0]) if axis in (-1, 1) else name
+
+
+def _into_linear(name: str, makers: dict[str, Any], given: set[str]) -> str | None:
+    """Return what goes into the linear layer that gives ``name``; None where none does."""
+    node = makers.get(name)
+    while node is not None and node.op_type in PASSED:
+        sources = [each for each in node.input if each not in given and _made(each, makers)]
+        node = makers.get(sources[0]) if len(sources) == 1 else None
+    return str(node.input[0]) if node is not None and node.op_type in LINEAR else None
+
+
+def _made(name: str, makers: dict[str, Any]) -> bool:
+    """Tell whether something is computed, and no constant."""
+    return name in makers and makers[name].op_type != "Constant"

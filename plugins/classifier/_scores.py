@@ -1,0 +1,136 @@
+"""What classifiers of every make share: how pixels go in, what comes out, and what the classes are called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import Array, Images, InputError
+
+InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
+Outputs = Literal["auto", "logits", "probabilities"]
+
+FLOOR = 1e-30
+"""The least probability of which a logarithm is taken where a model gives nothing but probabilities."""
+
+PROBES = 64
+LONGEST_NAME = 80  # characters of a class's name
+MOST_CLASSES = 1_000_000
+
+
+def probes(shape: tuple[int, int, int]) -> Images:
+    """Return random images, a black one and a white one, uint8 (64, h, w, c)."""
+    images = np.random.default_rng(0).integers(0, 256, (PROBES, *shape), dtype=np.uint8)
+    images[0], images[1] = 0, 255
+    return images
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """From grey levels to what a model was trained on: pixels * ``scale`` + ``offset``, float32 (c,) each."""
+
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        input_range: tuple[int, int],
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
+        channels: int,
+        where: str,
+    ) -> "Scaling":
+        """Return the way to ``input_range``, less ``mean`` and divided by ``std``, one number a channel.
+
+        Raises
+        ------
+        InputError
+            There are not as many numbers as channels, or a standard deviation is not positive.
+        """
+        for name, values in (("mean", mean), ("std", std)):
+            if values is not None and len(values) != channels:
+                raise InputError(f"{where}: {name} has {len(values)} numbers, expected {channels}, one a channel")
+        if std is not None and min(std) <= 0:
+            raise InputError(f"{where}: std has {min(std):g}, expected numbers > 0")
+        low, high = input_range
+        means, stds = np.array(mean or [0.0] * channels), np.array(std or [1.0] * channels)
+        return cls(((high - low) / 255 / stds).astype(np.float32), ((low - means) / stds).astype(np.float32))
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether grey levels stay what they are."""
+        return bool((self.scale == 1).all() and (self.offset == 0).all())
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        """Return images (n, h, w, c) scaled, float32."""
+        scaled: NDArray[np.float32] = images.astype(np.float32) * self.scale + self.offset
+        return scaled
+
+
+def are_probabilities(scores: Array) -> bool:
+    """Tell whether every row of (n, classes) sums to 1, and nothing is negative."""
+    return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2))
+
+
+def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
+    """Tell whether the logarithm of a model's output is to be taken, by its ``scores`` (n, classes) for probes.
+
+    Raises
+    ------
+    InputError
+        The output is not what ``outputs`` says, not finite, or what it is cannot be told.
+    """
+    if not np.isfinite(scores).all():
+        raise InputError(f"{where} gives NaN or infinity on random images; expected finite numbers")
+    found = are_probabilities(scores)
+    between = f"its output lies between {scores.min():.3g} and {scores.max():.3g} and does not sum to 1"
+    if outputs == "logits" and found:
+        raise InputError(f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'")
+    if outputs == "probabilities" and not found:
+        raise InputError(
+            f"{where} does not give probabilities: {between}; if these are the scores before softmax, say "
+            "'outputs: logits'"
+        )
+    if outputs == "auto" and not found and scores.min() >= 0 and scores.max() <= 1:
+        raise InputError(f"{where}: {between}; if these are the scores before softmax, say 'outputs: logits'")
+    return found
+
+
+def logarithms(probabilities: Array) -> NDArray[np.float32]:
+    """Return log p float32, p at least `FLOOR`."""
+    logs: NDArray[np.float32] = np.log(np.maximum(probabilities.astype(np.float32), np.float32(FLOOR)))
+    return logs
+
+
+def batched_by(images: Images, size: int) -> tuple[list[Images], int]:
+    """Return images in batches of exactly ``size``, the last filled up with black ones, and how many there were."""
+    count = len(images)
+    padded = np.zeros((-(-count // size) * size, *images.shape[1:]), images.dtype)
+    padded[:count] = images
+    return [padded[start : start + size] for start in range(0, len(padded), size)], count
+
+
+def names_in(file: str | None, classes: int, where: str) -> tuple[str, ...] | None:
+    """Return the names of classes in a text file, a line each in the order of the classes; None where there is none.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has another number of names than there are classes.
+    """
+    if file is None:
+        return None
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise InputError(f"{where}: class_names {file!r} cannot be read ({said})") from None
+    names = tuple(line.strip() for line in text.removesuffix("\n").split("\n"))
+    if len(names) != classes or not all(names):
+        got = f"{len(names)} lines" if len(names) != classes else "an empty line"
+        raise InputError(f"{where}: class_names {file!r} has {got}, expected a name for each of {classes} classes")
+    return tuple(name[:LONGEST_NAME] for name in names)

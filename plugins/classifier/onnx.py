@@ -1,0 +1,136 @@
+"""A model in the ONNX format as the classifier, run by ONNX Runtime."""
+
+import hashlib
+from dataclasses import fields
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import Array, File, Images, InputError, classifier, dataclass
+
+from ._file import path_of
+from ._onnx_graph import Graph, Input, opened
+from ._scores import (
+    InputRange,
+    Outputs,
+    Scaling,
+    batched_by,
+    gives_probabilities,
+    logarithms,
+    names_in,
+    probes,
+)
+
+
+@classifier("onnx")
+@dataclass(frozen=True, kw_only=True)
+class Onnx:
+    """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
+
+    ``model`` is the path of an ``.onnx`` file that holds its weights itself, with one input and one output
+    (n, classes). ``layout`` says where its channels are, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of 1 or 3.
+    ``shape``, (height, width, channels), is for what the file leaves open. A batch of fixed size is filled up.
+    ``outputs`` says what the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30),
+    or ``auto``, which takes what goes into a softmax at the end, and tells the rest by probes. ``input_range`` is the
+    range of pixels that the model was trained on; where it had them less a ``mean`` and divided by a ``std``, these
+    are a number a channel, in that range. ``class_names`` is a file with a name a line.
+    """
+
+    model: File
+    outputs: Outputs = "auto"
+    input_range: InputRange = (0, 255)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    layout: Literal["auto", "nchw", "nhwc"] = "auto"
+    shape: tuple[int, int, int] | None = None
+    class_names: File | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+        return self._loaded.input.shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self._loaded.classes
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """What the classes are called, where a file says it."""
+        return names_in(self.class_names, self.classes, self._where)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file."""
+        return hashlib.sha256(self._content).hexdigest()
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        scores = self._loaded.scores(images)
+        return logarithms(scores) if self._loaded.probabilities else scores.astype(np.float32, copy=False)
+
+    def features(self, images: Images) -> NDArray[np.float32] | None:
+        """Return what goes into the last linear layer, (n, d) float32; None where there is none at the end."""
+        return self._loaded.features(images)
+
+    @property
+    def _where(self) -> str:
+        return f"classifier 'onnx': model {self.model!r}"
+
+    @cached_property
+    def _content(self) -> bytes:
+        return path_of(self.model, "onnx", (".onnx",)).read_bytes()
+
+    @cached_property
+    def _loaded(self) -> "_Loaded":
+        return _Loaded(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+class _Loaded:
+    """What an `Onnx` classifier keeps between calls: a session, and how images go into it."""
+
+    def __init__(self, settings: Onnx) -> None:
+        where = settings._where
+        self._graph: Graph = opened(settings._content, where, cut=settings.outputs == "auto")
+        self.input: Input = self._graph.input(settings.layout, settings.shape, where)
+        channels = self.input.shape[2]
+        self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
+        if self.input.dtype == np.uint8 and not self._scaling.changes_nothing:
+            raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and mean and std out")
+        found = self.scores(probes(self.input.shape))
+        if found.ndim != 2 or found.shape[1] < 2:
+            raise InputError(
+                f"{where} gives outputs of shape {found.shape[1:]}, expected one score a class, (classes,), at least "
+                "2 of them; export it without what comes behind the scores"
+            )
+        self.classes = int(found.shape[1])
+        self.probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
+
+    def scores(self, images: Images) -> Array:
+        """Return the model's output, (n, classes)."""
+        return self._run(self._graph.output, images)
+
+    def features(self, images: Images) -> NDArray[np.float32] | None:
+        """Return what goes into the last linear layer, flat."""
+        if self._graph.features is None:
+            return None
+        return self._run(self._graph.features, images).reshape(len(images), -1).astype(np.float32, copy=False)
+
+    def _run(self, output: str, images: Images) -> Array:
+        # Even where any number of images would do, some are needed to learn how many classes there are.
+        batches, count = batched_by(images, self.input.batch or max(1, len(images)))
+        found = [self._graph.run(output, self._fed(batch)) for batch in batches or [self._nothing()]]
+        return np.concatenate(found)[:count]
+
+    def _fed(self, images: Images) -> Array:
+        pixels = images if self.input.dtype == np.uint8 else self._scaling(images).astype(self.input.dtype, copy=False)
+        return np.ascontiguousarray(self.input.arranged(pixels))
+
+    def _nothing(self) -> Images:
+        return np.zeros((self.input.batch or 1, *self.input.shape), np.uint8)

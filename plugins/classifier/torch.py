@@ -1,0 +1,172 @@
+"""A PyTorch model as the classifier: TorchScript, or an exported program."""
+
+import hashlib
+from dataclasses import fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, classifier, dataclass
+from fooldeap.quiet import thread_limit
+
+from ._file import path_of
+from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, gives_probabilities, names_in, probes
+from ._torch_file import SUFFIXES, Program, load
+
+Side = Annotated[int, Ge(1)]
+
+
+@classifier("torch")
+@dataclass(frozen=True, kw_only=True)
+class Torch:
+    """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
+
+    ``model`` is a file of ``torch.jit.save`` (TorchScript), or one of ``torch.export.save``, which is code and needs
+    ``--trust-model``. It takes (n, channels, height, width) float32 and gives (n, classes). ``shape``, (height, width,
+    channels), is what TorchScript does not say. ``outputs`` says what the output is: ``logits``, ``probabilities``
+    (the logits are then log p, p at least 1e-30), or ``auto``, which tells by probes. ``input_range`` is the range of
+    pixels that the model was trained on; where it had them less a ``mean`` and divided by a ``std``, these are a
+    number a channel, in that range. ``class_names`` is a file with a name a line.
+    """
+
+    model: File
+    shape: tuple[Side, Side, Side] | None = None
+    outputs: Outputs = "auto"
+    input_range: InputRange = (0, 255)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    class_names: File | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+        return self._loaded.shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self._loaded.classes
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """What the classes are called, where a file says it."""
+        return names_in(self.class_names, self.classes, self._where)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file."""
+        return hashlib.sha256(path_of(self.model, "torch", SUFFIXES).read_bytes()).hexdigest()
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        return self._loaded.logits(images)
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) by the image in grey levels, float32, shaped as the images."""
+        found = self._loaded.gradient(images, target)
+        if found is None:
+            raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
+        return found
+
+    @property
+    def _where(self) -> str:
+        return f"classifier 'torch': model {self.model!r}"
+
+    @cached_property
+    def _loaded(self) -> "_Loaded":
+        return _Loaded(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+class _Loaded:
+    """What a `Torch` classifier keeps between calls: the model, and how images go into it."""
+
+    def __init__(self, settings: Torch) -> None:
+        where = settings._where
+        program: Program = load(path_of(settings.model, "torch", SUFFIXES), where)
+        import torch
+
+        self._torch, self._model, self._batch = torch, program.model, program.batch
+        if thread_limit():
+            torch.set_num_threads(thread_limit())
+        self.shape = _shape(program, settings.shape, where)
+        channels = self.shape[2]
+        scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
+        self._scale, self._offset = torch.from_numpy(scaling.scale), torch.from_numpy(scaling.offset)
+        self._probabilities = False
+        found = self._probed(where)
+        self.classes = int(found.shape[1])
+        self._probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Return raw scores before softmax."""
+        batches, count = batched_by(images, self._batch or max(1, len(images)))
+        with self._torch.inference_mode():
+            found = [self._scores(self._tensor(batch)).numpy() for batch in batches]
+        return np.concatenate([np.empty((0, self.classes), np.float32), *found])[:count]
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32] | None:
+        """Return the gradient of log p(target) by the image, None where there is none."""
+        batches, count = batched_by(images, self._batch or max(1, len(images)))
+        found = [np.empty((0, *self.shape), np.float32)]
+        for batch in batches:
+            pixels = self._tensor(batch).requires_grad_()
+            # Rows are independent, so the gradient of the sum is the gradient of each.
+            log_p = self._torch.log_softmax(self._scores(pixels), 1)[:, target].sum()
+            if not log_p.requires_grad:
+                return None
+            (slope,) = self._torch.autograd.grad(log_p, pixels)
+            found.append(slope.numpy())
+        return np.concatenate(found)[:count]
+
+    def _tensor(self, images: Images) -> Any:
+        return self._torch.from_numpy(images.astype(np.float32))
+
+    def _scores(self, pixels: Any) -> Any:
+        scaled = (pixels * self._scale + self._offset).permute(0, 3, 1, 2).contiguous()
+        scores = self._model(scaled)
+        if self._probabilities:
+            return scores.float().clamp_min(FLOOR).log()
+        return scores.float()
+
+    def _probed(self, where: str) -> Array:
+        images = probes(self.shape)
+        batches, count = batched_by(images, self._batch or len(images))
+        try:
+            with self._torch.inference_mode():
+                found = [self._model_output(self._tensor(batch), where) for batch in batches]
+        except InputError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[-160:]
+            raise InputError(
+                f"{where} does not take images of {self.shape} as (n, channels, height, width) float32 ({said}); "
+                "see whether 'shape' is that of its images"
+            ) from None
+        return np.concatenate(found)[:count]
+
+    def _model_output(self, pixels: Any, where: str) -> Array:
+        scores = self._model((pixels * self._scale + self._offset).permute(0, 3, 1, 2).contiguous())
+        if not isinstance(scores, self._torch.Tensor) or scores.ndim != 2 or scores.shape[1] < 2:
+            shown = tuple(scores.shape[1:]) if isinstance(scores, self._torch.Tensor) else type(scores).__name__
+            raise InputError(
+                f"{where} gives outputs of shape {shown}, expected one score a class, (classes,), at least 2 of them; "
+                "export it without what comes behind the scores"
+            )
+        found: Array = scores.float().numpy()
+        return found
+
+
+def _shape(program: Program, said: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
+    shape = said or program.shape
+    if shape is None:
+        raise InputError(f"{where} does not say how large its images are; say it: 'shape: [height, width, channels]'")
+    if program.shape is not None and shape != program.shape:
+        raise InputError(f"{where} takes images of {program.shape}, got 'shape: {list(shape)}'")
+    if shape[2] not in (1, 3):
+        raise InputError(f"{where}: got images of {shape}, expected (height, width, channels), channels 1 or 3")
+    return shape
