@@ -143,8 +143,10 @@ class Bench:
 
         def begun(info: RunInfo) -> Run:
             journal = journals and journals / info.journal
-            self._active[info] = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
-            return self._active[info]
+            run = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
+            self._active[info] = run
+            observer.on_run_start(info, run.tally.best)
+            return run
 
         with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick)) as driven:
             for run in driven:

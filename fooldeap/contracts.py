@@ -136,13 +136,20 @@ class Executor:
 class Reporter:
     """Watches an experiment. A reporter plugin derives from this and overrides what it needs.
 
-    ``on_screen`` says that it shows something rather than writes files: ``--quiet`` leaves it out.
+    ``on_screen`` says that it shows something rather than writes files: ``--quiet`` leaves it out, and ``--no-images``
+    sets its parameter ``images``, if it has one, to false.
     """
 
     on_screen: ClassVar[bool] = False
 
     def on_start(self, session: Session) -> None:
         """Before the first generation. ``session.folder`` is where files go, or None."""
+
+    def on_run_start(self, run: RunInfo, best: "BestYet") -> None:
+        """Before each run. ``best(target)`` gives its best image whenever it is asked, and costs nothing until then.
+
+        Runs that other processes make, one by one, let nobody look: of those there is `on_run_end` alone, with images.
+        """
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """After each generation of each run, and for each of its targets."""
@@ -186,6 +193,9 @@ class Predictions:
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, float64 (n, classes)."""
         return np.exp(self.log_probabilities)
+
+
+BestYet = Callable[[int], Predictions | None]  # of a target: its best image alone, or None where none was shown yet
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fooldeap.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.faults import described
 from fooldeap.journal import Answer, Journal
 from fooldeap.ledger import Answers
-from fooldeap.plugin import Ask, Evolution, Images, Predictions, Reply, Toolbox
+from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.tally import Tally
 from fooldeap.toolboxes import stream
@@ -25,6 +25,9 @@ from fooldeap.toolboxes import stream
 
 class Observer:
     """Told of what happens in a run; does nothing itself."""
+
+    def on_run_start(self, run: RunInfo, best: BestYet) -> None:
+        """Before the run; see `fooldeap.plugin.Reporter`."""
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """After each generation, for each target."""

@@ -25,6 +25,7 @@ def run(
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
+    images: bool = True,
     trust_model: bool = False,
     no_plugins: bool = False,
     **arguments: Any,
@@ -39,6 +40,7 @@ def run(
     plugins : files, folders, or decorated functions and classes to use beside the installed ones
     workers : how many processes evaluate, by the executor ``scoop``; None: as the file says
     quiet : leave out the reporters that show something on screen
+    images : whether those show images
     trust_model : run code that the model's file holds or names; for files of people whom you trust
     no_plugins : refuse a file that names plugins or commands
     arguments : top-level keys of the file, ``seed=2``
@@ -56,7 +58,7 @@ def run(
         Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
     ):
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
-        return prepared.run(folder, quiet=quiet)
+        return prepared.run(folder, quiet=quiet, images=images)
 
 
 def resume(
@@ -64,6 +66,7 @@ def resume(
     *overrides: str,
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
+    images: bool = True,
     trust_model: bool = False,
     no_plugins: bool = False,
     force: bool = False,
@@ -84,7 +87,7 @@ def resume(
                 raise InputError(f"--resume: got {word!r}, expected keys of the executor alone, as executor.mode=runs")
         experiment = config.load(opened.config, overrides, arguments=_workers(workers))
         with Prepared(experiment, rows=opened.rows) as prepared:
-            return prepared.run(opened, resumed=True, quiet=quiet)
+            return prepared.run(opened, resumed=True, quiet=quiet, images=images)
 
 
 def fool(

@@ -35,20 +35,22 @@ class Prepared(Bench):
             self._folder.write("workers.log", printable(said))
         return said
 
-    def run(self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False) -> Result:
-        """Run to the end, with reporters, and return the result."""
+    def run(
+        self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False, images: bool = True
+    ) -> Result:
+        """Run to the end, with reporters, see `Reporters`, and return the result."""
         self._folder = folder
+        reporters = Reporters(self.experiment, quiet=quiet, images=images)
         with folder.locked() if folder else contextlib.nullcontext():
-            return self._run(folder, resumed, quiet)
+            return self._run(folder, resumed, reporters)
 
-    def _run(self, folder: RunFolder | None, resumed: bool, quiet: bool) -> Result:
+    def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
             folder.check([self.experiment])
             folder.check_classifier(self.crew.work.digest)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
-        reporters = Reporters(self.experiment, quiet)
         try:
             reporters.call("on_start", self._session(folder, resumed))
             result = self._evolved(folder, reporters)

@@ -87,6 +87,11 @@ class Tally:
             return "stagnation"
         return None
 
+    def best(self, target: int) -> Predictions | None:
+        """Return the best image for a target until now, alone in its batch, None where none was shown yet."""
+        best = self._best[target]
+        return None if best.image is None else Predictions(best.logits[None], best.image[None])
+
     def results(self, stopped: str) -> list[RunResult]:
         """Return the result of each target that an image was shown for."""
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]

@@ -37,3 +37,8 @@ def evolved(plugins: Any = (), **arguments: Any) -> Result:
     stop = {"confidence": None, "evaluations": None, "generations": GENERATIONS}
     experiment = config.load({}, arguments={"stop": stop, "reporters": [], **arguments}, plugins=plugins)
     return Prepared(experiment, _Linear()).run(None)
+
+
+def predictions(image: Array) -> Predictions:
+    """Return what the classifier of `evolved` says about one image uint8 (h, w, c)."""
+    return Predictions(_Linear().logits(image[None]), image[None])

@@ -8,11 +8,11 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from fooldeap.plugin import Reporter, Result, RunInfo, Session
+from fooldeap.plugin import Predictions, Reporter, Result, RunInfo, Session
 from fooldeap.rundir import RunFolder
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
-from fooldeap.testing.evolved import evolved
+from fooldeap.testing.evolved import evolved, predictions
 from fooldeap.testing.subject import Subject
 
 
@@ -48,9 +48,13 @@ def _follow(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = Fal
     with trying("in on_start"):
         reporter.on_start(_session(folder, resumed=resumed))
     for run in result:
+        info, best = RunInfo(run.seed, (run.target,)), list[Predictions]()
+        with trying("in on_run_start"):
+            reporter.on_run_start(info, lambda _, best=best: best[0] if best else None)
         for row in run.log:
             with trying("in on_generation"):
-                reporter.on_generation(RunInfo(run.seed, (run.target,)), row)
+                reporter.on_generation(info, row)
+            best[:] = [predictions(run.image.pixels)]
         with trying("in on_run_end"):
             reporter.on_run_end([run])
     with trying("in on_finish"):

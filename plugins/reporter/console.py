@@ -1,16 +1,18 @@
 """Progress and results on screen."""
 
 import math
-import time
 from typing import ClassVar
 
 from rich.console import Console as Screen
+from rich.console import Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from fooldeap.lines import printable
 from fooldeap.plugin import (
     Annotated,
+    BestYet,
     Gt,
     LogRow,
     Reporter,
@@ -22,67 +24,87 @@ from fooldeap.plugin import (
     reporter,
 )
 
+from ._gallery import Gallery
+from ._pace import Pace
+
 MOST_BARS = 20
+SHARE = 0.01  # of the time, for drawing
 
 
 @reporter("console")
 @dataclass(kw_only=True)
 class Console(Reporter):
-    """Show a bar a target with its best confidence, the rate and the time left, then the table of results.
+    """Show a bar a target with its best confidence, the best images, the time left, then the table of results.
 
-    ``every`` is in seconds: between two refreshes of the bars, or ten of it between two lines where there is no
-    terminal.
+    Every image is as large as the terminal lets it be; where there is no room for bars and images, the images stay, and
+    say the confidence. ``every`` is in seconds: between two drawings, or ten of it between two lines where there is no
+    terminal. Drawing takes one hundredth of the time at most, so on a slow terminal there are fewer. With ``images``
+    false, without colours or without a terminal there are no images.
     """
 
     on_screen: ClassVar[bool] = True
     every: Annotated[float, Gt(0)] = 0.25
+    images: bool = True
 
     def on_start(self, session: Session) -> None:
         """Say what begins, and open the display."""
         self._screen = Screen(stderr=False)
+        self._drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._session = session
-        self._begun = self._shown = time.perf_counter()
         self._latest: dict[tuple[int, int], LogRow] = {}
         self._ended: set[tuple[int, int]] = set()
         self._bars: dict[tuple[int, int], TaskID] = {}
         self._spent: dict[RunInfo, int] = {}
         self._several = len({run.seed for run in session.runs}) > 1
         self._total = sum(len(run.targets) for run in session.runs)
+        colours = self._screen.color_system is not None and not self._screen.no_color
+        self._gallery = Gallery(session) if self.images and self._drawn and colours else None
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
         self._say(f"{session.name}: {verb} {self._total} images{where}")
+        self._pace = Pace(self.every if self._drawn else 10 * self.every, SHARE)
+        text = Column(no_wrap=True)
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=text),
             BarColumn(bar_width=16),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=self._screen,
+            TextColumn("{task.fields[note]}", markup=False, table_column=text.copy()),
             auto_refresh=False,
-            transient=True,
-            disable=not self._screen.is_terminal,
         )
         self._overall = self._progress.add_task("all", total=self._total, note="")
-        self._progress.start()
+        self._live = Live(console=self._screen, get_renderable=self._display, auto_refresh=False, transient=True)
+        if self._drawn:
+            self._live.start()
+
+    def on_run_start(self, run: RunInfo, best: BestYet) -> None:
+        """Look at its images from now on."""
+        if self._gallery is not None:
+            self._gallery.watch(run, best)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """Take note, and refresh when it is time."""
+        """Take note, and draw when it is time."""
         self._latest[row.seed, row.target] = row
         self._spent[run] = row.evaluations
-        interval = self.every if self._screen.is_terminal else 10 * self.every
-        if time.perf_counter() - self._shown >= interval:
-            self._refresh()
+        if self._pace.due():
+            with self._pace.drawing():
+                self._draw()
 
     def on_run_end(self, results: list[RunResult]) -> None:
         """Close the bars of a run."""
         for result in results:
             self._ended.add((result.seed, result.target))
-        if not self._screen.is_terminal:
+            if self._gallery is not None:
+                self._gallery.keep(result)
+        if not self._drawn:
             for result in results:
                 self._say(f"  {_sentence(result)}")
 
     def on_finish(self, result: Result) -> None:
-        """Show the table."""
-        self._progress.stop()
-        self._say(_table(result) if self._screen.is_terminal else result.markdown())
+        """Show the images and the table."""
+        self._live.stop()
+        mosaic = self._gallery and self._gallery.mosaic(self._screen.width, self._screen.height)
+        if mosaic:
+            self._screen.print(mosaic)
+        self._say(_table(result) if self._drawn else result.markdown())
         reached = sum(run.reached for run in result)
         rate = result.evaluations / result.seconds if result.seconds else 0
         where = f"; {result.folder}" if result.folder else ""
@@ -91,24 +113,33 @@ class Console(Reporter):
 
     def on_abort(self) -> None:
         """Leave the screen in order."""
-        self._progress.stop()
+        self._live.stop()
 
     def _say(self, what: str | Table) -> None:
         safe = printable(what) if isinstance(what, str) else what
         self._screen.print(safe, highlight=False, soft_wrap=True, markup=False)
 
-    def _refresh(self) -> None:
-        self._shown = time.perf_counter()
+    def _draw(self) -> None:
         evaluations = sum(self._spent.values())
-        rate = evaluations / (self._shown - self._begun)
+        rate = evaluations / self._pace.elapsed
         note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f}/s"
-        if not self._screen.is_terminal:
+        if not self._drawn:
             self._say(f"  {note}")
             return
         self._progress.update(self._overall, completed=len(self._ended), note=f"{note}{self._left(rate)}")
         for key, row in self._latest.items():
             self._update_bar(key, row)
-        self._progress.refresh()
+        self._live.refresh()
+
+    def _display(self) -> Group:
+        """Return the bars above the images; of the bars the first alone, where it is that or cramped images."""
+        bars = [task for task in self._progress.tasks if task.visible]
+        room = self._screen.width, self._screen.height - 1
+        mosaic = self._gallery and self._gallery.mosaic(room[0], room[1] - len(bars))
+        if self._gallery and (mosaic is None or mosaic.cramped):
+            alone = self._gallery.mosaic(room[0], room[1] - 1)
+            bars, mosaic = (bars[:1], alone) if alone else (bars, None)
+        return Group(self._progress.make_tasks_table(bars), mosaic or "")
 
     def _update_bar(self, key: tuple[int, int], row: LogRow) -> None:
         budget = self._session.budget
