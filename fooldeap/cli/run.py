@@ -32,6 +32,7 @@ def run(
     trust_model: TrustModel = False,
     force: Force = False,
     quiet: Quiet = False,
+    no_images: Annotated[bool, typer.Option("--no-images", help="Draw no images on the terminal.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
     from fooldeap import Result, experiment
@@ -39,6 +40,7 @@ def run(
     options: dict[str, Any] = {
         "workers": count(workers),
         "quiet": quiet,
+        "images": not no_images,
         "trust_model": trust_model,
         "no_plugins": no_plugins,
     }

@@ -48,13 +48,13 @@ def _follow(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = Fal
     with trying("in on_start"):
         reporter.on_start(_session(folder, resumed=resumed))
     for run in result:
-        info, best = RunInfo(run.seed, (run.target,)), list[Predictions]()
+        info, best = RunInfo(run.seed, (run.target,)), dict[int, Predictions]()
         with trying("in on_run_start"):
-            reporter.on_run_start(info, lambda _, best=best: best[0] if best else None)
+            reporter.on_run_start(info, best.get)
         for row in run.log:
             with trying("in on_generation"):
                 reporter.on_generation(info, row)
-            best[:] = [predictions(run.image.pixels)]
+            best[run.target] = predictions(run.image.pixels)
         with trying("in on_run_end"):
             reporter.on_run_end([run])
     with trying("in on_finish"):

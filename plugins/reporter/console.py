@@ -24,11 +24,12 @@ from fooldeap.plugin import (
     reporter,
 )
 
+from ._blocks import Mosaic
 from ._gallery import Gallery
 from ._pace import Pace
 
 MOST_BARS = 20
-SHARE = 0.01  # of the time, for drawing
+SHARE = 0.012  # of the time, for drawing
 
 
 @reporter("console")
@@ -36,10 +37,10 @@ SHARE = 0.01  # of the time, for drawing
 class Console(Reporter):
     """Show a bar a target with its best confidence, the best images, the time left, then the table of results.
 
-    Every image is as large as the terminal lets it be; where there is no room for bars and images, the images stay, and
-    say the confidence. ``every`` is in seconds: between two drawings, or ten of it between two lines where there is no
-    terminal. Drawing takes one hundredth of the time at most, so on a slow terminal there are fewer. With ``images``
-    false, without colours or without a terminal there are no images.
+    Where there is no room for both, the images stay, which say the confidence. ``every`` is in seconds: between two
+    drawings, or ten of it between two lines where there is no terminal. Drawing takes little more than one hundredth of
+    the time: what takes longer is drawn less often. With ``images`` false, without colours or without a terminal there
+    are no images.
     """
 
     on_screen: ClassVar[bool] = True
@@ -71,6 +72,7 @@ class Console(Reporter):
             auto_refresh=False,
         )
         self._overall = self._progress.add_task("all", total=self._total, note="")
+        self._size = self._screen.size
         self._live = Live(console=self._screen, get_renderable=self._display, auto_refresh=False, transient=True)
         if self._drawn:
             self._live.start()
@@ -101,7 +103,7 @@ class Console(Reporter):
     def on_finish(self, result: Result) -> None:
         """Show the images and the table."""
         self._live.stop()
-        mosaic = self._gallery and self._gallery.mosaic(self._screen.width, self._screen.height)
+        mosaic = self._mosaic(0)
         if mosaic:
             self._screen.print(mosaic)
         self._say(_table(result) if self._drawn else result.markdown())
@@ -129,17 +131,23 @@ class Console(Reporter):
         self._progress.update(self._overall, completed=len(self._ended), note=f"{note}{self._left(rate)}")
         for key, row in self._latest.items():
             self._update_bar(key, row)
+        if self._screen.size != self._size:  # lines that were wrapped are not where they were drawn
+            self._size = self._screen.size
+            self._screen.clear()
         self._live.refresh()
 
     def _display(self) -> Group:
-        """Return the bars above the images; of the bars the first alone, where it is that or cramped images."""
+        """Return the bars above the images; of the bars the first alone, where both would be cramped."""
         bars = [task for task in self._progress.tasks if task.visible]
-        room = self._screen.width, self._screen.height - 1
-        mosaic = self._gallery and self._gallery.mosaic(room[0], room[1] - len(bars))
-        if self._gallery and (mosaic is None or mosaic.cramped):
-            alone = self._gallery.mosaic(room[0], room[1] - 1)
-            bars, mosaic = (bars[:1], alone) if alone else (bars, None)
-        return Group(self._progress.make_tasks_table(bars), mosaic or "")
+        mosaic = self._mosaic(len(bars))
+        if mosaic is None or mosaic.cramped:
+            mosaic = self._mosaic(1)
+            bars = bars[:1] if mosaic else bars
+        return Group(self._progress.make_tasks_table(bars), *([mosaic] if mosaic else []))
+
+    def _mosaic(self, taken: int) -> Mosaic | None:
+        """Return the images in the room that is left when so many lines are taken."""
+        return self._gallery and self._gallery.mosaic(self._screen.width, self._screen.height - 1 - taken)
 
     def _update_bar(self, key: tuple[int, int], row: LogRow) -> None:
         budget = self._session.budget

@@ -1,0 +1,205 @@
+"""The live view: what is drawn of the best images, how much room and time it takes, and where it is left out."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+from conftest import KIT, ROOT, tiny
+
+from fooldeap import config
+from fooldeap.plugin import Reporter, dataclass, reporter
+from fooldeap.prepared import Prepared
+from fooldeap_plugins.reporter._blocks import GAP, LEAST, averaged, cells, fitted
+from fooldeap_plugins.reporter._pace import Pace
+
+# --- What a reporter may look at ------------------------------------------------------------------------------------
+
+
+@reporter("looks")
+@dataclass
+class Looks(Reporter):
+    """Notes the best image after every generation, and who was begun."""
+
+    def on_start(self, session):
+        Looks.begun, Looks.before, Looks.seen, Looks.rows = {}, [], {}, {}
+
+    def on_run_start(self, run, best):
+        Looks.begun[run] = best
+        Looks.before += [best(target) for target in run.targets]
+
+    def on_generation(self, run, row):
+        Looks.seen.setdefault(row.target, []).append(Looks.begun[run](row.target))
+        Looks.rows.setdefault(row.target, []).append(row)
+
+
+def looked_at(**arguments):
+    experiment = config.load(tiny(**arguments), arguments={"reporters": ["looks"]}, plugins=[Looks])
+    with Prepared(experiment) as prepared:
+        return prepared.run(None), prepared.classifier
+
+
+@pytest.mark.parametrize("algorithm", ["generational", "map_elites"])
+def test_a_reporter_sees_the_best_image_of_every_run_at_any_time(algorithm):
+    result, classifier = looked_at(targets=[0, 2], stop={"generations": 20, "confidence": None}, algorithm=algorithm)
+    assert Looks.before == [None, None]
+    for run in result:
+        last = Looks.seen[run.target][-1]
+        assert np.array_equal(last.images[0], run.image.pixels)
+        assert last.probabilities[0, run.target] == run.confidence
+        best = np.maximum.accumulate([row.confidence for row in Looks.rows[run.target]])
+        for seen, confidence in zip(Looks.seen[run.target], best, strict=True):
+            assert np.array_equal(seen.logits, classifier.logits(seen.images))
+            assert seen.probabilities[0, run.target] == confidence
+
+
+# --- How it is drawn ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "across", "down"), [(140, 28, 10, 1), (80, 23, 5, 2), (60, 60, 4, 3), (30, 60, 2, 5)]
+)
+def test_ten_digits_have_a_place(columns, lines, across, down):
+    grid = fitted(10, 1.0, columns, lines)
+    assert (grid.across, grid.down) == (across, down)
+
+
+def test_nothing_is_drawn_beyond_the_room():
+    for count in (1, 2, 7, 10, 20):
+        for aspect in (0.3, 1.0, 2.5):
+            for columns in range(5, 160, 3):
+                for lines in (-3, 0, 4, 8, 11, 16, 24, 60):
+                    grid = fitted(count, aspect, columns, lines)
+                    assert grid.lines <= max(lines, 0)
+                    assert not grid.places or grid.across * (grid.width + GAP) - GAP <= columns
+                    assert grid.places - count < grid.across or not grid.places
+                    if columns >= LEAST and lines >= 3 * LEAST:
+                        assert grid.places
+
+
+def test_pixels_are_averaged_by_area():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28, 1), dtype=np.uint8)
+    expected = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
+    assert np.abs(averaged(image, 14, 14)[:, :, 0] - expected).max() <= 1
+    coloured = np.repeat(image, 3, axis=2) // np.array([1, 2, 3], np.uint8)
+    assert np.abs(averaged(coloured, 13, 14) - averaged(coloured[:, :, :1], 13, 14) / [1, 2, 3]).max() <= 2
+    assert (averaged(np.full((5, 9, 1), 77, np.uint8), 14, 8) == 77).all()
+
+
+def test_a_cell_holds_two_pixels_one_above_the_other():
+    levels = np.array([[[0, 64, 128], [8, 16, 24]], [[248, 240, 32], [40, 48, 56]]], np.uint8)
+    (line,) = cells(levels, 2, 1)
+    for column, segment in enumerate(line):
+        assert segment.text == "▀"
+        assert tuple(segment.style.color.triplet) == tuple(levels[0, column])
+        assert tuple(segment.style.bgcolor.triplet) == tuple(levels[1, column])
+
+
+# --- How long it takes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.003, 0.1, 4.0])
+def test_drawing_takes_its_share_of_the_time_and_no_more(cost):
+    now, drawn = 0.0, 0
+    pace = Pace(0.25, 0.01, lambda: now)
+    while now < 2000:
+        now += 0.05
+        if pace.due():
+            with pace.drawing():
+                now += cost
+            drawn += 1
+            assert (drawn - 1) * cost <= 0.01 * now
+    assert drawn * 0.25 <= 2000
+    assert drawn >= min(2000 / 0.35, 0.005 * 2000 / max(cost, 1e-9))  # and it is used
+
+
+# --- On a terminal --------------------------------------------------------------------------------------------------
+
+
+def command(folder, *words):
+    base = [sys.executable, "-m", "fooldeap", "run", str(ROOT / "configs/mnist.yaml"), "classifier=tiny"]
+    return [*base, "reporters=[{name: console, every: 0.001}]", "--plugins", str(KIT), "--out", str(folder), *words]
+
+
+def on_a_terminal(words, columns=140, lines=40, interrupt_at=None, **environment):
+    """Run a command on a terminal of that size, and return what it drew and its exit code."""
+    primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+    environment = {**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment}
+    process = subprocess.Popen(words, stdin=secondary, stdout=secondary, stderr=secondary, env=environment)
+    os.close(secondary)
+    seen = b""
+    while True:
+        try:
+            part = os.read(primary, 65536)
+        except OSError:  # the other end is closed
+            break
+        seen += part
+        if interrupt_at is not None and interrupt_at in seen:
+            process.send_signal(signal.SIGINT)
+            interrupt_at = None
+    os.close(primary)
+    return seen.decode(), process.wait()
+
+
+CELL = re.compile(r"\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀")
+
+
+def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
+    import json
+
+    from PIL import Image
+
+    seen, code = on_a_terminal(command(tmp_path / "run", "targets=[0,1]", "stop.evaluations=600"))
+    assert code == 0
+    during, _, end = seen.rpartition("\x1b[?25h")
+    assert "▀" in during
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    images = [np.asarray(Image.open(tmp_path / "run" / run["image"]))[:, :, None] for run in result["runs"]]
+    drawn = np.array([list(map(int, cell)) for cell in CELL.findall(end)]).reshape(-1, 2, 14, 6)
+    for index, image in enumerate(images):
+        small = averaged(image, 14, 2 * len(drawn)) // 8 * 8
+        assert np.array_equal(drawn[:, index], np.concatenate([small[0::2], small[1::2]], axis=2))
+    for run in result["runs"]:
+        assert re.search(rf" {run['target']} {np.floor(1e4 * run['confidence']) / 100:.2f}% ", end)
+
+
+@pytest.mark.parametrize(
+    ("word", "environment"),
+    [("--no-images", {}), ("--quiet", {}), ("seed=1", {"NO_COLOR": "1"}), ("seed=1", {"TERM": "dumb"})],
+)
+def test_where_images_are_not_wanted_or_not_shown_there_are_none(word, environment, tmp_path):
+    seen, code = on_a_terminal(command(tmp_path / "run", "targets=[0]", "stop.evaluations=300", word), **environment)
+    assert code == 0
+    assert "▀" not in seen
+    assert ("━" in seen) == (word != "--quiet" and "TERM" not in environment)
+    if "TERM" in environment:
+        assert "\x1b" not in seen
+        assert "  seed 1, target 0: seen as" in seen
+
+
+def test_an_interrupted_run_leaves_the_cursor_visible(tmp_path):
+    words = command(tmp_path / "run", "stop.confidence=null", "stop.evaluations=1000000")
+    seen, code = on_a_terminal(words, interrupt_at="▀".encode())
+    assert code == 130
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+
+
+def test_no_line_is_wider_or_higher_than_the_terminal(tmp_path):
+    words = command(tmp_path / "run", "stop.evaluations=300")
+    seen, code = on_a_terminal(words, columns=40, lines=12)
+    assert code == 0
+    frames = re.split(r"\x1b\[\?25[lh]", seen)[1]
+    for frame in re.split(r"(?:\x1b\[1A\x1b\[2K)+", frames):
+        lines = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", frame).replace("\r", "").split("\n")
+        assert len(lines) <= 12
+        assert max(map(len, lines)) <= 40
