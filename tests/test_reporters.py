@@ -42,7 +42,7 @@ def test_quiet_says_nothing(tmp_path):
 
 def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
     primary, secondary = pty.openpty()
-    words = command(tmp_path / "run", "reporters=[{name: console, every: 0.001}]")
+    words = command(tmp_path / "run", "targets=[3]", "reporters=[{name: console, every: 0.001}]")
     process = subprocess.Popen(words, stdout=secondary, stderr=secondary, env={**os.environ, "TERM": "xterm-256color"})
     os.close(secondary)
     seen = b""

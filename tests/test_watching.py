@@ -1,6 +1,7 @@
 """The live view: what is drawn of the best images, how much room and time it takes, and where it is left out."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -13,6 +14,7 @@ import termios
 import numpy as np
 import pytest
 from conftest import KIT, ROOT, tiny
+from PIL import Image
 
 from fooldeap import config
 from fooldeap.plugin import Reporter, dataclass, reporter
@@ -125,7 +127,15 @@ def test_drawing_takes_its_share_of_the_time_and_no_more(cost):
 
 def command(folder, *words):
     base = [sys.executable, "-m", "fooldeap", "run", str(ROOT / "configs/mnist.yaml"), "classifier=tiny"]
-    return [*base, "reporters=[{name: console, every: 0.001}]", "--plugins", str(KIT), "--out", str(folder), *words]
+    return [
+        *base,
+        "reporters=[{name: console, every: 0.001}, images]",
+        "--plugins",
+        str(KIT),
+        "--out",
+        str(folder),
+        *words,
+    ]
 
 
 def on_a_terminal(words, columns=140, lines=40, interrupt_at=None, **environment):
@@ -154,10 +164,6 @@ CELL = re.compile(r"\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀")
 
 
 def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
-    import json
-
-    from PIL import Image
-
     seen, code = on_a_terminal(command(tmp_path / "run", "targets=[0,1]", "stop.evaluations=600"))
     assert code == 0
     during, _, end = seen.rpartition("\x1b[?25h")

@@ -113,5 +113,9 @@ def averaged(image: Images, width: int, height: int) -> Images:
 
 @functools.lru_cache(maxsize=1 << 13)
 def _style(*levels: int) -> Style:
-    red, green, blue, *below = levels
-    return Style.from_color(Color.from_rgb(red, green, blue), Color.from_rgb(*below))
+    return Style.from_color(_colour(*levels[:3]), _colour(*levels[3:]))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _colour(red: int, green: int, blue: int) -> Color:
+    return Color.from_rgb(red, green, blue)
