@@ -142,7 +142,7 @@ KINDS = {
         Kind("classifier", "input_shape, classes, digest, logits(images)", "float32 (n, classes)", True),
         Kind("dataset", "load()", "a Split of images and labels", True),
         Kind("executor", "map(function, items)", "results in order", True),
-        Kind("reporter", "on_start, on_generation, on_run_end, on_finish, on_abort", "–", True),
+        Kind("reporter", "on_start, on_run_start, on_generation, on_run_end, on_finish, on_abort", "–", True),
     )
 }
 
