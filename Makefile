@@ -1,12 +1,14 @@
 # make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
-# make refresh: after a change of plugins, bring the tables and schemas that list them in line.
+# make docs: the documentation as a site, into site/.
+# make refresh: after a change of plugins, bring the tables, schemas and pictures of them in line.
 # make faults: kill runs and workers, break files, and make up YAML, as often as it takes to be sure; twenty minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: run test lint refresh bench faults clean
+.PHONY: run test lint docs refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -20,9 +22,14 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy fooldeap plugins
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
 
 refresh: $(READY)
 	$(BIN)/python tools/refresh.py
+	$(BIN)/python tools/docs/pictures.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
@@ -32,7 +39,7 @@ faults: $(READY)
 	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop.py -k killed
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

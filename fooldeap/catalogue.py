@@ -52,42 +52,51 @@ def _describe(plugin: Plugin) -> str:
     paragraphs = [
         f"{plugin.kind} {plugin.name}",
         _wrapped(_plain(inspect.getdoc(plugin.target) or "(no description)")),
-        f"Parameters:\n{_table(_parameters(plugin))}" if plugin.parameters else "It has no parameters.",
+        f"Parameters:\n{_table(parameters(plugin))}" if plugin.parameters else "It has no parameters.",
         f"In YAML:\n{_folded(_example(plugin), '  ', '    ')}",
-        _table(_facts(plugin), indent=""),
+        _table([*facts(plugin), ("source", plugin.source)], indent=""),
     ]
     return "\n\n".join(paragraphs)
 
 
-def _parameters(plugin: Plugin) -> list[tuple[str, str]]:
+def parameters(plugin: Plugin) -> list[tuple[str, str]]:
+    """Return each parameter with what it takes, and its default."""
     return [
-        (each.name, f"{each.expected}; {'required' if each.default is REQUIRED else f'default {_yaml(each.default)}'}")
+        (
+            each.name,
+            f"{each.expected}; {'required' if each.default is REQUIRED else f'default {in_yaml(each.default)}'}",
+        )
         for each in plugin.parameters.values()
     ]
 
 
-def _facts(plugin: Plugin) -> list[tuple[str, str]]:
+def facts(plugin: Plugin) -> list[tuple[str, str]]:
+    """Return what was declared of a plugin, and how its kind is called."""
     kind = KINDS[plugin.kind]
     options = {option: "any that is an array" if value is None else value for option, value in plugin.options.items()}
     given = [
         (option, value if isinstance(value, str) else ", ".join(value) or "none") for option, value in options.items()
     ]
-    return [*given, ("call", kind.call), ("gives", kind.gives), ("source", plugin.source)]
+    return [*given, ("call", kind.call), ("gives", kind.gives)]
+
+
+def example(plugin: Plugin) -> str:
+    """Return the plugin in YAML, with the default of each parameter, or ... where it has none."""
+    return _folded(_example(plugin), others="  ", width=80)
 
 
 def _example(plugin: Plugin) -> str:
-    """Return the plugin as a line of YAML, with the default of each parameter, or ... where it has none."""
     values = {name: each.default for name, each in plugin.parameters.items()}
-    choice = _yaml({"name": plugin.name, **values} if values else plugin.name)
+    choice = in_yaml({"name": plugin.name, **values} if values else plugin.name)
     return f"reporters: [{choice}]" if plugin.kind == "reporter" else f"{plugin.kind}: {choice}"
 
 
-def _yaml(value: Any) -> str:
-    """Return a value as YAML in flow style."""
+def in_yaml(value: Any) -> str:
+    """Return a value as YAML in flow style, on one line; mappings are not to be folded."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(inner)}".replace(" ", _HARD) for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {in_yaml(inner)}".replace(" ", _HARD) for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_yaml, value)) + "]"
+        return "[" + ", ".join(map(in_yaml, value)) + "]"
     if value is REQUIRED:
         return "..."
     if isinstance(value, str) and re.fullmatch(r"(?!(?:true|false|null)$)[A-Za-z_][\w.-]*", value, re.IGNORECASE):
@@ -118,11 +127,10 @@ def _table(rows: list[tuple[str, str]], width: int = 0, indent: str = "  ") -> s
     return "\n".join(_folded(text, f"{indent}{name:{width}}  ", margin) for name, text in rows)
 
 
-def _folded(text: str, first: str = "", others: str = "") -> str:
-    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+def _folded(text: str, first: str = "", others: str = "", width: int | None = None) -> str:
     folded = textwrap.fill(
         text,
-        width,
+        width or min(MAX_WIDTH, shutil.get_terminal_size().columns),
         initial_indent=first,
         subsequent_indent=others,
         break_long_words=False,

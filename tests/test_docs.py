@@ -9,14 +9,31 @@ import sys
 import pytest
 from conftest import ROOT
 
-from fooldeap import config, registry
+from fooldeap import config, registry, training
 from fooldeap.cli import main
 from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
 
-PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
+RUN = {"python", "yaml", "console"}
+SHOWN = {"", "text", "json", "sh"}  # what is not run: output, formats, and commands of the next table or of minutes
+
+# The commands of README and the tutorial that are not run here: the gate makes them, or they take minutes.
+SET_UP = {
+    "README.md": {"make run", "make test"},
+    "docs/tutorial.md": {"make run", "source .venv/bin/activate", "fooldeap compare --try stroke.py"},
+}
+# What is added to a command, so that the test does not take the minute that its reader has.
+ADDED = {
+    "fooldeap run configs/mnist.yaml": ["targets=[2,3]"],
+    "fooldeap run configs/mnist.yaml mutation=smudge --plugins smudge.py": ["targets=[2,3]"],
+    "fooldeap run configs/mnist.yaml mutation.name=smudge mutation.rate=0.05 --plugins smudge.py": ["targets=[2,3]"],
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -26,36 +43,70 @@ def test_examples(page, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     names = {}  # what one Python block of a page defines, the next may use
     for language, text in BLOCK.findall((ROOT / page).read_text()):
+        assert language in RUN | SHOWN
         named = FILE.match(text)
         if named:  # a file that later commands use
             (tmp_path / named[1]).write_text(text)
         if language == "python" and not named:
             exec(compile(text, f"{page} (example)", "exec"), names)
         if language == "yaml":
-            (tmp_path / "example.yaml").write_text(text)
-            (study.load if re.search("^vary:|^variants:", text, re.MULTILINE) else config.load)(
-                tmp_path / "example.yaml"
-            )
+            loads(text, tmp_path)
         if language == "console":
-            for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
-                assert command(shlex.split(line)) == 0, capfd.readouterr().err
-                assert capfd.readouterr().out, line
+            for line, shown in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", text, re.MULTILINE):
+                assert command([*shlex.split(line), *ADDED.get(line, [])]) == 0, capfd.readouterr().err
+                said = capfd.readouterr()
+                assert said.out, line
+                missing = lines_of(shown) - lines_of(said.out + said.err)
+                assert not missing, line
+
+
+def loads(text, folder):
+    """Load a YAML file as what it is."""
+    (folder / "example.yaml").write_text(text)
+    if re.search("^layers:", text, re.MULTILINE):
+        training.read(folder / "example.yaml", plugins=folder.glob("*.py"))
+    elif re.search("^vary:|^variants:", text, re.MULTILINE):
+        study.load(folder / "example.yaml")
+    else:
+        config.load(folder / "example.yaml")
 
 
 def command(words):
     """Run a command of a page and return its exit code."""
-    if words[1] == "train":  # in a process of its own: it seeds the process it runs in
+    if words[0] == "pytest" or words[1] == "train":  # in a process of its own: it seeds the process it runs in
         return subprocess.run([sys.executable, "-m", *words], check=False).returncode
+    assert words[0] == "fooldeap"
     with pytest.raises(SystemExit) as caught:
         main(words[1:])
     return caught.value.code
 
 
+def lines_of(output):
+    """Return the lines of an output, whatever the numbers in them."""
+    return {re.sub(r"\d[\d.,]*", "#", line).strip() for line in output.splitlines() if line.strip()}
+
+
+@pytest.mark.parametrize("page", SET_UP)
+def test_all_that_a_newcomer_reads_is_run(page):
+    commands = {
+        line.partition("#")[0].strip()
+        for language, text in BLOCK.findall((ROOT / page).read_text())
+        for line in text.splitlines()
+        if language == "sh"
+    }
+    assert commands == SET_UP[page]
+
+
+@pytest.mark.parametrize("line", ADDED)
+def test_what_is_added_belongs_to_a_command(line):
+    assert f"$ {line}\n" in "".join((ROOT / page).read_text() for page in PAGES)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page):
     text = (ROOT / page).read_text()
-    for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert link.startswith("https://") or ((ROOT / page).parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert re.match(r"https://[\w.-]+/", link) or ((ROOT / page).parent / link).exists(), link
 
 
 def test_every_page_is_linked_from_the_readme():

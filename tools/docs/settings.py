@@ -1,0 +1,34 @@
+"""What the pictures of the plugins are drawn with; their captions say so."""
+
+from typing import Any
+
+CLASSIFIER = {"name": "keras", "model": "mnist_lenet"}
+BUDGET = 3000  # images shown in a short run
+
+# What goes with a plugin where the defaults do not, as a YAML file would say it.
+REALS: dict[str, Any] = {"genome": "dct", "mutation": {"name": "gaussian", "sigma": 150.0}}
+NETWORKS: dict[str, Any] = {"genome": "cppn", "crossover": "none", "mutation": "cppn"}
+STEPS: dict[str, Any] = {
+    "genome": {"name": "dct_with_steps", "step": 200.0},
+    "algorithm": {"name": "mu_comma_lambda", "mu": 2, "children": 10},
+    "selection": "random",
+    "mutation": "self_adaptive",
+}
+WITH: dict[tuple[str, str], dict[str, Any]] = {
+    ("genome", "binary"): {"mutation": "invert"},
+    ("genome", "cppn"): NETWORKS,
+    ("genome", "dct"): REALS,
+    ("genome", "dct_with_steps"): STEPS,
+    ("mutation", "cppn"): NETWORKS,
+    ("mutation", "mixed"): {"mutation": {"name": "mixed", "of": ["random_pixels", "block", "row_and_column"]}},
+    ("mutation", "reset"): REALS | {"mutation": "reset"},
+    ("mutation", "self_adaptive"): STEPS,
+    ("algorithm", "cma_es"): {"genome": "dct", "algorithm": {"name": "cma_es", "population": 8}},
+    ("algorithm", "differential_evolution"): {
+        "genome": "dct",
+        "algorithm": {"name": "differential_evolution", "population": 20},
+    },
+    ("algorithm", "snes"): {"genome": "dct", "algorithm": {"name": "snes", "population": 8}},
+    ("algorithm", "bayesian_optimisation"): {"genome": {"name": "dct", "size": 6, "sigma": 2000.0}},
+    ("algorithm", "nsga2"): {"fitness": "confidence_and_ink"},
+}
