@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 import sys
 
 import numpy as np
@@ -86,11 +87,12 @@ def test_every_command_and_option_is_in_the_reference(tools):
             assert option.opts == ["--help"] or option.opts[0] in page or option.param_type_name == "argument"
 
 
-def test_every_key_is_in_the_reference(tools):
+def test_every_key_is_in_the_reference_with_its_meaning(tools):
     page = tools["yaml_page"].page()
-    for content in (schema.experiment(registry.load()), schema.training()):
+    known = registry.load()
+    for content in (schema.experiment(known), schema.study(known), schema.retraining(known), schema.training()):
         for key in content["properties"]:
-            assert f"| `{key}` |" in page
+            assert re.search(rf"^\| `{key}` \| .+ \| .* \| .+ \|$", page, re.MULTILINE), key
 
 
 def test_names_in_tables_lead_to_pages(tools):

@@ -1,5 +1,6 @@
 """The reference of the command line, from the commands themselves."""
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,8 +53,8 @@ def _table(command: Any) -> str:
             metavar = "" if each.is_flag else f" {each.metavar or each.type.name.upper()}"
             rows.append((", ".join(f"`{opt}{metavar}`" for opt in [*each.opts, *each.secondary_opts]), each.help))
     cells = [f"| {name} | {_text(text).replace('|', '/')} |" for name, text in rows]
-    return "\n".join(["| | |", "|---|---|", *cells]) if cells else ""
+    return "\n".join(["| word | what it is |", "|---|---|", *cells]) if cells else ""
 
 
 def _text(text: str | None) -> str:
-    return " ".join((text or "").split())
+    return html.escape(" ".join((text or "").split()), quote=False)

@@ -2,10 +2,9 @@
 
 import fooldeap
 
-MODULES = {  # what plugins and their tests import, and how a fitness sees what the classifier said
-    "fooldeap.plugin": "For plugins",
-    "fooldeap.contracts": "What plugins are handed, and give back",
-    "fooldeap.testing": "For tests of plugins",
+MODULES = {
+    "fooldeap.plugin": "What plugins import",
+    "fooldeap.testing": "What tests of plugins import",
     "fooldeap.toolboxes": "The toolbox",
 }
 
@@ -13,7 +12,12 @@ MODULES = {  # what plugins and their tests import, and how a fitness sees what 
 def page() -> str:
     """Return the page as Markdown, for mkdocstrings."""
     sections = ["# Python", "Made from the docstrings. How it is used: [from Python](../python.md)."]
-    sections += [f"::: fooldeap.{name}" for name in fooldeap.__all__]
-    for module, title in MODULES.items():
-        sections += [f"::: {module}", f"    options: {{heading: {title}}}"]
-    return "\n\n".join(sections).replace("\n\n    options", "\n    options") + "\n"
+    sections += [
+        _section(f"{getattr(fooldeap, name).__module__}.{name}", f"fooldeap.{name}") for name in fooldeap.__all__
+    ]
+    sections += [_section(module, title) for module, title in MODULES.items()]
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(identifier: str, heading: str) -> str:
+    return f"::: {identifier}\n    options: {{heading: {heading}, toc_label: {heading}}}"

@@ -1,49 +1,81 @@
-"""The reference of the YAML files, from their schemas."""
+"""The reference of the YAML files: what each key takes by the schemas, and what it means by the tables of the pages."""
 
+import re
+from pathlib import Path
 from typing import Any
 
-from fooldeap import registry, schema
-from fooldeap.parameters import in_words, shown
+from fooldeap import config, registry, schema
+from fooldeap.catalogue import in_yaml
+from fooldeap.parameters import in_words
 from fooldeap.plugin import KINDS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def page() -> str:
     """Return the page as Markdown, a section a kind of file."""
     known = registry.load()
-    experiment = schema.experiment(known)
-    files = {
-        "Experiment": (experiment, "`fooldeap run FILE`; [what the keys mean](../configuration.md)."),
-        "Study": (schema.study(known), "`fooldeap compare FILE`; [studies](../comparing.md). Beside those above:"),
-        "Retraining": (schema.retraining(known), "`fooldeap retrain FILE`; [retraining](../retraining.md). Beside:"),
-        "Training": (schema.training(), "`fooldeap train FILE`; [classifiers](../classifiers.md)."),
-    }
-    sections = ["# YAML files", "Made from the schemas that `fooldeap schema` prints, for an editor to check by."]
-    for title, (content, said) in files.items():
-        known_keys = experiment["properties"] if title in ("Study", "Retraining") else {}
-        own = {key: each for key, each in content["properties"].items() if key not in known_keys}
-        sections += [f"## {title}", said, _table(own)]
-    stop = experiment["properties"]["stop"]["properties"]
-    sections[5:5] = ["### stop", _table(stop), "### Schedules", _schedules(experiment)]
+    experiment = schema.experiment(known)["properties"]
+    defaults = config.load({}).data()
+    stop = defaults.pop("stop")
+    del defaults["name"]  # it is the file's
+    sections = [
+        "# YAML files",
+        "Made from the schemas that `fooldeap schema` prints, for an editor to check by. "
+        "What is written around them is in [configuration](../configuration.md).",
+        "## Experiment",
+        "For `fooldeap run`.",
+        _table(experiment, meanings("configuration.md"), defaults),
+        "### stop",
+        _table(experiment["stop"]["properties"], meanings("configuration.md", "`stop.`"), stop),
+        "### Schedules",
+        _schedules(schema.experiment(known)),
+    ]
+    for title, command, content, source, head in (
+        ("Study", "compare", schema.study(known), "comparing.md", "key"),
+        ("Retraining", "retrain", schema.retraining(known), "retraining.md", "key"),
+        ("Training", "train", schema.training(), "configuration.md", "training"),
+    ):
+        also = "" if title == "Training" else " The keys of an experiment, and these:"
+        keys = {key: each for key, each in content["properties"].items() if also == "" or key not in experiment}
+        said = f"For `fooldeap {command}`; see [{source.removesuffix('.md')}](../{source}).{also}"
+        sections += [f"## {title}", said, _table(keys, meanings(source, head), {})]
     return "\n\n".join(sections) + "\n"
 
 
-def _table(properties: dict[str, Any], prefix: str = "") -> str:
-    rows = [f"| `{prefix}{key}` | {_values(key, each)} | {_meaning(each)} |" for key, each in properties.items()]
-    return "\n".join(["| key | takes | meaning |", "|---|---|---|", *rows])
+def meanings(page: str, head: str = "key") -> dict[str, str]:
+    """Return what the keys mean that the tables of a page list, those whose first column has this head."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    tables = re.findall(rf"^\| {re.escape(head)} \|.*\n\|-.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", "".join(tables), re.MULTILINE)
+    rows += re.findall(r"^\| `(\w+)` \| ([^|]*) \|$", "".join(tables), re.MULTILINE)
+    return {key: re.sub(r"\]\((?!https:)", "](../", text) for key, text in rows}
+
+
+def _table(keys: dict[str, Any], said: dict[str, str], defaults: dict[str, Any]) -> str:
+    rows = [
+        f"| `{key}` | {_values(key, each)} | {_default(key, each, defaults)} | {said.get(key, '')} |"
+        for key, each in keys.items()
+    ]
+    return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *rows])
 
 
 def _values(key: str, content: dict[str, Any]) -> str:
     kind = key.removesuffix("s") if key == "reporters" else key
-    if kind in KINDS:
-        return f"a [{kind}](../stock.md#{kind}): its name, or a mapping with `name` and parameters" + (
-            "; a list of them" if key == "reporters" else ""
-        )
-    return in_words(content).replace("|", "\\|")
+    if kind not in KINDS or content.get("type") == "string":  # a training's dataset is a name alone
+        return in_words(content).replace("|", "\\|")
+    article = "an" if kind[0] in "ae" else "a"
+    one = f"{article} [{kind}](../stock.md#{kind}): its name, or a mapping with `name` and parameters"
+    return f"a list, each {one}" if key == "reporters" else one
 
 
-def _meaning(content: dict[str, Any]) -> str:
-    default = f" Default: `{shown(content['default'])}`." if "default" in content else ""
-    return f"{content.get('description', '')}{default}".strip()
+def _default(key: str, content: dict[str, Any], defaults: dict[str, Any]) -> str:
+    value = defaults.get(key, content.get("default"))
+    if key in defaults and key in KINDS:
+        value = value and value["name"]
+    if key == "reporters":
+        value = [each["name"] for each in value]
+    return f"`{in_yaml(value)}`".replace("\N{NO-BREAK SPACE}", " ") if key in defaults or "default" in content else ""
 
 
 def _schedules(experiment: dict[str, Any]) -> str:
@@ -51,6 +83,8 @@ def _schedules(experiment: dict[str, Any]) -> str:
     parts = ["In the place of a number of a fitness, selection, crossover or mutation; see [plugins](../plugins.md)."]
     for each in experiment["$defs"]["schedule"]["anyOf"]:
         name = each["properties"]["schedule"]
-        parts += [f"**{name['const']}.** {name['description']}".replace("``", "`")]
-        parts += [_table({key: value for key, value in each["properties"].items() if key != "schedule"})]
+        takes = "; ".join(
+            f"`{key}`, {in_words(content)}" for key, content in each["properties"].items() if key != "schedule"
+        )
+        parts.append(f"**{name['const']}**: {name['description']} It takes {takes}.".replace("``", "`"))
     return "\n\n".join(parts)
