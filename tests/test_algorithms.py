@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import KIT, TINY, bits, run, tiny
+from conftest import KIT, TINY, run, tiny
+from resuming import check_resumes_wherever_cut
 
 from fooldeap import config, registry
 from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
-from fooldeap.rundir import RunFolder
 
 NAMES = [plugin.name for plugin in registry.load().all("algorithm")]
 SMALL = {"population": 12, "mu": 6, "children": 8}
@@ -33,16 +33,7 @@ def test_it_finds_better_images_than_it_began_with(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cut_anywhere_it_resumes_to_the_same_bits(name, tmp_path):
-    whole = experiment(sized(name), targets=[1])
-    run(whole, tmp_path / "whole")
-    journal = next((tmp_path / "whole/journal").iterdir())
-    content = journal.read_bytes()
-    for part in (0.3, 0.7):
-        folder = tmp_path / f"cut{part}"
-        run(whole, folder)
-        (folder / "journal" / journal.name).write_bytes(content[: int(part * len(content))])
-        Prepared(whole).run(RunFolder(folder), resumed=True)
-        assert bits(folder) == bits(tmp_path / "whole")
+    check_resumes_wherever_cut(experiment(sized(name), targets=[1]), tmp_path, times=2)
 
 
 def generations(algorithm, rounds=12, score=None, **choices):

@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from conftest import bits, run, tiny
+from conftest import tiny
+from resuming import check_resumes_wherever_cut
 
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
 from fooldeap_plugins.genome._network import BLOCK, INPUTS, TOGETHER, Network, outputs_of, places_of
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
@@ -154,11 +153,5 @@ def test_functions_and_weights_change_at_their_rates():
 def test_it_evolves_and_resumes_to_the_same_bits(tmp_path):
     choices = {"genome": "cppn", "mutation": "cppn", "crossover": "none", "algorithm": "map_elites"}
     experiment = tiny(**choices, stop={"confidence": None, "generations": 15}, reporters=["csv", "images"])
-    result, _ = run(experiment, tmp_path / "whole")
-    run(experiment, tmp_path / "cut")
-    (journal,) = (tmp_path / "cut/journal").iterdir()
-    journal.write_bytes(journal.read_bytes()[:3000])
-    with Prepared(experiment) as prepared:
-        prepared.run(RunFolder(tmp_path / "cut"), resumed=True)
-    assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
+    result = check_resumes_wherever_cut(experiment, tmp_path, times=1)
     assert min(each.confidence for each in result) > 0.3

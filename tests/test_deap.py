@@ -5,8 +5,9 @@ import random
 
 import numpy as np
 import pytest
-from conftest import KIT, ROOT, TINY, bits, run, tiny
+from conftest import KIT, ROOT, TINY, run, tiny
 from deap import algorithms, creator, tools
+from resuming import check_resumes_wherever_cut
 
 import fooldeap
 from fooldeap import config, registry
@@ -14,7 +15,6 @@ from fooldeap.individuals import Fitness, Individual, individual_view
 from fooldeap.plugin import InputError, fitness
 from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
-from fooldeap.rundir import RunFolder
 from fooldeap.testing import broken
 
 OPERATORS = {
@@ -278,15 +278,8 @@ def test_a_fitness_of_several_objectives_is_for_those_who_select_by_it():
 def test_inside_the_engine_they_resume_to_the_same_bits_and_leave_global_randomness_alone(name, tmp_path):
     experiment = tiny(algorithm=name, stop={"generations": 12, "confidence": None})
     before = global_state()
-    run(experiment, tmp_path / "whole")
+    check_resumes_wherever_cut(experiment, tmp_path, times=1)
     assert global_state() == before
-    run(experiment, tmp_path / "cut")
-    for number, journal in enumerate((tmp_path / "cut/journal").iterdir()):
-        content = journal.read_bytes()
-        journal.write_bytes(content[: (number + 1) * len(content) // 6])
-    (tmp_path / "cut/result.json").unlink()
-    Prepared(experiment).run(RunFolder.open(tmp_path / "cut"), resumed=True)
-    assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
 
 
 def test_rates_that_are_too_much_together_are_refused():

@@ -1,12 +1,11 @@
 """Bayesian optimisation: its model against plain formulas, its goal, and its bits."""
 
-import random
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT, bits, run, tiny
+from resuming import check_resumes_wherever_cut
 from scipy.fft import idctn
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -151,17 +150,7 @@ def test_of_many_images_the_latest_are_remembered(monkeypatch):
 
 
 def test_it_is_resumed_from_any_place_to_the_same_bits(tmp_path):
-    experiment = small(seeds=2)
-    run(experiment, tmp_path / "whole")
-    expected, chance = bits(tmp_path / "whole"), random.Random(1)
-    for attempt in range(5):
-        folder = tmp_path / f"{attempt}"
-        shutil.copytree(tmp_path / "whole", folder)
-        (folder / "result.json").unlink()
-        for path in folder.glob("journal/*"):
-            path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
-        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
-        assert bits(folder) == expected
+    check_resumes_wherever_cut(small(seeds=2), tmp_path, times=5)
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])

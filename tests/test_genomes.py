@@ -1,18 +1,15 @@
 """The genomes of arrays: decoding against scipy and plain loops, and which operators work on which."""
 
-import random
-import shutil
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from conftest import bits, run, tiny
+from conftest import run, tiny
+from resuming import check_resumes_wherever_cut
 from scipy import fft, stats
 
 from fooldeap import config, registry
 from fooldeap.plugin import InputError, dataclass, genome, plugin_of
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
 from fooldeap_plugins.genome.binary import Binary
 from fooldeap_plugins.genome.blocks import Blocks
 from fooldeap_plugins.genome.dct import Dct
@@ -227,16 +224,7 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_it_is_resumed_to_the_same_bits_wherever_it_was_cut(name, tmp_path):
     experiment = tiny(**RUNS[name], targets=[0, 1], stop={"confidence": None, "evaluations": 200})
-    run(experiment, tmp_path / "whole")
-    chance = random.Random(1)
-    for attempt in range(3):
-        folder = tmp_path / f"{attempt}"
-        shutil.copytree(tmp_path / "whole", folder)
-        (folder / "result.json").unlink()
-        for path in folder.glob("journal/*"):
-            path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
-        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
-        assert bits(folder) == bits(tmp_path / "whole")
+    check_resumes_wherever_cut(experiment, tmp_path, times=3)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 
 import pytest
 from conftest import KIT, ROOT, bits, run, tiny
+from resuming import check_resumes_wherever_cut
 
 import fooldeap
 from fooldeap import config
@@ -96,19 +96,7 @@ def test_killed_with_a_third_partys_or_deaps_algorithm(tmp_path, algorithm):
 
 def test_cut_at_any_record_or_inside_one(tmp_path):
     """Without a process: a folder whose journals end anywhere is continued to the same bits."""
-    experiment = tiny(targets=[0, 1], stop={"evaluations": 120})
-    run(experiment, tmp_path / "whole")
-    expected = bits(tmp_path / "whole")
-    rng = random.Random(1)
-    for attempt in range(40):
-        folder = tmp_path / f"{attempt}"
-        shutil.copytree(tmp_path / "whole", folder)
-        (folder / "result.json").unlink()
-        for path in folder.glob("journal/*"):
-            path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size + 1)])
-        prepared = Prepared(experiment)
-        prepared.run(RunFolder.open(folder), resumed=True)
-        assert bits(folder) == expected
+    check_resumes_wherever_cut(tiny(targets=[0, 1], stop={"evaluations": 120}), tmp_path, times=40)
 
 
 def test_what_is_in_the_journal_is_not_asked_again(tmp_path):

@@ -1,14 +1,14 @@
 """Schedules: their values by hand, what a run makes of them, and what is refused."""
 
 import pytest
-from conftest import KIT, TINY, bits, run, tiny
+from conftest import KIT, TINY, run, tiny
+from resuming import check_resumes_wherever_cut
 
 from fooldeap import config, registry, schema
 from fooldeap.errors import InputError
 from fooldeap.plugin import Annotated, Gt, mutation
 from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
-from fooldeap.rundir import RunFolder
 from fooldeap.schedules import Schedule
 
 
@@ -108,13 +108,7 @@ def test_inside_a_mixture_too():
 def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
     amount = {"schedule": "exponential", "start": 0.5, "end": 0.01, "over": 20}
     experiment = tiny(mutation={"name": "random_pixels", "rate": amount}, stop={"generations": 30, "confidence": None})
-    run(experiment, tmp_path / "whole")
-    run(experiment, tmp_path / "cut")
-    for journal in (tmp_path / "cut/journal").iterdir():
-        journal.write_bytes(journal.read_bytes()[:3000])
-    (tmp_path / "cut/result.json").unlink()
-    Prepared(experiment).run(RunFolder.open(tmp_path / "cut"), resumed=True)
-    assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
+    check_resumes_wherever_cut(experiment, tmp_path, times=1)
 
 
 @pytest.mark.parametrize(

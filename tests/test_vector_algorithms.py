@@ -3,19 +3,17 @@
 import itertools
 import math
 import random
-import shutil
 from types import SimpleNamespace
 
 import cma
 import numpy as np
 import pytest
 from conftest import bits, run, tiny
+from resuming import check_resumes_wherever_cut
 from scipy import optimize, stats
 from threadpoolctl import ThreadpoolController
 
 from fooldeap.errors import InputError
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
 from fooldeap_plugins.algorithm import cma_es as cma_es_module
 from fooldeap_plugins.algorithm._vectors import Space
 from fooldeap_plugins.algorithm.cma_es import cma_es
@@ -214,16 +212,7 @@ def test_on_grey_values_it_rises(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_resumed_to_the_same_bits_wherever_it_was_cut(name, genome, tmp_path):
     experiment = tiny(algorithm=name, genome=genome, targets=[0, 1], stop={"confidence": None, "evaluations": 400})
-    run(experiment, tmp_path / "whole")
-    chance = random.Random(1)
-    for attempt in range(4):
-        folder = tmp_path / f"{attempt}"
-        shutil.copytree(tmp_path / "whole", folder)
-        (folder / "result.json").unlink()
-        for path in folder.glob("journal/*"):
-            path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
-        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
-        assert bits(folder) == bits(tmp_path / "whole")
+    check_resumes_wherever_cut(experiment, tmp_path, times=4)
 
 
 @pytest.mark.parametrize("name", NAMES)
