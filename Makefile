@@ -36,7 +36,7 @@ bench: $(READY)
 
 faults: $(READY)
 	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/faults
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop.py -k killed
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop_killed.py
 
 clean:
 	rm -rf $(VENV) site

@@ -49,6 +49,45 @@ def main_job(tmp_path_factory):
     return fooldeap.run(ROOT / "configs/mnist.yaml", out=folder, quiet=True), folder
 
 
+@pytest.fixture(scope="module")
+def keras():
+    """Keras, its random weights the same in every module."""
+    from fooldeap.quiet import tensorflow
+
+    tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(7)
+    return keras
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory):
+    """The bits of the slow experiment in one process."""
+    from parallel import SLOW, prepared
+
+    folder = tmp_path_factory.mktemp("slow") / "run"
+    prepared(SLOW, folder)
+    return bits(folder)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A small study: its comparison."""
+    from studies import compare
+
+    return compare(tmp_path_factory.mktemp("study") / "study")
+
+
+@pytest.fixture
+def owned(tmp_path, monkeypatch):
+    """The file that a payload makes, in a folder that one is in."""
+    monkeypatch.chdir(tmp_path)
+    marker = tmp_path / "owned"
+    yield marker
+    assert not (ROOT / "owned").exists()
+
+
 @pytest.fixture
 def undrawn(request, monkeypatch):
     """Studies without figures, whose drawing takes longer than all else; but for tests that are marked ``draws``."""

@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from fooldeap.study import tables
+from fooldeap.study.analysis import analyse
 from fooldeap.study.outcome import Outcome, RunRow
+from fooldeap.study.report import markdown, verdict
 
 BUDGET = 10_000
+SPACE = "\u202f"  # groups digits
 
 
 def outcome(evaluations, *, targets=None, seeds=None, budget=BUDGET, joint=(), change=None, **fields):
@@ -63,3 +67,16 @@ def drawn(variants=4, targets=3, seeds=8, rng=None, budget=BUDGET):
         values = rng.lognormal(7.5 + 0.25 * index, 0.6, (targets, seeds)).astype(int) + 1
         tables[f"v{index:02}"] = [[int(v) if v <= budget else None for v in row] for row in values]
     return tables
+
+
+def files(outcome):
+    """Return everything that is written of a study, by name."""
+    analysis = analyse(outcome)
+    return {
+        "runs.csv": tables.runs_csv(outcome),
+        "curves.csv": tables.curves_csv(outcome),
+        "summary.json": tables.summary_json(outcome, analysis),
+        "report.md": markdown(outcome, analysis),
+        "verdict": verdict(outcome, analysis),
+        **tables.latex(outcome, analysis),
+    }

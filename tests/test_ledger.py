@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import KIT, TINY, bits, run, tiny
 from ledgers import check_adds_up, sessions
-from test_scoop import scoop
+from parallel import scoop
 
 from fooldeap import config
 from fooldeap.errors import FooldeapWarning, PluginError

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from conftest import KIT, bits
-from test_study import STUDY
+from studies import STUDY
 
 import fooldeap
 from fooldeap import cli, provenance

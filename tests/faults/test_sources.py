@@ -1,0 +1,88 @@
+"""Our own sources: nothing in them unpickles or executes what it reads."""
+
+import ast
+
+import pytest
+from conftest import ROOT
+
+# What could run what it reads, and where it may stand: the reason.
+DANGEROUS = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "jsonpickle",
+    "torch",
+}
+CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "system",
+    "popen",
+    "unsafe_load",
+    "full_load",
+    "load_all",
+    "func_load",
+}
+ALLOWED = {
+    "plugins/executor/_pool.py": "writes the work for its own workers' standard input",
+    "plugins/executor/_calls.py": "SCOOP's own traffic, between our processes, by sockets that no other user can reach",
+    "plugins/executor/_worker.py": "reads the work from its own root, on its standard input",
+    "fooldeap/testing/contract.py": "writes the state of numpy's random numbers, to compare it",
+    "fooldeap/testing/batches.py": "copies a batch that a plugin on trial made in this process",
+    "fooldeap/testing/every.py": "copies a plugin on trial, as workers will",
+}
+
+
+def dangers(source):
+    """Yield what in a source could run what it reads."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            yield from (module for module in modules if module.split(".")[0] in DANGEROUS)
+        if isinstance(node, ast.Call):
+            yield from dangers_of_call(node)
+
+
+def dangers_of_call(node):
+    of = ast.unparse(node.func)
+    options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+    name = of.rpartition(".")[2]
+    if name in CALLS and of not in ("re.compile", "model.compile"):
+        yield of
+    if of in ("np.load", "numpy.load", "np.fromfile") and options.get("allow_pickle") != "False":
+        yield f"{of} without allow_pickle=False"
+    if options.get("shell", "False") != "False":
+        yield f"{of} with a shell"
+    if name == "load_model" and options.get("safe_mode") != "not trusted":
+        yield f"{of} without safe_mode"
+    if name == "YAML" and options.get("typ") != "'safe'":
+        yield f"{of} of another type"
+
+
+def test_nothing_of_ours_runs_what_it_reads():
+    found = {}
+    for folder in ("fooldeap", "plugins"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            said = sorted(set(dangers(path.read_text(encoding="utf-8"))))
+            if said:
+                found[path.relative_to(ROOT).as_posix()] = said
+    assert found == {path: ["pickle"] for path in ALLOWED}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("import pickle", "from pickle import loads", "import torch.hub", "eval('1')", "exec('1')", "os.system('x')"),
+        *("np.load(p)", "np.load(p, allow_pickle=True)", "subprocess.run(x, shell=True)", "yaml.YAML(typ='unsafe')"),
+        *("YAML()", "keras.models.load_model(p)", "builtins.__import__('x')", "yaml.unsafe_load(x)"),
+    ],
+)
+def test_the_scan_finds_what_it_is_for(source):
+    assert list(dangers(source))

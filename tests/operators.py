@@ -1,0 +1,28 @@
+"""Operators as tests want them: built by name with their defaults, and what they are given."""
+
+import numpy as np
+
+from fooldeap import registry
+
+REGISTRY = registry.load()
+LEVEL = 1e-4  # of goodness of fit; seeds are fixed, so tests fail when the operator is wrong, not by chance
+
+
+def operator(kind, name, *given, **values):
+    plugin = REGISTRY.get(kind, name)
+    defaults = {key: parameter.default for key, parameter in plugin.parameters.items()}
+    if name == "mixed":
+        values.setdefault("of", ((operator("mutation", "invert"), 1.0), (operator("mutation", "block"), 3.0)))
+    return plugin.build({**defaults, **values}, *given)
+
+
+def noise(count, shape=(6, 5, 1), seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def rng(seed=1):
+    return np.random.default_rng(seed)
+
+
+def reals(count, value=0.0):
+    return np.full((count, 2, 10, 10), value)

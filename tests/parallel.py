@@ -1,0 +1,64 @@
+"""Runs by several processes as tests want them: a slow experiment, its workers, and who they are."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import KIT
+from processes import descendants
+
+from fooldeap import config
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+
+WORKER = "fooldeap_plugins.executor._worker"
+SLOW = {
+    "name": "slow",
+    "plugins": [str(KIT)],
+    "classifier": {"name": "slow", "pause": 0.0005},
+    "algorithm": {"name": "generational", "population": 40},
+    "stop": {"confidence": None, "generations": 12},
+    "seeds": 2,
+    "reporters": ["csv"],
+}
+ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests read /proc")
+
+
+def scoop(workers=2, mode="chunks", **more):
+    return {"name": "scoop", "workers": workers, "mode": mode, **more}
+
+
+def prepared(source, folder=None, **arguments):
+    """Run an experiment, its workers all ready before it starts; return the folder and who did how much."""
+    with Prepared(config.load(source, arguments=arguments)) as ready:
+        wait = getattr(ready.executor, "wait", None)
+        if wait:
+            wait()
+        ready.run(RunFolder.create(ready.experiment, folder), quiet=True)
+        return ready.crew.done
+
+
+def write(path, data):
+    path.write_text(json.dumps(data))  # JSON is YAML
+    return path
+
+
+def start(path, folder):
+    command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(folder), "--quiet"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def workers_of(process):
+    """The workers of a run: those that a foreman started."""
+    foremen = set(descendants(process.pid))
+    return [each for each in foremen if not set(descendants(each))] if len(foremen) > 1 else []
+
+
+def wait_for(condition, process=None, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)

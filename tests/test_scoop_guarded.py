@@ -1,0 +1,139 @@
+"""SCOOP: nothing open to others, nothing left behind, nothing else in the process touched."""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import KIT
+from parallel import ON_LINUX, SLOW, WORKER, scoop
+from processes import descendants, listening, named, unix_sockets
+
+import fooldeap
+from fooldeap import config
+from fooldeap.errors import InputError
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
+
+pytestmark = ON_LINUX
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_nothing_listens_but_sockets_that_no_other_user_can_reach(mode, tmp_path):
+    with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
+        ready.executor.wait()
+        others = [each for each in descendants(os.getpid()) if each in named(WORKER)]
+        assert len(others) == 1 + 2, "a foreman, two workers"
+        assert not listening([os.getpid(), *others])
+        assert not unix_sockets(others)
+        ours = unix_sockets([os.getpid()])
+        (folder,) = {socket.parent for socket in ours}
+        assert len(ours) == 3, "the broker's two, and the root's"
+        assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, os.getuid())
+    assert not set(others) & set(named(WORKER))
+    assert not folder.exists()
+
+
+def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, monkeypatch):
+    from fooldeap_plugins.executor import _pool
+
+    for parent in (tmp_path / ("x" * 80), tmp_path / "with:colon"):
+        parent.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(parent))
+        folder = _pool._PrivateFolder()
+        assert folder.name.startswith("/tmp/fooldeap-scoop-")
+        folder.remove()
+
+
+def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
+    """As a root leaves one that is killed together with its foreman."""
+    from fooldeap_plugins.executor import _pool
+
+    tmp_path = Path(tempfile.mkdtemp(prefix="swept-", dir="/tmp"))  # a long name would not do for a socket's folder
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    held = _pool._PrivateFolder()
+    names = "left", "newborn", "elsewhere"
+    left, newborn, elsewhere = (tmp_path / f"fooldeap-scoop-{name}" for name in names)
+    for folder in (left, newborn):
+        folder.mkdir()
+        (folder / "1").touch()
+    (tmp_path / "kept").mkdir()
+    elsewhere.symlink_to(tmp_path / "kept")
+    (tmp_path / "fooldeap-other").mkdir()
+    for folder in (held.name, left, tmp_path / "kept", tmp_path / "fooldeap-other"):
+        os.utime(folder, (0, 0))
+    another = _pool._PrivateFolder()
+    there = {each.name for each in tmp_path.iterdir()}
+    own = {Path(each.name).name for each in (held, another)}
+    assert there == {*own, newborn.name, elsewhere.name, "kept", "fooldeap-other"}
+    for each in (held, another):
+        each.remove()
+    assert not {each.name for each in tmp_path.iterdir()} & own
+    shutil.rmtree(tmp_path)
+
+
+def test_it_leaves_logging_and_the_excepthook_alone():
+    hook, logger = sys.excepthook, logging.getLogger("somebody.elses")
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        ready.run(None)
+    assert sys.excepthook is hook
+    assert not logger.disabled
+
+
+def test_two_sessions_do_not_work_on_one_folder(tmp_path):
+    experiment = config.load({**SLOW, "executor": scoop(1, "runs")})
+    folder = RunFolder.create(experiment, tmp_path / "run")
+    with folder.locked(), pytest.raises(InputError, match="another process works on it"):
+        fooldeap.resume(tmp_path / "run", quiet=True)
+
+
+SSH = """#!/bin/sh
+# No ssh, but a shell here that talks, and links in place of tunnels.
+echo "Welcome to far.away"
+echo 42
+while [ $# -gt 1 ]; do
+    if [ "$1" = -R ]; then
+        ln -s "${2#*:}" "${2%%:*}"
+        echo "${2%%:*}" >> "$(dirname "$0")/sockets"
+    fi
+    shift
+done
+cd / && exec sh -c "$1"
+"""
+
+
+def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
+    hosts, ssh = tmp_path / "hosts.txt", tmp_path / "ssh"
+    hosts.write_text("far.away 1\n")
+    ssh.write_text(SSH)
+    ssh.chmod(0o755)
+    changes = {"workers": 1, "mode": "runs", "hosts": str(hosts), "ssh": str(ssh)}
+    with Prepared(config.load({**SLOW, "executor": {"name": "scoop", **changes}})) as ready:
+        ready.executor.wait()
+        ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+        assert len(ready.crew.done) == 2
+    assert "Welcome to far.away" in (tmp_path / "run/workers.log").read_text()
+    sockets = (tmp_path / "sockets").read_text().split()
+    assert len(sockets) == 3
+    assert not [socket for socket in sockets if os.path.lexists(socket)], "the foreman there clears them away"
+
+
+def test_one_parallel_run_at_a_time_in_a_process():
+    refused = []
+
+    def other():
+        try:
+            fooldeap.fool(SLOW["classifier"], 1, workers=2, plugins=[str(KIT)])
+        except InputError as error:
+            refused.append(str(error))
+
+    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        ready.run(None)
+    assert "another thread evaluates by SCOOP already" in refused[0]

@@ -1,0 +1,102 @@
+"""SCOOP: whoever is killed, the same bits at the end, and nobody is left behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import bits, unannounced
+from ledgers import check_adds_up
+from parallel import ON_LINUX, SLOW, WORKER, scoop, start, wait_for, workers_of, write
+from processes import descendants, named, unix_sockets
+
+import fooldeap
+
+pytestmark = ON_LINUX
+FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("attempt", range(FAULTS))
+def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt):
+    chance = random.Random(f"{mode} {attempt}")
+    experiment = {**SLOW, "executor": scoop(chance.choice([2, 3]), mode)}
+    path = write(tmp_path / "slow.yaml", experiment)
+    process = start(path, tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= experiment["executor"]["workers"] - 1, process)
+    time.sleep(chance.uniform(0.2, 2.5))
+    victims = workers_of(process)
+    if victims and process.poll() is None:
+        os.kill(chance.choice(victims), signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert bits(tmp_path / "run") == slow, "each evaluation is counted once: they are in the journals and the log"
+    check_adds_up(tmp_path / "run")
+
+
+def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
+    process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3)}), tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= 2, process)
+    time.sleep(1.0)
+    for victim in descendants(process.pid):
+        os.kill(victim, signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert bits(tmp_path / "run") == slow
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
+def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(slow, tmp_path, mode, by):
+    process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
+    wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)
+    time.sleep(0.7)
+    everybody = descendants(process.pid)
+    assert len(everybody) == 3
+    (folder,) = {socket.parent for socket in unix_sockets([process.pid])}
+    process.send_signal(by)
+    _, said = process.communicate(timeout=30)
+    if by == signal.SIGINT:
+        assert process.returncode == 130, said
+        went_on = f"go on with: fooldeap run --resume {tmp_path / 'run'}"
+        assert unannounced(said).strip() == f"fooldeap: interrupted; {went_on}"
+    wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
+    assert not folder.exists()
+    fooldeap.resume(tmp_path / "run", quiet=True)
+    assert bits(tmp_path / "run") == slow
+    check_adds_up(tmp_path / "run")
+
+
+def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys\nfrom fooldeap import config\nfrom fooldeap.prepared import Prepared\n"
+        f"data = {SLOW!r}\n"
+        "data['classifier'] = {'name': 'slow', 'pause': 0.001, 'only': os.getpid(), 'holds': True}\n"
+        "with Prepared(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"
+        "    print('ready', flush=True)\n    ready.run(None)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    wait_for(lambda: workers_of(process), process)
+    time.sleep(2.0)
+    everybody = descendants(process.pid)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
+
+
+def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path):
+    experiment = {**SLOW, "classifier": {"name": "slow", "pause": 0.001, "loads": 0.6}, "executor": scoop()}
+    process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
+    wait_for(lambda: workers_of(process), process)
+    time.sleep(0.3)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, unannounced(said)) == (0, "")
+    assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 2
+    assert bits(tmp_path / "run")["log.csv"] == slow["log.csv"]

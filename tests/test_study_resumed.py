@@ -1,0 +1,247 @@
+"""Studies that were interrupted, extended or changed: the same bits, and nothing is evaluated twice."""
+
+import itertools
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+from studies import SELECTIONS, STUDY, bits, compare
+
+import fooldeap
+from fooldeap.errors import FooldeapWarning, InputError
+from fooldeap.evolution import Run
+from fooldeap.study.records import Records
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def counted(monkeypatch):
+    """Count the evaluations that runs enter into their books from now on, by variant."""
+    spent = {}
+    settle = Run.settle
+
+    def settled(run):
+        spent.setdefault(run.info, 0)
+        before = run.tally.evaluations
+        settle(run)
+        spent[run.info] += run.tally.evaluations - before
+
+    monkeypatch.setattr(Run, "settle", settled)
+    return spent
+
+
+@pytest.mark.parametrize("moment", [3, 40, 150])
+def test_an_interrupted_study_is_resumed(study, tmp_path, monkeypatch, moment):
+    count = itertools.count()
+    settle = Run.settle
+
+    def interrupted(run):
+        if next(count) == moment + len(SELECTIONS):  # the rehearsals settle as well
+            raise KeyboardInterrupt
+        settle(run)
+
+    monkeypatch.setattr(Run, "settle", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="go on with: fooldeap compare --resume"):
+        compare(tmp_path / "study")
+    monkeypatch.undo()
+    assert not (tmp_path / "study/report.md").exists()
+    resumed = fooldeap.compare(resume=tmp_path / "study", quiet=True)
+    assert bits(resumed.folder) == bits(study.folder)
+    assert not resumed.outcome.extended
+
+
+REAL = ["seeds=2", "targets=[2,3]", "budget=1500", "vary={selection: [random, {name: tournament, size: 5}]}"]
+
+
+def test_a_killed_study_on_the_real_network_is_resumed(tmp_path):
+    words = [str(ROOT / "configs/studies/selection.yaml"), *REAL]
+    command = [sys.executable, "-m", "fooldeap", "compare", "--quiet"]
+    subprocess.run([*command, *words, "--out", tmp_path / "whole"], check=True)
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([*command, *words, "--out", folder])
+    while process.poll() is None and not list(folder.glob("variants/*/records/*")):  # when a run has ended
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run([*command, "--resume", folder], check=True)
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+def test_what_is_finished_is_not_made_again(study, tmp_path, monkeypatch):
+    shutil.copytree(study.folder, tmp_path / "study")
+    for path in [*tmp_path.glob("study/*.*"), *tmp_path.glob("study/figures/*")]:
+        if path.name not in ("study.yaml", "design.json", "environment.json"):
+            path.unlink()
+    spent = counted(monkeypatch)
+    again = fooldeap.compare(resume=tmp_path / "study", quiet=True)
+    assert [run for run, evaluations in spent.items() if evaluations > 10] == []  # no more than the rehearsals
+    assert bits(again.folder) == bits(study.folder)
+
+
+def test_more_seeds_run_only_those(study, tmp_path, monkeypatch):
+    shutil.copytree(study.folder, tmp_path / "study")
+    spent = counted(monkeypatch)
+    more = fooldeap.compare(None, "seeds=5", resume=tmp_path / "study", quiet=True)
+    assert {run.seed for run, evaluations in spent.items() if evaluations > 10} == {4, 5}
+    monkeypatch.undo()
+    at_once = compare(tmp_path / "at_once", seeds=5)
+    assert bits(more.folder)["runs.csv"] == bits(at_once.folder)["runs.csv"]
+    assert more.outcome.extended
+    assert not at_once.outcome.extended
+    assert "exploratory" in (more.folder / "report.md").read_text()
+    assert fooldeap.compare(resume=more.folder, quiet=True).outcome.extended  # once exploratory, always
+
+
+def test_another_variant_runs_only_that(study, tmp_path, monkeypatch):
+    shutil.copytree(study.folder, tmp_path / "study")
+    spent = counted(monkeypatch)
+    vary = {"selection": {**SELECTIONS, "wheel": "linear_rank"}}
+    more = fooldeap.compare({**STUDY, "vary": vary}, resume=tmp_path / "study", quiet=True)
+    assert {run.variant for run, evaluations in spent.items() if evaluations > 10} == {"wheel"}
+    assert more.outcome.extended
+
+
+def test_a_variant_that_changed_under_its_name_is_refused(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    vary = {"selection": {**SELECTIONS, "weak": {"name": "tournament", "size": 3}}}
+    with pytest.raises(InputError, match=r"weak/records/seed1-target0.json: was made with another experiment; resume"):
+        fooldeap.compare({**STUDY, "vary": vary}, resume=tmp_path / "study", quiet=True)
+
+
+# Findings of a sceptical reader, each a test --------------------------------------------------------------------------
+def test_a_joint_variant_that_is_added_leaves_the_bits_of_the_others(tmp_path):
+    some = {"a": {"selection": "roulette"}, "b": {}}
+    more = {**some, "c": {"algorithm": "tiny_map_elites"}}
+    given = {"vary": None, "goal": {"confidence": 0.9999}, "seeds": 2, "budget": 300}
+    first = compare(tmp_path / "first", variants=some, **given)
+    fooldeap.compare({**STUDY, **given, "variants": more}, resume=first.folder, quiet=True)
+    at_once = compare(tmp_path / "at_once", variants=more, **given)
+    assert bits(first.folder)["curves.csv"] == bits(at_once.folder)["curves.csv"]
+    assert bits(first.folder)["runs.csv"] == bits(at_once.folder)["runs.csv"]
+
+
+@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
+def test_a_finished_study_is_resumed_with_workers(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    again = fooldeap.compare(resume=tmp_path / "study", workers=2, quiet=True)
+    assert bits(again.folder) == bits(study.folder)
+
+
+def test_a_refusal_in_the_second_group_touches_nothing(tmp_path):
+    other = {"classifier": {"name": "tiny", "sharpness": 0.003}}
+    given = {"vary": None, "seeds": 1}
+    done = compare(tmp_path / "study", variants={"x": {}, "y": other}, **given)
+    before = {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()}
+    changed = {**STUDY, **given, "variants": {"x": {}, "y": {**other, "selection": "random"}}}
+    with pytest.raises(InputError, match="was made with another experiment"):
+        fooldeap.compare(changed, resume=done.folder, quiet=True)
+    assert {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()} == before
+
+
+def test_classifiers_of_other_classes_need_named_targets(tmp_path):
+    variants = {"x": {}, "y": {"classifier": "keras"}}
+    with pytest.raises(InputError, match=r"targets: got all, of classifiers with 4 and 10 classes; name the targets"):
+        compare(tmp_path / "study", vary=None, variants=variants, targets="all")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_changed_before_its_report_is_extended_too(study, tmp_path, monkeypatch):
+    count = itertools.count()
+    keep = Records.keep
+
+    def interrupted(*arguments, **more):
+        if next(count) == 5:
+            raise KeyboardInterrupt
+        return keep(*arguments, **more)
+
+    monkeypatch.setattr(Records, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(tmp_path / "study")
+    monkeypatch.undo()
+    assert fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
+    for name in ("summary.json", "runs.csv", "design.json"):  # whoever removes them all cannot hide it
+        (tmp_path / "study" / name).unlink()
+    assert fooldeap.compare(None, resume=tmp_path / "study", quiet=True).outcome.extended
+
+
+def test_nothing_has_been_seen_before_the_first_record(tmp_path, monkeypatch):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Records, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(tmp_path / "study")
+    monkeypatch.undo()
+    assert not fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
+
+
+def test_another_study_is_refused_in_its_folder(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    foreign = {**STUDY, "vary": {"selection": ["roulette", "truncation"]}}
+    with pytest.raises(
+        InputError, match=r"holds another study, of none, strong, weak; start this one with a new --out"
+    ):
+        fooldeap.compare(foreign, resume=tmp_path / "study", quiet=True)
+
+
+def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path, monkeypatch):
+    vary = {"mutation": {"good": "random_pixels", "bad": "unseeded"}}
+    keep, count = Records.keep, itertools.count()
+
+    def interrupted(*arguments, **more):
+        if next(count) == 2:
+            raise KeyboardInterrupt
+        return keep(*arguments, **more)
+
+    monkeypatch.setattr(Records, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(tmp_path / "study", vary=vary, goal={"confidence": 0.9999})
+    monkeypatch.undo()
+    with pytest.warns(FooldeapWarning, match=r"bad failed: .* is not the one recorded"):
+        done = fooldeap.compare(resume=tmp_path / "study", quiet=True)
+    assert list(done.outcome.failed) == ["bad"]
+    assert len(done.outcome.runs) == 6
+
+
+@pytest.mark.draws
+def test_what_is_left_of_an_older_report_goes(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    two = {**STUDY, "vary": {"selection": {name: SELECTIONS[name] for name in ("strong", "none")}}}
+    assert list(tmp_path.glob("study/figures/critical_differences.*"))
+    done = fooldeap.compare(two, resume=tmp_path / "study", quiet=True)
+    assert not list(tmp_path.glob("study/figures/critical_differences.*"))
+    assert "critical_differences" not in (done.folder / "report.md").read_text()
+
+
+def test_every_figure_of_the_report_is_there(study):
+    named = re.findall(r"\]\((figures/\S+)\)", (study.folder / "report.md").read_text())
+    assert len(named) == 5
+    assert all((study.folder / name).is_file() for name in named)
+
+
+def test_confidences_beyond_the_goal_are_no_columns(tmp_path):
+    done = compare(tmp_path / "study", goal={"confidence": 0.6}, seeds=1)
+    report = (done.folder / "report.md").read_text()
+    assert "to 50 %" in report
+    assert "to 90 %" not in report
+
+
+def test_that_nobody_reached_the_goal_is_not_called_identical(tmp_path):
+    done = compare(tmp_path / "study", budget=20, goal={"confidence": 0.9999})
+    assert "no run of any of them reached the goal" in (done.folder / "report.md").read_text()
+    assert "identical" not in str(done)
+
+
+def test_a_damaged_record_is_named(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "study")
+    record = tmp_path / "study/variants/weak/records/seed2-target0.json"
+    record.write_bytes(record.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"seed2-target0.json: is damaged .*; remove it"):
+        fooldeap.compare(resume=tmp_path / "study", quiet=True)
+    record.unlink()
+    assert bits(fooldeap.compare(resume=tmp_path / "study", quiet=True).folder) == bits(study.folder)
