@@ -1,5 +1,6 @@
 """What the benchmarks share: a stopwatch that sees whether others used the machine, and figures over repeats."""
 
+import argparse
 import json
 import os
 import resource
@@ -70,6 +71,16 @@ class Figure(NamedTuple):
         goals += [f"at most {self.most:g}"] if self.most is not None else []
         verdict = (": MISSED" if self.missed else ": met") if goals else ""
         return f"| {self.name} | {' | '.join(f'{value:.3g}' for value in self.spread)} | {' '.join(goals)}{verdict} |"
+
+
+def options(of: str | None, only: str = "") -> argparse.ArgumentParser:
+    """Return a parser for what benchmarks have in common; ``of`` is a docstring, ``only`` what ``--only`` looks at."""
+    parser = argparse.ArgumentParser(description=(of or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    if only:
+        parser.add_argument("--only", default="", help=f"measure only {only} with this in their names")
+    return parser
 
 
 HEAD = "| | median | min | max | goal |\n|---|---:|---:|---:|---|"

@@ -6,22 +6,17 @@ Each is a real run with journal and log.csv, its other choices those of the defa
 as take about a second. The ratio is that of scale.py, where it is explained. A row more is a line in ``CASES``.
 """
 
-import argparse
 import functools
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from _measure import Figure, Spread, ratio, repeated, report
-from scale import Alternating
+from _measure import Figure, Spread, options, ratio, report
+from scale import Alternating, timed
 
 from fooldeap import config
 from fooldeap.plugin import Rng, dataclass, genome, mutation
-from fooldeap.prepared import Prepared
 from fooldeap.provenance import environment
-from fooldeap.rundir import RunFolder
 from fooldeap_plugins.genome._network import Network
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
@@ -86,11 +81,7 @@ CASES = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", default="", help="measure only what has this in its name")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, only="cases").parse_args()
     figures, notes = [], []
     classifier = Alternating(config.load({}).classifier.build())
     for case in CASES:
@@ -107,18 +98,10 @@ def main() -> int:
 
 
 def measure(case: Case, classifier: Alternating, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+    """Measure one case on about so many images: see `scale.timed`."""
     stop = {"confidence": None, "evaluations": None, "generations": IMAGES // case.images}
     experiment = config.load({"stop": stop, "reporters": ["csv"], **case.choices}, plugins=[TenNodes, with_ten_nodes])
-    prepared = Prepared(experiment, classifier)
-
-    def repeat() -> dict[str, float]:
-        with tempfile.TemporaryDirectory() as folder, classifier.alternating():
-            result = prepared.run(RunFolder.create(prepared.experiment, Path(folder) / "run"))
-        loop = result.seconds - classifier.aside
-        return {name: 1e6 * spent / result.evaluations for name, spent in (("loop", loop), ("bare", classifier.bare))}
-
-    return repeated(repeat, repeats)
+    return timed(experiment, classifier, repeats)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ The exit status is 1 where a figure misses its goal. It takes more than an hour 
 cores, most of it for textbook DEAP; libraries that are not installed (the extra ``peers``) are left out.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from _measure import HEAD, Figure, Spread
+from _measure import HEAD, Figure, Spread, options
 
 from fooldeap.provenance import environment
 
@@ -21,10 +20,7 @@ PARTS = ("operators", "scale", "algorithms", "genomes", "study", "journal", "par
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     figures: list[Figure] = []
     failed = []
     with tempfile.TemporaryDirectory() as folder:

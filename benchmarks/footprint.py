@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _measure import Figure, Spread, ratio, repeated, report
+from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap.provenance import environment
 
@@ -29,9 +29,7 @@ FIRST = "stop.generations=0", "reporters=[]"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
+    parser = options(__doc__)
     parser.add_argument("--child", choices=["answer", "bare", "run"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

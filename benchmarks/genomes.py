@@ -6,7 +6,6 @@ Evaluations until all ten digits were reached (or given up, after the budget of 
 image for a batch of 100. A row more is a line in ``CASES``.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from _measure import Figure, Spread, report
+from _measure import Figure, Spread, options, report
 
 import fooldeap
 from fooldeap import config
@@ -52,12 +51,9 @@ CASES = (
 
 def main() -> int:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options(__doc__, only="genomes")
     parser.add_argument("--model", default="mnist_cnn")
     parser.add_argument("--seeds", type=int, default=11)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", default="", help="measure only what has this in its name")
     arguments = parser.parse_args()
     figures, notes, genomes = [], [], {}
     for case in CASES:

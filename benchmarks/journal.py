@@ -3,7 +3,6 @@
 python benchmarks/journal.py [--repeats 9] [--json FILE]
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from _measure import Figure, Spread, repeated, report
+from _measure import Figure, Spread, options, repeated, report
 
 from fooldeap import config, evaluation
 from fooldeap.evaluation import Batch
@@ -26,10 +25,7 @@ MOST = 0.03
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     with Prepared(config.load(CONFIG, ["reporters=[csv]"])) as prepared:
         measured, discarded = repeated(lambda: run(prepared), arguments.repeats)
     shares = [recording / total for recording, total in zip(measured["recording"], measured["total"], strict=True)]

@@ -9,7 +9,6 @@ sparse      random_pixels on 160 x 160 x 3 against 28 x 28, the same number of p
 The exit status is 1 where a figure misses its goal. Times are medians; the ratio is taken within a repeat.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from _measure import Figure, Spread, report
+from _measure import Figure, Spread, options, report
 
 from fooldeap import config
 from fooldeap.choices import Choice
@@ -31,10 +30,7 @@ MOST_RATIO = 3.0  # memory is slower the larger the image; in proportion to its 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     experiment = config.load(CONFIG)
     generation = _generation(experiment)
     small, large = _sparse(experiment.mutation, (28, 28, 1)), _sparse(experiment.mutation, LARGE)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Figure, Spread, ratio, repeated, report
+from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap import config
 from fooldeap.prepared import Prepared
@@ -39,9 +39,7 @@ CHUNKS = 400
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
+    parser = options(__doc__)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

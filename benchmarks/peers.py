@@ -9,7 +9,6 @@ numbers from 0 to 255. A digit ends at the goal or at 50 000 evaluations. Second
 One that is not installed, or fails, is left out, and named.
 """
 
-import argparse
 import contextlib
 import logging
 import random
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Figure, Spread, Stopwatch, report
+from _measure import Figure, Spread, Stopwatch, options, report
 
 from fooldeap import config
 from fooldeap.plugin import Classifier
@@ -177,11 +176,7 @@ GENETIC = {"PyGAD", "pymoo GA", "EvoTorch GA"}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", default="", help="only libraries with this in their names")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, only="libraries").parse_args()
     figures, notes = measure(arguments.only, arguments.repeats)
     return report(figures, notes, arguments.json, environment=environment())
 

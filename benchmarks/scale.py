@@ -9,7 +9,6 @@ second is what counts. So a machine that changes its pace changes both sides of 
 before is not held against the bare pass. A ratio is the time of all bare passes over that of the loop less theirs.
 """
 
-import argparse
 import contextlib
 import sys
 import tempfile
@@ -20,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Figure, Spread, ratio, repeated, report
+from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap import config
+from fooldeap.config import Experiment
 from fooldeap.experiment import wrapped
 from fooldeap.plugin import Classifier, Images
 from fooldeap.prepared import Prepared
@@ -38,11 +38,7 @@ GOALS = {((28, 28, 1), 100): 0.92, ((160, 160, 3), 100): 0.95}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", default="", help="measure only what has this in its name")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, only="cases").parse_args()
     figures, notes, ratios = [], [], {}
     for shape, population in cases():
         name = f"loop / forward, {'x'.join(map(str, shape))}, population {population}"
@@ -69,11 +65,16 @@ def cases() -> list[tuple[tuple[int, int, int], int]]:
 
 
 def measure(shape: tuple[int, int, int], population: int, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+    """Measure the default experiment on images of a shape: see `timed`."""
     runs = min(10, 10_000 // population)
     classifier = Alternating(network(shape))
     generations = max(LEAST_GENERATIONS, round(SECONDS / (classifier.seconds_an_image() * runs * population)))
-    prepared = Prepared(experiment(population, generations, runs), classifier)
+    return timed(experiment(population, generations, runs), classifier, repeats)
+
+
+def timed(experiment: Experiment, classifier: "Alternating", repeats: int) -> tuple[dict[str, list[float]], int]:
+    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+    prepared = Prepared(experiment, classifier)
 
     def repeat() -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder, classifier.alternating():

@@ -6,12 +6,11 @@ All ten targets, one seed, a small budget; journals and records are written as e
 between is told in `scale`.
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from _measure import Figure, Spread, ratio, repeated, report
+from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
 from fooldeap.bench import Bench
@@ -27,10 +26,7 @@ GOAL = 0.8
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     study = definition.load(STUDY, ["seeds=1", f"budget={BUDGET}"])
     stock = {name: each for name, each in study.variants.items() if each.selection.plugin.name != "deap"}
     classifier = Alternating(network(SHAPES[0]))
