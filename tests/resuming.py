@@ -1,12 +1,33 @@
-"""Runs whose journals end anywhere, resumed: to what bits, and with what result."""
+"""Work that is interrupted, and runs whose journals end anywhere, resumed to the same bits."""
 
+import contextlib
+import itertools
 import random
 import shutil
 
+import pytest
 from conftest import bits, run
 
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
+
+
+@contextlib.contextmanager
+def interrupted(owner, method, *, after):
+    """Have a method of a class raise KeyboardInterrupt once it was called so often; the block must end by it.
+
+    Yields what `pytest.raises` does.
+    """
+    calls, called = itertools.count(), getattr(owner, method)
+
+    def call(*arguments, **named):
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return called(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt) as raised:
+        patch.setattr(owner, method, call)
+        yield raised
 
 
 def check_resumes_wherever_cut(experiment, place, times):

@@ -5,6 +5,7 @@ import pytest
 from conftest import KIT, TINY, bits, run, tiny
 from ledgers import check_adds_up, sessions
 from parallel import scoop
+from resuming import interrupted
 
 from fooldeap import config
 from fooldeap.errors import FooldeapWarning, PluginError
@@ -34,20 +35,11 @@ def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockst
     assert row["repeats"] == row["journal"] == 0
 
 
-def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path, monkeypatch):
+def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path):
     experiment = tiny(stop=STOP, targets=[0, 2])
     run(experiment, tmp_path / "whole")
-    settle, count = Run.settle, iter(range(1000))
-
-    def interrupted(each):
-        if next(count) == 20:
-            raise KeyboardInterrupt
-        settle(each)
-
-    monkeypatch.setattr(Run, "settle", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(Run, "settle", after=20):
         run(experiment, tmp_path / "run")
-    monkeypatch.undo()
     with Prepared(experiment) as prepared:
         prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
     first, second = sessions(tmp_path / "run")

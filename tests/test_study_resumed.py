@@ -1,6 +1,5 @@
 """Studies that were interrupted, extended or changed: the same bits, and nothing is evaluated twice."""
 
-import itertools
 import re
 import shutil
 import signal
@@ -10,6 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from resuming import interrupted
 from studies import SELECTIONS, STUDY, bits, compare
 
 import fooldeap
@@ -36,19 +36,10 @@ def counted(monkeypatch):
 
 
 @pytest.mark.parametrize("moment", [3, 40, 150])
-def test_an_interrupted_study_is_resumed(study, tmp_path, monkeypatch, moment):
-    count = itertools.count()
-    settle = Run.settle
-
-    def interrupted(run):
-        if next(count) == moment + len(SELECTIONS):  # the rehearsals settle as well
-            raise KeyboardInterrupt
-        settle(run)
-
-    monkeypatch.setattr(Run, "settle", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="go on with: fooldeap compare --resume"):
+def test_an_interrupted_study_is_resumed(study, tmp_path, moment):
+    with interrupted(Run, "settle", after=moment + len(SELECTIONS)) as raised:  # the rehearsals settle as well
         compare(tmp_path / "study")
-    monkeypatch.undo()
+    assert "go on with: fooldeap compare --resume" in str(raised.value)
     assert not (tmp_path / "study/report.md").exists()
     resumed = fooldeap.compare(resume=tmp_path / "study", quiet=True)
     assert bits(resumed.folder) == bits(study.folder)
@@ -150,33 +141,18 @@ def test_classifiers_of_other_classes_need_named_targets(tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def test_a_study_changed_before_its_report_is_extended_too(study, tmp_path, monkeypatch):
-    count = itertools.count()
-    keep = Records.keep
-
-    def interrupted(*arguments, **more):
-        if next(count) == 5:
-            raise KeyboardInterrupt
-        return keep(*arguments, **more)
-
-    monkeypatch.setattr(Records, "keep", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_a_study_changed_before_its_report_is_extended_too(tmp_path):
+    with interrupted(Records, "keep", after=5):
         compare(tmp_path / "study")
-    monkeypatch.undo()
     assert fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
     for name in ("summary.json", "runs.csv", "design.json"):  # whoever removes them all cannot hide it
         (tmp_path / "study" / name).unlink()
     assert fooldeap.compare(None, resume=tmp_path / "study", quiet=True).outcome.extended
 
 
-def test_nothing_has_been_seen_before_the_first_record(tmp_path, monkeypatch):
-    def interrupted(*arguments, **more):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Records, "keep", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_nothing_has_been_seen_before_the_first_record(tmp_path):
+    with interrupted(Records, "keep", after=0):
         compare(tmp_path / "study")
-    monkeypatch.undo()
     assert not fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
 
 
@@ -189,19 +165,10 @@ def test_another_study_is_refused_in_its_folder(study, tmp_path):
         fooldeap.compare(foreign, resume=tmp_path / "study", quiet=True)
 
 
-def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path, monkeypatch):
+def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path):
     vary = {"mutation": {"good": "random_pixels", "bad": "unseeded"}}
-    keep, count = Records.keep, itertools.count()
-
-    def interrupted(*arguments, **more):
-        if next(count) == 2:
-            raise KeyboardInterrupt
-        return keep(*arguments, **more)
-
-    monkeypatch.setattr(Records, "keep", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(Records, "keep", after=2):
         compare(tmp_path / "study", vary=vary, goal={"confidence": 0.9999})
-    monkeypatch.undo()
     with pytest.warns(FooldeapWarning, match=r"bad failed: .* is not the one recorded"):
         done = fooldeap.compare(resume=tmp_path / "study", quiet=True)
     assert list(done.outcome.failed) == ["bad"]

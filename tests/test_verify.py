@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from conftest import KIT, bits
+from resuming import interrupted
 from studies import STUDY
 
 import fooldeap
@@ -125,68 +126,57 @@ def test_an_unfinished_run_is_refused(finished, tmp_path):
 
 
 @pytest.fixture
-def interrupted(tmp_path, monkeypatch):
+def begun(tmp_path):
     """A run that was interrupted, its plugin in a file of its own."""
     plugin = tmp_path / "mine.py"
     plugin.write_text(
         "from fooldeap.plugin import mutation\n\n\n@mutation('mine')\ndef mine(genomes, rng):\n"
         '    """Redraw one."""\n    genomes[:, 0] = rng.integers(0, 256)\n    return genomes\n'
     )
-    count, settle = iter(range(1000)), Run.settle
-
-    def stops(run):
-        if next(count) == 20:
-            raise KeyboardInterrupt
-        settle(run)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "settle", stops)
-        with pytest.raises(KeyboardInterrupt):
-            fooldeap.run({**RUN, "mutation": "mine"}, plugins=[plugin], out=tmp_path / "run", quiet=True)
+    with interrupted(Run, "settle", after=20):
+        fooldeap.run({**RUN, "mutation": "mine"}, plugins=[plugin], out=tmp_path / "run", quiet=True)
     return tmp_path / "run"
 
 
-def test_nothing_changed(interrupted):
-    assert fooldeap.resume(interrupted, quiet=True) is not None
-    assert "forced" not in json.loads((interrupted / "result.json").read_text())
+def test_nothing_changed(begun):
+    assert fooldeap.resume(begun, quiet=True) is not None
+    assert "forced" not in json.loads((begun / "result.json").read_text())
 
 
-def test_another_version_is_named(interrupted, monkeypatch):
+def test_another_version_is_named(begun, monkeypatch):
     version = provenance.metadata.version
     monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
     with pytest.raises(InputError, match=r"run: numpy was [\d.]+, and is 9.9; resume with .*--force"):
-        fooldeap.resume(interrupted, quiet=True)
-    assert fooldeap.resume(interrupted, quiet=True, force=True) is not None
-    (change,) = json.loads((interrupted / "result.json").read_text())["forced"]
+        fooldeap.resume(begun, quiet=True)
+    assert fooldeap.resume(begun, quiet=True, force=True) is not None
+    (change,) = json.loads((begun / "result.json").read_text())["forced"]
     assert change.startswith("numpy was ")
 
 
-def test_another_source_is_named(interrupted, tmp_path):
+def test_another_source_is_named(begun, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
     with pytest.raises(InputError, match=r"the source of mutation 'mine' has changed; resume with"):
-        fooldeap.resume(interrupted, quiet=True)
-    assert fooldeap.resume(interrupted, quiet=True, force=True) is not None
-    assert json.loads((interrupted / "result.json").read_text())["forced"] == [
-        "the source of mutation 'mine' has changed"
-    ]
+        fooldeap.resume(begun, quiet=True)
+    assert fooldeap.resume(begun, quiet=True, force=True) is not None
+    assert json.loads((begun / "result.json").read_text())["forced"] == ["the source of mutation 'mine' has changed"]
 
 
-def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(interrupted):
-    altered(interrupted / "config.yaml", b"evaluations: 200", b"evaluations: 400")
+def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(begun):
+    altered(begun / "config.yaml", b"evaluations: 200", b"evaluations: 400")
     with pytest.raises(InputError, match=r"config.yaml: was changed since"):
-        fooldeap.resume(interrupted, quiet=True)
-    done = fooldeap.resume(interrupted, quiet=True, force=True)
+        fooldeap.resume(begun, quiet=True)
+    done = fooldeap.resume(begun, quiet=True, force=True)
     assert {run.evaluations for run in done} == {400}
-    assert json.loads((interrupted / "result.json").read_text())["forced"] == ["config.yaml is another"]
+    assert json.loads((begun / "result.json").read_text())["forced"] == ["config.yaml is another"]
 
 
-def test_another_classifier_is_named(interrupted, monkeypatch):
+def test_another_classifier_is_named(begun, monkeypatch):
     from fooldeap.work import Work
 
     monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
     with pytest.raises(InputError, match=r"the classifier is another; resume with"):
-        fooldeap.resume(interrupted, quiet=True)
+        fooldeap.resume(begun, quiet=True)
 
 
 def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):

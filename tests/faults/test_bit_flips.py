@@ -9,6 +9,7 @@ import pytest
 from conftest import bits, tiny
 from failing import EVERY, SEED, Small, sample
 from ledgers import check_adds_up
+from resuming import interrupted
 from test_journal_cuts import PLAIN, evolved
 from test_write_faults import STUDY, study_bits
 
@@ -194,24 +195,10 @@ def drawn(monkeypatch):
     monkeypatch.setattr(figures, "draw", lambda *_: {"convergence.png": b"a picture"})  # seconds of drawing
 
 
-def interrupted_study(path, monkeypatch):
-    """Make the folder of a study that was interrupted after two of its four runs."""
-    settle, count = Run.settle, iter(range(1000))
-
-    def interrupted(run):
-        if next(count) == 25:
-            raise KeyboardInterrupt
-        settle(run)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "settle", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            fooldeap.compare({**STUDY, "lockstep": 1}, out=path, quiet=True)
-    return path
-
-
-def test_in_every_file_of_an_unfinished_study(tmp_path, monkeypatch, drawn):
-    begun = interrupted_study(tmp_path / "begun", monkeypatch)
+def test_in_every_file_of_an_unfinished_study(tmp_path, drawn):
+    begun = tmp_path / "begun"
+    with interrupted(Run, "settle", after=25):  # of its four runs two have ended
+        fooldeap.compare({**STUDY, "lockstep": 1}, out=begun, quiet=True)
     assert 0 < len(list(begun.glob("variants/*/records/*"))) < 4
     assert list(begun.glob("journal/*/*"))
     shutil.copytree(begun, tmp_path / "whole")
