@@ -25,9 +25,10 @@ def interrupted(owner, method, *, after):
             raise KeyboardInterrupt
         return called(*arguments, **named)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt) as raised:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, method, call)
-        yield raised
+        with pytest.raises(KeyboardInterrupt) as raised:
+            yield raised
 
 
 def check_resumes_wherever_cut(experiment, place, times):

@@ -104,7 +104,6 @@ def test_a_variant_that_changed_under_its_name_is_refused(study, tmp_path):
         fooldeap.compare({**STUDY, "vary": vary}, resume=tmp_path / "study", quiet=True)
 
 
-# Findings of a sceptical reader, each a test --------------------------------------------------------------------------
 def test_a_joint_variant_that_is_added_leaves_the_bits_of_the_others(tmp_path):
     some = {"a": {"selection": "roulette"}, "b": {}}
     more = {**some, "c": {"algorithm": "tiny_map_elites"}}

@@ -6,7 +6,6 @@ import shutil
 import pytest
 from conftest import KIT, bits
 from resuming import interrupted
-from studies import STUDY
 
 import fooldeap
 from fooldeap import cli, provenance
@@ -31,11 +30,6 @@ def finished(tmp_path_factory):
     return fooldeap.run(RUN, out=tmp_path_factory.mktemp("verify") / "run", quiet=True).folder
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return fooldeap.compare(STUDY, out=tmp_path_factory.mktemp("verify") / "study", quiet=True).folder
-
-
 def copied(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     return tmp_path / "copy"
@@ -52,7 +46,7 @@ def altered(path, old, new):
 
 @pytest.mark.parametrize("sample", [None, 1, 5, 10_000])
 def test_what_was_made_here_is_found_again_here(finished, study, sample):
-    for folder in (finished, study):
+    for folder in (finished, study.folder):
         verdict = verify(folder, sample=sample)
         assert verdict.reproduced, str(verdict)
     assert not list(finished.glob(".*"))
@@ -87,7 +81,7 @@ def test_a_result_that_somebody_embellished_is_seen(finished, tmp_path):
 
 
 def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):
-    folder = copied(study, tmp_path)
+    folder = copied(study.folder, tmp_path)
     from fooldeap.study.records import _with_checksum
 
     record = folder / "variants/weak/records/seed1-target2.json"
@@ -180,7 +174,7 @@ def test_another_classifier_is_named(begun, monkeypatch):
 
 
 def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
-    folder = copied(study, tmp_path)
+    folder = copied(study.folder, tmp_path)
     version = provenance.metadata.version
     monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
     with pytest.raises(InputError, match=r"deap was [\d.]+, and is 9.9"):
