@@ -1,0 +1,164 @@
+"""What is exported: the images that the run left, labels that hold, and where they come from."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import KIT, run, tiny
+from PIL import Image
+from test_cli import call
+
+import fooldeap
+from fooldeap import config
+from fooldeap.export import Collection, Evolved, collect
+from fooldeap.plugin import Predictions
+from fooldeap_plugins.dataset.npz import Npz
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small run in a folder, of two targets and two seeds: (result, folder)."""
+    folder = tmp_path_factory.mktemp("export") / "run"
+    result, _ = run(tiny(targets=[0, 2], seeds=2, stop={"evaluations": 400}, reporters=["images"]), folder)
+    return result, folder
+
+
+def test_an_archive_holds_the_images_of_the_run_and_labels_that_hold(finished, tmp_path, capsys):
+    result, folder = finished
+    assert call("export", str(folder), "--npz", str(tmp_path / "set.npz")) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'set.npz'}: 4 images with labels and provenance\n"
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as archive:
+        arrays = dict(archive)
+    assert np.array_equal(arrays["images"], [each.image.pixels for each in result])
+    assert arrays["images"].dtype == np.uint8
+    assert arrays["labels"].tolist() == [0, 2, 0, 2]
+    assert arrays["seeds"].tolist() == [1, 1, 2, 2]
+    assert arrays["evaluations"].tolist() == [each.evaluations for each in result]
+    assert arrays["evaluations_to_goal"].tolist() == [each.evaluations_to_goal or -1 for each in result]
+    # The classifier, asked again, says what the archive says.
+    answers = Predictions(tiny().classifier.build().logits(arrays["images"]), arrays["images"])
+    assert arrays["predicted"].tolist() == answers.logits.argmax(axis=1).tolist()
+    assert np.allclose(arrays["confidence"], answers.probabilities[range(4), arrays["labels"]], rtol=1e-12)
+
+
+def test_the_provenance_is_enough_to_make_the_images_again(finished, tmp_path):
+    result, folder = finished
+    assert call("export", str(folder), "--npz", str(tmp_path / "set.npz")) == 0
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as archive:
+        provenance = json.loads(str(archive["provenance"]))
+        images = archive["images"]
+    assert provenance["classifier"] == "tiny"
+    assert provenance["seeds"] == [1, 2]
+    assert provenance["shown_to_the_classifier"] >= result.evaluations
+    assert provenance["made_with"]["packages"]["fooldeap"] == fooldeap.__version__
+    (tmp_path / "again.yaml").write_text(provenance["configuration"])
+    again, _ = run(config.load(tmp_path / "again.yaml", plugins=[KIT]), tmp_path / "again")
+    assert np.array_equal(images, [each.image.pixels for each in again])
+
+
+def test_the_same_bytes_come_out_again_and_are_a_dataset(finished, tmp_path):
+    for name in ("one.npz", "two.npz"):
+        assert call("export", str(finished[1]), "--npz", str(tmp_path / name)) == 0
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    split = Npz(path=str(tmp_path / "one.npz")).load()
+    assert np.array_equal(split.train_images, [each.image.pixels for each in finished[0]])
+    assert split.test_labels.tolist() == [0, 2, 0, 2]
+
+
+def test_a_folder_has_a_class_each_and_a_table(finished, tmp_path):
+    result, folder = finished
+    (tmp_path / "set").mkdir()  # an empty folder will do
+    assert call("export", str(folder), "--png", str(tmp_path / "set")) == 0
+    with (tmp_path / "set/metadata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["0/seed-1.png", "2/seed-1.png", "0/seed-2.png", "2/seed-2.png"]
+    for row, each in zip(rows, result, strict=True):
+        assert np.array_equal(Image.open(tmp_path / "set" / row["file"]), each.image.pixels[:, :, 0])
+        assert float(row["confidence"]) == each.confidence
+    assert json.loads((tmp_path / "set/provenance.json").read_text())["seeds"] == [1, 2]
+    assert {path.name for path in tmp_path.iterdir()} == {"set"}
+
+
+def test_classes_sort_as_text_as_they_do_as_numbers(tmp_path):
+    grey = np.zeros((2, 2, 1), np.uint8)
+    evolved = tuple(Evolved(grey, target, 1, "", target, 1.0, 1.0, 1, 1) for target in (2, 10, 999))
+    Collection(evolved, {}).write_png(tmp_path / "set")
+    assert sorted(path.name for path in (tmp_path / "set").iterdir() if path.is_dir()) == ["002", "010", "999"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_study_is_exported_with_its_variants(tmp_path):
+    study = {"classifier": "tiny", "plugins": [str(KIT)], "algorithm": {"name": "generational", "population": 10}}
+    study |= {"vary": {"selection": ["roulette", "random"]}, "seeds": 2, "targets": [0], "budget": 100}
+    done = fooldeap.compare(study, out=tmp_path / "study", quiet=True)
+    collection = collect(tmp_path / "study")
+    assert [(each.variant, each.seed) for each in collection.evolved] == [
+        ("random", 1),
+        ("random", 2),
+        ("roulette", 1),
+        ("roulette", 2),
+    ]
+    confidences = {(row.variant, row.seed): row.confidence for row in done.outcome.runs}
+    assert {(each.variant, each.seed): each.confidence for each in collection.evolved} == confidences
+    assert collection.provenance["classifier"] == {"random": "tiny", "roulette": "tiny"}
+    collection.write_png(tmp_path / "set")
+    assert (tmp_path / "set/0/random-seed-2.png").is_file()
+
+
+def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
+    shutil.copytree(finished[1], tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
+    assert capsys.readouterr().err == (
+        f"fooldeap: {tmp_path / 'run'}: is not finished; go on with: fooldeap run --resume {tmp_path / 'run'}\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["result.json", "images/seed-2/0.png", "environment.json", "ledger.csv"])
+def test_a_file_that_was_changed_is_named(name, finished, tmp_path, capsys):
+    shutil.copytree(finished[1], tmp_path / "run")
+    content = bytearray((tmp_path / "run" / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "run" / name).write_bytes(content)
+    assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"fooldeap: {tmp_path / 'run' / name}: ")
+    assert told.endswith("; restore it from a copy\n")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "set.npz").exists()
+
+
+MADE = "name {} that 'fooldeap run' or 'fooldeap compare' made"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["RUN"], "name what to write: --npz FILE, a NumPy archive, or --png DIR, a folder of images"),
+        (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a name that ends in .npz"),
+        (
+            ["nowhere", "--npz", "set.npz"],
+            "no folder 'nowhere'; name one that 'fooldeap run' or 'fooldeap compare' made",
+        ),
+        (
+            [".", "--npz", "set.npz"],
+            ".: has no result.json; name a folder that 'fooldeap run' or 'fooldeap compare' made",
+        ),
+        (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no' to write to; make it first"),
+        (["RUN", "--npz", "old.npz"], "--npz old.npz: is there already; name a new file, or remove it"),
+        (["RUN", "--png", "old.npz"], "--png old.npz: is there already; name a new folder, or remove it"),
+        (["RUN", "--npz", "set.npz", "--png", "full"], "--png full: is there already; name a new folder, or remove it"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.npz").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine").write_text("mine")
+    assert call("export", *[str(finished[1]) if word == "RUN" else word for word in words]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"fooldeap: {told}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old.npz"]
+    assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
