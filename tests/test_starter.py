@@ -1,0 +1,53 @@
+"""`init`: what it writes works as it says."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from test_cli import call
+
+COMMANDS = r"^\$ fooldeap (.*)$"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_written_works_as_printed(tmp_path, monkeypatch, capsys):
+    assert call("init", str(tmp_path / "mine")) == 0
+    assert capsys.readouterr().out.endswith(f"Go on: cd {tmp_path / 'mine'} && fooldeap run experiment.yaml\n")
+    monkeypatch.chdir(tmp_path / "mine")
+    commands = re.findall(COMMANDS, (tmp_path / "mine/README.md").read_text(), re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"run", "plugins", "compare"}
+    for command in commands:
+        assert call(*shlex.split(command)) == 0, command
+    assert (tmp_path / "mine/runs/first/003/result.json").is_file()
+    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_mutation.py"]
+    assert subprocess.run(test, check=False, capture_output=True).returncode == 0
+
+
+def test_it_begins_in_this_folder_beside_hidden_files(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert call("init") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Go on: fooldeap run experiment.yaml"
+    names = {".git", "README.md", "experiment.yaml", "my_mutation.py", "test_my_mutation.py"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert call("init") == 2
+    assert capsys.readouterr().err == (
+        "fooldeap: .: holds 'README.md' already; name a new or an empty folder: fooldeap init DIR\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "told"), [("taken/notes.txt", "holds 'notes.txt' already"), ("taken", "is no folder")]
+)
+def test_nothing_is_overwritten(there, told, tmp_path, capsys):
+    path = tmp_path / there
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    assert call("init", str(tmp_path / "taken")) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+    assert [each.read_text() for each in tmp_path.rglob("*") if each.is_file()] == ["mine"]
