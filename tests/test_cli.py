@@ -207,3 +207,27 @@ def test_the_module_is_a_command():
     )
     assert module.returncode == 2
     assert module.stderr.startswith("fooldeap: no plugin is named 'nothing'")
+
+
+# --- Completion -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fooldeap ver", ["verify"]),
+        ("fooldeap run --no", ["--no-plugins", "--no-images"]),
+        ("fooldeap plugins show one_", ["one_plus_one", "one_point"]),
+        ("fooldeap plugins list cl", ["classifier"]),
+        ("fooldeap run conf", []),  # the shell completes files
+    ],
+)
+def test_the_shell_completes_commands_options_and_plugins(line, offered):
+    words = line.split()
+    asked = {"_FOOLDEAP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    program = "from fooldeap.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == offered
+    assert done.stderr == ""

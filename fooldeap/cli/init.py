@@ -13,7 +13,7 @@ def init(
         Path, typer.Argument(metavar="[DIR]", help="The folder, new or empty; default: this one.", show_default=False)
     ] = Path(),
 ) -> None:
-    """Begin in an empty folder: an experiment, a mutation of yours, a README."""
+    """Begin in an empty folder: an experiment and a mutation."""
     from fooldeap import starter
 
     for file in starter.write(folder):

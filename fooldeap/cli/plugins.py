@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fooldeap.cli import completion
 from fooldeap.cli.options import Plugins, say
 from fooldeap.errors import InputError, PluginError
 
@@ -13,7 +14,9 @@ app = typer.Typer(help="List the plugins, show, check or begin one.", invoke_wit
 
 @app.command("list")
 def list_plugins(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Only plugins of this kind.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="Only plugins of this kind.", autocompletion=completion.kinds)
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
     """List the plugins by kind."""
@@ -24,7 +27,9 @@ def list_plugins(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name, or kind/name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The plugin's name, or kind/name.", autocompletion=completion.names)
+    ],
     plugins: Plugins = None,
 ) -> None:
     """Show what a plugin does and its parameters."""
@@ -35,7 +40,9 @@ def show(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="mutation, crossover, selection, ...")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="mutation, crossover, selection, ...", autocompletion=completion.kinds)
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, small letters and '_'.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
 ) -> None:

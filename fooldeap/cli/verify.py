@@ -19,7 +19,7 @@ def verify(
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
 ) -> None:
-    """Replay a finished run, study or retraining, and compare every bit."""
+    """Replay what is finished, and compare every bit."""
     from fooldeap.trust import trusting
     from fooldeap.verify import verify as verdict_on
 
