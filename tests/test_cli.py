@@ -225,7 +225,7 @@ def test_the_module_is_a_command():
 def test_the_shell_completes_commands_options_and_plugins(line, offered):
     words = line.split()
     asked = {"_FOOLDEAP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    program = "from fooldeap.cli import main; main()"
+    program = "import sys; sys.argv = ['fooldeap']; from fooldeap.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=True
     )
