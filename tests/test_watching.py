@@ -14,6 +14,7 @@ import termios
 import numpy as np
 import pytest
 from conftest import KIT, ROOT, tiny
+from conftest import run as run_tiny
 from PIL import Image
 
 from fooldeap import config
@@ -209,3 +210,54 @@ def test_no_line_is_wider_or_higher_than_the_terminal(tmp_path):
         lines = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", frame).replace("\r", "").split("\n")
         assert len(lines) <= 12
         assert max(map(len, lines)) <= 40
+
+
+# --- TensorBoard ----------------------------------------------------------------------------------------------------
+
+
+def events(folder, name):
+    """Read a file of events with TensorFlow's own reader: (scalars by tag, images), each with its step."""
+    import tensorflow as tf
+
+    (file,) = (folder / "figures/tensorboard" / name).iterdir()
+    assert "tfevents" in file.name  # by which TensorBoard finds it
+    first, *rest = tf.compat.v1.train.summary_iterator(str(file))
+    assert first.file_version == "brain.Event:2"
+    scalars, images = {}, []
+    for event in rest:
+        for value in event.summary.value:
+            if value.HasField("image"):
+                pixels = tf.io.decode_png(value.image.encoded_image_string).numpy()
+                assert pixels.shape == (value.image.height, value.image.width, value.image.colorspace)
+                images.append((event.step, pixels))
+            else:
+                scalars.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return scalars, images
+
+
+def test_tensorboard_is_told_the_log_and_the_images(tmp_path):
+    experiment = tiny(targets=[0, 2], reporters=["tensorboard"], stop={"generations": 9, "confidence": None})
+    result, _ = run_tiny(experiment, tmp_path / "run")
+    for each in result:
+        scalars, images = events(tmp_path / "run", f"seed1-target{each.target}")
+        logged = {"confidence": "confidence", "diversity": "diversity"}
+        logged |= {f"fitness/{name}": name for name in ("best", "mean", "worst", "std")}
+        assert scalars.keys() == logged.keys()
+        for tag, name in logged.items():
+            assert scalars[tag] == [(row.evaluations, np.float32(getattr(row, name))) for row in each.log]
+        shown = [row.evaluations for row in each.log if row.generation in (0, 1, 2, 4, 8)]
+        assert [step for step, _ in images] == [*shown, each.evaluations]
+        assert np.array_equal(images[-1][1][::14, ::14], each.image.pixels)
+    assert (tmp_path / "run/SHA256SUMS").read_text().count("tfevents") == 2
+
+
+def test_tensorboard_is_told_the_same_bits_again(tmp_path):
+    files = []
+    for name in ("one", "two"):
+        run_tiny(tiny(targets=[1], reporters=["tensorboard"], stop={"evaluations": 100}), tmp_path / name)
+        files.append(next((tmp_path / name).rglob("*tfevents*")).read_bytes())
+    assert files[0] == files[1]
+
+
+def test_tensorboard_writes_nothing_where_there_is_no_folder():
+    run_tiny(tiny(targets=[1], reporters=["tensorboard"], stop={"evaluations": 100}))
