@@ -9,6 +9,7 @@ import typer
 
 from fooldeap import guard, lines
 from fooldeap.cli import plugins
+from fooldeap.cli.audit import audit
 from fooldeap.cli.compare import compare
 from fooldeap.cli.doctor import doctor
 from fooldeap.cli.export import export
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, compare, retrain, train, schema, verify, export, init, doctor):  # in the order of the help
+for command in (run, compare, audit, retrain, train, schema, verify, export, init, doctor):  # in the order of the help
     app.command()(command)
 app.add_typer(plugins.app, name="plugins")
 

@@ -1,0 +1,131 @@
+"""What came of the attacks: how many images each class took, and which share of the classes fell as these grew."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.audit.battery import GOAL, LEVELS, Attack
+from fooldeap.audit.detection import Verdict
+from fooldeap.errors import InputError
+from fooldeap.files import parsed, read
+from fooldeap.results import FoolingImage
+
+
+@dataclass(frozen=True)
+class Try:
+    """One class under one attack.
+
+    ``images_to`` are those shown until the first one of each level of confidence, a class's share of them where one run
+    bred for all; levels that were not reached are missing. ``image`` is the best one, uint8 (h, w, c).
+    """
+
+    attack: str
+    target: int
+    predicted: int
+    confidence: float
+    images_to: dict[float, int]
+    image: NDArray[np.uint8] = field(repr=False)
+
+    @property
+    def fooling(self) -> bool:
+        """Whether the best image is taken for the class with 50 % or more."""
+        return self.predicted == self.target and self.confidence >= LEVELS[0]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Whether thresholds tell fooling images from real ones.
+
+    ``verdicts`` are by attack and score, those under ``""`` over all attacks; ``fooling`` counts the images by attack.
+    ``real`` counts the real images judged, ``reference`` those that distances are measured to; ``features`` says
+    between what.
+    """
+
+    verdicts: dict[str, dict[str, Verdict]]
+    fooling: dict[str, int]
+    real: int
+    reference: int
+    features: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """An audit's outcome. ``seconds`` and ``shown`` are by attack: its evolution, and the images of it."""
+
+    title: str
+    classifier: dict[str, Any]
+    digest: str
+    shape: tuple[int, int, int]
+    seed: int
+    budget: int
+    names: dict[int, str]
+    attacks: tuple[Attack, ...]
+    tries: tuple[Try, ...]
+    seconds: dict[str, float]
+    shown: dict[str, int]
+    detection: Detection | None
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The classes that were attacked."""
+        return tuple(self.names)
+
+    def of(self, attack: str, target: int) -> Try | None:
+        """Return a class under an attack, None where no image was shown for it."""
+        return next((each for each in self.tries if (each.attack, each.target) == (attack, target)), None)
+
+    def fewest(self, target: int, level: float, *, white_box: bool = False) -> Try | None:
+        """Return the attack that took the fewest images to a level, of those that see inside the classifier or not."""
+        names = {attack.name for attack in self.attacks if attack.white_box == white_box}
+        came = [each for each in self.tries if each.target == target and each.attack in names]
+        reached = [each for each in came if level in each.images_to]
+        return min(reached, key=lambda each: each.images_to[level], default=None)
+
+    def costs(self, attack: str, level: float) -> list[int]:
+        """Return the images that each class took under an attack, those that it reached, ascending."""
+        return sorted(each.images_to[level] for each in self.tries if each.attack == attack and level in each.images_to)
+
+    def lowest_costs(self, level: float) -> list[int]:
+        """Return the images that each class took under the best of the attacks that see nothing inside, ascending."""
+        best = [self.fewest(target, level) for target in self.classes]
+        return sorted(each.images_to[level] for each in best if each is not None)
+
+
+def tries_in(folder: Path, attack: Attack, classes: Sequence[int]) -> tuple[list[Try], float, int]:
+    """Return what a finished run folder says of an attack, its seconds, and how many images it showed."""
+    path = folder / "result.json"
+    try:
+        said = parsed(read(path))
+        tries = [_try(folder, attack, run, len(classes)) for run in said["runs"]]
+        return tries, float(said["seconds"]), int(said["evaluations"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError(f"{path}: is damaged ({error}); remove its folder, and the attack is made again") from None
+
+
+def _try(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> Try:
+    counts = {float(level): int(count) for level, count in run["evaluations_to"].items()}
+    if run["evaluations_to_goal"] is not None:
+        counts[GOAL] = int(run["evaluations_to_goal"])
+    share = classes if attack.shared else 1
+    image = FoolingImage.from_png(read(folder / f"images/{int(run['target'])}.png")).pixels
+    return Try(
+        attack.name,
+        int(run["target"]),
+        int(run["predicted"]),
+        float(run["confidence"]),
+        {level: math.ceil(count / share) for level, count in counts.items()},
+        image,
+    )
+
+
+def steps(costs: Iterable[int], classes: int, last: int) -> tuple[list[float], list[float]]:
+    """Return the share of classes as it grows with the images shown for each: x, y of a step function to ``last``."""
+    ordered = sorted(costs)
+    x = [1.0, *map(float, ordered), float(last)]
+    y = [0.0, *((index + 1) / classes for index in range(len(ordered))), len(ordered) / classes]
+    return x, y

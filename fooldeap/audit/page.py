@@ -1,0 +1,81 @@
+"""What an audit found, as a page."""
+
+from fooldeap.audit import report, words
+from fooldeap.audit.battery import GOAL, LEVELS
+from fooldeap.audit.findings import Findings, Try, steps
+from fooldeap.page import Card, Chart, Line, Table, render
+
+SHOWN = 20  # classes whose images are shown
+
+
+def html(found: Findings) -> str:
+    """Return the page."""
+    height, width, channels = found.shape
+    head, rows = report.attack_table(found)
+    galleries = [
+        (attack.name, attack.words, cards) for attack in found.attacks if (cards := _cards(found, attack.name))
+    ]
+    return render(
+        "audit.html",
+        "fooldeap.audit",
+        title=f"Audit of {found.title}",
+        verdict=words.verdict(found),
+        tiles=[
+            ("classes attacked", str(len(found.classes))),
+            (f"reached {words.level(GOAL)}", f"{len(found.lowest_costs(GOAL))} of {len(found.classes)}"),
+            ("images a class and attack", f"{found.budget:,}"),
+            ("images shown in all", f"{sum(found.shown.values()):,}"),
+            ("size of images", f"{height} × {width} × {channels}"),
+        ],
+        classes=Table(*report.class_table(found), caption="Fewest images to fool each class, by which attack"),
+        charts=[_chart(found, level) for level in (LEVELS[0], GOAL)],
+        attacks=Table(head, rows, left=2, caption="The attacks, and how many classes each reached"),
+        galleries=galleries,
+        left_out=max(0, len(found.classes) - SHOWN),
+        judged=report.judged(found),
+        thresholds=[Table(head, rows, caption=caption) for caption, head, rows in report.threshold_tables(found)],
+        meanings=list(words.meanings(found)),
+        limits=list(words.limits(found)),
+        facts=[("seed", str(found.seed)), ("classifier", str(found.classifier)), ("digest", found.digest)],
+    )
+
+
+def _chart(found: Findings, level: float) -> Chart:
+    """Return the share of classes reached as the images a class grow, for each attack and for the best of them."""
+    count = len(found.classes)
+    blind = [attack for attack in found.attacks if not attack.white_box]
+    costs = [("best without a look inside", found.lowest_costs(level), found.budget)]
+    costs += [(attack.name, found.costs(attack.name, level), attack.budget) for attack in blind]
+    costs += [
+        (f"{attack.name} (sees inside)", found.costs(attack.name, level), attack.budget)
+        for attack in found.attacks
+        if attack.white_box
+    ]
+    lines = [Line(label, *steps(each, count, last)) for label, each, last in costs]
+    return Chart(
+        title=f"Classes reached with {words.level(level)}",
+        x_label="images shown a class",
+        y_label="share of the classes",
+        lines=lines,
+        low=0.0,
+        high=1.0,
+        percent=True,
+    )
+
+
+def _cards(found: Findings, attack: str) -> list[Card]:
+    own = [found.of(attack, target) for target in found.classes[:SHOWN]]
+    return [_card(found, each) for each in own if each is not None]
+
+
+def _card(found: Findings, each: Try) -> Card:
+    reached = [level for level in LEVELS if level in each.images_to]
+    count = f"{each.images_to[reached[-1]]:,} images to {words.level(reached[-1])}" if reached else "below 50 %"
+    return Card(
+        title=f"class {found.names[each.target]}",
+        image=each.image,
+        seen=found.names.get(each.predicted, str(each.predicted)),
+        confidence=each.confidence,
+        lines=[count],
+        good=each.fooling,
+    )

@@ -1,0 +1,225 @@
+"""An audit from a model to its page: what ``fooldeap audit`` and `audit` do."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap import config, trust
+from fooldeap.audit import detection, findings, page, real, report
+from fooldeap.audit.battery import Attack, battery, experiment_of
+from fooldeap.audit.detection import Floats
+from fooldeap.audit.findings import Detection, Findings, Try
+from fooldeap.audit.settings import Settings, load
+from fooldeap.bench import left_behind
+from fooldeap.config import Experiment
+from fooldeap.evaluation import Evaluator
+from fooldeap.guard import Guarded
+from fooldeap.lines import printable
+from fooldeap.plugin import Images
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import Folder, RunFolder
+
+ALL = ""  # the name under which detection stands over all attacks
+
+
+class AuditFolder(Folder):
+    """The folder of an audit; each attack has a run folder in it."""
+
+    FILE = "audit.yaml"
+    MADE_BY = "fooldeap audit"
+
+    @property
+    def finished(self) -> bool:
+        """Whether its results were written."""
+        return (self.path / report.DATA).is_file()
+
+
+def audit(
+    model: str | Path | None = None,
+    *overrides: str,
+    images: str | Path | None = None,
+    budget: int | None = None,
+    classes: Iterable[int] | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    plugins: Iterable[Any] = (),
+    quiet: bool = False,
+    trust_model: bool = False,
+    no_plugins: bool = False,
+    force: bool = False,
+) -> Path | None:
+    """Attack a classifier with the battery, and return the folder with the page; None where it was finished already.
+
+    Parameters
+    ----------
+    model : a shipped model, a file, ``module:function``, or a YAML file with a classifier
+    overrides : keys of the classifier as on the command line, ``"classifier.input_range=[0,1]"``, or ``"seed=2"``
+    images : real images to hold the fooling ones against, see `fooldeap.audit.real.load`
+    budget : images a class and attack; None: 5000, or 500 where images are large
+    classes : those to attack; None: all, or ten of more than twenty
+    out : the folder; None: the next one below ``runs/<name>/``
+    resume : in place of a model, the folder of an earlier session
+    plugins, quiet, trust_model, no_plugins, force : as for `fooldeap.run` and `fooldeap.resume`
+
+    Raises
+    ------
+    InputError
+        Something in the input is wrong; nothing was written.
+    RunError
+        It failed on the way; the folder is kept and can be resumed.
+    """
+    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
+        folder = None if resume is None else AuditFolder.open(Path(resume))
+        if folder is not None and folder.finished:
+            return None
+        settings = load(
+            model,
+            overrides,
+            plugins=plugins,
+            folder=None if folder is None else folder.config,
+            budget=budget,
+            classes=classes,
+            images=None if images is None else str(images),
+        )
+        return _Session(settings, folder, Path(out) if out is not None else None, quiet=quiet).run()
+
+
+class _Session:
+    """One session of work on an audit."""
+
+    def __init__(self, settings: Settings, folder: AuditFolder | None, out: Path | None, *, quiet: bool) -> None:
+        self.settings, self.folder, self.out, self.quiet = settings, folder, out, quiet
+        shape, count = settings.classifier.input_shape, len(settings.classes)
+        self.images = None if settings.images is None else real.load(settings.images, shape)
+        self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
+        self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
+        self.rows: int | None = None
+
+    def _experiment(self, attack: Attack) -> Experiment:
+        own = self.settings
+        said = experiment_of(attack, own.choice, own.experiment.seed, list(own.classes))
+        return config.load({**said, "plugins": list(own.experiment.plugins)})
+
+    def run(self) -> Path:
+        """Make the attacks that are missing, and write what came of them."""
+        if self.folder is None:
+            Prepared(self.experiments[self.attacks[0].name], self.settings.classifier).close()  # it can be attacked
+            name = self.settings.experiment.name
+            self.folder = AuditFolder.new(name, self.settings.data(), self.out, self.experiments.values())
+        folder = self.folder
+        with folder.locked():
+            folder.check(self.experiments.values())
+            folder.check_classifier(self.settings.classifier.digest)
+            folder.unseal()
+            try:
+                self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
+                found = self._found(folder.path)
+                self._write(folder, found)
+                folder.seal()
+            except BaseException as error:
+                raise left_behind(error, folder, "fooldeap audit --resume") from error
+        return folder.path
+
+    def _forecast(self) -> str:
+        own = self.settings
+        count = len(own.classes)
+        most = sum(attack.run_budget * (1 if _jointly(each) else count) for attack, each in self._pairs())
+        return f"{len(self.attacks)} attacks on {count} classes, at most {most:,} images"
+
+    def _pairs(self) -> list[tuple[Attack, Experiment]]:
+        return [(attack, self.experiments[attack.name]) for attack in self.attacks]
+
+    def _found(self, path: Path) -> Findings:
+        tries: list[Try] = []
+        seconds, shown = {}, {}
+        for attack, experiment in self._pairs():
+            self._evolve(experiment, path / "attacks" / attack.name)
+            own, seconds[attack.name], shown[attack.name] = findings.tries_in(
+                path / "attacks" / attack.name, attack, self.settings.classes
+            )
+            tries += own
+            fooled = sum(each.fooling for each in own)
+            self._say(
+                f"  {attack.name}: {fooled} of {len(self.settings.classes)} classes; {shown[attack.name]:,} images"
+            )
+        settings = self.settings
+        return Findings(
+            title=settings.title,
+            classifier=settings.choice,
+            digest=settings.classifier.digest,
+            shape=settings.classifier.input_shape,
+            seed=settings.experiment.seed,
+            budget=settings.budget,
+            names={target: settings.name_of(target) for target in settings.classes},
+            attacks=self.attacks,
+            tries=tuple(tries),
+            seconds=seconds,
+            shown=shown,
+            detection=None if self.images is None else self._detection(self.images, tries),
+        )
+
+    def _evolve(self, experiment: Experiment, path: Path) -> None:
+        """Make the run of an attack, or what is missing of it."""
+        begun = RunFolder.open(path) if (path / RunFolder.FILE).is_file() else None
+        if begun is not None and begun.finished:
+            return
+        rows = self.rows or (begun.rows if begun is not None else None)
+        with Prepared(experiment, self.settings.classifier, rows=rows) as prepared:
+            self.rows = prepared.evaluator.rows
+            folder = begun or RunFolder.create(experiment, path)
+            prepared.run(folder, resumed=begun is not None, quiet=True)
+
+    def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:
+        """Show the best images and the real ones once more, and hold their scores against each other."""
+        chosen = [each for each in tries if each.fooling]
+        if not chosen:
+            return None
+        reference, judged = images[::2], images[1::2]
+        fooling = np.array([each.image for each in chosen])
+        scores, features = self._scores(np.concatenate([judged, fooling]), reference)
+        own = {name: values[: len(judged)] for name, values in scores.items()}
+        names = np.array([each.attack for each in chosen])
+        verdicts, counts = {}, {}
+        for name in [ALL, *dict.fromkeys(names.tolist())]:
+            rows = np.flatnonzero((names == name) | (name == ALL)) + len(judged)
+            verdicts[name] = detection.verdicts(own, {score: values[rows] for score, values in scores.items()})
+            counts[name] = len(rows)
+        return Detection(verdicts, counts, len(judged), len(reference), features)
+
+    def _scores(self, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
+        """Return every score of images, and what the distances are between."""
+        classifier = self.settings.classifier
+        evaluator = Evaluator(Guarded(classifier, str(self.settings.experiment.classifier.plugin)))
+        evaluator.rows = self.rows or evaluator.rows
+        logits, near = evaluator.logits([images, reference])
+        found = detection.scores_of(logits)
+        features = getattr(classifier, "features", None)
+        inner = None if features is None else _in_chunks(features, np.concatenate([images, reference]), evaluator.rows)
+        if inner is None:
+            return {**found, "distance": detection.distances(logits, near)}, "logits"
+        own, others = inner[: len(images)], inner[len(images) :]
+        return {**found, "distance": detection.distances(own, others)}, "the features before the last layer"
+
+    def _write(self, folder: AuditFolder, found: Findings) -> None:
+        folder.write("classes.csv", report.classes_csv(found))
+        folder.write("thresholds.csv", report.thresholds_csv(found))
+        folder.write("report.md", report.markdown(found))
+        folder.write("report.html", page.html(found))
+        folder.write(report.DATA, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            print(printable(text), flush=True)
+
+
+def _jointly(experiment: Experiment) -> bool:
+    return bool(experiment.algorithm.plugin.options["targets"] == "all")
+
+
+def _in_chunks(features: Any, images: Images, rows: int) -> NDArray[np.float32] | None:
+    found = [features(images[start : start + rows]) for start in range(0, len(images), rows)]
+    return None if any(each is None for each in found) else np.concatenate(found)

@@ -1,0 +1,197 @@
+"""What an audit is of: a model as the user names it becomes a classifier, which is loaded and asked what it is."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Len
+
+from fooldeap import config
+from fooldeap.checks import Checker, keys_of
+from fooldeap.config import Experiment
+from fooldeap.errors import InputError, blaming
+from fooldeap.guard import Guarded
+
+SUFFIXES = {
+    ".keras": "keras",
+    ".h5": "keras",
+    ".hdf5": "keras",
+    ".onnx": "onnx",
+    ".pt": "torch",
+    ".pt2": "torch",
+    ".pth": "torch",
+    ".ts": "torch",
+    ".npz": "density",
+}
+YAML = (".yaml", ".yml")
+USUAL_BUDGET, BUDGET_OF_LARGE = 5000, 500  # images a class and attack
+LARGE = 20_000  # values an image
+MANY_CLASSES, CHOSEN_CLASSES = 20, 10  # of more than so many, so many are attacked
+MOST_CLASSES = 100
+_FUNCTION = re.compile(r"[\w./\\ -]+:[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Own:
+    """The keys of an audit's file beside those of an experiment."""
+
+    budget: Annotated[int, Ge(1)] | None = None
+    classes: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] | None = None
+    images: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """An audit, its classifier loaded.
+
+    ``experiment`` is one with this classifier, for its plugins, seed and messages. ``budget`` is in images a class and
+    attack, ``images`` names real ones. ``gradient`` says whether the classifier gives gradients.
+    """
+
+    experiment: Experiment
+    classifier: Any
+    budget: int
+    classes: tuple[int, ...]
+    images: str | None
+    gradient: bool
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """The classifier as YAML has it."""
+        return self.experiment.classifier.data()
+
+    @property
+    def title(self) -> str:
+        """The classifier in a few words."""
+        values = self.experiment.classifier.values
+        named = values.get("model") or values.get("function") or self.experiment.classifier.plugin.name
+        return Path(str(named)).name
+
+    def name_of(self, target: int) -> str:
+        """Return what a class is called: its number, and its name where it has one."""
+        names = getattr(self.classifier, "names", None)
+        return f"{target}: {names[target]}" if names else str(target)
+
+    def data(self) -> dict[str, Any]:
+        """Return the audit as plain data: written as YAML and read again, it is the same audit."""
+        return {
+            "name": self.experiment.name,
+            "seed": self.experiment.seed,
+            "classifier": self.choice,
+            "plugins": list(self.experiment.plugins),
+            "budget": self.budget,
+            "classes": list(self.classes),
+            "images": self.images,
+        }
+
+
+def load(
+    model: str | Path | None,
+    overrides: Iterable[str] = (),
+    *,
+    plugins: Iterable[Any] = (),
+    folder: Path | None = None,
+    budget: int | None = None,
+    classes: Iterable[int] | None = None,
+    images: str | None = None,
+) -> Settings:
+    """Return the audit of a model, or the one that a ``folder``'s file describes.
+
+    Raises
+    ------
+    InputError
+        The model does not load, or it has no such classes.
+    """
+    words = list(overrides)
+    for word in words:
+        if not re.match(r"(classifier|seed|name)[.=]", word):
+            raise InputError(
+                f"got {word!r}, expected keys of the classifier, as classifier.input_range=[0,1], or seed=2"
+            )
+    source: Any = folder if folder is not None else _source(str(model))
+    document = config.said(source, words, unnamed="audit")
+    base = document.without(*keys_of(_Own))
+    registry = config.registry_of(base, plugins)
+    checker = Checker(document, registry)
+    said = {key: document.data[key] for key in keys_of(_Own) if key in document.data} if folder is not None else {}
+    own = checker.values(keys_of(_Own), said, ())
+    checker.finish()
+    experiment = config.checked(base, registry)
+    config.admit_commands([experiment])
+    own |= {"budget": budget or own["budget"], "classes": classes or own["classes"], "images": images or own["images"]}
+    return _settled(experiment, **own)
+
+
+def _source(model: str) -> Path | dict[str, Any]:
+    """Return what a model's name stands for, as an experiment says it."""
+    suffix = Path(model).suffix.lower()
+    if suffix in YAML:
+        return Path(model)
+    name = config.as_name(f"audit-{Path(model).name}")
+    if suffix in SUFFIXES:
+        return {"name": name, "classifier": {"name": SUFFIXES[suffix], "model": model}}
+    if _FUNCTION.fullmatch(model):
+        return {"name": name, "classifier": {"name": "callable", "function": model}}
+    shipped = resources.files("fooldeap.data") / "classifiers" / f"{model}.npz"
+    return {"name": name, "classifier": {"name": "density" if shipped.is_file() else "keras", "model": model}}
+
+
+def _settled(
+    experiment: Experiment, *, budget: int | None, classes: Iterable[int] | None, images: str | None
+) -> Settings:
+    plugin = experiment.classifier.plugin
+    try:
+        with blaming(plugin):
+            classifier = experiment.classifier.build()
+            Guarded(classifier, str(plugin)).check()
+            shape, count = classifier.input_shape, classifier.classes
+            gradient = _has_gradient(classifier)
+            _ = getattr(classifier, "names", None)
+    except InputError as error:
+        raise experiment.error("classifier", str(error)) from error
+    if budget is None and getattr(classifier, "billable", False):
+        raise InputError("--budget: is missing; every image costs money here, so say how many a class and attack")
+    usual = BUDGET_OF_LARGE if shape[0] * shape[1] * shape[2] > LARGE else USUAL_BUDGET
+    return Settings(experiment, classifier, budget or usual, _chosen(classes, count), images, gradient)
+
+
+def _chosen(classes: Iterable[int] | None, count: int) -> tuple[int, ...]:
+    """Return the classes to attack: those that were named, or all, or some of very many, evenly spread."""
+    if classes is None:
+        few = count if count <= MANY_CLASSES else CHOSEN_CLASSES
+        return tuple(index * count // few for index in range(few))
+    chosen = tuple(sorted(set(classes)))
+    if chosen[-1] >= count:
+        raise InputError(f"--classes: got {chosen[-1]}, expected classes from 0 to {count - 1}")
+    if len(chosen) > MOST_CLASSES:
+        raise InputError(f"--classes: got {len(chosen)}, expected at most {MOST_CLASSES}; choose some")
+    return chosen
+
+
+def _has_gradient(classifier: Any) -> bool:
+    """Tell whether a classifier gives gradients; one that is billable is taken at its word."""
+    gradient = getattr(classifier, "gradient", None)
+    if gradient is None or getattr(classifier, "billable", False):
+        return gradient is not None
+    try:
+        gradient(np.zeros((1, *classifier.input_shape), np.uint8), 0)
+    except InputError:
+        return False
+    return True
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the classes that a text names: numbers and ranges with commas between, ``0-3,7``."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() if dash else not last)) or len(first + last) > 12:
+            raise InputError(f"--classes: got {text[:60]!r}, expected numbers and ranges, as 0-3,7")
+        if int(last or first) - int(first) > MOST_CLASSES:
+            raise InputError(f"--classes: got {part.strip()!r}, expected at most {MOST_CLASSES} classes; choose some")
+        found += range(int(first), int(last or first) + 1)
+    return found or [0]

@@ -1,0 +1,86 @@
+"""What an audit's figures mean, and what they do not: in sentences, for its page and its report alike."""
+
+from collections.abc import Iterator
+
+from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
+from fooldeap.audit.findings import Findings, Try
+
+SCORES = {
+    "confidence": "confidence",
+    "margin": "margin of the two highest logits",
+    "entropy": "entropy",
+    "energy": "energy",
+    "distance": "distance to real images",
+}
+
+
+def level(share: float) -> str:
+    """Return a level of confidence in percent: ``99.99 %``."""
+    return f"{100 * share:.10g} %"
+
+
+def verdict(found: Findings) -> str:
+    """Return the outcome in a sentence or two."""
+    count = len(found.classes)
+    fallen = found.lowest_costs(GOAL)
+    halfway = len(found.lowest_costs(LEVELS[0]))
+    said = (
+        f"Without a look inside, {len(fallen)} of {count} classes were reached with {level(GOAL)} confidence, and "
+        f"{halfway} with {level(LEVELS[0])}, in at most {found.budget:,} images a class and attack"
+    )
+    if fallen:
+        said += f"; the median class that was reached took {fallen[len(fallen) // 2]:,}"
+    return said + "."
+
+
+def meanings(found: Findings) -> Iterator[str]:
+    """Yield what the figures mean."""
+    yield (
+        "An image counts when it was shown to the classifier and was not the same as one just before. The figures are "
+        f"those of one seed, {found.seed}: another seed gives others, of the same order."
+    )
+    yield (
+        "No attack begins with a real image. The noise shows nothing; the patterns of the others are below, to see "
+        "whether they show you anything. A class is reached at 99 % when the classifier gave such an image 99 % for it."
+    )
+    if any(attack.shared for attack in found.attacks):
+        yield (
+            "map_elites breeds for all classes together, so a class is charged its share, the images of the run divided "
+            f"by the number of classes, {len(found.classes)}. Noise is shown once and counts for every class."
+        )
+    if any(attack.white_box for attack in found.attacks):
+        yield (
+            "Gradient ascent sees inside the classifier, which an attacker at a distance does not; it has a "
+            f"{GRADIENT_SHARE}th of the budget, and stands by itself."
+        )
+    if found.detection is not None:
+        yield (
+            "AUROC is how often a real image gets the better score than a fooling one: 1 tells them apart, 0.5 is "
+            "chance, and below that the fooling ones look more real than real ones. A threshold that refuses 95 % of "
+            "the fooling images refuses real ones as well: that share is its price."
+        )
+
+
+def limits(found: Findings) -> Iterator[str]:
+    """Yield what the figures do not mean."""
+    yield "A class that was not reached is not safe: a larger budget, another seed or another attack may reach it."
+    yield (
+        "This is not about small changes to real images (adversarial examples), nor about how often the classifier is "
+        "right: a classifier that is easily fooled here may be excellent at what it was made for."
+    )
+    yield (
+        "Fewer images need not mean a worse classifier: how large the images are, how many classes there are and what "
+        "they look like matter too. Compare audits of classifiers for the same images, with the same budget."
+    )
+    if found.detection is not None:
+        yield (
+            "The thresholds are set where the fooling images are known, and none of these was made to pass them. An "
+            "attacker who knows the threshold makes images that do, so these figures are the best case."
+        )
+        if "energy" not in found.detection.verdicts.get("", {}):
+            yield "There is no energy: the classifier gives probabilities, whose energy is the same for all images."
+
+
+def cell(found: Findings, reached: Try | None, at: float) -> str:
+    """Return the images that a class took, as a table shows them, and by which attack."""
+    return f"more than {found.budget:,}" if reached is None else f"{reached.images_to[at]:,} ({reached.attack})"
