@@ -4,6 +4,7 @@ from fooldeap.audit import report, words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.findings import Findings, Try, steps
 from fooldeap.page import Card, Chart, Line, Table, render
+from fooldeap.page.parts import grouped, percent
 
 SHOWN = 20  # classes whose images are shown
 
@@ -11,7 +12,6 @@ SHOWN = 20  # classes whose images are shown
 def html(found: Findings) -> str:
     """Return the page."""
     height, width, channels = found.shape
-    head, rows = report.attack_table(found)
     galleries = [
         (attack.name, attack.words, cards) for attack in found.attacks if (cards := _cards(found, attack.name))
     ]
@@ -23,13 +23,13 @@ def html(found: Findings) -> str:
         tiles=[
             ("classes attacked", str(len(found.classes))),
             (f"reached {words.level(GOAL)}", f"{len(found.lowest_costs(GOAL))} of {len(found.classes)}"),
-            ("images a class and attack", f"{found.budget:,}"),
-            ("images shown in all", f"{sum(found.shown.values()):,}"),
+            ("images a class and attack", grouped(found.budget)),
+            ("images shown in all", grouped(sum(found.shown.values()))),
             ("size of images", f"{height} × {width} × {channels}"),
         ],
         classes=Table(*report.class_table(found), caption="Fewest images to fool each class, by which attack"),
         charts=[_chart(found, level) for level in (LEVELS[0], GOAL)],
-        attacks=Table(head, rows, left=2, caption="The attacks, and how many classes each reached"),
+        attacks=Table(*report.attack_table(found), caption="The attacks, and how many classes each reached"),
         galleries=galleries,
         left_out=max(0, len(found.classes) - SHOWN),
         judged=report.judged(found),
@@ -70,12 +70,15 @@ def _cards(found: Findings, attack: str) -> list[Card]:
 
 def _card(found: Findings, each: Try) -> Card:
     reached = [level for level in LEVELS if level in each.images_to]
-    count = f"{each.images_to[reached[-1]]:,} images to {words.level(reached[-1])}" if reached else "below 50 %"
+    if reached:
+        line = f"{grouped(each.images_to[reached[-1]])} images to {words.level(reached[-1])}"
+    else:
+        line = f"{percent(each.confidence)} for its class"
     return Card(
         title=f"class {found.names[each.target]}",
         image=each.image,
         seen=found.names.get(each.predicted, str(each.predicted)),
-        confidence=each.confidence,
-        lines=[count],
+        confidence=each.confidence if each.predicted == each.target else None,
+        lines=[line],
         good=each.fooling,
     )

@@ -11,6 +11,7 @@ from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.lines import markdown as escaped
+from fooldeap.page.parts import grouped
 
 DATA = "audit.json"
 
@@ -109,19 +110,19 @@ def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
         cells = [words.cell(found, found.fewest(target, level), level) for level in LEVELS]
         if inside:
             best = found.fewest(target, GOAL, white_box=True)
-            cells.append("not reached" if best is None else f"{best.images_to[GOAL]:,}")
+            cells.append("not reached" if best is None else grouped(best.images_to[GOAL]))
         rows.append([found.names[target], *cells])
     return head, rows
 
 
 def attack_table(found: Findings) -> tuple[list[str], list[list[str]]]:
     """Return the table of attacks: how many classes each reached, the median of these, and what it took."""
-    head = ["attack", "what it does", *(f"reached {words.level(level)}" for level in LEVELS), "images shown", "seconds"]
+    head = ["attack", *(f"reached {words.level(level)}" for level in LEVELS), "images shown", "seconds"]
     rows = []
     for attack in found.attacks:
         reached = [f"{len(found.costs(attack.name, level))} of {len(found.classes)}" for level in LEVELS]
-        spent = [f"{found.shown[attack.name]:,}", f"{found.seconds[attack.name]:.1f}"]
-        rows.append([attack.name, attack.words, *reached, *spent])
+        spent = [grouped(found.shown[attack.name]), f"{found.seconds[attack.name]:.1f}"]
+        rows.append([attack.name, *reached, *spent])
     return head, rows
 
 
@@ -151,10 +152,12 @@ def markdown(found: Findings) -> str:
     parts = [
         f"# Audit of {escaped(found.title)}",
         words.verdict(found),
-        f"Images of {height} x {width} x {channels}; seed {found.seed}; {found.budget:,} images a class and attack.",
+        f"Images of {height} x {width} x {channels}; seed {found.seed}; "
+        f"{grouped(found.budget)} images a class and attack.",
         "## Fewest images to fool each class",
         _table(*class_table(found)),
         "## The attacks",
+        _listed(f"{attack.name}: {attack.words}" for attack in found.attacks),
         _table(*attack_table(found)),
     ]
     if found.detection is not None:

@@ -19,6 +19,7 @@ from fooldeap.config import Experiment
 from fooldeap.evaluation import Evaluator
 from fooldeap.guard import Guarded
 from fooldeap.lines import printable
+from fooldeap.page.parts import grouped
 from fooldeap.plugin import Images
 from fooldeap.prepared import Prepared
 from fooldeap.rundir import Folder, RunFolder
@@ -128,7 +129,7 @@ class _Session:
         own = self.settings
         count = len(own.classes)
         most = sum(attack.run_budget * (1 if _jointly(each) else count) for attack, each in self._pairs())
-        return f"{len(self.attacks)} attacks on {count} classes, at most {most:,} images"
+        return f"{len(self.attacks)} attacks on {count} classes, at most {grouped(most)} images"
 
     def _pairs(self) -> list[tuple[Attack, Experiment]]:
         return [(attack, self.experiments[attack.name]) for attack in self.attacks]
@@ -143,9 +144,8 @@ class _Session:
             )
             tries += own
             fooled = sum(each.fooling for each in own)
-            self._say(
-                f"  {attack.name}: {fooled} of {len(self.settings.classes)} classes; {shown[attack.name]:,} images"
-            )
+            classes = len(self.settings.classes)
+            self._say(f"  {attack.name}: {fooled} of {classes} classes; {grouped(shown[attack.name])} images")
         settings = self.settings
         return Findings(
             title=settings.title,

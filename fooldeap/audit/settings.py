@@ -147,6 +147,7 @@ def _settled(
     try:
         with blaming(plugin):
             classifier = experiment.classifier.build()
+            _ = getattr(classifier, "digest", "")  # a file that is not there is told before anything is loaded
             Guarded(classifier, str(plugin)).check()
             shape, count = classifier.input_shape, classifier.classes
             gradient = _has_gradient(classifier)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
 from fooldeap.audit.findings import Findings, Try
+from fooldeap.page.parts import grouped
 
 SCORES = {
     "confidence": "confidence",
@@ -26,10 +27,10 @@ def verdict(found: Findings) -> str:
     halfway = len(found.lowest_costs(LEVELS[0]))
     said = (
         f"Without a look inside, {len(fallen)} of {count} classes were reached with {level(GOAL)} confidence, and "
-        f"{halfway} with {level(LEVELS[0])}, in at most {found.budget:,} images a class and attack"
+        f"{halfway} with {level(LEVELS[0])}, in at most {grouped(found.budget)} images a class and attack"
     )
     if fallen:
-        said += f"; the median class that was reached took {fallen[len(fallen) // 2]:,}"
+        said += f"; the median class that was reached took {grouped(fallen[len(fallen) // 2])}"
     return said + "."
 
 
@@ -45,8 +46,8 @@ def meanings(found: Findings) -> Iterator[str]:
     )
     if any(attack.shared for attack in found.attacks):
         yield (
-            "map_elites breeds for all classes together, so a class is charged its share, the images of the run divided "
-            f"by the number of classes, {len(found.classes)}. Noise is shown once and counts for every class."
+            "map_elites breeds for all classes together, so a class is charged its share, the images of the run over "
+            f"the number of classes, {len(found.classes)}. Noise is shown once and counts for every class."
         )
     if any(attack.white_box for attack in found.attacks):
         yield (
@@ -83,4 +84,8 @@ def limits(found: Findings) -> Iterator[str]:
 
 def cell(found: Findings, reached: Try | None, at: float) -> str:
     """Return the images that a class took, as a table shows them, and by which attack."""
-    return f"more than {found.budget:,}" if reached is None else f"{reached.images_to[at]:,} ({reached.attack})"
+    return (
+        f"more than {grouped(found.budget)}"
+        if reached is None
+        else f"{grouped(reached.images_to[at])} ({reached.attack})"
+    )

@@ -1,0 +1,311 @@
+"""An audit: its scores against other ways to them, its counts by hand, its errors, and one on a tiny classifier."""
+
+import csv
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import KIT, unannounced
+from PIL import Image
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import entropy, mannwhitneyu
+
+from fooldeap import cli, trust
+from fooldeap.audit import detection, findings, page, real, report, session, settings, words
+from fooldeap.audit.battery import GOAL, LEVELS, battery
+from fooldeap.audit.findings import Findings, Try
+from fooldeap.audit.session import audit
+from fooldeap.errors import InputError
+from fooldeap.prepared import Prepared
+
+RNG = np.random.default_rng(0)
+BLANK = np.zeros((8, 8, 1), np.uint8)
+
+
+# --- Scores ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_auroc_is_the_share_of_pairs_in_order(ties):
+    real_scores, fooling = RNG.normal(1, 1, 60), RNG.normal(0, 1, 25)
+    if ties:
+        real_scores, fooling = real_scores.round(), fooling.round()
+    pairs = [(a > b) + (a == b) / 2 for a, b in itertools.product(real_scores, fooling)]
+    assert detection.auroc(real_scores, fooling) == pytest.approx(np.mean(pairs), abs=1e-12)
+    expected = mannwhitneyu(real_scores, fooling).statistic / (60 * 25)
+    assert detection.auroc(real_scores, fooling) == pytest.approx(expected, abs=1e-12)
+    assert detection.auroc(fooling, real_scores) == pytest.approx(1 - expected, abs=1e-12)
+
+
+def test_the_threshold_catches_95_percent_and_says_what_that_costs():
+    fooling, real_scores = np.arange(100.0), np.array([10.0, 94.0, 94.5, 200.0])
+    found = detection.verdict(real_scores, fooling)
+    assert np.mean(fooling <= found.threshold) == 0.95
+    assert np.mean(fooling < found.threshold) < 0.95
+    assert found.real_refused == 0.5
+    assert detection.verdict(np.full(9, 1.0), np.zeros(5)).real_refused == 0.0
+    assert detection.verdict(np.zeros(9), np.ones(5)).real_refused == 1.0
+
+
+def test_scores_are_those_of_their_definitions():
+    logits = RNG.normal(0, 3, (50, 7)).astype(np.float32)
+    found = detection.scores_of(logits)
+    exact = logits.astype(float)
+    p = np.exp(log_softmax(exact, axis=1))
+    in_order = np.sort(exact, axis=1)
+    np.testing.assert_allclose(found["confidence"], np.log(p.max(axis=1)), atol=1e-12)
+    np.testing.assert_allclose(found["margin"], in_order[:, -1] - in_order[:, -2], atol=1e-12)
+    np.testing.assert_allclose(found["entropy"], -entropy(p, axis=1), atol=1e-9)
+    np.testing.assert_allclose(found["energy"], logsumexp(exact, axis=1), atol=1e-12)
+
+
+def test_probabilities_have_no_energy():
+    logits = log_softmax(RNG.normal(0, 3, (50, 7)), axis=1).astype(np.float32)
+    assert set(detection.scores_of(logits)) == {"confidence", "margin", "entropy"}
+
+
+def test_distance_is_that_to_the_tenth_nearest_direction():
+    own, others = RNG.normal(size=(5, 6)), RNG.normal(size=(30, 6))
+    for row, found in zip(own, detection.distances(own, others), strict=True):
+        apart = [np.linalg.norm(row / np.linalg.norm(row) - each / np.linalg.norm(each)) for each in others]
+        assert -found == pytest.approx(sorted(apart)[9], abs=1e-7)
+    np.testing.assert_allclose(detection.distances(9 * own, others), detection.distances(own, others), atol=1e-9)
+
+
+# --- Counts ---------------------------------------------------------------------------------------------------------
+
+
+def one(attack, target, confidence=0.6, predicted=None, **images_to):
+    counts = {float(name.replace("at", "0.")): count for name, count in images_to.items()}
+    return Try(attack, target, target if predicted is None else predicted, confidence, counts, BLANK)
+
+
+def found_of(*tries, classes=2, names=None, detected=None):
+    attacks = tuple(battery((8, 8, 1), classes, 1000, gradient=True))
+    return Findings(
+        title="it",
+        classifier={"name": "tiny"},
+        digest="abc",
+        shape=(8, 8, 1),
+        seed=1,
+        budget=1000,
+        names=names or {target: str(target) for target in range(classes)},
+        attacks=attacks,
+        tries=tries,
+        seconds={attack.name: 1.0 for attack in attacks},
+        shown={attack.name: 9 for attack in attacks},
+        detection=detected,
+    )
+
+
+def test_the_fewest_images_are_those_of_the_best_attack_that_sees_nothing():
+    found = found_of(
+        one("genetic", 0, at5=30, at9=70),
+        one("cma_es", 0, at5=40, at9=50),
+        one("gradient", 0, at5=2, at9=3, at9999=5),
+        one("cma_es", 1, 0.2),
+    )
+    assert found.fewest(0, 0.5).attack == "genetic"
+    assert found.fewest(0, 0.9).attack == "cma_es"
+    assert found.fewest(0, GOAL) is None
+    assert found.fewest(0, GOAL, white_box=True).images_to[GOAL] == 5
+    assert found.fewest(1, 0.5) is None
+    assert found.lowest_costs(0.5) == [30]
+    _, first = report.class_table(found)
+    assert first[0] == ["0", "30 (genetic)", "50 (cma_es)", "more than 1\u202f000", "more than 1\u202f000", "5"]
+    assert first[1][1:] == ["more than 1\u202f000"] * 4 + ["not reached"]
+
+
+def test_the_share_of_classes_grows_by_one_at_each_cost():
+    x, y = findings.steps([40, 7], 4, 100)
+    assert (x, y) == ([1, 7, 40, 100], [0, 0.25, 0.5, 0.5])
+
+
+def test_an_image_fools_if_it_is_taken_for_the_class_by_half():
+    assert one("cma_es", 0, 0.5).fooling
+    assert not one("cma_es", 0, 0.49).fooling
+    assert not one("cma_es", 0, 0.5, predicted=1).fooling
+
+
+def test_every_attack_is_known_and_within_the_budget():
+    attacks = list(battery((8, 6, 3), 3, 100, gradient=True))
+    assert [attack.name for attack in attacks if attack.white_box] == ["gradient"]
+    assert all(attack.budget <= 100 for attack in attacks)
+    assert {attack.run_budget for attack in attacks if attack.shared} == {300}
+    assert "gradient" not in {attack.name for attack in battery((8, 6, 3), 3, 100, gradient=False)}
+
+
+# --- What it is of --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "plugin"),
+    [
+        ("mnist_cnn", "keras"),
+        ("mnist_density", "density"),
+        ("some/model.h5", "keras"),
+        ("model.onnx", "onnx"),
+        ("model.PT2", "torch"),
+        ("package.module:function", "callable"),
+        ("some/file.py:function", "callable"),
+    ],
+)
+def test_a_model_is_told_by_its_name(model, plugin):
+    assert settings._source(model)["classifier"]["name"] == plugin
+
+
+def test_of_many_classes_ten_are_chosen_evenly():
+    assert settings._chosen(None, 20) == tuple(range(20))
+    assert settings._chosen(None, 1000) == tuple(range(0, 1000, 100))
+    assert settings.numbers_in("0-3,7, 9") == [0, 1, 2, 3, 7, 9]
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The tiny classifier of the tests, named by a file."""
+    (tmp_path / "tiny.yaml").write_text(f"classifier: tiny\nplugins: [{KIT}]\n")
+    return tmp_path / "tiny.yaml"
+
+
+@pytest.fixture
+def real_images(tmp_path):
+    np.savez(tmp_path / "real.npz", images=RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    return str(tmp_path / "real.npz")
+
+
+@pytest.mark.parametrize(
+    ("words_", "said"),
+    [
+        ([], "name the model"),
+        (["nowhere.onnx"], "nowhere.onnx"),
+        (["mnist_cnnn"], "mnist_cnn"),
+        (["{tiny}", "mutation.rate=2"], "expected keys of the classifier"),
+        (["{tiny}", "--classes", "0-9"], "expected classes from 0 to 3"),
+        (["{tiny}", "--classes", "a"], "expected numbers and ranges"),
+        (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
+        (["{tiny}", "--budget", "0"], "expected a number of at least 1"),
+        (["{tiny}", "--images", "nowhere"], "is no folder, file or dataset"),
+        (["{tiny}", "--images", "mnist"], "expected uint8 (n, 8, 8, 1)"),
+        (["{tiny}", "--force"], "leave it out"),
+        (["{tiny}", "--resume", "x"], "goes alone"),
+        (["--resume", "nowhere"], "has no audit.yaml"),
+        (["{tiny}", "--no-plugins"], "--no-plugins refuses"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(words_, said, tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["audit", *(word.replace("{tiny}", str(tiny)) for word in words_)])
+    assert exit_.value.code == 2
+    lines = unannounced(capsys.readouterr().err).splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_costs_money_is_not_begun_without_a_budget(tiny):
+    tiny.write_text(tiny.read_text().replace("tiny\n", "billable\n"))
+    with pytest.raises(InputError, match="--budget: is missing"):
+        audit(tiny)
+
+
+# --- Real images ----------------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_a_folder_are_brought_to_the_size(tmp_path):
+    for index in range(real.FEWEST):
+        Image.new("RGB", (20, 16), (index, 2 * index, 3 * index)).save(tmp_path / f"{index:03d}.png")
+    colour = real.load(str(tmp_path), (8, 10, 3))
+    assert colour.shape == (real.FEWEST, 8, 10, 3)
+    assert colour[7, 3, 3].tolist() == [7, 14, 21]
+    assert real.load(str(tmp_path), (8, 10, 1)).shape == (real.FEWEST, 8, 10, 1)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(InputError, match=r"broken\.png is no readable picture"):
+        real.load(str(tmp_path), (8, 10, 3))
+
+
+def test_images_of_an_archive_are_thinned_and_checked(tmp_path):
+    np.savez(tmp_path / "many.npz", x_test=RNG.integers(0, 256, (5000, 4, 4, 1), dtype=np.uint8), x_train=np.zeros(3))
+    assert real.load(str(tmp_path / "many.npz"), (4, 4, 1)).shape == (real.MOST, 4, 4, 1)
+    for arrays, said in [
+        ({"x_test": np.zeros((50, 4, 4, 1))}, "float64"),
+        ({"x_test": np.zeros((9, 4, 4, 1), np.uint8)}, "at least 40"),
+        ({"other": np.zeros(3)}, "none of the arrays"),
+        ({"images": np.array([{}], object)}, "no readable"),
+    ]:
+        np.savez(tmp_path / "wrong.npz", **arrays)
+        with pytest.raises(InputError, match=said):
+            real.load(str(tmp_path / "wrong.npz"), (4, 4, 1))
+
+
+# --- A whole one ----------------------------------------------------------------------------------------------------
+
+
+def without_seconds(folder):
+    said = json.loads((folder / "audit.json").read_text())
+    for attack in said["attacks"]:
+        del attack["seconds"]
+    return said
+
+
+def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real_images, tmp_path, monkeypatch, capsys):
+    options = {"images": real_images, "budget": 60, "classes": [0, 2]}
+    whole = audit(tiny, out=tmp_path / "whole", quiet=True, **options)
+    said = without_seconds(whole)
+    assert [each["class"] for each in said["classes"]] == [0, 2]
+    assert [each["name"] for each in said["attacks"]] == [
+        each.name for each in battery((8, 8, 1), 2, 60, gradient=True)
+    ]
+    for each in said["attacks"]:
+        result = json.loads((whole / f"attacks/{each['name']}/result.json").read_text())
+        assert each["images"] == result["evaluations"]
+        reached = [run for run in result["runs"] if "0.5" in run["evaluations_to"]]
+        assert each["reached"]["0.5"] == len(reached)
+    assert {"confidence", "margin", "entropy", "energy", "distance"} == set(said["thresholds"]["verdicts"][""])
+    rows = list(csv.DictReader((whole / "classes.csv").read_text().splitlines()))
+    assert len(rows) == 2 * len(said["attacks"])
+    html = (whole / "report.html").read_text()
+    assert words.verdict(found_of()) not in html
+    assert said["verdict"] in html
+
+    begun = []
+    evolve = Prepared.run
+
+    def interrupted(self, *arguments, **keywords):
+        begun.append(self.experiment.name)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        return evolve(self, *arguments, **keywords)
+
+    monkeypatch.setattr(Prepared, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="fooldeap audit --resume"):
+        audit(tiny, out=tmp_path / "again", quiet=True, **options)
+    monkeypatch.setattr(Prepared, "run", evolve)
+    assert not (tmp_path / "again/audit.json").exists()
+    assert audit(resume=tmp_path / "again", quiet=True) == tmp_path / "again"
+    assert without_seconds(tmp_path / "again") == said
+    assert audit(resume=tmp_path / "again") is None
+    capsys.readouterr()
+    assert trust.given() == trust.Trust()
+
+
+def test_names_of_classes_are_escaped_on_the_page():
+    verdicts = {
+        "": {"confidence": detection.Verdict(0.5, 1.0, 0.25)},
+        "cma_es": {"confidence": detection.Verdict(0.5, 1, 0)},
+    }
+    detected = findings.Detection(verdicts, {"": 1, "cma_es": 1}, 20, 20, "logits")
+    named = {0: "0: <script>alert(1)</script>|", 1: "1: b"}
+    found = found_of(one("cma_es", 0, at5=3), names=named, detected=detected)
+    html, text = page.html(found), report.markdown(found)
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+    assert "\\<script>alert(1)\\</script>\\|" in text
+    assert "There is no energy" in text
+    assert "There is no energy" not in report.markdown(replace(found, detection=None))
+    json.dumps(report.data(found))
+    assert {str(level) for level in LEVELS} == set(report.data(found)["classes"][0]["fewest"])
+    assert session.ALL in verdicts
