@@ -83,6 +83,7 @@ class _Plain:
     targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
     lockstep: Count
     on_error: Literal["stop", "skip"]
+    report: bool
     plugins: list[str]
 
 
@@ -112,6 +113,7 @@ class Experiment:
     reporters: tuple[Choice, ...]
     lockstep: int
     on_error: Literal["stop", "skip"]
+    report: bool
     plugins: tuple[str, ...]
     document: Document = field(compare=False, repr=False)
 
@@ -155,6 +157,7 @@ class Experiment:
             "reporters",
             "lockstep",
             "on_error",
+            "report",
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
-from fooldeap.errors import RunError
+from fooldeap.errors import FooldeapError, RunError
 from fooldeap.lines import printable
+from fooldeap.page.run import PAGE, run_page
 from fooldeap.plugin import Classifier
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunResult, Session
@@ -71,6 +72,9 @@ class Prepared(Bench):
             folder.write("workers.csv", self.workers())
             folder.add_session(self.ledger())
             self.close()  # what the others said is in the folder before it is sealed
+            folder.write_snapshots(result)
+            if self.experiment.report:
+                _write_page(folder, result)
             folder.write_result(result)
         return result
 
@@ -108,6 +112,16 @@ class Prepared(Bench):
             folder=folder,
             resumed=resumed,
         )
+
+
+def _write_page(folder: RunFolder, result: Result) -> None:
+    """Write ``report.html``; what goes wrong with it must not cost a result that may have taken days."""
+    try:
+        folder.write(PAGE, run_page(folder.path, result.data()))
+    except FooldeapError:
+        raise
+    except Exception as error:
+        warn(f"{PAGE} was not made ({type(error).__name__}: {error}); the result is whole without it")
 
 
 def _sorted(results: Iterable[RunResult]) -> tuple[RunResult, ...]:

@@ -89,6 +89,16 @@ class FoolingImage:
         return buffer.getvalue()
 
 
+class Snapshot(NamedTuple):
+    """The best image of a run until the end of a generation: uint8 (h, w, c), its fitness, its logits float32."""
+
+    generation: int
+    evaluations: int
+    score: float
+    image: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class RunResult:
     """How far one target of one run came: its best image and the way there.
@@ -97,7 +107,7 @@ class RunResult:
     By a fitness of several objectives, those that reached the goal are compared by the second, all others by the first.
     ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
     the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
-    run came: ``{"0.5": 812, "0.9": 1204}``.
+    run came: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are the best images on the way, see `fooldeap.snapshots`.
     """
 
     target: int
@@ -112,6 +122,7 @@ class RunResult:
     stopped: str
     image: FoolingImage = field(repr=False)
     log: tuple[LogRow, ...] = field(repr=False)
+    snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
 
     @property
     def reached(self) -> bool:
@@ -199,7 +210,7 @@ class Result:
     @staticmethod
     def _scalars(run: RunResult) -> dict[str, Any]:
         names = RunResult.__dataclass_fields__
-        return {name: getattr(run, name) for name in names if name not in ("image", "log")}
+        return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots")}
 
 
 class Folder(Protocol):

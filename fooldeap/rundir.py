@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from ruamel.yaml import YAML
 
-from fooldeap import provenance, trust
+from fooldeap import provenance, snapshots, trust
 from fooldeap.config import Experiment
 from fooldeap.errors import FileError, InputError
 from fooldeap.evaluation import MOST_ROWS, ROWS
@@ -224,6 +224,11 @@ class RunFolder(Folder):
     def journal(self, info: RunInfo) -> Path:
         """Return where the journal of a run is."""
         return self.journals / info.journal
+
+    def write_snapshots(self, result: Result) -> None:
+        """Write ``snapshots.npz``: how the best images came about."""
+        if any(run.snapshots for run in result):
+            self.write(snapshots.FILE, snapshots.packed(result.runs))
 
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""

@@ -13,7 +13,8 @@ import numpy as np
 from fooldeap.config import Stop
 from fooldeap.evaluation import Batch
 from fooldeap.plugin import Array, Images, Predictions, Reply
-from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult
+from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult, Snapshot
+from fooldeap.snapshots import due
 
 DIVERSITY_PIXELS = 64
 STALLED_AFTER = 100  # batches in a row without a new image
@@ -35,6 +36,7 @@ class _Best:
     evaluations_to_goal: int | None = None
     milestones: list[int] = field(default_factory=list)  # evaluations until each of `MILESTONES` that was passed
     improved: int = 0  # the generation of the last better fitness
+    snapshots: list[Snapshot] = field(default_factory=list)
 
 
 class Tally:
@@ -70,6 +72,8 @@ class Tally:
                 LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, diversity)
             )
         self.log.extend(rows)
+        if due(self.generation):
+            self._take_snapshots()
         return rows
 
     def verdict(self) -> str | None:
@@ -94,7 +98,16 @@ class Tally:
 
     def results(self, stopped: str) -> list[RunResult]:
         """Return the result of each target that an image was shown for."""
+        self._take_snapshots()
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
+
+    def _take_snapshots(self) -> None:
+        """Keep the best images as they are now; an image is replaced, never changed, so that none is copied here."""
+        for best in self._best.values():
+            taken = best.snapshots[-1].generation if best.snapshots else -1
+            if best.image is not None and taken < self.generation:
+                now = Snapshot(self.generation, self.evaluations, best.fitness, best.image, best.logits)
+                best.snapshots.append(now)
 
     def _compare(self, best: _Best, shown: "_Shown", fittest: float, surest: float) -> None:
         reached = self._reached(shown, fittest, surest)
@@ -132,6 +145,7 @@ class Tally:
             stopped=stopped,
             image=FoolingImage(best.image),
             log=tuple(row for row in self.log if row.target == target),
+            snapshots=tuple(best.snapshots),
         )
 
 

@@ -23,6 +23,8 @@ FILES = {
     "ledger.csv",
     "SHA256SUMS",
     "calibration.json",
+    "snapshots.npz",
+    "report.html",
 }
 
 

@@ -15,6 +15,7 @@ from fooldeap.cli.doctor import doctor
 from fooldeap.cli.export import export
 from fooldeap.cli.init import init
 from fooldeap.cli.options import scoop_runs
+from fooldeap.cli.report import report
 from fooldeap.cli.retrain import retrain
 from fooldeap.cli.run import run
 from fooldeap.cli.schema import schema
@@ -30,7 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, compare, audit, retrain, train, schema, verify, export, init, doctor):  # in the order of the help
+COMMANDS = (run, compare, retrain, report, audit, train, schema, verify, export, init, doctor)  # in the order of the help
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(plugins.app, name="plugins")
 

@@ -1,6 +1,7 @@
 """Pages: one HTML file each, that works from disk with no network, in light and dark, by mouse and by keyboard.
 
-`run_page`, `study_page` and `retrain_page` make those of finished folders. Any other page is made of the same parts:
+`run.run_page`, `study.study_page` and `retrain.retrain_page` make those of finished folders. Any other page is made of
+the same parts:
 
 1. Write ``templates/mine.html`` in a package of yours. It extends ``base.html``, which brings style, scripts and
    the theme switch, and fills its blocks; ``parts.html`` has a macro for each class of `fooldeap.page.parts`::
@@ -22,7 +23,7 @@ All text is escaped; a page runs no script but its own and loads nothing, which 
 of. A section with an id and a title appears in the page's contents.
 """
 
-from fooldeap.page.parts import Card, Chart, Film, Line, Table
+from fooldeap.page.parts import Card, Chart, Film, Group, Line, Table, Thumb
 from fooldeap.page.rendering import render
 
-__all__ = ["Card", "Chart", "Film", "Line", "Table", "render"]
+__all__ = ["Card", "Chart", "Film", "Group", "Line", "Table", "Thumb", "render"]

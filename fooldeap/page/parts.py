@@ -68,6 +68,30 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Thumb:
+    """A small image uint8 (h, w, c), or none, with a title, how certain the classifier is, and a word more."""
+
+    title: str
+    image: NDArray[np.uint8] | None
+    certain: str
+    more: str = ""
+    good: bool | None = None
+
+    @property
+    def source(self) -> str:
+        """The image as an address."""
+        return "data:," if self.image is None else picture(self.image)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Small images that belong together, in a row."""
+
+    title: str
+    thumbs: Sequence[Thumb]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of texts; its first ``left`` columns are set to the left, the others, figures, to the right."""
 
@@ -195,7 +219,7 @@ class Film:
 
 def percent(share: float) -> str:
     """Return a share in percent, rounded down: what falls short of certainty is not 100 %."""
-    return f"{math.floor(1e5 * share + 1e-6) / 1e3:.3f} %"
+    return f"{math.floor(1e5 * share + 1e-6) / 1e3:.3f}\u00a0%"
 
 
 def grouped(number: float) -> str:

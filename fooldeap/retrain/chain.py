@@ -22,6 +22,8 @@ from fooldeap.bench import left_behind
 from fooldeap.errors import InputError
 from fooldeap.evaluation import Evaluator
 from fooldeap.files import make_folders, parsed, read
+from fooldeap.page.retrain import retrain_page
+from fooldeap.page.run import PAGE
 from fooldeap.plugin import Images, Split
 from fooldeap.prepared import Prepared
 from fooldeap.results import FoolingImage
@@ -179,6 +181,8 @@ class _Chain:
         for name, content in report.files(measures, self.known, first).items():
             self.folder.write(name, content)
         self.folder.write("summary.json", json.dumps([each._asdict() for each in measures], indent=1) + "\n")
+        if self.known.experiment.report:
+            self.folder.write(PAGE, retrain_page(self.folder.path))
         self.folder.seal()
         return Retrained(tuple(measures), self.folder.path)
 
@@ -234,6 +238,7 @@ class _Chain:
             "seeds": chain.later if index else chain.first,
             "targets": self.targets,
             "reporters": ["csv", "images"],
+            "report": False,
         }
         return config.load({**base.data(), **changes}, plugins=self.plugins)
 

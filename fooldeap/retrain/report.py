@@ -92,6 +92,7 @@ def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
                 "that a network was trained on. All are rounded down.",
                 markdown_table(measures),
                 "![Confidence of new fooling images, clean accuracy and evaluations, by network](figures/retrain.png)",
+                "## Images",
                 "The images of the first seed on each network, from the first down, a column a target:",
                 "![Images evolved on each network](figures/images.png)",
             ]

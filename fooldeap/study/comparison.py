@@ -13,6 +13,8 @@ from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.files import remove
 from fooldeap.lines import printable
+from fooldeap.page.run import PAGE
+from fooldeap.page.study import study_page
 from fooldeap.results import RunInfo
 from fooldeap.rundir import as_yaml
 from fooldeap.study import definition, figures, report, tables, transfer, trial
@@ -138,6 +140,8 @@ def carry_out(
             outcome = session.outcome(extended=design["extended"], forced=folder.forced)
             groups = [group.experiments for group in todo.groups]
             analysis = write(outcome, folder, transfer.shown(outcome, groups))
+            if study.common.report:
+                folder.write(PAGE, study_page(folder.path))
             folder.seal()
         except BaseException as error:
             raise left_behind(error, folder, "fooldeap compare --resume") from error
@@ -208,7 +212,8 @@ class _Session:
 
     def _keep(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
         """Keep the record of a run in place of its journal."""
-        records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to)
+        film = ended.info.seed == self.plan.study.common.seed  # of the first seed, to be played on the page
+        records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to, film=film)
         self.plan.found |= {record.key: record for record in records}
         remove(self.folder.journals / ended.info.journal)
 

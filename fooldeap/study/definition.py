@@ -21,7 +21,7 @@ GOALS = ("confidence", "score")
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
 # What all variants have in common, since the study compares the rest; and what a study says in words of its own.
-_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error")
+_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error", "report")
 _ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 _BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import files, trust
+from fooldeap import files, snapshots, trust
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage, RunInfo, RunResult
 from fooldeap.study.outcome import RunRow
@@ -60,12 +60,15 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, ended: Ended, budget: int, belongs_to: Mapping[str, str]) -> list[Record]:
-        """Write the record of a run down and return it, target by target."""
+    def keep(self, ended: Ended, budget: int, belongs_to: Mapping[str, str], *, film: bool = False) -> list[Record]:
+        """Write the record of a run down and return it, target by target; as a ``film``, its snapshots as well."""
         records = [record_of(ended.info.variant, result, budget) for result in ended.results]
         images = [result.image.png() for result in ended.results]
         for image, record in zip(images, records, strict=True):
             self._write(self._image(record.key), image)
+        for result in ended.results if film else ():
+            place = self.folder / ended.info.variant / "snapshots" / f"seed-{result.seed}" / f"{result.target}.npz"
+            self._write(place, snapshots.packed([result]))
         runs = [
             {
                 **record.row._asdict(),

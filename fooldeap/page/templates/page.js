@@ -2,9 +2,13 @@
 (() => {
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const grouped = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  const figure = (number) => (number >= 1e5 || (number && Math.abs(number) < 1e-3)) ? number.toExponential(2) : `${+number.toPrecision(4)}`;
+  const figure = (number) => {
+    const size = Math.abs(number);
+    if (size >= 1e7 || (size && size < 1e-3)) return number.toExponential().replace(/(\.\d\d)\d*e/, "$1e").replace("e+", "e");
+    return size < 1000 ? `${+number.toPrecision(4)}` : grouped(number);
+  };
   // Rounded down: what falls short of certainty is not 100 %.
-  const percent = (share) => share > 0 && share < 1e-5 ? "< .001 %" : `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3)} %`;
+  const percent = (share) => share < 1e-5 ? "< .001\u00a0%" : `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3)}\u00a0%`;
   const made = (tag, inside, text) => {
     const element = document.createElement(tag);
     if (text !== undefined) element.textContent = text;
@@ -74,9 +78,9 @@
       output.textContent = `${where}: seen as ${film.seen[frame]}; ${film.classes[film.target]} at ${certain}`;
       screen.setAttribute("aria-label", `Best image for ${film.title} at ${where}`);
       slider.setAttribute("aria-valuetext", output.textContent);
-      // The others show the frame of the same generation, so that all evolve side by side.
+      // The others show what they had after as many images, so that all evolve side by side.
       films.forEach((other, index) => {
-        const past = other.generations.filter((each) => each <= film.generations[frame]).length;
+        const past = other.evaluations.filter((each) => each <= film.evaluations[frame]).length;
         paint(radios[index].parentElement.querySelector("canvas"), index, Math.max(0, past - 1));
       });
     };

@@ -1,0 +1,261 @@
+"""The page of an experiment: its images, how they came about, curves, figures, and where they come from."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap import snapshots
+from fooldeap.files import read
+from fooldeap.page import sources
+from fooldeap.page.neighbours import neighbours
+from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, grouped, percent
+from fooldeap.page.rendering import render
+from fooldeap.plugin import Predictions
+from fooldeap.results import Snapshot
+
+PAGE = "report.html"
+MOST_CARDS = 60
+MOST_LINES = 20
+FILM_BYTES = 2_000_000  # of all frames together, before they are packed
+POINTS = 2000  # of all curves of a chart together
+WIDE = 20  # from the least to the largest fitness: a range that needs a logarithmic axis
+_STOPPED = {
+    "evaluations": "its budget of images was spent",
+    "generations": "its generations were over",
+    "seconds": "its time was over",
+    "stagnation": "it no longer got better",
+    "stalled": "it showed no new image",
+    "finished": "the algorithm ended by itself",
+}
+
+
+class Curves(NamedTuple):
+    """How a run grew: after each of its generations, or of some, the best until then."""
+
+    evaluations: Sequence[int]
+    confidence: Sequence[float]
+    score: Sequence[float]
+
+
+class RunView(NamedTuple):
+    """One target of one run, as pages show it: its row in ``result.json``, image, curves, and film."""
+
+    title: str
+    data: Mapping[str, Any]
+    image: NDArray[np.uint8] | None
+    snapshots: Sequence[Snapshot]
+    curves: Curves | None
+
+
+def run_page(folder: Path, result: Mapping[str, Any]) -> str:
+    """Return the page of an experiment.
+
+    Parameters
+    ----------
+    folder : with its files; of these only ``config.yaml`` and ``environment.json`` must be there
+    result : what ``result.json`` holds
+    """
+    runs = views(folder, result)
+    made = sources.provenance(folder, "config.yaml")
+    return render(
+        "run.html",
+        title=result["name"],
+        result=result,
+        lead=_lead(result, runs),
+        tiles=_tiles(result, runs),
+        cards=cards(runs, result["goal"], neighbours(made.configuration, runs[:MOST_CARDS])),
+        most=MOST_CARDS,
+        films=films(runs),
+        charts=charts(runs, result["goal"]),
+        table=table(runs),
+        failures=result.get("failures", {}),
+        provenance=made,
+    )
+
+
+def views(folder: Path, result: Mapping[str, Any], *, logs: bool = True) -> list[RunView]:
+    """Return the runs of a result, with what the folder holds of each; ``logs``: curves from ``log.csv``."""
+    rows, path = result["runs"], folder / snapshots.FILE
+    films = snapshots.unpacked(read(path), len(rows)) if path.is_file() else [[] for _ in rows]
+    read_off = _logs(folder / "log.csv") if logs else {}
+    several = len({row["seed"] for row in rows}) > 1
+    found = []
+    for row, film in zip(rows, films, strict=True):
+        title = f"{row['target']}, seed {row['seed']}" if several and logs else f"{row['target']}"
+        picture = film[-1].image if film else sources.image(folder, row["image"])
+        curves = read_off.get((row["seed"], row["target"])) or _curves(film, row["target"])
+        found.append(RunView(title, row, picture, film, curves))
+    return found
+
+
+def cards(
+    runs: Sequence[RunView], goal: Mapping[str, float], beside: Sequence[NDArray[np.uint8] | None] = ()
+) -> list[Card]:
+    """Return the images of runs, as many as a page can show, each perhaps with one beside it."""
+    shown = [(run, other) for run, other in itertools.zip_longest(runs, beside) if run is not None]
+    return [_card(run, goal, other) for run, other in shown[:MOST_CARDS] if run.image is not None]
+
+
+def _card(run: RunView, goal: Mapping[str, float], beside: NDArray[np.uint8] | None) -> Card:
+    row, reached = run.data, run.data["evaluations_to_goal"]
+    spent = f"{grouped(row['evaluations'])} images shown"
+    lines = [f"after {grouped(reached)} images" if reached else spent]
+    if goal and not reached:
+        lines.append(f"goal not reached: {_STOPPED.get(row['stopped'], row['stopped'])}")
+    return Card(
+        title=f"target {run.title}",
+        image=run.image,  # type: ignore[arg-type]
+        seen=str(row["predicted"]),
+        confidence=row["confidence"],
+        lines=lines,
+        good=(reached is not None) if goal else None,
+        beside=None if beside is None else (beside, f"The real image of a {row['target']} that is nearest to it"),
+    )
+
+
+def thumb(
+    image: NDArray[np.uint8] | None, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int
+) -> Thumb:
+    """Return the image of a run as a small one."""
+    words = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
+    seen = "" if predicted == target else f"seen as {predicted}, "
+    return Thumb(str(target), image, percent(confidence), f"{seen}{words}", good=to_goal is not None)
+
+
+def films(runs: Sequence[RunView]) -> list[Film]:
+    """Return how the images of the first runs came about."""
+    kept = [run for run in runs if run.snapshots][:MOST_LINES]
+    return thinned([film_of(run.title, run.data["target"], run.snapshots) for run in kept])
+
+
+def thinned(films: Sequence[Film]) -> list[Film]:
+    """Return films in as many frames as a page can hold of all together."""
+    frames = max(2, FILM_BYTES // max(1, sum(film.images[0].nbytes for film in films)))
+    return [film.thinned(frames) for film in films]
+
+
+def film_of(title: str, target: int, taken: Sequence[Snapshot]) -> Film:
+    """Return snapshots of one run as a film."""
+    images = np.stack([each.image for each in taken])
+    logits = np.stack([each.logits for each in taken])
+    return Film(
+        title=title,
+        target=target,
+        images=images,
+        probabilities=Predictions(logits, images).probabilities,
+        generations=[each.generation for each in taken],
+        evaluations=[each.evaluations for each in taken],
+    )
+
+
+def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
+    """Return how confidence and fitness grew, of the first runs."""
+    kept = [(run.title, run.curves) for run in runs if run.curves is not None][:MOST_LINES]
+    if not kept:
+        return []
+    points = max(16, POINTS // len(kept))
+    confidence = [_line(title, curves.evaluations, curves.confidence, points) for title, curves in kept]
+    score = [_line(title, curves.evaluations, curves.score, points) for title, curves in kept]
+    values = [value for line in score for value in line.y if np.isfinite(value)]
+    wide = bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
+    level, x_label = goal.get("confidence"), "images shown to the classifier"
+    return [
+        Chart(
+            "Confidence in the target",
+            x_label,
+            "confidence",
+            confidence,
+            low=0,
+            high=1.02,
+            goal=level,
+            goal_label="" if level is None else f"goal {100 * level:.10g} %",
+            percent=True,
+        ),
+        Chart(
+            "Fitness of the best image",
+            x_label,
+            "fitness",
+            score,
+            log_y=wide,
+            goal=goal.get("score"),
+            goal_label="goal",
+        ),
+    ]
+
+
+def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
+    """Return the best until each place as a line of at most so many points: where it rose, and its end."""
+    best = np.fmax.accumulate(np.asarray(y, float))
+    rises = np.flatnonzero(np.append(True, best[1:] > best[:-1]))
+    kept = np.unique(
+        np.append(rises[np.linspace(0, len(rises) - 1, min(most, len(rises))).round().astype(int)], len(x) - 1)
+    )
+    return Line(label, [int(x[index]) for index in kept], best[kept].tolist())
+
+
+def _logs(path: Path) -> dict[tuple[int, int], Curves]:
+    """Return the curves of the log by seed and target."""
+    found: dict[tuple[int, int], Curves] = {}
+    for row in sources.rows(path):
+        curves = found.setdefault((int(row["seed"]), int(row["target"])), Curves([], [], []))
+        for column, cell in zip(
+            curves, (int(row["evaluations"]), float(row["confidence"]), float(row["best"])), strict=True
+        ):
+            column.append(cell)  # type: ignore[attr-defined]
+    return found
+
+
+def _curves(film: Sequence[Snapshot], target: int) -> Curves | None:
+    if not film:
+        return None
+    images = np.stack([each.image for each in film])
+    confidence = Predictions(np.stack([each.logits for each in film]), images).probabilities[:, target]
+    return Curves([each.evaluations for each in film], confidence.tolist(), [each.score for each in film])
+
+
+def table(runs: Sequence[RunView]) -> Table:
+    """Return all runs in figures."""
+    header = [
+        "target",
+        "predicted",
+        "confidence",
+        "score",
+        "to 50 %",
+        "to 90 %",
+        "to 99 %",
+        "to the goal",
+        "shown",
+        "stopped by",
+    ]
+    return Table(header, [[run.title, *_cells(run.data)] for run in runs])
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    milestones = row.get("evaluations_to", {})
+    counts = [*map(milestones.get, ("0.5", "0.9", "0.99")), row["evaluations_to_goal"]]
+    return [
+        str(row["predicted"]),
+        percent(row["confidence"]),
+        f"{row['score']:.5g}",
+        *("–" if each is None else grouped(each) for each in counts),
+        grouped(row["evaluations"]),
+        str(row["stopped"]),
+    ]
+
+
+def _lead(result: Mapping[str, Any], runs: Sequence[RunView]) -> str:
+    goal, reached = result["goal"], sum(run.data["evaluations_to_goal"] is not None for run in runs)
+    if not goal:
+        return f"{len(runs)} images evolved, without a goal."
+    return f"{reached} of {len(runs)} images reached {sources.goal_text(goal)} in what they were evolved for."
+
+
+def _tiles(result: Mapping[str, Any], runs: Sequence[RunView]) -> list[tuple[str, str]]:
+    reached = [run.data["evaluations_to_goal"] for run in runs if run.data["evaluations_to_goal"] is not None]
+    median = [("median to the goal", grouped(float(np.median(reached))))] if reached else []
+    goal = [("reached", f"{len(reached)} of {len(runs)}")] if result["goal"] else []
+    return [*goal, ("images shown", grouped(result["evaluations"])), *median, ("seconds", f"{result['seconds']:.1f}")]

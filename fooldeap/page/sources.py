@@ -1,0 +1,112 @@
+"""What pages show, read from the files of a folder: no plugin and no classifier is needed, and none is run."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError
+from fooldeap.files import parsed, read
+from fooldeap.page.parts import Table, grouped
+from fooldeap.results import FoolingImage
+
+LARGEST = 1 << 25  # bytes of a table that are still worth reading for a page
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where results come from: the configuration as YAML, versions, sessions of the ledger, what was forced."""
+
+    configuration: str
+    versions: Table
+    plugins: Table
+    ledger: Table | None
+    forced: Sequence[str]
+
+
+def provenance(folder: Path, configuration: str) -> Provenance:
+    """Return what a folder says of how it was made; ``configuration`` is the name of its file."""
+    known = parsed(read(folder / "environment.json"))
+    packages = [(str(name), str(version)) for name, version in known.get("packages", {}).items()]
+    machine = f"{known.get('platform', 'unknown')}, {known.get('cores', '?')} cores"
+    plugins = [(str(name), str(digest)[:16]) for name, digest in known.get("plugins", {}).items()]
+    command = [str(word) for word in known.get("command", [])]
+    words = " ".join([os.path.basename(command[0]), *command[1:]]) if command else "unknown"  # noqa: PTH119 - a word
+    made = [("command", words), ("machine", machine), ("python", str(known.get("python", "unknown")))]
+    digest = [("classifier", f"{str(known['classifier'])[:16]}")] if known.get("classifier") else []
+    return Provenance(
+        configuration=text(folder / configuration),
+        versions=Table(["what", "which"], [*made, *packages, *digest], left=2),
+        plugins=Table(["plugin", "SHA-256 of its source"], plugins, left=2),
+        ledger=_ledger(folder / "ledger.csv"),
+        forced=[str(change) for change in known.get("forced", [])],
+    )
+
+
+def _ledger(path: Path) -> Table | None:
+    found = rows(path)
+    if not found:
+        return None
+    header = ["session", *found[0]]
+    return Table(header, [[str(place), *map(_count, row.values())] for place, row in enumerate(found, 1)])
+
+
+def _count(cell: Any) -> str:
+    return grouped(int(cell)) if str(cell).isdecimal() else str(cell)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; none where there is no file, or a very large one."""
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        return []
+    return list(csv.DictReader(io.StringIO(text(path), newline="")))
+
+
+def text(path: Path) -> str:
+    """Return what stands in a file of text."""
+    return read(path).decode(errors="replace")
+
+
+def image(folder: Path, name: str) -> NDArray[np.uint8] | None:
+    """Return an image uint8 (h, w, c) of a folder, None where it is not there; `InputError` for one elsewhere."""
+    place = inside(folder, name)
+    return FoolingImage.from_png(read(place)).pixels if place.is_file() else None
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file that something in a folder names; `InputError` where that leads elsewhere."""
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise InputError(f"{folder}: names the file {name!r}, which is elsewhere; restore it from a copy")
+    return folder / name
+
+
+def goal_text(goal: Mapping[str, float]) -> str:
+    """Return a goal in words: 99.99 % confidence."""
+    words = {
+        "confidence": lambda level: f"{100 * level:.10g} % confidence",
+        "score": lambda level: f"a score of {level:g}",
+    }
+    return " or ".join(words[name](level) for name, level in sorted(goal.items()))
+
+
+def parsed_yaml(text: str) -> dict[str, Any]:
+    """Return what a configuration says, empty where it is no YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        said = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def named(configuration: str, otherwise: str) -> str:
+    """Return the name that a configuration gives."""
+    return str(parsed_yaml(configuration).get("name", otherwise))

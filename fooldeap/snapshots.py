@@ -1,0 +1,82 @@
+"""How the best image of each run came about: kept at generations 0, 1, 2, 3, 4, 6, 8, 11, 16, ... and at the end.
+
+They stand in ``snapshots.npz``, arrays with a row a snapshot, in the order of the runs in ``result.json`` and of
+generations: ``run`` (the place in that order), ``generation`` and ``evaluations`` int64 (n,), ``score`` float64 (n,),
+``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
+"""
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fooldeap.results import RunResult, Snapshot
+
+FILE = "snapshots.npz"
+_FORMAT = {
+    "run": (np.int64, 1),
+    "generation": (np.int64, 1),
+    "evaluations": (np.int64, 1),
+    "score": (np.float64, 1),
+    "image": (np.uint8, 4),
+    "logits": (np.float32, 2),
+}
+
+
+def due(generation: int) -> bool:
+    """Tell whether a generation is a power of the square root of 2, rounded, or the first."""
+    return generation == 0 or round(2 ** (round(2 * math.log2(generation)) / 2)) == generation
+
+
+def packed(runs: Sequence[RunResult]) -> bytes:
+    """Return the snapshots of runs, all on one classifier, as the content of a file; the same bits every time."""
+    rows = [(place, *each) for place, run in enumerate(runs) for each in run.snapshots]
+    columns = zip(*rows, strict=True)
+    arrays = {
+        name: np.array(column, dtype) for (name, (dtype, _)), column in zip(_FORMAT.items(), columns, strict=True)
+    }
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
+    """Return the snapshots of each of so many runs.
+
+    Raises
+    ------
+    ValueError
+        The content is not what `packed` makes.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _FORMAT}
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+    lengths = {len(array) for array in arrays.values() if array.ndim}
+    if len(lengths) != 1 or not all(_fits(array, *_FORMAT[name]) for name, array in arrays.items()):
+        raise ValueError("its arrays are not those of snapshots")
+    found: list[list[Snapshot]] = [[] for _ in range(runs)]
+    for place, generation, evaluations, score, image, logits in zip(*arrays.values(), strict=True):
+        if not 0 <= place < runs:
+            raise ValueError(f"it has a run {place}, of {runs}")
+        found[place].append(Snapshot(int(generation), int(evaluations), float(score), image, logits))
+    return found
+
+
+def _fits(array: Any, dtype: Any, dimensions: int) -> bool:
+    return array.dtype == dtype and array.ndim == dimensions and 0 not in array.shape
