@@ -99,6 +99,7 @@ class Prepared(Bench):
             runs=_sorted(result for run in ended for result in run.results),
             folder=folder.path if folder else None,
             failures=dict(sorted(failures.items())),
+            names=tuple(getattr(self.classifier, "names", None) or ()),
         )
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> Session:

@@ -146,6 +146,7 @@ class Result:
 
     ``evaluations`` counts each image once, also where one run pursued several targets; ``seconds`` is the evolution
     alone. ``failures`` are the runs that failed, by label, each with why: what they had found is among the results.
+    ``names`` are those of the classes, where the classifier says them.
     ``result[3]`` is target 3 (of the first seed).
     """
 
@@ -157,6 +158,7 @@ class Result:
     runs: tuple[RunResult, ...]
     folder: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def __getitem__(self, target: int) -> RunResult:
         for run in self.runs:
@@ -185,6 +187,7 @@ class Result:
             "seconds": round(self.seconds, 3),
             "runs": [{**self._scalars(run), "image": self.image_name(run)} for run in self.runs],
             **({"failures": self.failures} if self.failures else {}),
+            **({"names": list(self.names)} if self.names else {}),
         }
 
     def markdown(self) -> str:

@@ -99,7 +99,8 @@ def test_a_film_is_thinned_between_its_ends():
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(1, "100.000\u00a0%"), (0.9999999, "99.999\u00a0%"), (0.9999, "99.990\u00a0%"), (0, "0.000\u00a0%")]
+    ("share", "text"),
+    [(1, "100.000\u00a0%"), (0.9999999, "99.999\u00a0%"), (0.9999, "99.990\u00a0%"), (0, "0.000\u00a0%")],
 )
 def test_only_certainty_is_a_hundred_percent(share, text):
     assert percent(share) == text

@@ -214,7 +214,12 @@ class Film:
         return sorted(order[:MOST_BARS])
 
     def _name(self, index: int) -> str:
-        return printable(self.classes[index]) if index < len(self.classes) else str(index)
+        return printable(name_of(index, self.classes))
+
+
+def name_of(index: int, names: Sequence[str]) -> str:
+    """Return what a class is called: its name, or its number where it has none."""
+    return str(names[index]) if index < len(names) else str(index)
 
 
 def percent(share: float) -> str:

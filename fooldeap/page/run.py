@@ -12,7 +12,7 @@ from fooldeap import snapshots
 from fooldeap.files import read
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
-from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, grouped, percent
+from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, grouped, name_of, percent
 from fooldeap.page.rendering import render
 from fooldeap.plugin import Predictions
 from fooldeap.results import Snapshot
@@ -67,9 +67,9 @@ def run_page(folder: Path, result: Mapping[str, Any]) -> str:
         result=result,
         lead=_lead(result, runs),
         tiles=_tiles(result, runs),
-        cards=cards(runs, result["goal"], neighbours(made.configuration, runs[:MOST_CARDS])),
+        cards=cards(runs, result, neighbours(made.configuration, runs[:MOST_CARDS])),
         most=MOST_CARDS,
-        films=films(runs),
+        films=films(runs, result.get("names", ())),
         charts=charts(runs, result["goal"]),
         table=table(runs),
         failures=result.get("failures", {}),
@@ -85,7 +85,8 @@ def views(folder: Path, result: Mapping[str, Any], *, logs: bool = True) -> list
     several = len({row["seed"] for row in rows}) > 1
     found = []
     for row, film in zip(rows, films, strict=True):
-        title = f"{row['target']}, seed {row['seed']}" if several and logs else f"{row['target']}"
+        title = name_of(row["target"], result.get("names", ()))
+        title += f", seed {row['seed']}" if several and logs else ""
         picture = film[-1].image if film else sources.image(folder, row["image"])
         curves = read_off.get((row["seed"], row["target"])) or _curves(film, row["target"])
         found.append(RunView(title, row, picture, film, curves))
@@ -93,15 +94,15 @@ def views(folder: Path, result: Mapping[str, Any], *, logs: bool = True) -> list
 
 
 def cards(
-    runs: Sequence[RunView], goal: Mapping[str, float], beside: Sequence[NDArray[np.uint8] | None] = ()
+    runs: Sequence[RunView], result: Mapping[str, Any], beside: Sequence[NDArray[np.uint8] | None] = ()
 ) -> list[Card]:
     """Return the images of runs, as many as a page can show, each perhaps with one beside it."""
     shown = [(run, other) for run, other in itertools.zip_longest(runs, beside) if run is not None]
-    return [_card(run, goal, other) for run, other in shown[:MOST_CARDS] if run.image is not None]
+    return [_card(run, result, other) for run, other in shown[:MOST_CARDS] if run.image is not None]
 
 
-def _card(run: RunView, goal: Mapping[str, float], beside: NDArray[np.uint8] | None) -> Card:
-    row, reached = run.data, run.data["evaluations_to_goal"]
+def _card(run: RunView, result: Mapping[str, Any], beside: NDArray[np.uint8] | None) -> Card:
+    row, goal, reached = run.data, result["goal"], run.data["evaluations_to_goal"]
     spent = f"{grouped(row['evaluations'])} images shown"
     lines = [f"after {grouped(reached)} images" if reached else spent]
     if goal and not reached:
@@ -109,11 +110,11 @@ def _card(run: RunView, goal: Mapping[str, float], beside: NDArray[np.uint8] | N
     return Card(
         title=f"target {run.title}",
         image=run.image,  # type: ignore[arg-type]
-        seen=str(row["predicted"]),
+        seen=name_of(row["predicted"], result.get("names", ())),
         confidence=row["confidence"],
         lines=lines,
         good=(reached is not None) if goal else None,
-        beside=None if beside is None else (beside, f"The real image of a {row['target']} that is nearest to it"),
+        beside=None if beside is None else (beside, f"The real {row['target']} that is nearest to it"),
     )
 
 
@@ -126,10 +127,10 @@ def thumb(
     return Thumb(str(target), image, percent(confidence), f"{seen}{words}", good=to_goal is not None)
 
 
-def films(runs: Sequence[RunView]) -> list[Film]:
-    """Return how the images of the first runs came about."""
+def films(runs: Sequence[RunView], names: Sequence[str] = ()) -> list[Film]:
+    """Return how the images of the first runs came about; ``names`` are those of the classes, if they have any."""
     kept = [run for run in runs if run.snapshots][:MOST_LINES]
-    return thinned([film_of(run.title, run.data["target"], run.snapshots) for run in kept])
+    return thinned([film_of(run.title, run.data["target"], run.snapshots, names) for run in kept])
 
 
 def thinned(films: Sequence[Film]) -> list[Film]:
@@ -138,7 +139,7 @@ def thinned(films: Sequence[Film]) -> list[Film]:
     return [film.thinned(frames) for film in films]
 
 
-def film_of(title: str, target: int, taken: Sequence[Snapshot]) -> Film:
+def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
     """Return snapshots of one run as a film."""
     images = np.stack([each.image for each in taken])
     logits = np.stack([each.logits for each in taken])
@@ -149,6 +150,7 @@ def film_of(title: str, target: int, taken: Sequence[Snapshot]) -> Film:
         probabilities=Predictions(logits, images).probabilities,
         generations=[each.generation for each in taken],
         evaluations=[each.evaluations for each in taken],
+        classes=names,
     )
 
 

@@ -1,0 +1,163 @@
+"""``report.html`` of a run: made at its end and by ``fooldeap report``; what it says, and what it refuses."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from conftest import run, tiny
+
+from fooldeap import nearest, pages, registry
+from fooldeap.cli import main
+from fooldeap.errors import InputError
+from fooldeap.rundir import problems_in
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "run"
+    run(tiny(targets=[1, 2], name="small", stop={"generations": 13}), folder)
+    return folder
+
+
+@pytest.fixture
+def copy(small, tmp_path):
+    return shutil.copytree(small, tmp_path / "run")
+
+
+def data_of(page):
+    return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+
+
+def test_the_page_of_the_main_job_is_small_and_says_what_the_result_says(main_job):
+    result, folder = main_job
+    page = (folder / "report.html").read_text()
+    assert len(page) < 1_000_000
+    films, confidence, fitness = data_of(page)
+    assert [film["title"] for film in films] == [line["label"] for line in confidence["lines"]] == list("0123456789")
+    for one, film, curve, growth in zip(result, films, confidence["lines"], fitness["lines"], strict=True):
+        assert film["probabilities"][-1][one.target] == pytest.approx(one.confidence, abs=1e-6)
+        assert film["seen"][-1] == str(one.predicted)
+        assert curve["x"][-1] == one.evaluations
+        assert growth["y"][-1] == pytest.approx(one.score, rel=1e-6)
+    assert confidence["goal"] == 0.9999
+    for text in ("model: mnist_cnn", "tensorflow", "59\u202f805", "seen as <b>7</b>"):
+        assert text in page
+
+
+def test_beside_each_stands_the_nearest_real_digit(main_job):
+    from fooldeap.page.neighbours import neighbours
+    from fooldeap.page.run import views
+
+    result, folder = main_job
+    runs = views(folder, result.data())[:3]
+    found = neighbours((folder / "config.yaml").read_text(), runs)
+    known = nearest.Neighbourhood(registry.load().get("dataset", "mnist").build({}).load())
+    expected = known.nearest(np.stack([each.image for each in runs]), [each.data["target"] for each in runs])
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one, other.image)
+    assert neighbours("classifier: {name: keras, model: mine.keras}", runs) == [None] * 3
+    assert neighbours("classifier: [", runs) == [None] * 3
+
+
+def test_made_anew_it_is_the_same_and_the_checksums_hold(copy, capsys):
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    (copy / "report.html").write_text("something else")
+    with pytest.raises(SystemExit) as exit:
+        main(["report", str(copy)])
+    assert exit.value.code == 0
+    assert capsys.readouterr().out == f"{copy / 'report.html'}\n"
+    assert before == {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    (copy / "report.html").unlink()
+    pages.make(copy)
+    assert problems_in(copy) == []
+
+
+def test_a_folder_without_snapshots_or_log_has_a_page(copy):
+    for name in ("snapshots.npz", "log.csv", "SHA256SUMS", "ledger.csv"):
+        (copy / name).unlink()
+    page = pages.make(copy).read_text()
+    assert data_of(page) == []
+    assert not (copy / "SHA256SUMS").exists()
+
+
+def test_without_a_log_curves_are_those_of_snapshots(tmp_path):
+    result, _ = run(tiny(targets=[1], reporters=[], stop={"generations": 13}), tmp_path / "run")
+    _, confidence, fitness = data_of((tmp_path / "run/report.html").read_text())
+    assert set(confidence["lines"][0]["x"]) <= {each.evaluations for each in result[1].snapshots}
+    assert fitness["lines"][0]["y"][-1] == pytest.approx(result[1].score, rel=1e-6)
+
+
+def test_it_can_be_left_out_and_that_changes_no_bit(small, tmp_path):
+    experiment = tiny(targets=[1, 2], name="small", stop={"generations": 13}, report=False)
+    assert experiment.digest == tiny(targets=[1, 2], name="small", stop={"generations": 13}).digest
+    run(experiment, tmp_path / "run")
+    assert not (tmp_path / "run/report.html").exists()
+    assert (tmp_path / "run/snapshots.npz").read_bytes() == (small / "snapshots.npz").read_bytes()
+
+
+def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("by accident")
+
+    monkeypatch.setattr("fooldeap.prepared.run_page", broken)
+    with pytest.warns(match=r"report.html was not made \(ZeroDivisionError: by accident\)"):
+        run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")
+    assert problems_in(tmp_path / "run") == []
+
+
+REFUSED = {
+    "nothing": (lambda folder: shutil.rmtree(folder), "has none of config.yaml, study.yaml, retrain.yaml; name a "),
+    "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; go on first: fooldeap run --r"),
+    "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
+    "missing": (lambda folder: (folder / "snapshots.npz").unlink(), "snapshots.npz: is missing; restore it from a co"),
+    "link": (lambda folder: (folder / "x").symlink_to("/etc/passwd"), "x: is a symbolic link, and none is followed"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_what_is_refused_is_told_in_one_line_and_nothing_is_written(copy, capsys, how):
+    (copy / "report.html").unlink()
+    change, said = REFUSED[how]
+    change(copy)
+    with pytest.raises(SystemExit) as exit:
+        main(["report", str(copy)])
+    assert exit.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"fooldeap: {copy}")
+    assert said in line
+    assert not (copy / "report.html").exists()
+
+
+def hostile(folder, **changes):
+    result = json.loads((folder / "result.json").read_text())
+    result.update(changes)
+    (folder / "result.json").write_text(json.dumps(result))
+    for name in ("SHA256SUMS", "report.html"):
+        (folder / name).unlink()
+
+
+def test_an_image_elsewhere_is_refused(copy):
+    (copy / "snapshots.npz").unlink()
+    result = json.loads((copy / "result.json").read_text())
+    hostile(copy, runs=[{**each, "image": "../../secret.png"} for each in result["runs"]])
+    with pytest.raises(InputError, match=r"names the file '../../secret.png', which is elsewhere"):
+        pages.make(copy)
+    assert not (copy / "report.html").exists()
+
+
+@pytest.mark.parametrize("runs", [[{}], [3], {"a": 1}, [{"seed": "x", "target": [], "image": 3}], None])
+def test_a_result_that_is_none_is_refused(copy, runs):
+    hostile(copy, runs=runs)
+    with pytest.raises(InputError, match="is damaged"):
+        pages.make(copy)
+
+
+def test_names_are_text_wherever_they_stand(copy):
+    nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    hostile(copy, name=nasty, names=[nasty] * 4, failures={nasty: nasty})
+    page = pages.make(copy).read_text()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert data_of(page)[0][0]["title"] == nasty
