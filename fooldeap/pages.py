@@ -8,8 +8,9 @@ from fooldeap.errors import InputError
 from fooldeap.files import parsed, read, write_whole
 from fooldeap.lock import locked
 from fooldeap.page.retrain import retrain_page
-from fooldeap.page.run import PAGE, run_page
+from fooldeap.page.run import run_page
 from fooldeap.page.study import study_page
+from fooldeap.page.writing import PAGE
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.rundir import Folder, RunFolder, problems_in
 from fooldeap.study.plan import StudyFolder

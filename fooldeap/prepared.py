@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.config import Experiment
-from fooldeap.errors import FooldeapError, RunError
+from fooldeap.errors import RunError
 from fooldeap.lines import printable
-from fooldeap.page.run import PAGE, run_page
+from fooldeap.page.run import run_page
+from fooldeap.page.writing import write_page
 from fooldeap.plugin import Classifier
 from fooldeap.reporters import Reporters
 from fooldeap.results import Result, RunResult, Session
@@ -74,7 +75,7 @@ class Prepared(Bench):
             self.close()  # what the others said is in the folder before it is sealed
             folder.write_snapshots(result)
             if self.experiment.report:
-                _write_page(folder, result)
+                write_page(folder, lambda: run_page(folder.path, result.data()))
             folder.write_result(result)
         return result
 
@@ -113,16 +114,6 @@ class Prepared(Bench):
             folder=folder,
             resumed=resumed,
         )
-
-
-def _write_page(folder: RunFolder, result: Result) -> None:
-    """Write ``report.html``; what goes wrong with it must not cost a result that may have taken days."""
-    try:
-        folder.write(PAGE, run_page(folder.path, result.data()))
-    except FooldeapError:
-        raise
-    except Exception as error:
-        warn(f"{PAGE} was not made ({type(error).__name__}: {error}); the result is whole without it")
 
 
 def _sorted(results: Iterable[RunResult]) -> tuple[RunResult, ...]:

@@ -17,7 +17,6 @@ from fooldeap.page.rendering import render
 from fooldeap.plugin import Predictions
 from fooldeap.results import Snapshot
 
-PAGE = "report.html"
 MOST_CARDS = 60
 MOST_LINES = 20
 FILM_BYTES = 2_000_000  # of all frames together, before they are packed

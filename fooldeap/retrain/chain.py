@@ -23,7 +23,7 @@ from fooldeap.errors import InputError
 from fooldeap.evaluation import Evaluator
 from fooldeap.files import make_folders, parsed, read
 from fooldeap.page.retrain import retrain_page
-from fooldeap.page.run import PAGE
+from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
 from fooldeap.prepared import Prepared
 from fooldeap.results import FoolingImage
@@ -182,7 +182,7 @@ class _Chain:
             self.folder.write(name, content)
         self.folder.write("summary.json", json.dumps([each._asdict() for each in measures], indent=1) + "\n")
         if self.known.experiment.report:
-            self.folder.write(PAGE, retrain_page(self.folder.path))
+            write_page(self.folder, lambda: retrain_page(self.folder.path))
         self.folder.seal()
         return Retrained(tuple(measures), self.folder.path)
 

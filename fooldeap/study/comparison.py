@@ -13,8 +13,8 @@ from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.files import remove
 from fooldeap.lines import printable
-from fooldeap.page.run import PAGE
 from fooldeap.page.study import study_page
+from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
 from fooldeap.rundir import as_yaml
 from fooldeap.study import definition, figures, report, tables, transfer, trial
@@ -141,7 +141,7 @@ def carry_out(
             groups = [group.experiments for group in todo.groups]
             analysis = write(outcome, folder, transfer.shown(outcome, groups))
             if study.common.report:
-                folder.write(PAGE, study_page(folder.path))
+                write_page(folder, lambda: study_page(folder.path))
             folder.seal()
         except BaseException as error:
             raise left_behind(error, folder, "fooldeap compare --resume") from error

@@ -52,7 +52,7 @@ def grid(budget: int) -> NDArray[np.int64]:
 
 
 class Records:
-    """The records below a folder, ``<variant>/records/<run>.json`` and ``<variant>/images/seed-<seed>/<target>.png``.
+    """The records below a folder, ``<variant>/records/<run>.json``, ``images/seed-<seed>/<target>.png``, perhaps snapshots.
 
     A record names what it belongs to, so that it is not taken for one of another experiment or classifier.
     """
@@ -63,19 +63,14 @@ class Records:
     def keep(self, ended: Ended, budget: int, belongs_to: Mapping[str, str], *, film: bool = False) -> list[Record]:
         """Write the record of a run down and return it, target by target; as a ``film``, its snapshots as well."""
         records = [record_of(ended.info.variant, result, budget) for result in ended.results]
-        images = [result.image.png() for result in ended.results]
-        for image, record in zip(images, records, strict=True):
-            self._write(self._image(record.key), image)
-        for result in ended.results if film else ():
-            place = self.folder / ended.info.variant / "snapshots" / f"seed-{result.seed}" / f"{result.target}.npz"
-            self._write(place, snapshots.packed([result]))
         runs = [
             {
                 **record.row._asdict(),
                 "steps": [record.evaluations.tolist(), record.confidence.tolist()],
-                "image": digest(image),
+                "image": self._written(self._image(record.key), result.image.png()),
+                **({"snapshots": self._written(self._film(record.key), snapshots.packed([result]))} if film else {}),
             }
-            for image, record in zip(images, records, strict=True)
+            for result, record in zip(ended.results, records, strict=True)
         ]
         said = {**belongs_to, "runs": runs}
         self._write(self._path(ended.info), _with_checksum(said))  # last: it says that all is there
@@ -114,13 +109,14 @@ class Records:
         return records
 
     def _restored(self, run: dict[str, Any], info: RunInfo) -> Record:
-        (evaluations, confidence), checksum = run.pop("steps"), run.pop("image")
+        (evaluations, confidence), checksum, film = run.pop("steps"), run.pop("image"), run.pop("snapshots", None)
         row = RunRow(**run)
         if row.variant != info.variant or row.seed != info.seed or row.target not in info.targets:
             raise ValueError("it is of another run")
-        path = self._image((row.variant, row.target, row.seed))
-        if not path.is_file() or digest(image := files.read(path)) != checksum:
-            raise ValueError(f"{path} is not the image that belongs to it")
+        key = row.variant, row.target, row.seed
+        image = _belonging(self._image(key), checksum)
+        if film is not None:
+            _belonging(self._film(key), film)
         return Record(
             row, np.array(evaluations, np.int64), np.array(confidence, float), FoolingImage.from_png(image).pixels
         )
@@ -132,9 +128,25 @@ class Records:
         variant, target, seed = key
         return self.folder / variant / "images" / f"seed-{seed}" / f"{target}.png"
 
+    def _film(self, key: Key) -> Path:
+        variant, target, seed = key
+        return self.folder / variant / "snapshots" / f"seed-{seed}" / f"{target}.npz"
+
+    def _written(self, path: Path, content: bytes) -> str:
+        """Write a file, and return its checksum."""
+        self._write(path, content)
+        return digest(content)
+
     def _write(self, path: Path, content: bytes) -> None:
         files.make_folders(self.folder.parent, path.parent)
         files.write_whole(path, content)
+
+
+def _belonging(path: Path, checksum: str) -> bytes:
+    """Return what a file holds; a ValueError where it is not the one that belongs to a record."""
+    if not path.is_file() or digest(content := files.read(path)) != checksum:
+        raise ValueError(f"{path} is not the one that belongs to it")
+    return content
 
 
 def _with_checksum(said: dict[str, Any]) -> bytes:

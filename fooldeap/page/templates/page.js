@@ -193,7 +193,7 @@
       const fixed = !log.y && data.low !== null && data.high !== null;
       plot = new uPlot({
         width: Math.max(200, box.clientWidth), height: 250,
-        legend: { show: false }, cursor: { y: false, points: { size: 7 } },
+        legend: { show: false }, cursor: { y: false, points: { size: 7 } }, padding: [12, 26, 0, 0],
         scales: {
           x: { time: false, distr: log.x ? 3 : 1 },
           y: { distr: log.y ? 3 : 1, ...(fixed ? { range: [data.low, data.high] } : {}) },
