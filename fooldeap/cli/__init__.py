@@ -31,7 +31,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (run, compare, retrain, report, audit, train, schema, verify, export, init, doctor)  # in the order of the help
+COMMANDS = (
+    run,
+    compare,
+    retrain,
+    report,
+    audit,
+    train,
+    schema,
+    verify,
+    export,
+    init,
+    doctor,
+)  # in the order of the help
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(plugins.app, name="plugins")

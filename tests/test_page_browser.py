@@ -1,0 +1,169 @@
+"""Pages in a real browser, from disk, with the network off: by keyboard, in light and dark, wide and narrow."""
+
+import numpy as np
+import pytest
+from chromium import PROGRAM, Chromium
+from conftest import run, tiny
+
+from fooldeap import snapshots
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
+
+PIXELS = """(() => {
+  const canvas = Object.assign(document.createElement("canvas"), {width: 28, height: 28});
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  context.drawImage(document.querySelector(".screen"), 0, 0);
+  return Array.from(context.getImageData(0, 0, 28, 28).data);
+})()"""
+LEGEND = "[...document.querySelector('.chart').querySelectorAll('.legend b')].map((each) => each.textContent)"
+FOCUS = "document.querySelector({!r}).focus()"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, main_job):
+    """The page of the main job, opened anew."""
+    _, folder = main_job
+    browser.said.clear()
+    browser.asked.clear()
+    browser.open(folder / "report.html")
+    yield browser
+    assert browser.said == []
+    assert all(address.startswith(("file://", "data:")) for address in browser.asked)
+
+
+@pytest.fixture(scope="module")
+def films(main_job):
+    result, folder = main_job
+    return snapshots.unpacked((folder / "snapshots.npz").read_bytes(), len(result))
+
+
+def shown(page):
+    """Return the grey levels of the film's frame, and the widths of the bars."""
+    grey = np.array(page.value(PIXELS), np.uint8).reshape(28, 28, 4)[..., 0]
+    widths = page.value("[...document.querySelectorAll('.bars i')].map((bar) => parseFloat(bar.style.width) / 100)")
+    return grey, np.array(widths)
+
+
+def softmax(logits):
+    powers = np.exp(logits.astype(float) - logits.max())
+    return powers / powers.sum()
+
+
+def check_shows(page, taken):
+    grey, widths = shown(page)
+    assert np.array_equal(grey, taken.image[..., 0])
+    assert widths == pytest.approx(softmax(taken.logits), abs=1e-6)
+
+
+def test_the_slider_plays_the_evolution(page, films):
+    check_shows(page, films[0][-1])
+    page.value(FOCUS.format("[type=range]"))
+    page.press("Home")
+    check_shows(page, films[0][0])
+    assert page.value("document.querySelector('output').textContent").startswith("generation 0, 100 images shown")
+    for taken in films[0][1:4]:
+        page.press("ArrowRight")
+        check_shows(page, taken)
+        said = page.value("document.querySelector('[type=range]').getAttribute('aria-valuetext')")
+        assert said.startswith(f"generation {taken.generation}, ")
+
+
+def test_arrow_keys_choose_another_target(page, films):
+    page.value(FOCUS.format("[type=radio]"))
+    for target in (1, 2):
+        page.press("ArrowRight")
+        check_shows(page, films[target][-1])
+    assert page.value("document.querySelector('.bars .target th').textContent") == "2"
+
+
+def test_it_plays_to_its_end(page, films):
+    page.value("document.querySelectorAll('[type=radio]')[8].click()")  # the shortest
+    page.value(FOCUS.format(".play"))
+    page.press(" ")
+    if len(films[8]) > 2:
+        assert page.value("document.querySelector('.play').textContent") == "Pause"
+    page.until("document.querySelector('.play').textContent === 'Play'")
+    check_shows(page, films[8][-1])
+
+
+def test_the_theme_is_switched_and_kept(page, main_job):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    seen = {}
+    page.value(FOCUS.format(".theme"))
+    for _ in range(3):
+        seen[page.value("document.querySelector('.theme span').textContent")] = page.value(paper)
+        page.press("Enter")
+    assert list(seen) == ["as the system", "light", "dark"]
+    assert seen["light"] == seen["as the system"] != seen["dark"]
+    page.press("Enter")
+    page.press("Enter")
+    page.open(main_job[1] / "report.html")
+    assert page.value(paper) == seen["dark"]
+    page.press("Tab")
+    page.value("document.querySelector('.theme').click()")
+    page.open(main_job[1] / "report.html", dark=True)
+    assert page.value(paper) == seen["dark"]
+
+
+def test_curves_are_read_off_by_keyboard(page, main_job):
+    result, _ = main_job
+    page.value(FOCUS.format(".plot"))
+    page.press("End")
+    latest = max(result, key=lambda each: each.evaluations)
+    words = page.value("document.querySelector('.place').textContent").replace("\u202f", "")
+    assert words == f"images shown to the classifier: {latest.evaluations}"
+    assert [place for place, value in enumerate(page.value(LEGEND)) if value] == [latest.target]
+    page.press("Home")
+    certain = [each.log[0].confidence for each in result]
+    words = [f"{np.floor(1e5 * each) / 1e3:.3f}\u00a0%" if each >= 1e-5 else "< .001\u00a0%" for each in certain]
+    assert page.value(LEGEND) == words
+
+
+def test_axes_and_lines_are_switched(page):
+    for axis in ("x", "y"):
+        pressed = f"document.querySelector('[data-axis={axis}]').getAttribute('aria-pressed')"
+        before = page.value(pressed)
+        page.value(FOCUS.format(f"[data-axis={axis}]"))
+        page.press("Enter")
+        assert page.value(pressed) != before
+    page.value(FOCUS.format(".legend button"))
+    page.press(" ")
+    assert page.value("document.querySelector('.legend button').getAttribute('aria-pressed')") == "false"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_screen(page, main_job, width):
+    page.open(main_job[1] / "report.html", width=width)
+    assert page.value("document.documentElement.scrollWidth") <= width
+    sides = page.value("[...document.querySelectorAll('.cards img:not(.beside)')].map((each) => each.clientWidth)")
+    assert min(sides) >= 150
+
+
+def test_whatever_can_be_used_has_a_name_and_whatever_is_seen_has_words(page):
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    used = [
+        node for node in tree if node.get("role", {}).get("value") in ("button", "slider", "radio", "link", "image")
+    ]
+    assert len(used) > 40
+    assert [node["role"] for node in used if not node["name"]["value"]] == []
+    page.value("document.activeElement.blur()")
+    page.press("Tab")
+    assert page.value("document.activeElement.className") == "skip"
+
+
+def test_words_of_others_run_no_script(browser, tmp_path):
+    folder = tmp_path / "run"
+    run(tiny(targets=[1], stop={"generations": 2}, reporters=[]), folder)
+    page = (folder / "report.html").read_text()
+    assert "</main>" in page
+    (folder / "report.html").write_text(page.replace("</main>", "<script>document.title = 'owned'</script></main>"))
+    browser.said.clear()
+    browser.open(folder / "report.html")
+    assert browser.value("document.title") != "owned"
+    assert any("Content Security Policy" in line for line in browser.said)
