@@ -24,8 +24,8 @@ _SILENT = (
 )
 # The protocol is spoken over the descriptors 3 and 4.
 _FITTED = """
-import os, sys
-ours = [os.dup(int(each)) for each in sys.argv[1:3]]
+import fcntl, os, sys
+ours = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]]  # out of the way
 os.dup2(ours[0], 3)
 os.dup2(ours[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
