@@ -54,8 +54,8 @@ def grid(budget: int) -> NDArray[np.int64]:
 class Records:
     """The records below a folder, ``<variant>/records/<run>.json`` and ``<variant>/images/seed-<seed>/<target>.png``.
 
-    Snapshots stand like images. A record names what it belongs to, so that it is not taken for one of another experiment
-    or classifier.
+    Snapshots stand like images. A record names what it belongs to, so that it is not taken for one of another
+    experiment or classifier.
     """
 
     def __init__(self, folder: Path) -> None:
