@@ -7,8 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from conftest import KIT
+from test_report import data_of
 from test_train import CONFIG, Stripes
 
+from fooldeap import pages
 from fooldeap.errors import InputError, RunError
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
@@ -221,3 +223,16 @@ def test_a_network_that_ends_in_no_dense_layer_is_refused(tmp_path):
     with pytest.raises(InputError, match="training: layers: expected a last layer such as 'Dense:"):
         chain(str(path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_there_is_a_page_with_the_films_of_each_network(done):
+    page = (done.folder / "report.html").read_text()
+    films = [each for each in data_of(page) if isinstance(each, list)]
+    assert len(films) == len(done.measures)
+    for network, own in enumerate(films, 1):
+        run = done.folder / f"networks/{network:02d}/run"
+        expected = json.loads((run / "result.json").read_text())["runs"][: len(own)]
+        assert [film["evaluations"][-1] for film in own] == [each["evaluations"] for each in expected]
+        assert not (run / "report.html").exists()
+    before = (done.folder / "report.html").read_bytes()
+    assert pages.make(done.folder).read_bytes() == before

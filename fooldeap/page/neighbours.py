@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SHAPE = (28, 28, 1)
 _CLASSES = 10
+_SLACK = 10_000  # four times what sums of 784 squares of grey levels may be off in float32
 
 
 def neighbours(configuration: str, runs: Sequence["RunView"]) -> list[NDArray[np.uint8] | None]:
@@ -21,21 +22,34 @@ def neighbours(configuration: str, runs: Sequence["RunView"]) -> list[NDArray[np
 
     None where that is not known: ``configuration``, an experiment as YAML, is about another dataset than MNIST.
     """
-    wanted = [index for index, run in enumerate(runs) if _is_digit(run)]
+    wanted = {index: run.image for index, run in enumerate(runs) if run.image is not None and _is_digit(run)}
     if not wanted or not _about_mnist(configuration):
         return [None] * len(runs)
-    with resources.as_file(resources.files("fooldeap.data") / "mnist.npz") as path, np.load(path) as arrays:
+    with (
+        resources.as_file(resources.files("fooldeap.data") / "mnist.npz") as path,
+        np.load(path, allow_pickle=False) as arrays,
+    ):
         images, labels = arrays["x_train"], arrays["y_train"]
     found: list[NDArray[np.uint8] | None] = [None] * len(runs)
     for target in sorted({runs[index].data["target"] for index in wanted}):
         own = images[labels == target]
-        flat = own.reshape(len(own), -1).astype(np.float64)  # in which sums of squares of grey levels are exact
-        squares = np.square(flat).sum(axis=1)
-        for index in wanted:
-            if runs[index].data["target"] == target:
-                distances = squares - 2 * flat @ runs[index].image.reshape(-1).astype(np.float64)  # type: ignore[union-attr]
-                found[index] = own[int(distances.argmin())][:, :, None]
+        mine = {index: image for index, image in wanted.items() if runs[index].data["target"] == target}
+        for index, place in zip(mine, _nearest([image[:, :, 0] for image in mine.values()], own), strict=True):
+            found[index] = own[place][:, :, None]
     return found
+
+
+def _nearest(images: Sequence[NDArray[np.uint8]], others: NDArray[np.uint8]) -> list[int]:
+    """Return the place of the nearest other one of each image: all roughly, then exactly those that it may be."""
+    flat = others.reshape(len(others), -1).astype(np.float32)
+    squares = np.einsum("ij,ij->i", flat, flat)
+    places = []
+    for image in images:
+        roughly = squares - 2 * flat @ image.reshape(-1).astype(np.float32)
+        near = np.flatnonzero(roughly <= roughly.min() + _SLACK)
+        exactly = np.square(others[near].astype(np.int64) - image).sum(axis=(1, 2))
+        places.append(int(near[exactly.argmin()]))
+    return places
 
 
 def _is_digit(run: "RunView") -> bool:
