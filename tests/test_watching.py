@@ -85,6 +85,9 @@ def test_nothing_is_drawn_beyond_the_room():
                     assert grid.places - count < grid.across or not grid.places
                     if columns >= LEAST and lines >= 3 * LEAST:
                         assert grid.places
+                    if grid.places < count:  # no more would fit
+                        more = fitted(grid.places + 1, aspect, columns, lines)
+                        assert more.places <= grid.places
 
 
 def test_pixels_are_averaged_by_area():
@@ -206,7 +209,7 @@ def test_no_line_is_wider_or_higher_than_the_terminal(tmp_path):
     seen, code = on_a_terminal(words, columns=40, lines=12)
     assert code == 0
     frames = re.split(r"\x1b\[\?25[lh]", seen)[1]
-    for frame in re.split(r"(?:\x1b\[1A\x1b\[2K)+", frames):
+    for frame in re.split(r"\r\x1b\[2K(?:\x1b\[1A\x1b\[2K)*", frames):
         lines = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", frame).replace("\r", "").split("\n")
         assert len(lines) <= 12
         assert max(map(len, lines)) <= 40

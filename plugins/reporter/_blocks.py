@@ -29,8 +29,9 @@ class Grid(NamedTuple):
     @classmethod
     def of(cls, width: int, count: int, aspect: float, columns: int) -> "Grid":
         """Return the grid of ``count`` images that are so wide, and ``aspect`` times as high."""
-        across = max(1, min(count, (columns + GAP) // (width + GAP)))
-        return cls(width, max(1, math.ceil(width * aspect / 2)), across, math.ceil(count / across))
+        most = max(1, min(count, (columns + GAP) // (width + GAP)))
+        down = math.ceil(count / most)
+        return cls(width, max(1, math.ceil(width * aspect / 2)), math.ceil(count / down), down)
 
     @property
     def lines(self) -> int:
@@ -53,8 +54,9 @@ def fitted(count: int, aspect: float, columns: int, lines: int) -> Grid:
     for grid in (easy, *grids):
         if grid.lines <= lines and grid.width <= columns:
             return grid
-    down = max(0, lines) // (grids[-1].height + 1) if columns >= LEAST else 0
-    return grids[-1]._replace(down=min(down, grids[-1].down))
+    least = grids[-1]
+    room = (columns + GAP) // (LEAST + GAP) * (max(0, lines) // (least.height + 1))
+    return Grid.of(LEAST, min(count, room), aspect, columns) if room else least._replace(down=0)
 
 
 class Picture(NamedTuple):

@@ -59,6 +59,8 @@ class Console(Reporter):
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = View(self._screen, session, images=self.images) if drawn else None
+        if self._view is not None:
+            self._draw()
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
         """Look at its images from now on."""
@@ -105,7 +107,7 @@ class Console(Reporter):
 
     def _draw(self) -> None:
         evaluations = sum(self._spent.values())
-        rate = evaluations / self._pace.elapsed
+        rate = evaluations / max(self._pace.elapsed, 1e-9)
         note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f}/s"
         if self._view is None:
             self._say(f"  {note}")
