@@ -285,6 +285,8 @@ def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real
         audit(tiny, out=tmp_path / "again", quiet=True, **options)
     monkeypatch.setattr(Prepared, "run", evolve)
     assert not (tmp_path / "again/audit.json").exists()
+    with pytest.raises(InputError, match="--no-plugins refuses"):
+        audit(resume=tmp_path / "again", no_plugins=True)
     assert audit(resume=tmp_path / "again", quiet=True) == tmp_path / "again"
     assert without_seconds(tmp_path / "again") == said
     assert audit(resume=tmp_path / "again") is None

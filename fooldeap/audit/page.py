@@ -1,20 +1,21 @@
 """What an audit found, as a page."""
 
+from collections.abc import Sequence
+
 from fooldeap.audit import report, words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.findings import Findings, Try, steps
 from fooldeap.page import Card, Chart, Line, Table, render
 from fooldeap.page.parts import grouped, percent
 
-SHOWN = 20  # classes whose images are shown
+SHOWN, VALUES = 20, 6_000_000  # classes whose images are shown, and values in these images, at most
 
 
 def html(found: Findings) -> str:
     """Return the page."""
     height, width, channels = found.shape
-    galleries = [
-        (attack.name, attack.words, cards) for attack in found.attacks if (cards := _cards(found, attack.name))
-    ]
+    shown = found.classes[: max(1, min(SHOWN, VALUES // (len(found.attacks) * height * width * channels)))]
+    galleries = [(attack.name, attack.words, _cards(found, attack.name, shown)) for attack in found.attacks]
     return render(
         "audit.html",
         "fooldeap.audit",
@@ -30,8 +31,8 @@ def html(found: Findings) -> str:
         classes=Table(*report.class_table(found), caption="Fewest images to fool each class, by which attack"),
         charts=[_chart(found, level) for level in (LEVELS[0], GOAL)],
         attacks=Table(*report.attack_table(found), caption="The attacks, and how many classes each reached"),
-        galleries=galleries,
-        left_out=max(0, len(found.classes) - SHOWN),
+        galleries=[each for each in galleries if each[2]],
+        left_out=len(found.classes) - len(shown),
         judged=report.judged(found),
         thresholds=[Table(head, rows, caption=caption) for caption, head, rows in report.threshold_tables(found)],
         meanings=list(words.meanings(found)),
@@ -63,8 +64,8 @@ def _chart(found: Findings, level: float) -> Chart:
     )
 
 
-def _cards(found: Findings, attack: str) -> list[Card]:
-    own = [found.of(attack, target) for target in found.classes[:SHOWN]]
+def _cards(found: Findings, attack: str, classes: Sequence[int]) -> list[Card]:
+    own = [found.of(attack, target) for target in classes]
     return [_card(found, each) for each in own if each is not None]
 
 

@@ -41,7 +41,7 @@ class _Own:
 
     budget: Annotated[int, Ge(1)] | None = None
     classes: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] | None = None
-    images: str | None = None
+    images: Annotated[str, "file", "directory"] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def load(
     classes: Iterable[int] | None = None,
     images: str | None = None,
 ) -> Settings:
-    """Return the audit of a model, or the one that a ``folder``'s file describes.
+    """Return the audit of a model, or the one that the file of a ``folder`` describes.
 
     Raises
     ------
@@ -112,17 +112,16 @@ def load(
             raise InputError(
                 f"got {word!r}, expected keys of the classifier, as classifier.input_range=[0,1], or seed=2"
             )
-    source: Any = folder if folder is not None else _source(str(model))
-    document = config.said(source, words, unnamed="audit")
+    given = {"budget": budget, "classes": None if classes is None else list(classes), "images": images}
+    arguments = {key: value for key, value in given.items() if value is not None}
+    document = config.said(folder or _source(str(model)), words, arguments, unnamed="audit")
     base = document.without(*keys_of(_Own))
     registry = config.registry_of(base, plugins)
     checker = Checker(document, registry)
-    said = {key: document.data[key] for key in keys_of(_Own) if key in document.data} if folder is not None else {}
-    own = checker.values(keys_of(_Own), said, ())
+    own = checker.values(keys_of(_Own), {key: document.data[key] for key in keys_of(_Own) if key in document.data}, ())
     checker.finish()
-    experiment = config.checked(base, registry)
+    experiment = config.checked(base, registry, also=tuple(keys_of(_Own)))
     config.admit_commands([experiment])
-    own |= {"budget": budget or own["budget"], "classes": classes or own["classes"], "images": images or own["images"]}
     return _settled(experiment, **own)
 
 

@@ -159,6 +159,8 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = thread_limit() or 0
+    # Threads that wait by spinning take the cores away from everything else that works on an image.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:

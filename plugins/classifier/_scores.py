@@ -18,7 +18,6 @@ FLOOR = 1e-30
 
 PROBES = 64
 LONGEST_NAME = 80  # characters of a class's name
-MOST_CLASSES = 1_000_000
 
 
 def probes(shape: tuple[int, int, int]) -> Images:

@@ -5,6 +5,7 @@ operators that write files: code that names one is refused, before it is loaded.
 evaluates text in it as Python and looks functions up by their names, so such a file is code.
 """
 
+import os
 import re
 import zipfile
 import zlib
@@ -90,6 +91,8 @@ def _check_code(archive: zipfile.ZipFile, code: list[zipfile.ZipInfo], where: st
 
 
 def _package(where: str) -> Any:
+    # Threads that wait by spinning take the cores away from everything else; read when PyTorch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
     except ImportError:

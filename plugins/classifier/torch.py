@@ -16,6 +16,7 @@ from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, gives_prob
 from ._torch_file import SUFFIXES, Program, load
 
 Side = Annotated[int, Ge(1)]
+BLOCK = 32  # images at a time: in batches of other sizes PyTorch gives a row other bits
 
 
 @classifier("torch")
@@ -90,7 +91,7 @@ class _Loaded:
         program: Program = load(path_of(settings.model, "torch", SUFFIXES), where)
         import torch
 
-        self._torch, self._model, self._batch = torch, program.model, program.batch
+        self._torch, self._model, self._batch = torch, program.model, program.batch or BLOCK
         if thread_limit():
             torch.set_num_threads(thread_limit())
         self.shape = _shape(program, settings.shape, where)
@@ -104,14 +105,14 @@ class _Loaded:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax."""
-        batches, count = batched_by(images, self._batch or max(1, len(images)))
+        batches, count = batched_by(images, self._batch)
         with self._torch.inference_mode():
             found = [self._scores(self._tensor(batch)).numpy() for batch in batches]
         return np.concatenate([np.empty((0, self.classes), np.float32), *found])[:count]
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32] | None:
         """Return the gradient of log p(target) by the image, None where there is none."""
-        batches, count = batched_by(images, self._batch or max(1, len(images)))
+        batches, count = batched_by(images, self._batch)
         found = [np.empty((0, *self.shape), np.float32)]
         for batch in batches:
             pixels = self._tensor(batch).requires_grad_()
@@ -135,7 +136,7 @@ class _Loaded:
 
     def _probed(self, where: str) -> Array:
         images = probes(self.shape)
-        batches, count = batched_by(images, self._batch or len(images))
+        batches, count = batched_by(images, self._batch)
         try:
             with self._torch.inference_mode():
                 found = [self._model_output(self._tensor(batch), where) for batch in batches]
