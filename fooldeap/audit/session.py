@@ -1,6 +1,7 @@
 """An audit from a model to its page: what ``fooldeap audit`` and `audit` do."""
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.audit.settings import Settings, load
 from fooldeap.bench import left_behind
 from fooldeap.config import Experiment
+from fooldeap.errors import FooldeapWarning
 from fooldeap.evaluation import Evaluator
 from fooldeap.guard import Guarded
 from fooldeap.lines import printable
@@ -99,6 +101,7 @@ class _Session:
         self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
+        self.warned = False
 
     def _experiment(self, attack: Attack) -> Experiment:
         own = self.settings
@@ -108,7 +111,8 @@ class _Session:
     def run(self) -> Path:
         """Make the attacks that are missing, and write what came of them."""
         if self.folder is None:
-            Prepared(self.experiments[self.attacks[0].name], self.settings.classifier).close()  # it can be attacked
+            with self._prepared(self.experiments[self.attacks[0].name]):  # it can be attacked
+                pass
             name = self.settings.experiment.name
             self.folder = AuditFolder.new(name, self.settings.data(), self.out, self.experiments.values())
         folder = self.folder
@@ -167,11 +171,19 @@ class _Session:
         begun = RunFolder.open(path) if (path / RunFolder.FILE).is_file() else None
         if begun is not None and begun.finished:
             return
-        rows = self.rows or (begun.rows if begun is not None else None)
-        with Prepared(experiment, self.settings.classifier, rows=rows) as prepared:
-            self.rows = prepared.evaluator.rows
+        self.rows = self.rows or (begun.rows if begun is not None else None)
+        with self._prepared(experiment) as prepared:
             folder = begun or RunFolder.create(experiment, path)
             prepared.run(folder, resumed=begun is not None, quiet=True)
+
+    def _prepared(self, experiment: Experiment) -> Prepared:
+        """Return an attack ready to run; what is to be said of the classifier is said at the first."""
+        with warnings.catch_warnings():
+            if self.warned:
+                warnings.simplefilter("ignore", FooldeapWarning)
+            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows)
+        self.warned, self.rows = True, prepared.evaluator.rows
+        return prepared
 
     def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:
         """Show the best images and the real ones once more, and hold their scores against each other."""
