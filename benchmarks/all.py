@@ -16,7 +16,18 @@ from _measure import HEAD, Figure, Spread, options
 
 from fooldeap.provenance import environment
 
-PARTS = ("operators", "scale", "algorithms", "genomes", "study", "journal", "parallel", "footprint", "peers")
+PARTS = (
+    "operators",
+    "scale",
+    "algorithms",
+    "genomes",
+    "study",
+    "journal",
+    "watching",
+    "parallel",
+    "footprint",
+    "peers",
+)
 
 
 def main() -> int:

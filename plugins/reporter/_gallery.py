@@ -32,6 +32,8 @@ class Gallery:
         key = result.seed, result.target
         self._watched.pop(key, None)
         self._kept[key] = self._picture(key, result.image.pixels, result.confidence, reached=result.reached)
+        if len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]
 
     def mosaic(self, columns: int, lines: int) -> Mosaic | None:
         """Return the images that a room has place for, None where there is none: those under way before others."""

@@ -58,4 +58,4 @@ class View:
         """Return the images in the room that is left when so many lines are taken."""
         if self._gallery is None:
             return None
-        return self._gallery.mosaic(self._size.width, self._size.height - 1 - taken)
+        return self._gallery.mosaic(self._screen.width, self._screen.height - 1 - taken)
