@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -96,6 +97,35 @@ def test_a_film_is_thinned_between_its_ends():
     assert len(thinned.images) == len(thinned.generations) == 8
     assert (thinned.generations[0], thinned.generations[-1]) == (0, 49)
     assert film.thinned(50) is film
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour, as the Web Content Accessibility Guidelines 2.2 define it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_curves_stand_out_in_light_and_in_dark():
+    style = (resources.files("fooldeap.page") / "templates/style.css").read_text()
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root[^{]*\{[^}]*\}", style)
+    ]
+    assert len(themes) == 3
+    assert themes[1] == themes[2]
+    for theme in themes:
+        for ground in (theme["paper"], theme["raised"]):
+            for words in ("ink", "muted", "accent", "good", "missed"):
+                assert contrast(theme[words], ground) >= 4.5, words
+            for line in range(10):
+                assert contrast(theme[f"line-{line}"], ground) >= 3, line
+        assert contrast(theme["paper"], theme["accent"]) >= 4.5  # the words on the button
+        assert contrast(theme["ink"], theme["soft"]) >= 4.5
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,14 @@ def test_it_changes_nothing(finished):
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
+def test_a_folder_from_before_there_were_snapshots_is_found_again(finished, tmp_path):
+    folder = copied(finished, tmp_path)
+    (folder / "snapshots.npz").unlink()
+    sums = (folder / "SHA256SUMS").read_text().splitlines(True)
+    (folder / "SHA256SUMS").write_text("".join(line for line in sums if "snapshots.npz" not in line))
+    assert verify(folder).reproduced
+
+
 @pytest.mark.parametrize("sample", [None, 100])
 def test_another_answer_of_the_classifier_is_seen(finished, tmp_path, sample, monkeypatch):
     folder = copied(finished, tmp_path)

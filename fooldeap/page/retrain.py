@@ -52,7 +52,7 @@ def _tiles(measures: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [
         ("networks", str(len(measures))),
         ("images evolved", grouped(sum(each["images"] for each in measures))),
-        ("reached, first network", percent(first["reached"] / first["images"])),
-        ("reached, last network", percent(last["reached"] / last["images"])),
+        ("reached, first network", f"{first['reached']} of {first['images']}"),
+        ("reached, last network", f"{last['reached']} of {last['images']}"),
         ("accuracy, last network", percent(last["accuracy"])),
     ]

@@ -75,7 +75,8 @@
         words.textContent = percent(probabilities[index]);
       });
       const where = `generation ${grouped(film.generations[frame])}, ${grouped(film.evaluations[frame])} images shown`;
-      output.textContent = `${where}: seen as ${film.seen[frame]}; ${film.classes[film.target]} at ${certain}`;
+      const target = film.classes[film.target], seen = film.seen[frame];
+      output.textContent = `${where}: seen as ${seen}${seen === target ? "," : `; ${target} at`} ${certain}`;
       screen.setAttribute("aria-label", `Best image for ${film.title} at ${where}`);
       slider.setAttribute("aria-valuetext", output.textContent);
       // The others show what they had after as many images, so that all evolve side by side.
