@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from fooldeap.lines import printable
-from fooldeap.page import Card, Chart, Film, Line, Table, render
+from fooldeap.page import Card, Chart, Film, Line, Table, Thumb, render
 from fooldeap.page.parts import percent
+from fooldeap.page.run import RunView, cards, thinned
 
 NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
 
@@ -97,6 +98,28 @@ def test_a_film_is_thinned_between_its_ends():
     assert len(thinned.images) == len(thinned.generations) == 8
     assert (thinned.generations[0], thinned.generations[-1]) == (0, 49)
     assert film.thinned(50) is film
+
+
+def test_large_images_make_no_large_page():
+    image = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    film = Film("x", 0, np.stack([image] * 25), np.ones((25, 2)), range(25), range(25))
+    kept = thinned([film] * 20)
+    assert kept
+    assert all(6 <= len(each.images) <= 25 for each in kept)
+    assert sum(each.images.nbytes for each in kept) <= 2_000_000
+    data = {
+        "predicted": 0,
+        "target": 0,
+        "confidence": 1.0,
+        "evaluations": 9,
+        "evaluations_to_goal": 9,
+        "stopped": "goal",
+    }
+    assert len(cards([RunView("0", data, image, (), None)] * 100, {"goal": {}})) == 2_000_000 // image.nbytes
+    small = Thumb("x", image, "")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.source.split(",")[1]))))
+    assert shown.shape == (112, 112, 3)
+    assert shown[3, 5] == pytest.approx(image[6:8, 10:12].mean(axis=(0, 1)), abs=0.51)
 
 
 def luminance(colour):

@@ -13,6 +13,7 @@ from fooldeap.lines import printable
 from fooldeap.results import FoolingImage
 
 MOST_BARS = 12  # classes that are shown at a time
+THUMB = 192  # pixels along the longer side of a small image
 _DIGITS = 6  # of a probability
 
 
@@ -79,8 +80,11 @@ class Thumb:
 
     @property
     def source(self) -> str:
-        """The image as an address."""
-        return "data:," if self.image is None else picture(self.image)
+        """The image as an address, no larger than it is shown."""
+        if self.image is None:
+            return "data:,"
+        step = math.ceil(max(self.image.shape[:2]) / THUMB)
+        return picture(self.image if step == 1 else _reduced(self.image, step))
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,14 @@ class Film:
 def name_of(index: int, names: Sequence[str]) -> str:
     """Return what a class is called: its name, or its number where it has none."""
     return str(names[index]) if index < len(names) else str(index)
+
+
+def _reduced(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Return an image with the mean of step x step pixels in place of each; what is over at its ends is cut off."""
+    height, width = (size // step for size in image.shape[:2])
+    blocks = image[: height * step, : width * step].reshape(height, step, width, step, -1)
+    means: NDArray[np.uint8] = blocks.mean(axis=(1, 3)).round().astype(np.uint8)
+    return means
 
 
 def percent(share: float) -> str:

@@ -42,9 +42,11 @@ def _thumb(run: RunView) -> Thumb:
 
 
 def _films(networks: Sequence[tuple[str, Sequence[RunView]]]) -> list[tuple[str, list[Film]]]:
-    found = [(title, films(runs)) for title, runs in networks]
-    every = iter(thinned([film for _, own in found for film in own]))
-    return [(title, [next(every) for _ in own]) for title, own in found if own]
+    every = [(title, film) for title, runs in networks for film in films(runs)]
+    found: dict[str, list[Film]] = {}
+    for (title, _), film in zip(every, thinned([film for _, film in every]), strict=False):  # perhaps not the last ones
+        found.setdefault(title, []).append(film)
+    return list(found.items())
 
 
 def _tiles(measures: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -19,7 +19,8 @@ from fooldeap.results import Snapshot
 
 MOST_CARDS = 60
 MOST_LINES = 20
-FILM_BYTES = 2_000_000  # of all frames together, before they are packed
+CARD_BYTES = FILM_BYTES = 2_000_000  # of all images, and of all frames, before they are packed
+FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # however large they are
 POINTS = 2000  # of all curves of a chart together
 WIDE = 20  # from the least to the largest fitness: a range that needs a logarithmic axis
 _STOPPED = {
@@ -67,7 +68,6 @@ def run_page(folder: Path, result: Mapping[str, Any]) -> str:
         lead=_lead(result, runs),
         tiles=_tiles(result, runs),
         cards=cards(runs, result, neighbours(made.configuration, runs[:MOST_CARDS])),
-        most=MOST_CARDS,
         films=films(runs, result.get("names", ())),
         charts=charts(runs, result["goal"]),
         table=table(runs),
@@ -96,8 +96,12 @@ def cards(
     runs: Sequence[RunView], result: Mapping[str, Any], beside: Sequence[NDArray[np.uint8] | None] = ()
 ) -> list[Card]:
     """Return the images of runs, as many as a page can show, each perhaps with one beside it."""
-    shown = [(run, other) for run, other in itertools.zip_longest(runs, beside) if run is not None]
-    return [_card(run, result, other) for run, other in shown[:MOST_CARDS] if run.image is not None]
+    seen = [
+        (run, other) for run, other in itertools.zip_longest(runs, beside) if run is not None and run.image is not None
+    ]
+    size = max((run.image.nbytes for run, _ in seen if run.image is not None), default=1)
+    most = min(MOST_CARDS, max(FEWEST_CARDS, CARD_BYTES // size))
+    return [_card(run, result, other) for run, other in seen[:most]]
 
 
 def _card(run: RunView, result: Mapping[str, Any], beside: NDArray[np.uint8] | None) -> Card:
@@ -133,9 +137,10 @@ def films(runs: Sequence[RunView], names: Sequence[str] = ()) -> list[Film]:
 
 
 def thinned(films: Sequence[Film]) -> list[Film]:
-    """Return films in as many frames as a page can hold of all together."""
-    frames = max(2, FILM_BYTES // max(1, sum(film.images[0].nbytes for film in films)))
-    return [film.thinned(frames) for film in films]
+    """Return films, or the first of them, in as many frames as a page can hold of all together."""
+    size = max((film.images[0].nbytes for film in films), default=1)
+    kept = films[: max(1, FILM_BYTES // (FEWEST_FRAMES * size))]
+    return [film.thinned(max(FEWEST_FRAMES, FILM_BYTES // (len(kept) * size))) for film in kept]
 
 
 def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
