@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -14,6 +15,10 @@ from parallel import ON_LINUX, SLOW, WORKER, scoop, start, wait_for, workers_of,
 from processes import descendants, named, unix_sockets
 
 import fooldeap
+from fooldeap import config
+from fooldeap.errors import FooldeapWarning
+from fooldeap.prepared import Prepared
+from fooldeap.rundir import RunFolder
 
 pytestmark = ON_LINUX
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
@@ -38,14 +43,23 @@ def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt)
 
 
 def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
-    process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3)}), tmp_path / "run")
-    wait_for(lambda: len(workers_of(process)) >= 2, process)
-    time.sleep(1.0)
-    for victim in descendants(process.pid):
-        os.kill(victim, signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    with Prepared(config.load({**SLOW, "executor": scoop(3)})) as ready:
+        ready.executor.wait()
+        victims = [each for each in descendants(os.getpid()) if each in named(WORKER)]
+        assert len(victims) == 3, "a foreman, two workers"
+
+        def kill():
+            wait_for(lambda: list(tmp_path.glob("run/journal/*")))
+            for victim in victims:
+                os.kill(victim, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.warns(FooldeapWarning, match="one lost its foreman; .*; the run goes on without it"):
+            ready.run(RunFolder.create(ready.experiment, tmp_path / "run"), quiet=True)
+        killer.join()
     assert bits(tmp_path / "run") == slow
+    check_adds_up(tmp_path / "run")
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
