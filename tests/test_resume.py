@@ -19,8 +19,7 @@ from fooldeap.prepared import Prepared
 from fooldeap.rundir import RunFolder
 
 SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]
-
-
+SLOW = ["classifier={name: slow_steps, pause: 0.0005}", *SMALL, "--plugins", str(KIT)]  # starts without TensorFlow
 DEAPS = ("deap_simple", "deap_mu_plus_lambda", "deap_mu_comma_lambda")
 
 
@@ -47,22 +46,33 @@ def killed(arguments, folder, until):
     return code != 0
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    """A small run on the real network that nobody disturbed: (bits, journal bytes)."""
-    folder = tmp_path_factory.mktemp("reference") / "run"
-    fooldeap.run(ROOT / "configs/mnist.yaml", *SMALL, out=folder, quiet=True)
+def undisturbed(words, folder):
+    """Run the command to its end. Return (bits, journal bytes)."""
+    arguments = [str(ROOT / "configs/mnist.yaml"), *words, "--out", str(folder)]
+    subprocess.run([sys.executable, "-m", "fooldeap", "run", *arguments, "--quiet"], check=True, capture_output=True)
     return bits(folder), journal_bytes(folder)
 
 
-def test_killed_at_ten_random_moments(tmp_path, reference):
-    """Five runs on the real network, each killed twice: once on the way, once again after it was resumed."""
-    expected, total = reference
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A small run on the real network that nobody disturbed."""
+    return undisturbed(SMALL, tmp_path_factory.mktemp("reference") / "run")
+
+
+@pytest.fixture(scope="module")
+def slow_reference(tmp_path_factory):
+    """The same on a classifier of a few lines."""
+    return undisturbed(SLOW, tmp_path_factory.mktemp("reference") / "run")
+
+
+def test_killed_at_ten_random_moments(tmp_path, reference, slow_reference):
+    """Five runs, one on the real network, each killed twice: on the way, and once again after it was resumed."""
     rng, kills = random.Random(os.environ.get("FOOLDEAP_TEST_SEED", "kill")), 0
     for index in range(5):
+        words, (expected, total) = (SLOW, slow_reference) if index else (SMALL, reference)
         folder = tmp_path / f"{index}"
         first, second = sorted(rng.uniform(0.02, 0.95) for _ in range(2))
-        arguments = [str(ROOT / "configs/mnist.yaml"), *SMALL, "--out", str(folder)]
+        arguments = [str(ROOT / "configs/mnist.yaml"), *words, "--out", str(folder)]
         kills += killed(arguments, folder, first * total)
         kills += killed(["--resume", str(folder)], folder, second * total)
         fooldeap.resume(folder, quiet=True)

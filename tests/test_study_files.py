@@ -164,6 +164,7 @@ def test_a_plugin_is_tried_beside_the_stock_ones(tmp_path, monkeypatch, capsys):
     report = (tmp_path / "runs/try-first_come/001/report.md").read_text()
     assert "first_come" in report
     assert not (tmp_path / "runs/try-first_come/001/figures/critical_differences.png").exists()
+    monkeypatch.setattr("fooldeap.study.figures.draw", lambda *_: {})
     assert call("compare", "--resume", "runs/try-first_come/001") == 0
 
 
