@@ -154,6 +154,17 @@ def test_a_result_that_is_none_is_refused(copy, runs):
         pages.make(copy)
 
 
+def test_no_plugin_is_loaded_for_it(copy, tmp_path, monkeypatch):
+    hostile(copy)
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'owned')!r}, 'w')")
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(re.sub(r"plugins: .*", f"plugins: [{tmp_path / 'evil.py'}]", text))
+    (copy / "environment.json").write_text("{}")
+    monkeypatch.setattr(registry, "load", None)
+    assert "evil.py" in pages.make(copy).read_text()
+    assert not (tmp_path / "owned").exists()
+
+
 def test_names_are_text_wherever_they_stand(copy):
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     hostile(copy, name=nasty, names=[nasty] * 4, failures={nasty: nasty})

@@ -162,9 +162,9 @@
     });
     const read = (at) => {
       index = at;
-      where.textContent = at === null ? data.x_label : `${data.x_label}: ${grouped(x[at])}`;
+      where.textContent = `${data.x_label}: ${at === null ? "at the end of each" : grouped(x[at])}`;
       keys.forEach(([, words], line) => {
-        const known = at === null ? null : columns[line][at];
+        const known = at === null ? data.lines[line].y.at(-1) : columns[line][at];
         words.textContent = known === null ? "" : value(known);
       });
     };
