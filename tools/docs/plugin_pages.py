@@ -43,7 +43,7 @@ def page(plugin: Plugin) -> str:
         "## Contract",
         _table(
             ("", "see [plugins](../../../plugins.md)"),
-            [(name, f"`{value}`") for name, value in catalogue.facts(plugin)],
+            [(name, f"`{value}`" if name == "call" else value) for name, value in catalogue.facts(plugin)],
         ),
         _literature(docstring),
         _source(plugin),
