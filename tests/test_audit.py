@@ -212,6 +212,15 @@ def test_what_costs_money_is_not_begun_without_a_budget(tiny):
         audit(tiny)
 
 
+def test_what_costs_money_is_shown_only_what_is_asked_about(tiny, tmp_path):
+    tiny.write_text(tiny.read_text().replace("tiny\n", "billable\n"))
+    loaded = settings.load(tiny, budget=40, classes=[1])
+    said = without_seconds(session._Session(loaded, None, tmp_path / "out", quiet=True).run())
+    shown = {attack["name"]: attack["images"] for attack in said["attacks"]}
+    # Its gradient takes a second look at each image.
+    assert sum(map(len, loaded.classifier.images)) == sum(shown.values()) + shown["gradient"]
+
+
 # --- Real images ----------------------------------------------------------------------------------------------------
 
 

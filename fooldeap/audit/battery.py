@@ -110,4 +110,5 @@ def experiment_of(attack: Attack, classifier: Mapping[str, Any], seed: int, targ
             "generations": GENERATIONS_AN_EVALUATION * attack.run_budget,
         },
         "reporters": ["csv", "images"],
+        "report": False,
     }

@@ -104,7 +104,7 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
 def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
     """Return the table of classes: the fewest images to each level, and with a look inside to the last."""
     inside = any(attack.white_box for attack in found.attacks)
-    head = ["class", *map(words.level, LEVELS), *(["99.99 % by gradient"] if inside else [])]
+    head = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)} by gradient"] if inside else [])]
     rows = []
     for target in found.classes:
         cells = [words.cell(found, found.fewest(target, level), level) for level in LEVELS]

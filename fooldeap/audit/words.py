@@ -16,8 +16,8 @@ SCORES = {
 
 
 def level(share: float) -> str:
-    """Return a level of confidence in percent: ``99.99 %``."""
-    return f"{100 * share:.10g} %"
+    """Return a level of confidence in percent, with a space that does not break: ``99.99 %``."""
+    return f"{100 * share:.10g}\u00a0%"
 
 
 def verdict(found: Findings) -> str:
@@ -64,6 +64,7 @@ def meanings(found: Findings) -> Iterator[str]:
 
 def limits(found: Findings) -> Iterator[str]:
     """Yield what the figures do not mean."""
+    yield "An image that looks to you like its class fools nobody: look at the images before you count them."
     yield "A class that was not reached is not safe: a larger budget, another seed or another attack may reach it."
     yield (
         "This is not about small changes to real images (adversarial examples), nor about how often the classifier is "
