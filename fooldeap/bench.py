@@ -40,6 +40,7 @@ class Bench:
     strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
     rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
         where the rows of a batch are not independent, their number is fixed
+    row_invariant : whether they are, where that was found out before; None: it is tried
 
     Attributes
     ----------
@@ -54,6 +55,7 @@ class Bench:
         *,
         strict: Collection[str] = (),
         rows: int | None = None,
+        row_invariant: bool | None = None,
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
         self._answers = Answers()
@@ -74,7 +76,7 @@ class Bench:
             self._check_accuracy()
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
             self.width = self.experiment.lockstep
-            self.row_invariant = self.evaluator.row_invariant()
+            self.row_invariant = self.evaluator.row_invariant() if row_invariant is None else row_invariant
             if self.row_invariant:
                 self.evaluator.rows = rows or self.evaluator.fastest_rows()
         except BaseException:

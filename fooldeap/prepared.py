@@ -21,14 +21,19 @@ from fooldeap.work import Ended
 class Prepared(Bench):
     """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
 
-    ``rows`` as for `Bench`.
+    ``rows`` and ``row_invariant`` as for `Bench`.
     """
 
     def __init__(
-        self, experiment: Experiment, classifier: Classifier | None = None, *, rows: int | None = None
+        self,
+        experiment: Experiment,
+        classifier: Classifier | None = None,
+        *,
+        rows: int | None = None,
+        row_invariant: bool | None = None,
     ) -> None:
         self._folder: RunFolder | None = None
-        super().__init__({"": experiment}, classifier, rows=rows)
+        super().__init__({"": experiment}, classifier, rows=rows, row_invariant=row_invariant)
 
     def close(self) -> str:
         """Let the helping processes go; what they said is left in the folder."""

@@ -101,7 +101,7 @@ class _Session:
         self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
-        self.warned = False
+        self.row_invariant: bool | None = None
 
     def _experiment(self, attack: Attack) -> Experiment:
         own = self.settings
@@ -179,10 +179,10 @@ class _Session:
     def _prepared(self, experiment: Experiment) -> Prepared:
         """Return an attack ready to run; what is to be said of the classifier is said at the first."""
         with warnings.catch_warnings():
-            if self.warned:
+            if self.row_invariant is not None:
                 warnings.simplefilter("ignore", FooldeapWarning)
-            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows)
-        self.warned, self.rows = True, prepared.evaluator.rows
+            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, row_invariant=self.row_invariant)
+        self.row_invariant, self.rows = prepared.row_invariant, prepared.evaluator.rows
         return prepared
 
     def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:
