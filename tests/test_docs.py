@@ -41,6 +41,7 @@ ADDED = {
 def test_examples(page, tmp_path, monkeypatch, capfd):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     names = {}  # what one Python block of a page defines, the next may use
     for language, text in BLOCK.findall((ROOT / page).read_text()):
         assert language in RUN | SHOWN
@@ -53,7 +54,7 @@ def test_examples(page, tmp_path, monkeypatch, capfd):
             loads(text, tmp_path)
         if language == "console":
             for line, shown in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", text, re.MULTILINE):
-                assert command([*shlex.split(line), *ADDED.get(line, [])]) == 0, capfd.readouterr().err
+                assert command([*shlex.split(line, comments=True), *ADDED.get(line, [])]) == 0, capfd.readouterr().err
                 said = capfd.readouterr()
                 assert said.out, line
                 missing = lines_of(shown) - lines_of(said.out + said.err)
