@@ -181,6 +181,8 @@ def real_images(tmp_path):
         ([], "name the model"),
         (["nowhere.onnx"], "nowhere.onnx"),
         (["mnist_cnnn"], "mnist_cnn"),
+        (["model.py"], "model.py:NAME"),
+        (["model.py:function", "classifier.classes=3"], "classifier.shape: is missing"),
         (["{tiny}", "mutation.rate=2"], "expected keys of the classifier"),
         (["{tiny}", "--classes", "0-9"], "expected classes from 0 to 3"),
         (["{tiny}", "--classes", "a"], "expected numbers and ranges"),

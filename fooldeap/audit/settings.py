@@ -130,6 +130,8 @@ def _source(model: str) -> Path | dict[str, Any]:
     suffix = Path(model).suffix.lower()
     if suffix in YAML:
         return Path(model)
+    if suffix == ".py":
+        raise InputError(f"got {model!r}, a file of Python; name the function in it as well, {model}:NAME")
     name = config.as_name(f"audit-{Path(model).name}")
     if suffix in SUFFIXES:
         return {"name": name, "classifier": {"name": SUFFIXES[suffix], "model": model}}

@@ -39,6 +39,10 @@ class Callable:
     billable: bool = False
     class_names: File | None = None
 
+    def __post_init__(self) -> None:
+        if self.billable and self.outputs == "auto":
+            raise InputError(f"{self._where} is billable, so no probes are shown to it; say what its 'outputs' are")
+
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images."""
@@ -75,15 +79,10 @@ class Callable:
     def _probabilities(self) -> bool:
         if self.outputs != "auto":
             return self.outputs == "probabilities"
-        if self.billable:
-            raise InputError(
-                f"{self._where} is billable, so that no probes are shown to it; say what its 'outputs' are"
-            )
-        found = self._scores(probes(self.input_shape))
-        if found.ndim != 2 or found.shape[1] != self.classes:
-            raise InputError(
-                f"{self._where} gives {found.shape} for {len(probes(self.shape))} images, expected (n, classes)"
-            )
+        shown = probes(self.input_shape)
+        found, expected = self._scores(shown), (len(shown), self.classes)
+        if found.shape != expected:
+            raise InputError(f"{self._where} gives {found.shape} for {len(shown)} images, expected {expected}")
         return gives_probabilities(found.astype(np.float64), self.outputs, self._where)
 
     @cached_property
