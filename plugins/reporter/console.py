@@ -27,7 +27,7 @@ from ._pace import Pace
 from ._view import View
 
 MOST_BARS = 20
-SHARE = 0.01  # of the time, for drawing
+SHARE = 0.01  # of the time, for drawing; what is shown at the start and at the end comes on top
 
 
 @reporter("console")
@@ -58,8 +58,9 @@ class Console(Reporter):
         self._say(f"{session.name}: {verb} {self._total} images{where}")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
-        self._view = View(self._screen, session, images=self.images) if drawn else None
-        if self._view is not None:
+        self._view = None
+        if drawn:
+            self._view = View(self._screen, session, images=self.images)
             self._draw()
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
