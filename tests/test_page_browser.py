@@ -9,12 +9,12 @@ from fooldeap import snapshots
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
 
-PIXELS = """(() => {
+PIXELS = """((source) => {
   const canvas = Object.assign(document.createElement("canvas"), {width: 28, height: 28});
   const context = canvas.getContext("2d", {willReadFrequently: true});
-  context.drawImage(document.querySelector(".screen"), 0, 0);
+  context.drawImage(source, 0, 0);
   return Array.from(context.getImageData(0, 0, 28, 28).data);
-})()"""
+})"""
 LEGEND = "[...document.querySelector('.chart').querySelectorAll('.legend b')].map((each) => each.textContent)"
 FOCUS = "document.querySelector({!r}).focus()"
 
@@ -43,11 +43,9 @@ def films(main_job):
     return snapshots.unpacked((folder / "snapshots.npz").read_bytes(), len(result))
 
 
-def shown(page):
-    """Return the grey levels of the film's frame, and the widths of the bars."""
-    grey = np.array(page.value(PIXELS), np.uint8).reshape(28, 28, 4)[..., 0]
-    widths = page.value("[...document.querySelectorAll('.bars i')].map((bar) => parseFloat(bar.style.width) / 100)")
-    return grey, np.array(widths)
+def grey(page, canvas):
+    """Return the grey levels of what a canvas shows."""
+    return np.array(page.value(f"{PIXELS}({canvas})"), np.uint8).reshape(28, 28, 4)[..., 0]
 
 
 def softmax(logits):
@@ -56,8 +54,8 @@ def softmax(logits):
 
 
 def check_shows(page, taken):
-    grey, widths = shown(page)
-    assert np.array_equal(grey, taken.image[..., 0])
+    assert np.array_equal(grey(page, "document.querySelector('.screen')"), taken.image[..., 0])
+    widths = page.value("[...document.querySelectorAll('.bars i')].map((bar) => parseFloat(bar.style.width) / 100)")
     assert widths == pytest.approx(softmax(taken.logits), abs=1e-6)
 
 
@@ -72,6 +70,18 @@ def test_the_slider_plays_the_evolution(page, films):
         check_shows(page, taken)
         said = page.value("document.querySelector('[type=range]').getAttribute('aria-valuetext')")
         assert said.startswith(f"generation {taken.generation}, ")
+
+
+def test_the_others_evolve_side_by_side(page, films):
+    small = "document.querySelectorAll('.reel canvas')[{}]"
+    page.value(FOCUS.format("[type=range]"))
+    for key, place in (("Home", 0), ("End", -1)):
+        page.press(key)
+        for target in (0, 1, 9):
+            assert np.array_equal(grey(page, small.format(target)), films[target][place].image[..., 0])
+    page.press("ArrowLeft")
+    until = [taken for taken in films[1] if taken.evaluations <= films[0][-2].evaluations]
+    assert np.array_equal(grey(page, small.format(1)), until[-1].image[..., 0])
 
 
 def test_arrow_keys_choose_another_target(page, films):

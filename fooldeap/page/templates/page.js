@@ -4,11 +4,14 @@
   const grouped = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const figure = (number) => {
     const size = Math.abs(number);
-    if (size >= 1e7 || (size && size < 1e-3)) return number.toExponential().replace(/(\.\d\d)\d*e/, "$1e").replace("e+", "e");
+    if (size >= 1e7 || (size && size < 1e-3)) return `${+number.toPrecision(3)}`.replace("e+", "e");
     return size < 1000 ? `${+number.toPrecision(4)}` : grouped(number);
   };
   // Rounded down: what falls short of certainty is not 100 %.
-  const percent = (share) => share < 1e-5 ? "< .001\u00a0%" : `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3)}\u00a0%`;
+  const rounded = (share) => `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3)}\u00a0%`;
+  const percent = (share) => share > 0 && share < 1e-5 ? "< .001\u00a0%" : rounded(share);
+  // Of a softmax, which is never 0, though it may be when it was rounded.
+  const certainty = (probability) => percent(Math.max(probability, 1e-9));
   const made = (tag, inside, text) => {
     const element = document.createElement(tag);
     if (text !== undefined) element.textContent = text;
@@ -68,21 +71,22 @@
     };
     const show = () => {
       const film = films[chosen], frame = +slider.value;
-      const probabilities = film.probabilities[frame], certain = percent(probabilities[film.target]);
+      const probabilities = film.probabilities[frame], certain = certainty(probabilities[film.target]);
       paint(screen, chosen, frame);
       bars.forEach(([bar, words], index) => {
         bar.style.width = `${100 * probabilities[index]}%`;
-        words.textContent = percent(probabilities[index]);
+        words.textContent = certainty(probabilities[index]);
       });
       const where = `generation ${grouped(film.generations[frame])}, ${grouped(film.evaluations[frame])} images shown`;
       const target = film.classes[film.target], seen = film.seen[frame];
       output.textContent = `${where}: seen as ${seen}${seen === target ? "," : `; ${target} at`} ${certain}`;
       screen.setAttribute("aria-label", `Best image for ${film.title} at ${where}`);
       slider.setAttribute("aria-valuetext", output.textContent);
-      // The others show what they had after as many images, so that all evolve side by side.
+      // The others show what they had after as many images, so that all evolve side by side, and in the end their ends.
       films.forEach((other, index) => {
         const past = other.evaluations.filter((each) => each <= film.evaluations[frame]).length;
-        paint(radios[index].parentElement.querySelector("canvas"), index, Math.max(0, past - 1));
+        const over = slider.value === slider.max ? other.evaluations.length : Math.max(1, past);
+        paint(radios[index].parentElement.querySelector("canvas"), index, over - 1);
       });
     };
     const choose = (index) => {
