@@ -14,6 +14,7 @@ import fooldeap
 from fooldeap import config
 from fooldeap.export import Collection, Evolved, collect
 from fooldeap.plugin import Predictions
+from fooldeap.sums import SUMS, listing
 from fooldeap_plugins.dataset.npz import Npz
 
 
@@ -162,3 +163,40 @@ def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp
     assert (shown.out, shown.err) == ("", f"fooldeap: {told}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old.npz"]
     assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
+
+
+def resealed(folder):
+    """Write the checksums anew, as somebody does who sends a folder that he made up."""
+    (folder / SUMS).write_bytes(listing(folder, {}))
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("../../secret.png", "../../secret.png: got a file elsewhere, expected one below "),
+        ("/etc/hostname", "/etc/hostname: got a file elsewhere, expected one below "),
+        ("images/9.png", "images/9.png: is not there; run it with the reporter images, which leaves them"),
+        ("table.md", ": is damaged (cannot identify image file"),
+        (7, ": is damaged ("),
+    ],
+)
+def test_what_somebody_made_up_reads_nothing_else(image, told, finished, tmp_path, capsys):
+    shutil.copytree(finished[1], tmp_path / "run")
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    result["runs"][0]["image"] = image
+    (tmp_path / "run/result.json").write_text(json.dumps(result))
+    resealed(tmp_path / "run")
+    assert call("export", str(tmp_path / "run"), "--png", str(tmp_path / "set")) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert shown.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_link_is_not_followed(finished, tmp_path, capsys):
+    shutil.copytree(finished[1], tmp_path / "run")
+    (tmp_path / "run/images").rename(tmp_path / "elsewhere")
+    (tmp_path / "run/images").symlink_to(tmp_path / "elsewhere")
+    resealed(tmp_path / "run")
+    assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
+    assert "run/images: is neither a file nor a folder" in capsys.readouterr().err
