@@ -106,8 +106,16 @@ def test_what_is_added_belongs_to_a_command(line):
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page):
     text = (ROOT / page).read_text()
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        assert re.match(r"https://[\w.-]+/", link) or ((ROOT / page).parent / link).exists(), link
+    for link, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        target = (ROOT / page).parent / link if link else ROOT / page
+        assert re.match(r"https://[\w.-]+/", link) or target.exists(), link
+        assert not place or place in anchors_of(target), place
+
+
+def anchors_of(page):
+    """Return where links to a page may lead: its headings, as GitHub and the site name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip()) for heading in headings}
 
 
 def test_every_page_is_linked_from_the_readme():
