@@ -82,7 +82,8 @@ Parameters:
 In YAML:
   reporters: [{name: darken, colours: ["dark red", "null"]}]
 
-call    on_start, on_generation, on_run_end, on_finish, on_abort
+call    on_start, on_run_start, on_generation, on_run_end,
+        on_finish, on_abort
 gives   –
 source  FILE"""
 

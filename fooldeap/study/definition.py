@@ -147,8 +147,11 @@ def _experiment(document: Document, registry: Registry) -> Experiment:
                 "ends runs for what is itself compared, which would bias the comparison; set it to null, and let "
                 "'budget' end them",
             )
-    if not experiment.stop.goal:
+    goals = {name: getattr(experiment.stop, name) for name in GOALS if getattr(experiment.stop, name) is not None}
+    if not goals:
         raise document.error(("goal",), "is missing; expected a mapping such as {confidence: 0.9999}")
+    if len(goals) > 1:
+        raise document.error(("stop", "score"), f"got {shown(goals)}, expected one goal: 'goal: {{score: ...}}'")
     if experiment.stop.evaluations is None:
         raise document.error(("budget",), "is missing; expected the evaluations that a run may take")
     return experiment

@@ -33,7 +33,7 @@ SHARE = 0.01  # of the time, for drawing; what is shown at the start and at the 
 @reporter("console")
 @dataclass(kw_only=True)
 class Console(Reporter):
-    """Show a bar a target with its best confidence, the best images, the time left, then the table of results.
+    """Show a bar a target with its confidence, the best images, the time left, and then the results.
 
     Where there is no room for both, the images stay, which say the confidence. ``every`` is in seconds: between two
     drawings, or ten of it between two lines where there is no terminal. Drawing takes a hundredth of the time: what
