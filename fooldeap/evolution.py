@@ -189,9 +189,10 @@ class Run:
         return answer
 
     def _shaped(self, answer: Answer) -> Any:
-        if answer.gradient is None:
-            return None
-        return answer.gradient.reshape(len(self._batch.new), *self._batch.images.shape[1:])
+        found = answer.gradient
+        if found is None and self._ask.gradient and not len(self._batch.new):
+            found = np.empty(0, np.float32)  # a record of no new images does not tell what was asked for
+        return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
 
     def _out_of_time(self) -> str | None:
         """The one stop that a replay cannot compute: it is looked up, or decided and recorded."""
