@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: run test lint docs refresh bench faults clean
@@ -15,7 +16,7 @@ run: $(READY)
 	$(BIN)/fooldeap run configs/mnist.yaml
 
 test: $(READY)
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	$(BIN)/pytest $(PARALLEL)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,7 +36,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
 
 faults: $(READY)
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/faults
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults
 	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop_killed.py
 
 clean:
