@@ -56,6 +56,16 @@ def workers_of(process):
     return [each for each in foremen if not set(descendants(each))] if len(foremen) > 1 else []
 
 
+def said_until_its_end(process, seconds):
+    """What a run says on its standard error until it ends; one that does not end in time is killed."""
+    try:
+        return process.communicate(timeout=seconds)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+
+
 def wait_for(condition, process=None, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():

@@ -11,7 +11,7 @@ import time
 import pytest
 from conftest import bits, unannounced
 from ledgers import check_adds_up
-from parallel import ON_LINUX, SLOW, WORKER, scoop, start, wait_for, workers_of, write
+from parallel import ON_LINUX, SLOW, WORKER, said_until_its_end, scoop, start, wait_for, workers_of, write
 from processes import descendants, named, unix_sockets
 
 import fooldeap
@@ -36,7 +36,7 @@ def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt)
     victims = workers_of(process)
     if victims and process.poll() is None:
         os.kill(chance.choice(victims), signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
+    said = said_until_its_end(process, 120)
     assert process.returncode == 0, said
     assert bits(tmp_path / "run") == slow, "each evaluation is counted once: they are in the journals and the log"
     check_adds_up(tmp_path / "run")
@@ -73,7 +73,7 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
     assert len(everybody) == 3
     (folder,) = {socket.parent for socket in unix_sockets([process.pid])}
     process.send_signal(by)
-    _, said = process.communicate(timeout=30)
+    said = said_until_its_end(process, 30)
     if by == signal.SIGINT:
         assert process.returncode == 130, said
         went_on = f"go on with: fooldeap run --resume {tmp_path / 'run'}"
@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path)
     wait_for(lambda: workers_of(process), process)
     time.sleep(0.3)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    said = said_until_its_end(process, 60)
     assert (process.returncode, unannounced(said)) == (0, "")
     assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 2
     assert bits(tmp_path / "run")["log.csv"] == slow["log.csv"]

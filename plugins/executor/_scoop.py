@@ -121,7 +121,9 @@ class Broker(brokerzmq.Broker):  # type: ignore[misc]
     """SCOOP's broker, on unix sockets, that outlives its workers.
 
     It is told who is ``lost``: their tasks are lost track of, so that the root sends them again. (SCOOP would forget
-    the tasks of everybody who has not reported for a minute, the first 25 s after the start of all.)
+    the tasks of everybody who has not reported for a minute, the first 25 s after the start of all.) Whoever has more
+    tasks than one gives the others back, and has them no longer. (SCOOP would take it to have them for ever, and so
+    never miss them when the next who has them is lost.)
     """
 
     def __init__(self, sockets: Sockets, log: logging.Logger) -> None:
@@ -135,8 +137,13 @@ class Broker(brokerzmq.Broker):  # type: ignore[misc]
         self.task_socket: Any = _TaskSocket(self.task_socket, self)
 
     def pruneAssignedTasks(self) -> None:  # noqa: N802 - SCOOP's name
-        for address in self.lost:
+        for address in tuple(self.lost):  # the pool's thread may add to it
             self.assigned_tasks.pop(address, None)
+
+    def takes_back(self, address: bytes, task: bytes) -> None:
+        """Take note that a task comes from ``address``, which may have had it from here."""
+        if address in self.assigned_tasks:
+            self.assigned_tasks[address].discard(task)
 
 
 class _Idle(deque[bytes]):
@@ -177,6 +184,8 @@ class _TaskSocket:
     def recv_multipart(self) -> list[bytes]:
         while True:
             message: list[bytes] = self._socket.recv_multipart()
+            if message[1] == brokerzmq.TASK:
+                self._broker.takes_back(message[0], message[2])
             if message[1] != brokerzmq.SHUTDOWN or message[0] == self._broker.available_workers.root:
                 return message
 
