@@ -36,8 +36,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
 
 faults: $(READY)
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest tests/test_scoop_killed.py
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/test_scoop_killed.py
 
 clean:
 	rm -rf $(VENV) site

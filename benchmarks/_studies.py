@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import stats
+from fooldeap.study import stats
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator

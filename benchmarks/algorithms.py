@@ -14,9 +14,9 @@ import numpy as np
 from _measure import Figure, Spread, options, ratio, report
 from scale import Alternating, timed
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Rng, dataclass, genome, mutation
-from fooldeap.provenance import environment
+from fooldeap.runs.provenance import environment
 from fooldeap_plugins.genome._network import Network
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _measure import HEAD, Figure, Spread, options
 
-from fooldeap.provenance import environment
+from fooldeap.runs.provenance import environment
 
 PARTS = (
     "operators",

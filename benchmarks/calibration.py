@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import _studies as made
 import numpy as np
 
-from fooldeap import stats
-from fooldeap.provenance import environment
+from fooldeap.runs.provenance import environment
+from fooldeap.study import stats
 
 RUNS = Path(__file__).parent.parent / "tests/data/runs.csv"
 VARIANTS = 6  # at most, in studies without a difference: 15 pairs

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from fooldeap import config
+from fooldeap.configuration import config
+from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Result
-from fooldeap.prepared import Prepared
-from fooldeap.report.pictures import contact_sheet
+from fooldeap.runs.prepared import Prepared
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 FEWEST = "`fewest_queries.yaml`, all digits in one run"

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
-from fooldeap.provenance import environment
+from fooldeap.runs.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 POPULATIONS = 10 * 100 * 28 * 28  # bytes
@@ -63,7 +63,7 @@ def peak(what: str) -> float:
 
 def answer() -> int:
     """Load the classifier, and answer one batch."""
-    from fooldeap import config
+    from fooldeap.configuration import config
 
     classifier = config.load(CONFIG).classifier.build()
     classifier.logits(np.zeros((1024, *classifier.input_shape), np.uint8))
@@ -72,7 +72,7 @@ def answer() -> int:
 
 def bare() -> int:
     """Load the classifier, and answer some batches."""
-    from fooldeap import config
+    from fooldeap.configuration import config
 
     classifier = config.load(CONFIG).classifier.build()
     images = np.zeros((1024, *classifier.input_shape), np.uint8)
@@ -83,8 +83,8 @@ def bare() -> int:
 
 def run() -> int:
     """Run the main job's experiment, writing nothing."""
-    from fooldeap import config
-    from fooldeap.prepared import Prepared
+    from fooldeap.configuration import config
+    from fooldeap.runs.prepared import Prepared
 
     with Prepared(config.load(CONFIG, WORDS), rows=1024) as prepared:
         prepared.run(None)

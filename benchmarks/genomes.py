@@ -16,9 +16,9 @@ import numpy as np
 from _measure import Figure, Spread, options, report
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Genome
-from fooldeap.provenance import environment
+from fooldeap.runs.provenance import environment
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BATCH = 100

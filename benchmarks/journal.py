@@ -13,12 +13,13 @@ from typing import Any
 
 from _measure import Figure, Spread, options, repeated, report
 
-from fooldeap import config, evaluation
-from fooldeap.evaluation import Batch
-from fooldeap.journal import Journal
-from fooldeap.prepared import Prepared
-from fooldeap.provenance import environment
-from fooldeap.rundir import RunFolder
+from fooldeap.configuration import config
+from fooldeap.engine import evaluation
+from fooldeap.engine.evaluation import Batch
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.provenance import environment
+from fooldeap.runs.rundir import RunFolder
+from fooldeap.storage.journal import Journal
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 MOST = 0.03

@@ -18,8 +18,8 @@ from statistics import median
 import numpy as np
 from _measure import Figure, Spread, options, report
 
-from fooldeap import config
-from fooldeap.choices import Choice
+from fooldeap.configuration import config
+from fooldeap.configuration.choices import Choice
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 POPULATION = 100

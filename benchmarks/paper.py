@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from fooldeap import config
+from fooldeap.configuration import config
+from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Result, RunResult
-from fooldeap.prepared import Prepared
-from fooldeap.report.pictures import contact_sheet
+from fooldeap.runs.prepared import Prepared
 
 FOLDER = Path(__file__).parent.parent / "configs" / "paper"
 CONFIGS = [FOLDER / f"{name}.yaml" for name in ("direct", "cppn", "gradient", "gradient_l2")]

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
-from fooldeap import config
-from fooldeap.prepared import Prepared
-from fooldeap.provenance import environment
+from fooldeap.configuration import config
 from fooldeap.quiet import tensorflow
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.provenance import environment
+from fooldeap.runs.rundir import RunFolder
 
 WAYS = {
     "serial": "serial",

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from _measure import Figure, Spread, Stopwatch, options, report
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Classifier
-from fooldeap.prepared import Prepared
-from fooldeap.provenance import environment
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 GOAL, BUDGET, POPULATION = 0.9999, 50_000, 100

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
-from fooldeap import config
-from fooldeap.config import Experiment
-from fooldeap.experiment import wrapped
+from fooldeap.configuration import config
+from fooldeap.configuration.config import Experiment
 from fooldeap.plugin import Classifier, Images
-from fooldeap.prepared import Prepared
-from fooldeap.provenance import environment
 from fooldeap.quiet import tensorflow
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.experiment import wrapped
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.provenance import environment
+from fooldeap.runs.rundir import RunFolder
 
 SHAPES = ((28, 28, 1), (64, 64, 1), (160, 160, 3))
 POPULATIONS = (10, 100, 1000, 10_000)

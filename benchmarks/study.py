@@ -13,12 +13,12 @@ from pathlib import Path
 from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
-from fooldeap.bench import Bench
-from fooldeap.provenance import environment
+from fooldeap.runs.bench import Bench
+from fooldeap.runs.provenance import environment
+from fooldeap.storage.timings import Timings
 from fooldeap.study import definition
 from fooldeap.study.board import Board
 from fooldeap.study.records import Records
-from fooldeap.timings import Timings
 
 STUDY = Path(__file__).parent.parent / "configs/studies/selection.yaml"
 BUDGET = 2000

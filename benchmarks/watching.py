@@ -22,11 +22,11 @@ from typing import Any
 
 from _measure import Figure, Spread, ratio, repeated, report
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.contracts import Reporter
-from fooldeap.prepared import Prepared
-from fooldeap.provenance import environment
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.provenance import environment
+from fooldeap.runs.rundir import RunFolder
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 TERMINALS = ((80, 24), (140, 40))

@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fooldeap.engine.individuals import individual_view
     from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
-    from fooldeap.experiment import fool, resume, run, toolbox
-    from fooldeap.individuals import individual_view
+    from fooldeap.finished.verify import verify
     from fooldeap.results import FoolingImage, Result, RunResult
+    from fooldeap.runs.experiment import fool, resume, run, toolbox
     from fooldeap.study.comparison import Comparison, compare
-    from fooldeap.verify import verify
 
 __all__ = [
     "Comparison",
@@ -37,10 +37,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.experiment"),
+    **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.experiment"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
-    "verify": "fooldeap.verify",
-    "individual_view": "fooldeap.individuals",
+    "verify": "fooldeap.finished.verify",
+    "individual_view": "fooldeap.engine.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
 }
 

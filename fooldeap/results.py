@@ -107,7 +107,8 @@ class RunResult:
     By a fitness of several objectives, those that reached the goal are compared by the second, all others by the first.
     ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
     the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
-    run came: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are the best images on the way, see `fooldeap.snapshots`.
+    run came: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are the best images on the way, see
+    `fooldeap.engine.snapshots`.
     """
 
     target: int

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fooldeap import config
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.configuration import config
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 ROOT = Path(__file__).parent.parent
 KIT = Path(__file__).parent / "kit"

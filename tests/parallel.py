@@ -9,9 +9,9 @@ import pytest
 from conftest import KIT
 from processes import descendants
 
-from fooldeap import config
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.configuration import config
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 WORKER = "fooldeap_plugins.executor._worker"
 SLOW = {

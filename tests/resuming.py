@@ -8,8 +8,8 @@ import shutil
 import pytest
 from conftest import bits, run
 
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 
 @contextlib.contextmanager

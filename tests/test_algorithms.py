@@ -7,9 +7,10 @@ import pytest
 from conftest import KIT, TINY, run, tiny
 from resuming import check_resumes_wherever_cut
 
-from fooldeap import config, registry
-from fooldeap.prepared import Prepared
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.results import RunInfo
+from fooldeap.runs.prepared import Prepared
 
 NAMES = [plugin.name for plugin in registry.load().all("algorithm")]
 SMALL = {"population": 12, "mu": 6, "children": 8}

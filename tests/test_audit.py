@@ -18,7 +18,7 @@ from fooldeap.audit.battery import GOAL, LEVELS, battery
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.audit.session import audit
 from fooldeap.errors import InputError
-from fooldeap.prepared import Prepared
+from fooldeap.runs.prepared import Prepared
 
 RNG = np.random.default_rng(0)
 BLANK = np.zeros((8, 8, 1), np.uint8)

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from scipy.stats import binom
 
-from fooldeap import stats
+from fooldeap.study import stats
 
 SPEC = importlib.util.spec_from_file_location("_studies", ROOT / "benchmarks/_studies.py")
 made = importlib.util.module_from_spec(SPEC)

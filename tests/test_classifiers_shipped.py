@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fooldeap import registry
-from fooldeap.training import read
+from fooldeap.training.settings import read
 
 CLASSIFIERS = resources.files("fooldeap.data") / "classifiers"
 ROOT = Path(__file__).parents[1]

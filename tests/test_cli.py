@@ -10,8 +10,9 @@ import warnings
 
 import pytest
 
-from fooldeap import cli, experiment
+from fooldeap import cli
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.runs import experiment
 
 LIGHT = [["--help"], [], ["run", "--help"], ["plugins"], ["plugins", "list"], ["plugins", "show", "keras"]]
 HEAVY = {"tensorflow", "keras", "matplotlib", "deap", "scipy", "h5py"}

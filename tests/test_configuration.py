@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import fooldeap_plugins
-from fooldeap import cli, config, registry
+from fooldeap import cli, registry
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
 from fooldeap.retrain import settings as retraining
-from fooldeap.rundir import as_yaml
+from fooldeap.runs.rundir import as_yaml
 from fooldeap.study import definition
 
 ROOT = Path(__file__).parent.parent

@@ -9,11 +9,12 @@ from conftest import KIT, ROOT, TINY, run, tiny
 from deap import algorithms, creator, tools
 
 import fooldeap
-from fooldeap import config, registry
-from fooldeap.individuals import Fitness, Individual, individual_view
+from fooldeap import registry
+from fooldeap.configuration import config
+from fooldeap.engine.individuals import Fitness, Individual, individual_view
 from fooldeap.plugin import InputError, fitness
-from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
+from fooldeap.runs.prepared import Prepared
 from fooldeap.testing import broken
 
 OPERATORS = {

@@ -7,7 +7,8 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from fooldeap import config, registry
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Split
 from fooldeap_plugins.classifier import _mixture

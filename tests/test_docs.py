@@ -9,10 +9,12 @@ import sys
 import pytest
 from conftest import ROOT
 
-from fooldeap import config, registry, training
+from fooldeap import registry
 from fooldeap.cli import main
+from fooldeap.configuration import config
 from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
+from fooldeap.training import settings as training
 
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "SECURITY.md"),

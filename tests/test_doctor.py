@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from test_cli import call
 
-from fooldeap import doctor, quiet
-from fooldeap.doctor import Finding
+from fooldeap import quiet
+from fooldeap.guidance import doctor
+from fooldeap.guidance.doctor import Finding
 
 REQUIREMENTS = [
     "numpy>=1.26",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fooldeap.document import MAX_DEPTH, MAX_NODES, Document, dotted, from_mapping, from_overrides, parse
+from fooldeap.configuration.document import MAX_DEPTH, MAX_NODES, Document, dotted, from_mapping, from_overrides, parse
 from fooldeap.errors import InputError
 
 

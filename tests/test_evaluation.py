@@ -9,9 +9,9 @@ from conftest import bits, tiny
 
 import fooldeap
 from fooldeap import registry
-from fooldeap.evaluation import ALIGNMENT, ROWS, TRIAL_SECONDS, Evaluator, Rows, aligned
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.engine.evaluation import ALIGNMENT, ROWS, TRIAL_SECONDS, Evaluator, Rows, aligned
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 
 class Timed:

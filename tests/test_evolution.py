@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from conftest import bits, run, tiny
 
+from fooldeap.engine.tally import pixel_deviation
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
 from fooldeap.plugin import Predictions
-from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
-from fooldeap.tally import pixel_deviation
+from fooldeap.runs.prepared import Prepared
 
 OFF = {"confidence": None}
 

@@ -11,10 +11,10 @@ from PIL import Image
 from test_cli import call
 
 import fooldeap
-from fooldeap import config
-from fooldeap.export import Collection, Evolved, collect
+from fooldeap.configuration import config
+from fooldeap.finished.export import Collection, Evolved, collect
 from fooldeap.plugin import Predictions
-from fooldeap.sums import SUMS, listing
+from fooldeap.storage.sums import SUMS, listing
 from fooldeap_plugins.dataset.npz import Npz
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from conftest import KIT, TINY
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import crossover, dataclass, fitness, genome, mutation
-from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
+from fooldeap.runs.prepared import Prepared
 
 GIVEN = {
     "longer": lambda images: np.concatenate([images, images]),

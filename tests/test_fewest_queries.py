@@ -9,11 +9,11 @@ from resuming import check_resumes_wherever_cut
 from scipy.fft import idctn
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Predictions
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 from fooldeap_plugins.algorithm import bayesian_optimisation as module
 from fooldeap_plugins.genome.dct import Dct
 from fooldeap_plugins.genome.pixels import Pixels

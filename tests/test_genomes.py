@@ -8,7 +8,8 @@ from conftest import run, tiny
 from resuming import check_resumes_wherever_cut
 from scipy import fft, stats
 
-from fooldeap import config, registry
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.plugin import InputError, dataclass, genome, plugin_of
 from fooldeap_plugins.genome.binary import Binary
 from fooldeap_plugins.genome.blocks import Blocks

@@ -7,8 +7,8 @@ import pytest
 from conftest import run, tiny
 
 from fooldeap.errors import InputError
-from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
+from fooldeap.runs.prepared import Prepared
 
 
 class Said:

@@ -4,7 +4,7 @@ import numpy as np
 from conftest import KIT, TINY
 from resuming import check_resumes_wherever_cut
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Ask, algorithm
 
 

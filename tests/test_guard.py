@@ -9,8 +9,8 @@ import time
 import pytest
 from conftest import KIT
 
+from fooldeap.engine.guard import Guarded
 from fooldeap.errors import InputError, PluginError
-from fooldeap.guard import Guarded
 
 
 class Model:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fooldeap.errors import InputError
-from fooldeap.journal import WRITE_SECONDS, Answer, Journal
+from fooldeap.storage.journal import WRITE_SECONDS, Answer, Journal
 
 OWNER = {"seed": 1, "experiment": "abc"}
 

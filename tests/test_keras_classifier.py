@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras_models import dense_softmax, images_like, softmax
 
-from fooldeap.evaluation import Evaluator
+from fooldeap.engine.evaluation import Evaluator
 from fooldeap_plugins.classifier._file import path_of
 from fooldeap_plugins.classifier.keras import Keras
 

@@ -7,12 +7,12 @@ from ledgers import check_adds_up, sessions
 from parallel import scoop
 from resuming import interrupted
 
-from fooldeap import config
+from fooldeap.configuration import config
+from fooldeap.engine.evolution import Run
+from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FooldeapWarning, PluginError
-from fooldeap.evolution import Run
-from fooldeap.ledger import Answers, Ledger
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 STOP = {"confidence": None, "evaluations": 205}
 

@@ -7,9 +7,10 @@ import pytest
 from conftest import bits
 
 import fooldeap
-from fooldeap import cli, config
+from fooldeap import cli
+from fooldeap.configuration import config
 from fooldeap.errors import InputError, PluginError
-from fooldeap.verify import verify
+from fooldeap.finished.verify import verify
 
 PLUGIN = '''
 import hashlib

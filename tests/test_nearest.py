@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 import fooldeap
-from fooldeap.nearest import NEIGHBOURS, Neighbourhood
+from fooldeap.images.nearest import NEIGHBOURS, Neighbourhood
 from fooldeap.plugin import Split
 
 

@@ -5,7 +5,7 @@ import pytest
 from operators import LEVEL, REGISTRY, operator, rng
 from scipy import stats
 
-from fooldeap import config
+from fooldeap.configuration import config
 
 NAMED = [
     (plugin.kind, plugin.name) for plugin in REGISTRY.all() if config.fits(plugin, REGISTRY.get("genome", "pixels"))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from conftest import KIT
 
-from fooldeap import config, registry, trust
+from fooldeap import registry, trust
+from fooldeap.configuration import config
+from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError
-from fooldeap.evaluation import Evaluator
 from fooldeap.quiet import tensorflow
 from fooldeap.testing import broken
 from fooldeap_plugins.classifier._file import path_of

@@ -5,7 +5,7 @@ import pytest
 from chromium import PROGRAM, Chromium
 from conftest import run, tiny
 
-from fooldeap import snapshots
+from fooldeap.engine import snapshots
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
 

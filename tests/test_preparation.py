@@ -6,10 +6,10 @@ import pytest
 from conftest import KIT
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError, RunError
 from fooldeap.plugin import Split, dataclass, dataset, mutation
-from fooldeap.prepared import Prepared
+from fooldeap.runs.prepared import Prepared
 
 
 def prepared(*overrides):
@@ -42,7 +42,8 @@ def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):
         def load(self):
             toolbox = fooldeap.toolbox({"classifier": "tiny"}, plugins=[KIT])
             images = toolbox.sample(50)
-            labels = fooldeap.config.load({}, ["classifier=tiny"], plugins=[KIT]).classifier.build().logits(images)
+            classifier = config.load({}, ["classifier=tiny"], plugins=[KIT]).classifier.build()
+            labels = classifier.logits(images)
             return Split(images, labels.argmax(axis=1), images, labels.argmax(axis=1))
 
     words = ["classifier=tiny", "dataset=noise", "targets=[0]", "stop.evaluations=20", "stop.confidence=null"]

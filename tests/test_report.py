@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from conftest import run, tiny
 
-from fooldeap import pages, registry
+from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
-from fooldeap.rundir import problems_in
+from fooldeap.finished import pages
+from fooldeap.runs.rundir import problems_in
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_the_page_of_the_main_job_is_small_and_says_what_the_result_says(main_jo
 
 def test_beside_each_stands_the_nearest_real_digit(main_job):
     from fooldeap.page.neighbours import neighbours
-    from fooldeap.page.run import views
+    from fooldeap.page.views import views
 
     result, folder = main_job
     runs = views(folder, result.data())[:3]
@@ -102,7 +103,7 @@ def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("fooldeap.prepared.run_page", broken)
+    monkeypatch.setattr("fooldeap.runs.prepared.run_page", broken)
     with pytest.warns(match=r"report.html was not made \(ZeroDivisionError: by accident\)"):
         run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")
     assert problems_in(tmp_path / "run") == []

@@ -10,10 +10,10 @@ from chromium import PROGRAM, Chromium
 from conftest import KIT
 from test_report import data_of
 
-from fooldeap import pages
 from fooldeap.errors import InputError
+from fooldeap.finished import pages
 from fooldeap.page.markdown import parts
-from fooldeap.rundir import problems_in
+from fooldeap.runs.rundir import problems_in
 from fooldeap.study.comparison import compare
 
 STUDY = {

@@ -13,7 +13,7 @@ from conftest import KIT, ROOT, run, tiny
 from PIL import Image
 
 from fooldeap.errors import PluginError
-from fooldeap.report.pictures import contact_sheet, growth
+from fooldeap.images.pictures import contact_sheet, growth
 from fooldeap.results import FoolingImage, LogRow, Result, RunResult
 
 
@@ -73,7 +73,7 @@ def test_the_log_is_readable_while_it_runs(tmp_path, monkeypatch):
     from fooldeap.plugin import dataclass, reporter
 
     peek = reporter("peek")(dataclass(Peek))
-    from fooldeap import config
+    from fooldeap.configuration import config
 
     experiment = tiny(targets=[0], stop={"generations": 50, "confidence": None})
     experiment = config.load(experiment, arguments={"reporters": ["peek"]}, plugins=[peek])
@@ -83,7 +83,7 @@ def test_the_log_is_readable_while_it_runs(tmp_path, monkeypatch):
 
 
 def test_a_reporter_that_fails_is_named(tmp_path):
-    from fooldeap import config
+    from fooldeap.configuration import config
     from fooldeap.plugin import Reporter, dataclass, reporter
 
     @reporter("clumsy")

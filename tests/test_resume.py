@@ -12,11 +12,11 @@ from conftest import KIT, ROOT, bits, run, tiny
 from resuming import check_resumes_wherever_cut
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import InputError, RunError
-from fooldeap.journal import Journal
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
+from fooldeap.storage.journal import Journal
 
 SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]
 SLOW = ["classifier={name: slow_steps, pause: 0.0005}", *SMALL, "--plugins", str(KIT)]  # starts without TensorFlow

@@ -10,12 +10,13 @@ from conftest import KIT
 from test_report import data_of
 from test_train import CONFIG, Stripes
 
-from fooldeap import pages
 from fooldeap.errors import InputError, RunError
+from fooldeap.finished import pages
+from fooldeap.finished.verify import verify
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
-from fooldeap.retrain.chain import Measures, retrain
-from fooldeap.verify import verify
+from fooldeap.retrain.chain import retrain
+from fooldeap.retrain.measures import Measures
 
 EXPERIMENT = {
     "name": "chain",

@@ -6,8 +6,8 @@ import sys
 import pytest
 from conftest import ROOT
 
-from fooldeap import scaffold
 from fooldeap.cli import main
+from fooldeap.guidance import scaffold
 
 
 def call(*words):

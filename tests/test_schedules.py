@@ -4,12 +4,14 @@ import pytest
 from conftest import KIT, TINY, run, tiny
 from resuming import check_resumes_wherever_cut
 
-from fooldeap import config, registry, schema
+from fooldeap import registry
+from fooldeap.configuration import config
+from fooldeap.configuration.schedules import Schedule
 from fooldeap.errors import InputError
+from fooldeap.guidance import schema
 from fooldeap.plugin import Annotated, Gt, mutation
-from fooldeap.prepared import Prepared
 from fooldeap.results import RunInfo
-from fooldeap.schedules import Schedule
+from fooldeap.runs.prepared import Prepared
 
 
 def rate(**schedule):

@@ -10,8 +10,10 @@ from conftest import ROOT
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from fooldeap import catalogue, config, registry, schema
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
+from fooldeap.guidance import catalogue, schema
 from fooldeap.plugin import mutation, plugin_of
 
 SCHEMAS = {

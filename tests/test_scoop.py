@@ -12,10 +12,10 @@ from ledgers import check_adds_up
 from parallel import ON_LINUX, SLOW, prepared, scoop, wait_for, write
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Executor, dataclass, executor
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 pytestmark = ON_LINUX
 

@@ -13,11 +13,11 @@ from parallel import ON_LINUX, SLOW, WORKER, scoop, write
 from processes import descendants, named
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.plugin import mutation
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 pytestmark = ON_LINUX
 
@@ -113,7 +113,7 @@ def test_what_other_processes_cannot_load_is_refused():
 
 
 def test_a_worker_with_other_bits_is_refused(monkeypatch):
-    from fooldeap.work import Work
+    from fooldeap.runs.work import Work
 
     with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
         ready.executor.wait()

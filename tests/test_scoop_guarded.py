@@ -14,10 +14,10 @@ from parallel import ON_LINUX, SLOW, WORKER, scoop
 from processes import descendants, listening, named, unix_sockets
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 pytestmark = ON_LINUX
 

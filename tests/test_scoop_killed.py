@@ -15,10 +15,10 @@ from parallel import ON_LINUX, SLOW, WORKER, said_until_its_end, scoop, start, w
 from processes import descendants, named, unix_sockets
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 pytestmark = ON_LINUX
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
@@ -88,7 +88,7 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
 def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys\nfrom fooldeap import config\nfrom fooldeap.prepared import Prepared\n"
+        "import os, sys\nfrom fooldeap import config\nfrom fooldeap.runs.prepared import Prepared\n"
         f"data = {SLOW!r}\n"
         "data['classifier'] = {'name': 'slow', 'pause': 0.001, 'only': os.getpid(), 'holds': True}\n"
         "with Prepared(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"

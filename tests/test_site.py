@@ -11,8 +11,9 @@ import typer
 from conftest import ROOT
 from PIL import Image
 
-from fooldeap import registry, schema
+from fooldeap import registry
 from fooldeap.cli import app
+from fooldeap.guidance import schema
 
 PLUGINS = registry.load().all()
 DRAWN = [

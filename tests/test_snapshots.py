@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import run, tiny
 
-from fooldeap import snapshots
+from fooldeap.engine import snapshots
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from fooldeap import stats
+from fooldeap.study import stats
 
 INF = math.inf
 

@@ -9,9 +9,9 @@ from conftest import KIT, ROOT, TINY
 from conftest import run as run_alone
 from studies import BITS, SELECTIONS, STUDY, bits, compare
 
-from fooldeap import config
-from fooldeap.bench import Bench
+from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, RunError
+from fooldeap.runs.bench import Bench
 from fooldeap.study import definition
 from fooldeap.study.records import Record, _area, grid
 

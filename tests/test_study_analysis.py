@@ -13,7 +13,7 @@ import numpy as np
 import outcomes
 import pytest
 
-from fooldeap import stats
+from fooldeap.study import stats
 from fooldeap.study.analysis import analyse
 from fooldeap.study.tables import runs_csv
 

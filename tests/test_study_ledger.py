@@ -8,7 +8,7 @@ from resuming import interrupted
 from studies import STUDY
 
 import fooldeap
-from fooldeap.evaluation import Evaluator
+from fooldeap.engine.evaluation import Evaluator
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

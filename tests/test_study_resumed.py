@@ -13,8 +13,8 @@ from resuming import interrupted
 from studies import SELECTIONS, STUDY, bits, compare
 
 import fooldeap
+from fooldeap.engine.evolution import Run
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.evolution import Run
 from fooldeap.study.records import Records
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import SPACE
 
-from fooldeap.stats import Estimate
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.outcome import RunRow
+from fooldeap.study.stats import Estimate
 
 # --- CSV ------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import KIT, TINY
 
 import fooldeap
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.lines import markdown
 from fooldeap.study import transfer
 

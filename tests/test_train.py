@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from fooldeap.checkpoint import Checkpoint
 from fooldeap.errors import InputError
 from fooldeap.plugin import Split, dataclass, dataset
 from fooldeap.quiet import tensorflow
-from fooldeap.train import _shifted, train
+from fooldeap.training.checkpoint import Checkpoint
+from fooldeap.training.train import _shifted, train
 
 CONFIG = """
 name: tiny

@@ -8,10 +8,11 @@ from conftest import KIT, bits
 from resuming import interrupted
 
 import fooldeap
-from fooldeap import cli, provenance
+from fooldeap import cli
+from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError
-from fooldeap.evolution import Run
-from fooldeap.verify import verify
+from fooldeap.finished.verify import verify
+from fooldeap.runs import provenance
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {
@@ -70,7 +71,7 @@ def test_a_folder_from_before_there_were_snapshots_is_found_again(finished, tmp_
 @pytest.mark.parametrize("sample", [None, 100])
 def test_another_answer_of_the_classifier_is_seen(finished, tmp_path, sample, monkeypatch):
     folder = copied(finished, tmp_path)
-    from fooldeap.evaluation import Evaluator
+    from fooldeap.engine.evaluation import Evaluator
 
     logits = Evaluator.logits
     monkeypatch.setattr(Evaluator, "logits", lambda self, batches: [each * 1.0000002 for each in logits(self, batches)])
@@ -174,7 +175,7 @@ def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(be
 
 
 def test_another_classifier_is_named(begun, monkeypatch):
-    from fooldeap.work import Work
+    from fooldeap.runs.work import Work
 
     monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
     with pytest.raises(InputError, match=r"the classifier is another; resume with"):

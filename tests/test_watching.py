@@ -17,9 +17,9 @@ from conftest import KIT, ROOT, tiny
 from conftest import run as run_tiny
 from PIL import Image
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Reporter, dataclass, reporter
-from fooldeap.prepared import Prepared
+from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.reporter._blocks import GAP, LEAST, averaged, cells, fitted
 from fooldeap_plugins.reporter._pace import Pace
 

@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fooldeap import registry
-from fooldeap.files import write_whole
+from fooldeap.storage.files import write_whole
 from fooldeap_plugins.classifier._mixture import ROUNDED, fit
 
 SHIPPED = Path(__file__).parent.parent / "fooldeap/data/classifiers/mnist_density.npz"

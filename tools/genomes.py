@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fooldeap import config, registry
+from fooldeap import registry
+from fooldeap.configuration import config
 
 FILE = Path(__file__).parent.parent / "docs/images/genomes.png"
 SHAPE = (28, 28, 1)

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from fooldeap import registry, schema
+from fooldeap import registry
+from fooldeap.guidance import schema
 from fooldeap.plugin import KINDS
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
 from fooldeap.audit.detection import Verdict
 from fooldeap.errors import InputError
-from fooldeap.files import parsed, read
 from fooldeap.results import FoolingImage
+from fooldeap.storage.files import parsed, read
 
 
 @dataclass(frozen=True)

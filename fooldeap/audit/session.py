@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import config, trust
+from fooldeap import trust
 from fooldeap.audit import detection, findings, page, real, report
 from fooldeap.audit.battery import Attack, battery, experiment_of
 from fooldeap.audit.detection import Floats
 from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.audit.settings import Settings, load
-from fooldeap.bench import left_behind
-from fooldeap.config import Experiment
+from fooldeap.configuration import config
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evaluation import Evaluator
+from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
-from fooldeap.evaluation import Evaluator
-from fooldeap.guard import Guarded
 from fooldeap.lines import printable
 from fooldeap.page.parts import grouped
 from fooldeap.plugin import Images
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import Folder, RunFolder
+from fooldeap.runs.bench import left_behind
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import Folder, RunFolder
 
 ALL = ""  # the name under which detection stands over all attacks
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Len
 
-from fooldeap import config
-from fooldeap.checks import Checker, keys_of
-from fooldeap.config import Experiment
+from fooldeap.configuration import config
+from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.guard import Guarded
 from fooldeap.errors import InputError, blaming
-from fooldeap.guard import Guarded
 
 SUFFIXES = {
     ".keras": "keras",

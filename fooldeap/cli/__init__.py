@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from fooldeap import guard, lines
+from fooldeap import lines
 from fooldeap.cli import plugins
 from fooldeap.cli.audit import audit
 from fooldeap.cli.compare import compare
@@ -21,6 +21,7 @@ from fooldeap.cli.run import run
 from fooldeap.cli.schema import schema
 from fooldeap.cli.train import train
 from fooldeap.cli.verify import verify
+from fooldeap.engine import guard
 from fooldeap.errors import FooldeapError, FooldeapWarning, Interrupted, RunError
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ from fooldeap.errors import RunError
 
 def doctor() -> None:
     """See whether all that fooldeap needs is there and works."""
-    from fooldeap import doctor as doctors
+    from fooldeap.guidance import doctor as doctors
 
     broken = 0
     for finding in doctors.examine():

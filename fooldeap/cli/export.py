@@ -21,7 +21,7 @@ def export(
         raise InputError("name what to write: --npz FILE, a NumPy archive, or --png DIR, a folder of images")
     if npz is not None and npz.suffix != ".npz":
         raise InputError(f"--npz: got {str(npz)!r}, expected a name that ends in .npz")
-    from fooldeap.export import export as write
+    from fooldeap.finished.export import export as write
 
     count = len(write(folder, npz, png).evolved)
     if npz is not None:

@@ -14,7 +14,7 @@ def init(
     ] = Path(),
 ) -> None:
     """Begin in an empty folder: an experiment and a mutation."""
-    from fooldeap import starter
+    from fooldeap.guidance import starter
 
     for file in starter.write(folder):
         say(str(file))

@@ -20,7 +20,8 @@ def list_plugins(
     plugins: Plugins = None,
 ) -> None:
     """List the plugins by kind."""
-    from fooldeap import catalogue, registry
+    from fooldeap import registry
+    from fooldeap.guidance import catalogue
 
     say(catalogue.listing(registry.load(plugins or ()), kind))
 
@@ -33,7 +34,8 @@ def show(
     plugins: Plugins = None,
 ) -> None:
     """Show what a plugin does and its parameters."""
-    from fooldeap import catalogue, registry
+    from fooldeap import registry
+    from fooldeap.guidance import catalogue
 
     say(catalogue.description(registry.load(plugins or ()), name))
 
@@ -47,7 +49,7 @@ def new(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
 ) -> None:
     """Write a working plugin to begin with, and its test."""
-    from fooldeap import scaffold
+    from fooldeap.guidance import scaffold
 
     plugin, test = scaffold.write(kind, name, out)
     say(f"{plugin}: a {kind} that works; change it. {test}: its test, for pytest.")

@@ -13,7 +13,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Make the page of a folder, report.html, anew."""
-    from fooldeap.pages import make
+    from fooldeap.finished.pages import make
 
     page = make(folder)
     say(str(page))

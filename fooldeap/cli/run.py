@@ -35,7 +35,8 @@ def run(
     no_images: Annotated[bool, typer.Option("--no-images", help="Draw no images on the terminal.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
-    from fooldeap import Result, experiment
+    from fooldeap import Result
+    from fooldeap.runs import experiment
 
     options: dict[str, Any] = {
         "workers": count(workers),

@@ -15,7 +15,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the YAML files, for your editor."""
     from fooldeap import registry
-    from fooldeap import schema as schemas
+    from fooldeap.guidance import schema as schemas
 
     known = registry.load(plugins or ())
     wanted = schemas.experiment(known)

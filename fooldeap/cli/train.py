@@ -19,7 +19,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train the classifier that a YAML file describes."""
-    from fooldeap.train import train as train_classifier
+    from fooldeap.training.train import train as train_classifier
 
     try:
         trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())

@@ -20,8 +20,8 @@ def verify(
     trust_model: TrustModel = False,
 ) -> None:
     """Replay what is finished, and compare every bit."""
+    from fooldeap.finished.verify import verify as verdict_on
     from fooldeap.trust import trusting
-    from fooldeap.verify import verify as verdict_on
 
     if sample is not None and sample < 1:
         raise InputError(f"--sample: got {sample}, expected a number of at least 1")

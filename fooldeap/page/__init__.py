@@ -16,8 +16,8 @@ the same parts:
 
 2. Fill it: ``render("mine.html", "mypackage", title="My page", cards=[Card(...)], chart=Chart(...))``.
 
-3. Name the folder of templates in ``package_data``, and write the text by `fooldeap.files.write_whole` or a folder's
-   ``write``.
+3. Name the folder of templates in ``package_data``, and write the text by `fooldeap.storage.files.write_whole` or a
+   folder's ``write``.
 
 All text is escaped; a page runs no script but its own and loads nothing, which its content security policy makes sure
 of. A section with an id and a title appears in the page's contents.

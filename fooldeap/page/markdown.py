@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fooldeap.errors import InputError
-from fooldeap.files import read
 from fooldeap.lines import printable
 from fooldeap.page import sources
 from fooldeap.page.parts import data_uri
+from fooldeap.storage.files import read
 
 LARGEST_DRAWING = 1 << 19  # bytes of an SVG that are worth their sharpness; else its PNG is taken
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}

@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 from importlib import resources
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.page import sources
-
-if TYPE_CHECKING:
-    from fooldeap.page.run import RunView
+from fooldeap.page.views import RunView
 
 _SHAPE = (28, 28, 1)
 _CLASSES = 10
 _SLACK = 10_000  # four times what sums of 784 squares of grey levels may be off in float32
 
 
-def neighbours(configuration: str, runs: Sequence["RunView"]) -> list[NDArray[np.uint8] | None]:
+def neighbours(configuration: str, runs: Sequence[RunView]) -> list[NDArray[np.uint8] | None]:
     """Return for each run the training image uint8 (h, w, c) of its target's class that is nearest, by Euclid.
 
     None where that is not known: ``configuration``, an experiment as YAML, is about another dataset than MNIST.
@@ -52,7 +49,7 @@ def _nearest(images: Sequence[NDArray[np.uint8]], others: NDArray[np.uint8]) -> 
     return places
 
 
-def _is_digit(run: "RunView") -> bool:
+def _is_digit(run: RunView) -> bool:
     return run.image is not None and run.image.shape == _SHAPE and run.data["target"] in range(_CLASSES)
 
 

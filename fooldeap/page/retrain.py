@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fooldeap.files import parsed, read
 from fooldeap.page import sources
 from fooldeap.page.markdown import parts
 from fooldeap.page.parts import Film, Group, Thumb, grouped, percent
 from fooldeap.page.rendering import render
-from fooldeap.page.run import RunView, films, thinned, thumb, views
+from fooldeap.page.run import films, thinned, thumb
+from fooldeap.page.views import RunView, views
+from fooldeap.storage.files import parsed, read
 
 
 def retrain_page(folder: Path) -> str:

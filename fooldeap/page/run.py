@@ -3,17 +3,16 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import snapshots
-from fooldeap.files import read
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
 from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, grouped, name_of, percent
 from fooldeap.page.rendering import render
+from fooldeap.page.views import RunView, views
 from fooldeap.plugin import Predictions
 from fooldeap.results import Snapshot
 
@@ -31,24 +30,6 @@ _STOPPED = {
     "stalled": "it showed no new image",
     "finished": "the algorithm ended by itself",
 }
-
-
-class Curves(NamedTuple):
-    """How a run grew: after each of its generations, or of some, the best until then."""
-
-    evaluations: Sequence[int]
-    confidence: Sequence[float]
-    score: Sequence[float]
-
-
-class RunView(NamedTuple):
-    """One target of one run, as pages show it: its row in ``result.json``, image, curves, and film."""
-
-    title: str
-    data: Mapping[str, Any]
-    image: NDArray[np.uint8] | None
-    snapshots: Sequence[Snapshot]
-    curves: Curves | None
 
 
 def run_page(folder: Path, result: Mapping[str, Any]) -> str:
@@ -74,22 +55,6 @@ def run_page(folder: Path, result: Mapping[str, Any]) -> str:
         failures=result.get("failures", {}),
         provenance=made,
     )
-
-
-def views(folder: Path, result: Mapping[str, Any], *, logs: bool = True) -> list[RunView]:
-    """Return the runs of a result, with what the folder holds of each; ``logs``: curves from ``log.csv``."""
-    rows, path = result["runs"], folder / snapshots.FILE
-    films = snapshots.unpacked(read(path), len(rows)) if path.is_file() else [[] for _ in rows]
-    read_off = _logs(folder / "log.csv") if logs else {}
-    several = len({row["seed"] for row in rows}) > 1
-    found = []
-    for row, film in zip(rows, films, strict=True):
-        title = name_of(row["target"], result.get("names", ()))
-        title += f", seed {row['seed']}" if several and logs else ""
-        picture = film[-1].image if film else sources.image(folder, row["image"])
-        curves = read_off.get((row["seed"], row["target"])) or _curves(film, row["target"])
-        found.append(RunView(title, row, picture, film, curves))
-    return found
 
 
 def cards(
@@ -201,26 +166,6 @@ def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
         np.append(rises[np.linspace(0, len(rises) - 1, min(most, len(rises))).round().astype(int)], len(x) - 1)
     )
     return Line(label, [int(x[index]) for index in kept], best[kept].tolist())
-
-
-def _logs(path: Path) -> dict[tuple[int, int], Curves]:
-    """Return the curves of the log by seed and target."""
-    found: dict[tuple[int, int], Curves] = {}
-    for row in sources.rows(path):
-        curves = found.setdefault((int(row["seed"]), int(row["target"])), Curves([], [], []))
-        for column, cell in zip(
-            curves, (int(row["evaluations"]), float(row["confidence"]), float(row["best"])), strict=True
-        ):
-            column.append(cell)  # type: ignore[attr-defined]
-    return found
-
-
-def _curves(film: Sequence[Snapshot], target: int) -> Curves | None:
-    if not film:
-        return None
-    images = np.stack([each.image for each in film])
-    confidence = Predictions(np.stack([each.logits for each in film]), images).probabilities[:, target]
-    return Curves([each.evaluations for each in film], confidence.tolist(), [each.score for each in film])
 
 
 def table(runs: Sequence[RunView]) -> Table:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.files import parsed, read
 from fooldeap.page.parts import Table, grouped
 from fooldeap.results import FoolingImage
+from fooldeap.storage.files import parsed, read
 
 LARGEST = 1 << 25  # bytes of a table that are still worth reading for a page
 

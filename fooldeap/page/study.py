@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap import snapshots
-from fooldeap.files import parsed, read
+from fooldeap.engine import snapshots
 from fooldeap.page import sources
 from fooldeap.page.markdown import parts
 from fooldeap.page.parts import Chart, Film, Group, Line, Thumb, grouped
 from fooldeap.page.rendering import render
 from fooldeap.page.run import film_of, thinned, thumb
+from fooldeap.storage.files import parsed, read
 
 MOST_VARIANTS = 24
 MOST_TARGETS = 20

@@ -12,55 +12,26 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import config, trust
-from fooldeap.bench import left_behind
+from fooldeap import trust
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.evaluation import Evaluator
-from fooldeap.files import make_folders, parsed, read
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
-from fooldeap.prepared import Prepared
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
+from fooldeap.retrain.measures import Measures, measured
 from fooldeap.retrain.settings import Retraining, load, with_classes
-from fooldeap.rundir import Folder, RunFolder
-from fooldeap.train import refuse, train_on
-
-
-class Measures(NamedTuple):
-    """What is found out about one network of the chain.
-
-    Parameters
-    ----------
-    network : its number, from 1
-    fooling : how many fooling images it was trained on
-    accuracy : on the dataset's test images; the fooling class counts as wrong
-    images : how many images were evolved on it
-    reached : how many of them reached the goal
-    confidence : the median confidence of these images in their targets, and its quartiles
-    evaluations_half, evaluations : medians of the evaluations to a confidence of 50 % and to the goal, None where half
-        did not come there
-    recognised : the share of the fooling images of all networks before, which it was trained on, that it takes for its
-        fooling class
-    """
-
-    network: int
-    fooling: int
-    accuracy: float
-    images: int
-    reached: int
-    confidence: float
-    confidence_low: float
-    confidence_high: float
-    evaluations_half: float | None
-    evaluations: float | None
-    recognised: float | None
+from fooldeap.runs.bench import left_behind
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import Folder, RunFolder
+from fooldeap.storage.files import make_folders, parsed, read
+from fooldeap.training.train import refuse, train_on
 
 
 class RetrainFolder(Folder):
@@ -173,7 +144,7 @@ class _Chain:
             earlier = np.concatenate([self.data.train_images[:0], *fooling])
             model = self._network(index, earlier)
             results, images = self._evolved(index, model)
-            measures.append(self._measured(index, model, results, earlier))
+            measures.append(measured(index + 1, model, results, earlier, self.data))
             self._say(report.sentence(measures[-1], self.known.chain.networks))
             fooling.append(images)
         self.folder.unseal()
@@ -242,26 +213,6 @@ class _Chain:
         }
         return config.load({**base.data(), **changes}, plugins=self.plugins)
 
-    def _measured(self, index: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images) -> Measures:
-        classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
-        clean, known = Evaluator(classifier).logits([self.data.test_images, earlier])
-        confidence = np.array([each["confidence"] for each in results])
-        to_goal = [each["evaluations_to_goal"] for each in results]
-        low, middle, high = np.quantile(confidence, [0.25, 0.5, 0.75]).tolist()
-        return Measures(
-            network=index + 1,
-            fooling=len(earlier),
-            accuracy=float((clean.argmax(axis=1) == self.data.test_labels).mean()),
-            images=len(results),
-            reached=sum(each is not None for each in to_goal),
-            confidence=middle,
-            confidence_low=low,
-            confidence_high=high,
-            evaluations_half=_median([each["evaluations_to"].get("0.5") for each in results]),
-            evaluations=_median(to_goal),
-            recognised=float((known.argmax(axis=1) == self.classes).mean()) if len(earlier) else None,
-        )
-
     def _say(self, text: str) -> None:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
@@ -269,12 +220,6 @@ class _Chain:
 
 def _limited(data: Split, images: int | None) -> Split:
     return replace(data, train_images=data.train_images[:images], train_labels=data.train_labels[:images])
-
-
-def _median(evaluations: Sequence[int | None]) -> float | None:
-    """Return a median that counts who did not come there as coming last, None where it did not."""
-    median = float(np.median([np.inf if each is None else each for each in evaluations]))
-    return median if np.isfinite(median) else None
 
 
 def check_model(path: Path) -> None:

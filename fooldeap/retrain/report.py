@@ -10,10 +10,10 @@ import numpy as np
 from fooldeap.lines import markdown
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage
+from fooldeap.retrain.measures import Measures
 from fooldeap.study.tables import certainty, count
 
 if TYPE_CHECKING:
-    from fooldeap.retrain.chain import Measures
     from fooldeap.retrain.settings import Retraining
 
 HEADER = (
@@ -29,7 +29,7 @@ HEADER = (
 )
 
 
-def files(measures: Sequence["Measures"], known: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
+def files(measures: Sequence[Measures], known: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
     """Return ``networks.csv``, ``report.md`` and the figures, by file name; ``images`` of each network to be shown."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -39,7 +39,7 @@ def files(measures: Sequence["Measures"], known: "Retraining", images: Sequence[
     return {"networks.csv": text.getvalue(), "report.md": _report(measures, known), **pictures}
 
 
-def sentence(each: "Measures", networks: int) -> str:
+def sentence(each: Measures, networks: int) -> str:
     """Return what was found out about a network, for the terminal."""
     recognised = "" if each.recognised is None else f", {_percent(each.recognised)} of the earlier images recognised"
     return (
@@ -48,14 +48,14 @@ def sentence(each: "Measures", networks: int) -> str:
     )
 
 
-def markdown_table(measures: Sequence["Measures"]) -> str:
+def markdown_table(measures: Sequence[Measures]) -> str:
     """Return a row a network."""
     rows = [HEADER, *map(_row, measures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + "---:|" * len(HEADER), *lines[1:]])
 
 
-def _row(each: "Measures") -> tuple[str, ...]:
+def _row(each: Measures) -> tuple[str, ...]:
     low, high = _percent(each.confidence_low), _percent(each.confidence_high)
     return (
         str(each.network),
@@ -78,7 +78,7 @@ def _count(evaluations: float | None) -> str:
     return "∞" if evaluations is None else count(evaluations)
 
 
-def _report(measures: Sequence["Measures"], known: "Retraining") -> str:
+def _report(measures: Sequence[Measures], known: "Retraining") -> str:
     budget = known.experiment.stop.evaluations
     return (
         "\n\n".join(
@@ -111,7 +111,7 @@ def _sheet(images: Sequence[Images]) -> bytes:
     return FoolingImage(joined).png(max(1, 56 // height))
 
 
-def _drawn(measures: Sequence["Measures"]) -> dict[str, bytes]:
+def _drawn(measures: Sequence[Measures]) -> dict[str, bytes]:
     """Return the figure: how certain the networks are of the images, and how many it takes."""
     from matplotlib import style
     from matplotlib.figure import Figure

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from fooldeap import config, training
-from fooldeap import document as documents
-from fooldeap.checks import Checker, keys_of
-from fooldeap.config import Experiment
-from fooldeap.document import Document
+from fooldeap.configuration import config
+from fooldeap.configuration import document as documents
+from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.document import Document
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.plugin import Plugin
 from fooldeap.registry import Registry
-from fooldeap.training import Training
+from fooldeap.training import settings as training
+from fooldeap.training.settings import Training
 
 SMOKE = {"networks": 3, "first": 5, "later": 3, "images": 20000, "epochs": 2, "evaluations": 5000}  # at the most
 
@@ -65,7 +66,7 @@ def load(
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
 ) -> Retraining:
-    """Read and check a retraining; parameters and errors as for `fooldeap.config.load`."""
+    """Read and check a retraining; parameters and errors as for `fooldeap.configuration.config.load`."""
     document = config.said(source, overrides, arguments, unnamed="retraining")
     base = document.without(*KEYS)
     registry = config.registry_of(base, plugins)

@@ -12,11 +12,11 @@ from itertools import combinations
 
 import numpy as np
 
-from fooldeap import stats
-from fooldeap.stats import Estimate
+from fooldeap.study import stats
 from fooldeap.study.cautions import cautions
 from fooldeap.study.findings import Analysis, Friedman, Measures, Pair, Quartiles, Variant
 from fooldeap.study.outcome import Floats, Outcome
+from fooldeap.study.stats import Estimate
 
 
 def analyse(outcome: Outcome) -> Analysis:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fooldeap.evolution import Observer
+from fooldeap.engine.evolution import Observer
 from fooldeap.lines import printable
 from fooldeap.results import LogRow, RunInfo, RunResult
 

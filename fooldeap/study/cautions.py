@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fooldeap import stats
+from fooldeap.study import stats
 from fooldeap.study.findings import EARLY_GENERATIONS, FEW_SEEDS, SIGNIFICANT, Caution
 from fooldeap.study.outcome import Outcome
 

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fooldeap import trust
-from fooldeap.bench import Bench, left_behind, warn
 from fooldeap.errors import FooldeapError, InputError, PluginError
-from fooldeap.files import remove
 from fooldeap.lines import printable
 from fooldeap.page.study import study_page
 from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
-from fooldeap.rundir import as_yaml
+from fooldeap.runs.bench import Bench, left_behind, warn
+from fooldeap.runs.rundir import as_yaml
+from fooldeap.runs.work import Ended
+from fooldeap.storage.files import remove
+from fooldeap.storage.timings import Timings
 from fooldeap.study import definition, figures, report, tables, transfer, trial
 from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.board import Board
@@ -26,8 +28,6 @@ from fooldeap.study.outcome import Outcome
 from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, classifiers, plan, redesigned
 from fooldeap.study.records import grid, rows
 from fooldeap.study.transfer import Transfer
-from fooldeap.timings import Timings
-from fooldeap.work import Ended
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fooldeap import config
-from fooldeap import document as documents
-from fooldeap.config import CHOICES, Experiment
-from fooldeap.document import Document, Key
+from fooldeap.configuration import config
+from fooldeap.configuration import document as documents
+from fooldeap.configuration.config import CHOICES, Experiment
+from fooldeap.configuration.document import Document, Key
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.registry import Registry
@@ -79,7 +79,7 @@ def load(
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
 ) -> Study:
-    """Read and check a study; parameters and errors as for `fooldeap.config.load`."""
+    """Read and check a study; parameters and errors as for `fooldeap.configuration.config.load`."""
     document = _named_by_its_file(config.said(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from fooldeap.stats import Estimate
+from fooldeap.study.stats import Estimate
 
 SIGNIFICANT = 0.05  # of p-values, after Holm where they are of a family
 FEW_SEEDS = 5  # below this, intervals by resampling seeds are too narrow to rely on

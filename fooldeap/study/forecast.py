@@ -4,9 +4,9 @@ import math
 import time
 from dataclasses import dataclass
 
-from fooldeap.bench import Bench
-from fooldeap.evolution import Observer
+from fooldeap.engine.evolution import Observer
 from fooldeap.results import LogRow, RunInfo
+from fooldeap.runs.bench import Bench
 from fooldeap.study.board import duration
 from fooldeap.study.definition import Study, resolved
 from fooldeap.study.plan import StudyFolder, by_classifier, serially

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fooldeap import config
-from fooldeap.bench import Bench
-from fooldeap.config import Experiment
+from fooldeap.configuration import config
+from fooldeap.configuration.config import Experiment
 from fooldeap.errors import InputError
-from fooldeap.files import parsed
 from fooldeap.results import RunInfo
-from fooldeap.rundir import Folder
+from fooldeap.runs.bench import Bench
+from fooldeap.runs.rundir import Folder
+from fooldeap.storage.files import parsed
 from fooldeap.study import definition
 from fooldeap.study.definition import Study
 from fooldeap.study.records import Key, Record, Records

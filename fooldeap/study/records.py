@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import files, snapshots, trust
+from fooldeap import trust
+from fooldeap.engine import snapshots
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage, RunInfo, RunResult
+from fooldeap.runs.work import Ended
+from fooldeap.storage import files
+from fooldeap.storage.sums import digest
 from fooldeap.study.outcome import RunRow
-from fooldeap.sums import digest
-from fooldeap.work import Ended
 
 POINTS = 64  # of a curve
 FIRST_POINT = 500  # so many times in the budget

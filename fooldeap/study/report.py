@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from fooldeap.lines import markdown as markdown_text
-from fooldeap.stats import EXACT, RESAMPLES
 from fooldeap.study import tables
 from fooldeap.study.analysis import p_values
 from fooldeap.study.conclusions import (
@@ -19,6 +18,7 @@ from fooldeap.study.conclusions import (
 )
 from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
+from fooldeap.study.stats import EXACT, RESAMPLES
 from fooldeap.study.tables import count, markdown_table
 from fooldeap.study.transfer import Transfer
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fooldeap.lines import markdown, printable
-from fooldeap.stats import Estimate
 from fooldeap.study.findings import Analysis, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
+from fooldeap.study.stats import Estimate
 from fooldeap.study.transfer import Cell, Transfer
 
 # --- For programs ---------------------------------------------------------------------------------------------------

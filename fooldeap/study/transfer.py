@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fooldeap.config import Experiment
-from fooldeap.evaluation import Evaluator
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evaluation import Evaluator
 from fooldeap.plugin import Array, Predictions
-from fooldeap.stats import Estimate, success_rate
 from fooldeap.study.outcome import Outcome, RunRow
+from fooldeap.study.stats import Estimate, success_rate
 
 
 class Shown(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap import registry as registries
-from fooldeap.config import fits
+from fooldeap.configuration.config import fits
 from fooldeap.errors import InputError
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Plugin

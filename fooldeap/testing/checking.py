@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fooldeap import document, registry
+from fooldeap import registry
+from fooldeap.configuration import document
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry

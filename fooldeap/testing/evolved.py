@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap import config
+from fooldeap.configuration import config
 from fooldeap.plugin import Array, Images, Predictions, Result
-from fooldeap.prepared import Prepared
+from fooldeap.runs.prepared import Prepared
 from fooldeap.testing.batches import rng
 from fooldeap.testing.subject import SHAPES
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fooldeap.plugin import Predictions, Reporter, Result, RunInfo, Session
-from fooldeap.rundir import RunFolder
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
 from fooldeap.testing.evolved import evolved, predictions

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from fooldeap import config, faults
-from fooldeap.checks import Checker
-from fooldeap.choices import Choice
-from fooldeap.document import Document
+from fooldeap import faults
+from fooldeap.configuration import config
+from fooldeap.configuration.checks import Checker
+from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.document import Document
 from fooldeap.errors import InputError
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Batch, Plugin, plugin_of

@@ -18,7 +18,7 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
     """
     from greenlet import GreenletExit, getcurrent, greenlet
 
-    from fooldeap.individuals import individual_view
+    from fooldeap.engine.individuals import individual_view
 
     engine, randomness = getcurrent(), Randomness(rng)
 

@@ -93,7 +93,7 @@ def _work(settings: dict[str, Any]) -> None:
     told = os.dup(1)
     os.dup2(2, 1)  # what plugins print is no message
     os.environ["OMP_NUM_THREADS"] = str(settings["threads"])
-    from fooldeap import guard
+    from fooldeap.engine import guard
     from fooldeap.quiet import limit_threads
 
     def tell_and_end(late: str) -> None:

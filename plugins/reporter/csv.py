@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 
 from fooldeap.errors import FileError
-from fooldeap.files import Appended
 from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
+from fooldeap.storage.files import Appended
 
 FLUSH_SECONDS = 1.0
 

@@ -1,7 +1,7 @@
 """Growth curves."""
 
+from fooldeap.images.pictures import growth
 from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
-from fooldeap.report.pictures import growth
 
 
 @reporter("figures")

@@ -1,7 +1,7 @@
 """The evolved images as files."""
 
+from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
-from fooldeap.report.pictures import contact_sheet
 
 
 @reporter("images")

@@ -6,9 +6,9 @@ import io
 import numpy as np
 
 from fooldeap import registry
-from fooldeap.nearest import Neighbour, Neighbourhood
+from fooldeap.images.nearest import Neighbour, Neighbourhood
+from fooldeap.images.pictures import side_by_side
 from fooldeap.plugin import Dataset, Reporter, Result, RunResult, Session, dataclass, reporter
-from fooldeap.report.pictures import side_by_side
 
 
 @reporter("nearest")

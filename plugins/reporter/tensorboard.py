@@ -3,9 +3,9 @@
 from typing import Any
 
 from fooldeap import quiet
-from fooldeap.files import make_folders, remove
 from fooldeap.plugin import BestYet, Images, LogRow, Reporter, Result, RunInfo, RunResult, Session, dataclass, reporter
 from fooldeap.results import FoolingImage
+from fooldeap.storage.files import make_folders, remove
 
 FOLDER, FILE = "figures/tensorboard", "events.out.tfevents.fooldeap"
 VERSION = "brain.Event:2"  # how a file of events has to begin

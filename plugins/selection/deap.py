@@ -38,7 +38,7 @@ def deap(
     """
     from deap import tools
 
-    from fooldeap.individuals import Individual
+    from fooldeap.engine.individuals import Individual
 
     given = parameters(operator, _USUAL.get(operator, {}), tournsize=tournsize)
     if operator == "selDoubleTournament":

@@ -9,11 +9,11 @@ from pathlib import Path
 from conftest import bits, tiny
 from ledgers import check_adds_up
 
-from fooldeap import files
+from fooldeap.engine.ledger import Answers
 from fooldeap.errors import FileError, FooldeapError
-from fooldeap.ledger import Answers
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder, problems_in
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.storage import files
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ  # `make faults` tries every case, `make test` some
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "faults")
@@ -29,7 +29,7 @@ KINDS = {  # what the fault is, which calls it hits, and whether those after it 
 
 
 class Failing:
-    """`os` as `fooldeap.files` uses it, which fails at the n-th call that its kind of fault may hit.
+    """`os` as `fooldeap.storage.files` uses it, which fails at the n-th call that its kind of fault may hit.
 
     ``failed`` counts the calls that did.
     """

@@ -14,10 +14,10 @@ from test_journal_cuts import PLAIN, evolved
 from test_write_faults import STUDY, study_bits
 
 import fooldeap
+from fooldeap.engine.evolution import Run
 from fooldeap.errors import FooldeapError, InputError
-from fooldeap.evolution import Run
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import problems_in
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import problems_in
 from fooldeap.study import figures
 
 PLACES = 40 if EVERY else 5  # in a file, beside its first and its last byte
@@ -119,7 +119,7 @@ def unfinished(small, path):
 
 
 def test_in_every_file_of_an_unfinished_run(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("fooldeap.lock.socket.gethostname", lambda: "here")
+    monkeypatch.setattr("fooldeap.storage.lock.socket.gethostname", lambda: "here")
     begun = unfinished(small, tmp_path / "begun")
     fooldeap.resume(small.new(tmp_path / "whole", begun), quiet=True)
     assert bits(tmp_path / "whole") == small.bits

@@ -16,10 +16,11 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fooldeap import config, registry
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS
-from fooldeap.rundir import as_yaml
+from fooldeap.runs.rundir import as_yaml
 from fooldeap.study import definition
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ

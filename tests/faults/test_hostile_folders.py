@@ -11,9 +11,9 @@ from conftest import KIT, TINY
 from hostile import ESCAPE, VARIED, call, harmless, quoted
 
 import fooldeap
-from fooldeap import config
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap.configuration import config
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 
 
 @pytest.mark.parametrize("name", ["../up", "/up", "..", ".", "a/../../up", "a\\b", "a\0b", ".hidden", "-rf", ""])

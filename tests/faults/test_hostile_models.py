@@ -7,9 +7,10 @@ from hostile import Payload, call, layer, refused, rewritten
 from parallel import scoop
 
 import fooldeap
-from fooldeap import config, trust
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder
+from fooldeap import trust
+from fooldeap.configuration import config
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
 from fooldeap_plugins.classifier.keras import Keras
 
 

@@ -12,11 +12,12 @@ from hostile import VARIED, call
 from parallel import scoop
 
 import fooldeap
-from fooldeap import config, trust
+from fooldeap import trust
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Command, dataclass, executor
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import as_yaml
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import as_yaml
 from fooldeap.study import definition
 
 EVIL = "import sys\nopen({marker!r}, 'w').close()\nprint('imported', file=sys.stderr)\n" + (

@@ -8,7 +8,7 @@ from conftest import tiny
 from failing import Small, sample
 from ledgers import answered
 
-from fooldeap.prepared import Prepared
+from fooldeap.runs.prepared import Prepared
 
 ALGORITHMS = {
     "generational": {"population": 8},

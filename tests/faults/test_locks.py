@@ -18,9 +18,10 @@ from failing import Small
 from test_write_faults import STUDY
 
 import fooldeap
-from fooldeap import cli, rundir
+from fooldeap import cli
 from fooldeap.errors import InputError
-from fooldeap.rundir import RunFolder
+from fooldeap.runs import rundir
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.study.comparison import StudyFolder
 
 WORDS = [
@@ -159,7 +160,7 @@ def test_a_lock_that_its_owner_removes_meanwhile_is_not_the_lock(small, tmp_path
         return flock(descriptor, operation)
 
     with monkeypatch.context() as patch:
-        patch.setattr("fooldeap.lock.fcntl.flock", leaving)
+        patch.setattr("fooldeap.storage.lock.fcntl.flock", leaving)
         with RunFolder.open(path).locked():
             assert (path / ".lock").stat().st_ino == opened[1]
             assert json.loads((path / ".lock").read_text())["process"] == os.getpid()

@@ -12,11 +12,12 @@ import pytest
 from conftest import KIT, TINY, bits
 from ledgers import check_adds_up
 
-from fooldeap import cli, config
+from fooldeap import cli
+from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import Executor, Reporter, algorithm, classifier, dataclass, dataset, executor, reporter
-from fooldeap.prepared import Prepared
-from fooldeap.rundir import RunFolder, problems_in
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder, problems_in
 
 PLUGIN = '''
 import os

@@ -13,7 +13,7 @@ from failing import KINDS, Small, calls, check_is_one_line, descriptors, failing
 import fooldeap
 from fooldeap import cli
 from fooldeap.errors import FileError, FooldeapError, InputError, RunError
-from fooldeap.rundir import RunFolder, problems_in
+from fooldeap.runs.rundir import RunFolder, problems_in
 from fooldeap.study import figures
 
 CASES = 10  # of a kind
@@ -96,7 +96,7 @@ def test_a_fault_while_it_is_resumed(small, tmp_path, monkeypatch):
 
 def test_a_finished_result_outlives_what_fails_after_it(small, tmp_path, monkeypatch):
     path = small.new(tmp_path / "run", small.whole)
-    monkeypatch.setattr("fooldeap.rundir.RunFolder.finished", False)  # as if somebody made it again
+    monkeypatch.setattr("fooldeap.runs.rundir.RunFolder.finished", False)  # as if somebody made it again
     for kind in KINDS:
         with monkeypatch.context() as patch:
             failing(patch, kind, 30)
@@ -216,7 +216,7 @@ def test_a_link_in_a_folder_leads_nowhere(small, tmp_path, name):
     "name", ["timings.csv", "log.csv", "journal/seed1-target1.journal", ".lock", "images", "table.md"]
 )
 def test_a_link_that_comes_while_it_runs_leads_nowhere(small, tmp_path, name, monkeypatch):
-    monkeypatch.setattr("fooldeap.rundir.strangers", lambda path: [])  # as if it were not there yet
+    monkeypatch.setattr("fooldeap.runs.rundir.strangers", lambda path: [])  # as if it were not there yet
     path, outside = small.new(tmp_path / "run"), tmp_path / "outside"
     outside.mkdir() if name == "images" else outside.write_text("precious")
     (path / name).parent.mkdir(exist_ok=True)

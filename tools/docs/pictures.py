@@ -16,7 +16,8 @@ from PIL import Image
 from settings import BUDGET, CLASSIFIER, WITH
 
 import fooldeap
-from fooldeap import config, registry
+from fooldeap import registry
+from fooldeap.configuration import config
 from fooldeap.plugin import Images, Plugin, Predictions
 
 FOLDER = Path(__file__).parents[2] / "docs/images/plugins"

@@ -5,7 +5,7 @@ import fooldeap
 MODULES = {
     "fooldeap.plugin": "What plugins import",
     "fooldeap.testing": "What tests of plugins import",
-    "fooldeap.toolboxes": "The toolbox",
+    "fooldeap.engine.toolboxes": "The toolbox",
 }
 
 

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fooldeap import config, registry, schema
-from fooldeap.catalogue import in_yaml
+from fooldeap import registry
+from fooldeap.configuration import config
+from fooldeap.guidance import schema
+from fooldeap.guidance.catalogue import in_yaml
 from fooldeap.parameters import in_words
 from fooldeap.plugin import KINDS
 

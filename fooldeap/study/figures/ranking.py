@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import stats
+from fooldeap.study import stats
 from fooldeap.study.figures.looks import LINE, PAGE, broken, looks, most_lines
 from fooldeap.study.findings import SIGNIFICANT
 from fooldeap.study.outcome import Outcome

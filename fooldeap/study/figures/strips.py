@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fooldeap import stats
+from fooldeap.study import stats
 from fooldeap.study.figures.looks import (
     EVALUATIONS,
     LINE,

@@ -1,0 +1,95 @@
+"""Plugins as an experiment chose them: with values, schedules, and other choices inside."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from fooldeap.configuration.schedules import Schedule
+from fooldeap.errors import InputError, PluginError, blaming
+from fooldeap.faults import CHECKS, Check
+from fooldeap.plugin import Plugin, Rng
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin with the values of its parameters, as configured.
+
+    A value may be a `Schedule`, or a tuple of `Weighted` choices.
+    """
+
+    plugin: Plugin
+    values: Mapping[str, Any]
+
+    def build(self, *given: Any, generation: int = 0) -> Any:
+        """Return the plugin ready for calls in a generation, see `Plugin.build`."""
+        values = {name: _resolved(value, generation) for name, value in self.values.items()}
+        return self.plugin.build(values, *given)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a value follows a schedule."""
+        choices = [self, *(choice for _, choice in self.inner())]
+        return any(isinstance(value, Schedule) for choice in choices for value in choice.values.values())
+
+    def inner(self) -> Iterator[tuple[tuple[str | int, ...], "Choice"]]:
+        """Yield the choices among the values, and those inside them, each with the keys that lead there."""
+        for name, value in self.values.items():
+            for index, item in enumerate(value if isinstance(value, tuple) else ()):
+                if isinstance(item, Weighted):
+                    yield (name, index), item.choice
+                    yield from (((name, index, *path), choice) for path, choice in item.choice.inner())
+
+    def data(self) -> dict[str, Any]:
+        """Return the choice as YAML has it."""
+        return {"name": self.plugin.name, **{name: _plain(value) for name, value in self.values.items()}}
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """One of several choices in a parameter, with its weight among them."""
+
+    choice: Choice
+    weight: float = 1.0
+
+
+class Checked:
+    """A plugin whose results are held against its contract, so that an error names the plugin at fault.
+
+    ``rng`` is what it is called with besides the arguments of each call.
+    """
+
+    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...] = ()) -> None:
+        self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the plugin and check what it gives."""
+        try:
+            with blaming(self.plugin):
+                result = self.call(*arguments, *self.rng)
+        except InputError as error:
+            raise InputError(f"{self.plugin}: {error}") from error
+        fault = self.check(result, *(each for each in arguments if not isinstance(each, Rng)))
+        if fault:
+            raise PluginError(f"{self.plugin} {fault}")
+        return result
+
+
+def _resolved(value: Any, generation: int) -> Any:
+    if isinstance(value, Schedule):
+        return value.at(generation)
+    if isinstance(value, tuple):
+        return tuple(_resolved(item, generation) for item in value)
+    if isinstance(value, Weighted):
+        plugin = value.choice.plugin
+        return Checked(plugin, CHECKS[plugin.kind], value.choice.build(generation=generation)), value.weight
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return value.data()
+    if isinstance(value, tuple) and any(isinstance(item, Weighted) for item in value):
+        return [{**item.choice.data(), "weight": item.weight} for item in value]
+    return to_jsonable_python(value)

@@ -1,0 +1,413 @@
+"""An experiment file becomes a typed, validated `Experiment`; every mistake becomes one line that says its cure."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import StringConstraints, WithJsonSchema
+
+from fooldeap import lines, trust
+from fooldeap import registry as registries
+from fooldeap.configuration import document as documents
+from fooldeap.configuration.checks import Checker, keys_of, marked
+from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.document import Document, Key, dotted
+from fooldeap.configuration.moved import found_again
+from fooldeap.errors import InputError
+from fooldeap.parameters import Parameter, shown
+from fooldeap.plugin import OPERATORS, Plugin
+from fooldeap.registry import Registry
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[
+    str,
+    StringConstraints(pattern=_NAME),
+    WithJsonSchema(
+        {"type": "string", "pattern": _NAME, "description": "text of up to 64 letters, digits, '-', '_' or '.'"}
+    ),
+]
+Target = Annotated[int, Ge(0)]
+Count = Annotated[int, Ge(1)]
+
+DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
+
+# The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
+CHOICES = (
+    "classifier",
+    "dataset",
+    "genome",
+    "fitness",
+    "algorithm",
+    "selection",
+    "crossover",
+    "mutation",
+    "executor",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a run ends: whatever comes first. None is off; ``at_goal`` false: the goal is noted, and does not end it."""
+
+    confidence: Annotated[float, Gt(0), Lt(1)] | None
+    score: float | None
+    evaluations: Count | None
+    generations: Annotated[int, Ge(0)]
+    seconds: Annotated[float, Gt(0)] | None
+    stagnation: Count | None
+    at_goal: bool
+
+    @property
+    def goal(self) -> dict[str, float]:
+        """The stops that mean success."""
+        goals = {"confidence": self.confidence, "score": self.score}
+        return {name: value for name, value in goals.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plain:
+    """The keys of an experiment that are plain values."""
+
+    name: Name
+    seed: Annotated[int, Ge(0)]
+    seeds: Count
+    targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
+    lockstep: Count
+    on_error: Literal["stop", "skip"]
+    report: bool
+    plugins: list[str]
+
+
+def plain_keys() -> dict[str, Parameter]:
+    """Return the keys of an experiment that are plain values."""
+    return keys_of(_Plain)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one YAML file describes: the runs over its targets and seeds."""
+
+    name: str
+    seed: int
+    seeds: int
+    targets: Literal["all"] | tuple[int, ...]
+    stop: Stop
+    classifier: Choice
+    dataset: Choice | None
+    genome: Choice
+    fitness: Choice
+    algorithm: Choice
+    selection: Choice
+    crossover: Choice
+    mutation: Choice
+    executor: Choice
+    reporters: tuple[Choice, ...]
+    lockstep: int
+    on_error: Literal["stop", "skip"]
+    report: bool
+    plugins: tuple[str, ...]
+    document: Document = field(compare=False, repr=False)
+
+    def data(self) -> dict[str, Any]:
+        """Return the whole experiment as plain data: written as YAML and read again, it is the same experiment."""
+        data: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Choice):
+                data[item.name] = value.data()
+            elif item.name == "reporters":
+                data[item.name] = [choice.data() for choice in value]
+            elif item.name == "stop":
+                data[item.name] = asdict(value)
+            elif item.name != "document":
+                data[item.name] = list(value) if isinstance(value, tuple) else value
+        return data
+
+    def choices(self) -> Iterator[tuple[Key, Choice]]:
+        """Yield every plugin that was chosen, and those inside them, each with the keys that lead there."""
+        chosen: list[tuple[Key, Choice | None]] = [((kind,), getattr(self, kind)) for kind in CHOICES]
+        chosen += [(("reporters", index), choice) for index, choice in enumerate(self.reporters)]
+        for path, choice in chosen:
+            if choice is not None:
+                yield path, choice
+                yield from (((*path, *inner), each) for inner, each in choice.inner())
+
+    @cached_property
+    def digest(self) -> str:
+        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep.
+
+        Files count by what is in them, wherever they are.
+        """
+        silent = {
+            "name",
+            "seed",
+            "seeds",
+            "targets",
+            "dataset",
+            "executor",
+            "reporters",
+            "lockstep",
+            "on_error",
+            "report",
+            "plugins",
+        }
+        deciding = {key: value for key, value in self.data().items() if key not in silent}
+        for kind in deciding.keys() & set(CHOICES):
+            deciding[kind] = _by_content(getattr(self, kind))
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    def error(self, key: str, message: str) -> InputError:
+        """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""
+        return self.document.error((key,), message)
+
+
+def _by_content(choice: Choice) -> dict[str, Any]:
+    """Return a choice as plain data, with the SHA-256 of a file in place of its path."""
+    data = choice.data()
+    for name, parameter in choice.plugin.parameters.items():
+        path = data[name]
+        if marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
+            with contextlib.suppress(OSError):  # whoever needs it will say that it is gone
+                data[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return data
+
+
+def load(
+    source: str | Path | Mapping[str, Any] | Experiment,
+    overrides: Iterable[str] = (),
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    plugins: Iterable[Any] = (),
+) -> Experiment:
+    """Read and check an experiment.
+
+    Parameters
+    ----------
+    source : a YAML file, or its content as a mapping
+    overrides : ``key=value`` words, values in YAML; ``key`` may be dotted
+    arguments : the same as plain data from Python
+    plugins : files, folders, or decorated functions and classes, beside those that the file names
+
+    Raises
+    ------
+    InputError
+        One line for each mistake: file, line, column, key, what was got and expected, the cure.
+    """
+    document = said(source, overrides, arguments)
+    experiment = checked(document, registry_of(document, plugins))
+    admit_commands([experiment])
+    return experiment
+
+
+def said(
+    source: str | Path | Mapping[str, Any] | Experiment,
+    overrides: Iterable[str] = (),
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    unnamed: str = "experiment",
+) -> Document:
+    """Return all that is said about an experiment, from the defaults to the command line, not checked yet.
+
+    ``unnamed`` is the name of one that has none and is not in a file.
+    """
+    if isinstance(source, Experiment):
+        source = source.data()
+    if isinstance(source, Mapping):
+        document, name = documents.from_mapping(source), unnamed
+    else:
+        document, name = documents.read(Path(source)), as_name(Path(source).stem)
+        document = found_again(document, Path(source).parent)
+    document = documents.from_mapping(arguments or {}).over(document)
+    document = documents.from_overrides(overrides).over(document)
+    document.data.setdefault("name", name)
+    return document.over(_defaults())
+
+
+def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = ()) -> Experiment:
+    """Return what a document says as an experiment, or raise `InputError` with every mistake in it.
+
+    ``also`` are keys that messages name beside an experiment's own.
+    """
+    return _ExperimentChecker(document, registry).experiment(also)
+
+
+def as_name(stem: str) -> str:
+    """Return what a file is called as a name of an experiment."""
+    return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", stem))[:64] or "experiment"
+
+
+def _defaults() -> Document:
+    text = (resources.files("fooldeap.data") / "defaults.yaml").read_text(encoding="utf-8")
+    return documents.parse(text, DEFAULTS, Path.cwd())
+
+
+def registry_of(document: Document, more: Iterable[Any]) -> Registry:
+    """Return the registry with the plugins that the document names and ``more``, and name all in the document.
+
+    Those that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`.
+    """
+    more, paths = tuple(more), document.data["plugins"]
+    if not isinstance(paths, list):
+        raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
+    # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
+    resolved = [_resolved(document, index, path) for index, path in enumerate(paths)]
+    for index, path in enumerate(resolved):
+        _admit(document, ("plugins", index), f"runs the plugins in {path}")
+    registry = registries.load(more)
+    for index, path in enumerate(resolved):
+        try:
+            registry.include(path)
+        except InputError as error:
+            raise document.error(("plugins", index), str(error)) from error
+    resolved += [_as_text(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
+    document.data["plugins"] = list(dict.fromkeys(resolved))
+    return registry
+
+
+def _resolved(document: Document, index: int, path: Any) -> str:
+    key: Key = ("plugins", index)
+    if not isinstance(path, str):
+        raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
+    try:
+        return _as_text((document.folders.get(key, Path.cwd()) / path).resolve())
+    except InputError as error:
+        raise document.error(key, str(error)) from None
+    except (OSError, ValueError, RuntimeError):  # a NUL byte, a loop of links
+        raise document.error(key, f"got {shown(path)}, which is no path") from None
+
+
+def _as_text(path: Path) -> str:
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:  # the resolved configuration could not name it
+        raise InputError(f"the path {str(path)!r} is no UTF-8 text; rename it") from None
+
+
+def admit_commands(experiments: Iterable[Experiment]) -> None:
+    """Announce the commands that a file has plugins run, each once, or refuse them: see `fooldeap.trust`."""
+    told = set()
+    for experiment in experiments:
+        for path, value in _commands(experiment):
+            if (path, value) not in told:
+                _admit(experiment.document, path, f"uses {dotted(path)}: {value}")
+            told.add((path, value))
+
+
+def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
+    """Yield what plugins are given to run, or where to, other than by default."""
+    for key, choice in experiment.choices():
+        for name, parameter in choice.plugin.parameters.items():
+            value = choice.values[name]
+            if marked(parameter.annotation, "command") and value != parameter.default:
+                yield (*key, name), str(value)
+
+
+def _admit(document: Document, path: Key, what: str) -> None:
+    """Say what a file has us run, or refuse it. What the user said, on the command line or in Python, needs no word."""
+    place = document.place(path)
+    if not place.line:
+        return
+    if trust.given().no_plugins:
+        raise document.error(
+            path,
+            f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
+        )
+    lines.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
+
+
+class _ExperimentChecker(Checker):
+    """Makes an experiment of a document."""
+
+    def experiment(self, also: tuple[str, ...]) -> Experiment:
+        data = self.document.data
+        plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
+        values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
+        stop = self.stop(data.get("stop"))
+        self.generations = stop.get("generations", 0)
+        choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
+        reporters = self.reporters(data.get("reporters"))
+        self.check_targets(values.get("targets"))
+        self.check_fit(choices)
+        self.finish()
+        targets = values.pop("targets")
+        return Experiment(
+            **{**values, "plugins": tuple(values["plugins"])},
+            targets=targets if targets == "all" else tuple(targets) if isinstance(targets, list) else (targets,),
+            stop=Stop(**stop),
+            reporters=tuple(choice for choice in reporters if choice),
+            document=self.document,
+            **choices,  # type: ignore[arg-type]
+        )
+
+    def reporters(self, data: Any) -> list[Choice | None]:
+        if not isinstance(data, list):
+            self.problem(("reporters",), f"got {shown(data)}, expected a list such as [console, csv]")
+            return []
+        choices = [self.choice("reporter", item, ("reporters", index)) for index, item in enumerate(data)]
+        names = [choice.plugin.name if choice else None for choice in choices]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
+                self.problem(("reporters", index), f"got {name!r} a second time, expected each reporter once")
+        return choices
+
+    def stop(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.problem(("stop",), f"got {shown(data)}, expected a mapping such as {{confidence: 0.9999}}")
+            return {}
+        return self.values(keys_of(Stop), data, ("stop",))
+
+    def check_targets(self, targets: Any) -> None:
+        if isinstance(targets, list) and len(set(targets)) < len(targets):
+            first = {target: index for index, target in reversed(list(enumerate(targets)))}
+            index = next(index for index, target in enumerate(targets) if first[target] < index)
+            self.problem(("targets", index), f"got {targets[index]} a second time, expected each target once")
+
+    def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
+        """Refuse operators that work on another genome than the one chosen."""
+        genome = choices["genome"]
+        if genome is None:
+            return
+        algorithm = choices["algorithm"]
+        unused = set(OPERATORS) - set(algorithm.plugin.options["uses"]) if algorithm else set()
+        for kind, choice in choices.items():
+            if kind in unused:
+                continue
+            chosen = [((), choice), *choice.inner()] if choice is not None else []
+            for path, each in chosen:
+                if not fits(each.plugin, genome.plugin):
+                    self.misfit((kind, *path), each.plugin, genome.plugin)
+
+    def misfit(self, path: Key, operator: Plugin, genome: Plugin) -> None:
+        """Note an operator that does not fit; one that nobody chose, at the genome."""
+        able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
+        cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
+        if self.document.place(path).source == DEFAULTS:
+            said = f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
+            self.problem(("genome",), said)
+        else:
+            self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
+
+
+_WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has room for
+
+
+def fits(operator: Plugin, genome: Plugin) -> bool:
+    """Tell whether an operator works on a genome: see `fooldeap.plugin.mutation`."""
+    named = operator.options.get("genome", "any")
+    if named == "any":
+        return True
+    dtype, bounds = getattr(genome.target, "dtype", None), getattr(genome.target, "bounds", None)
+    if named is None:
+        return dtype is not None
+    named = (named,) if isinstance(named, str) else named
+    # Who names a dtype gives any value of it.
+    return genome.name in named or (dtype in named and bounds in (None, _WHOLE.get(dtype)))

@@ -1,0 +1,45 @@
+"""What the configuration in a folder names, found again after the folder was moved together with it.
+
+A configuration has absolute paths, so that it holds from any folder. Where one leads nowhere any more, what it named is
+looked for where it would be now, seen from the folder, which remembers in ``environment.json`` where it was made.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fooldeap.configuration.document import Document
+from fooldeap.errors import FileError
+from fooldeap.storage.files import parsed, read
+
+ENVIRONMENT, MADE_AT = "environment.json", "folder"
+
+
+def found_again(document: Document, folder: Path) -> Document:
+    """Return a document that lies in a folder, its paths as they are now."""
+    file = folder / ENVIRONMENT
+    try:
+        made_at = parsed(read(file))[MADE_AT] if file.is_file() else None
+    except (FileError, ValueError, KeyError, TypeError):
+        return document  # the folder of no run
+    now = str(folder.resolve())
+    if not isinstance(made_at, str) or not Path(made_at).is_absolute() or made_at == now:
+        return document
+    return replace(document, data=_changed(document.data, made_at, now))
+
+
+def _changed(value: Any, made_at: str, now: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _changed(each, made_at, now) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_changed(each, made_at, now) for each in value]
+    return _place(value, made_at, now) if isinstance(value, str) and value.startswith("/") else value
+
+
+def _place(path: str, made_at: str, now: str) -> str:
+    try:
+        there = Path(now, os.path.relpath(path, made_at)).resolve()
+        return str(there) if not Path(path).exists() and there.exists() else path
+    except (ValueError, OSError, RuntimeError):  # no path: a NUL byte, too long, a loop of links
+        return path

@@ -1,0 +1,1 @@
+"""From genomes to results: algorithms driven in lockstep, their images answered many runs' in one batch."""

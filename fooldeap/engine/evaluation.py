@@ -1,0 +1,260 @@
+"""From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from fooldeap.engine.guard import Guarded
+from fooldeap.errors import InputError, PluginError
+from fooldeap.faults import described
+from fooldeap.plugin import Array, Classifier, Images
+
+ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
+ALIGNMENT = 64  # bytes; what a row of 32 images begins at is then a multiple of it, too
+MOST_ROWS = 2048
+USUAL_ROWS = 1024
+MOST_VALUES = 10_000_000  # of one forward pass, so that large images do not fill the memory
+TRIAL_SECONDS = 0.3  # for finding out how many rows go fastest
+WORTH = 1.05  # how much faster than the usual number another has to be
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a batch of images, not copied yet."""
+
+    images: Images
+    rows: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Evaluator:
+    """Shows images to the classifier in padded chunks, and counts what it showed.
+
+    Parameters
+    ----------
+    classifier : the model; asked directly for gradients and for the probe
+    answer : from chunks of images to the logits of each, in order, wherever that is done
+    shares : into how many parts a batch should go at least, for as many hands
+
+    Attributes
+    ----------
+    rows : images in the largest chunk, a multiple of 32; changes no bit where the classifier is row-invariant
+    shown, gradients, padding, probes : how many images it was shown that runs asked about, how many once more for the
+        gradient, how many to fill up batches, and how many to find out about it. One that is ``billable``, a paid
+        service, is shown only what runs ask about
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        answer: Callable[[list[Images]], Iterable[Array]] | None = None,
+        shares: int = 1,
+    ) -> None:
+        self.classifier = classifier
+        self.shown = self.gradients = self.padding = self.probes = 0
+        self.billable = bool(getattr(classifier, "billable", False))
+        self._name = classifier.name if isinstance(classifier, Guarded) else "the classifier"
+        self.shares = shares
+        self._lent = aligned((0, *classifier.input_shape))
+        self._show = answer or (lambda chunks: map(classifier.logits, chunks))
+        values = int(np.prod(classifier.input_shape))
+        self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
+        self.rows = min(USUAL_ROWS, self.most_rows)
+
+    def logits(self, batches: Sequence[Images | Rows]) -> list[NDArray[np.float32]]:
+        """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
+        ends = np.cumsum([len(batch) for batch in batches])
+        count = int(ends[-1]) if len(ends) else 0
+        if count == 0:
+            return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
+        missing = 0 if self.billable else -count % ROWS
+        padded = self._together(batches, count + missing)
+        rows = min(self.rows, _round_up(len(padded) / self.shares))
+        chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
+        answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
+        self.shown += count
+        self.padding += missing
+        logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
+        return np.split(logits[:count], ends[:-1])
+
+    def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
+        """Return all images in one array, black ones at its end, which is valid until the next call."""
+        if len(self._lent) < count:
+            self._lent = aligned((count, *self.classifier.input_shape))
+        start = 0
+        for batch in batches:
+            whole = self._lent[start : start + len(batch)]
+            if isinstance(batch, Rows):
+                batch.images.take(batch.rows, axis=0, out=whole, mode="clip")  # other modes make a copy first
+            else:
+                whole[:] = batch
+            start += len(batch)
+        self._lent[start:count] = 0
+        return self._lent[:count]
+
+    def fastest_rows(self) -> int:
+        """Return how many rows at a time go fastest through the classifier, by a short trial.
+
+        The usual number stands unless another is clearly faster. Where the time runs out before, the classifier is so
+        slow that it makes no difference, and small chunks are the handier ones.
+        """
+        if self.billable:
+            return self.rows
+        rates: dict[int, float] = {}
+        start, size = time.perf_counter(), 4 * ROWS
+        while size <= self.most_rows and time.perf_counter() < start + TRIAL_SECONDS:
+            images = np.random.default_rng(0).integers(0, 256, (size, *self.classifier.input_shape), dtype=np.uint8)
+            rates[size] = size / min(_seconds(self._answer, images) for _ in range(2))
+            size *= 2
+        best = max(rates, key=rates.__getitem__, default=self.rows)
+        usual = min(self.rows, max(rates, default=self.rows))
+        return usual if rates.get(best, 0.0) < WORTH * rates.get(usual, 0.0) else best
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) by the image, float32, shaped as the images."""
+        gradient = getattr(self.classifier, "gradient", None)
+        if gradient is None:
+            raise InputError("the algorithm asks for gradients, which this classifier does not give")
+        chunks = (images[start : start + self.rows] for start in range(0, len(images), self.rows))
+        answers = [
+            np.empty((0, *images.shape[1:]), np.float32),
+            *(gradient(chunk, target) for chunk in chunks),
+        ]
+        found = np.concatenate(answers)
+        self.gradients += len(images)
+        if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
+            raise PluginError(
+                f"{self._name} gave a gradient {described(found)}, expected finite float32 {images.shape}"
+            )
+        return found
+
+    def row_invariant(self) -> bool:
+        """Tell whether an image gets the same bits in any batch of a multiple of 32 images, at any place in it.
+
+        Where it does not, runs cannot share a forward pass without changing each other's results.
+        """
+        if self.billable:  # it is not asked to find out, and taken at its word
+            return True
+        sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, USUAL_ROWS) if size <= self.rows]
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (sizes[-1], *self.classifier.input_shape), dtype=np.uint8)
+        alone = np.concatenate([self._answer(part) for part in np.split(images, len(images) // ROWS)])
+        orders = [rng.permutation(len(images))[:size] for size in sizes]
+        return all(np.array_equal(self._answer(images[order]), alone[order]) for order in orders)
+
+    def _answer(self, images: Images) -> Array:
+        self.probes += len(images)
+        return self._checked(self.classifier.logits(images), images)
+
+    def _checked(self, logits: Array, images: Images) -> Array:
+        expected = (len(images), self.classifier.classes)
+        if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
+            raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}")
+        if not np.isfinite(logits).all():
+            raise PluginError(f"{self._name} gave logits that are not finite; does the model overflow on noise?")
+        return logits
+
+
+def aligned(shape: tuple[int, ...]) -> Images:
+    """Return an array of images whose bytes start at a multiple of 64, so that TensorFlow can take it as it is."""
+    size = math.prod(shape)
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].reshape(shape)
+
+
+def _seconds(function: Callable[[Images], object], images: Images) -> float:
+    start = time.perf_counter()
+    function(images)
+    return time.perf_counter() - start
+
+
+def _round_up(count: float) -> int:
+    """Return the next multiple of 32."""
+    return math.ceil(count / ROWS) * ROWS
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of images: which rows are new to the run, and where the answer of every row is found.
+
+    ``sources`` counts through the rows of the batch before, as far as it is remembered, and on through this one's.
+    """
+
+    images: Images
+    digests: list[bytes]
+    sources: NDArray[np.intp]
+    new: NDArray[np.intp]
+
+    @property
+    def digest(self) -> bytes:
+        """Identify the images of the whole batch, 16 bytes."""
+        return xxhash.xxh3_128_digest(b"".join(self.digests))
+
+    def cut(self, left: int) -> "Batch":
+        """Return the first rows, up to where ``left`` new images are used up."""
+        if len(self.new) <= left:
+            return self
+        rows = int(self.new[left])
+        return Batch(self.images[:rows], self.digests[:rows], self.sources[:rows], self.new[:left])
+
+
+class Memory:
+    """Knows the images of a run's last batch by digest, so that an unchanged individual is not shown again."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._logits: Array | None = None
+        self._gradient: Array | None = None
+
+    def lookup(self, images: Images, *, gradient: bool = False) -> Batch:
+        """Return which rows are new: their image is neither further up in this batch nor in the one before."""
+        if gradient and self._gradient is None:
+            self._forget()
+        digests = _digests(images)
+        places, remembered = dict(self._places), 0 if self._logits is None else len(self._logits)
+        # Each image that is met for the first time gets the next place; no loop in Python is as fast.
+        sources = np.fromiter(map(places.setdefault, digests, itertools.count(remembered)), np.intp, len(digests))
+        new = np.flatnonzero(sources == np.arange(remembered, remembered + len(digests)))
+        return Batch(images, digests, sources, new)
+
+    def answer(self, batch: Batch, logits: Array, gradient: Array | None) -> tuple[Array, Array | None]:
+        """Return logits and gradient for every row of a batch, given those of its new rows, and remember them."""
+        self._logits = _gathered(self._logits, logits, batch)
+        self._gradient = None if gradient is None else _gathered(self._gradient, gradient, batch)
+        # Of equal images the last row stands for all: their answers are the same.
+        self._places = dict(zip(batch.digests, range(len(batch.digests)), strict=True))
+        return self._logits, self._gradient
+
+    def _forget(self) -> None:
+        self._places, self._logits, self._gradient = {}, None, None
+
+
+def _digests(images: Images) -> list[bytes]:
+    return list(map(xxhash.xxh3_128_digest, _rows(images)))
+
+
+def _rows(images: Images) -> Iterable[memoryview]:
+    """Yield each image as a view, faster than numpy gives them."""
+    whole = memoryview(np.ascontiguousarray(images).reshape(-1))  # type: ignore[arg-type]
+    return map(whole.__getitem__, _slices(len(images), math.prod(images.shape[1:])))
+
+
+@functools.lru_cache(maxsize=16)
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, count * size, size)]
+
+
+def _gathered(before: Array | None, new: Array, batch: Batch) -> Array:
+    own = np.empty((len(batch.digests), *new.shape[1:]), new.dtype)
+    own[batch.new] = new
+    return (own if before is None else np.concatenate([before, own]))[batch.sources]

@@ -1,0 +1,255 @@
+"""The engine: drives algorithms, which are generators, in lockstep, so that many runs share one forward pass.
+
+An algorithm yields genomes and receives a `Reply`. All else is done here, once for every algorithm and plugin:
+decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+import numpy as np
+
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
+from fooldeap.engine.ledger import Answers
+from fooldeap.engine.tally import Tally
+from fooldeap.engine.toolboxes import stream
+from fooldeap.errors import FileError, FooldeapError, InputError, PluginError, raised_by
+from fooldeap.faults import described
+from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
+from fooldeap.results import LogRow, RunInfo, RunResult
+from fooldeap.storage.journal import Answer, Journal
+
+
+class Observer:
+    """Told of what happens in a run; does nothing itself."""
+
+    def on_run_start(self, run: RunInfo, best: BestYet) -> None:
+        """Before the run; see `fooldeap.plugin.Reporter`."""
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        """After each generation, for each target."""
+
+    def on_run_end(self, results: list[RunResult]) -> None:
+        """After the end of the run."""
+
+
+class Run:
+    """One run under way: an algorithm with its seed and targets.
+
+    Parameters
+    ----------
+    info : seed and targets
+    experiment : what to do
+    toolbox : the run's own, see `fooldeap.engine.toolboxes.build`
+    evaluator : asked for gradients; logits come from `drive`, for all runs together
+    journal : where answers are recorded, and read from first; None keeps no record
+    observer : told of every log row and of the end
+    clock : seconds that the run has taken until now, for ``stop.seconds``
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        experiment: Experiment,
+        toolbox: Toolbox,
+        evaluator: Evaluator,
+        journal: Journal | None = None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.info = info
+        self.tally = Tally(info, experiment.stop)
+        self.stopped: str | None = None
+        self.failure: FooldeapError | None = None
+        self.start = b""  # the digest of the first batch
+        self.answers = Answers()
+        self._plugin = experiment.algorithm.plugin
+        self._seconds = experiment.stop.seconds
+        self._toolbox, self._evaluator = toolbox, evaluator
+        self._journal, self._clock = journal, clock
+        self._observer = observer or Observer()
+        self._memory = Memory()
+        self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
+        if not hasattr(self._evolution, "send"):
+            raise PluginError(f"{self._plugin} is no generator; it must yield genomes: reply = yield genomes")
+        self._reply: Reply
+        self._ask: Ask
+        self._images: Images
+        self._batch: Batch
+        self._recorded: Answer | None = None
+
+    def ask(self) -> bool:
+        """Let the algorithm go on to its next images, and return whether it did; if not, the run ended."""
+        self._clock()  # the first call starts it
+        ask = self._next_ask()
+        if ask is None:
+            self._end("finished")
+            return False
+        self._ask, self._images = ask, self._toolbox.decode(ask.genomes)
+        return True
+
+    def unseen(self) -> Rows:
+        """Return those of the images that the classifier must see (perhaps none)."""
+        self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
+        if self.tally.left is not None:
+            self._batch = self._batch.cut(self.tally.left)
+        self.start = self.start or self._batch.digest
+        self._recorded = self._from_journal()
+        return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
+
+    def reproduced(self) -> bool:
+        """Tell whether the classifier answers the new images as the journal has it."""
+        (logits,) = self._evaluator.logits([Rows(self._batch.images, self._batch.new)])
+        return self._recorded is not None and np.array_equal(logits, self._recorded.logits)
+
+    def tell(self, logits: Any) -> None:
+        """Take the logits of the unseen images, and put them on record."""
+        self._count()  # only now, for a session may end before there is an answer
+        answer = self._recorded or self._record(logits)
+        everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
+        self._reply = Reply(
+            Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
+        )
+
+    def settle(self) -> None:
+        """Enter the generation into the books, and decide whether the run goes on."""
+        for row in self.tally.enter(self._batch, self._reply):
+            self._observer.on_generation(self.info, row)
+        verdict = self.tally.verdict() or self._out_of_time()
+        if verdict:
+            self._end(verdict)
+
+    def results(self) -> list[RunResult]:
+        """Return the results of a run that ended, one a target."""
+        return self.tally.results(self.stopped or "interrupted")
+
+    def attempt(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Take a step; where a plugin of the run is at fault, the run ends as failed, and None is returned."""
+        try:
+            return step(*arguments)
+        except (PluginError, InputError) as error:
+            self.stopped, self.failure = "failed", error
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Let go of the generator and the journal; the run can be resumed from there."""
+        with contextlib.suppress(Exception, SystemExit):  # what it does once it has no more say matters to nobody
+            self._evolution.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _next_ask(self) -> Ask | None:
+        self._toolbox.generation = self.tally.generation + 1
+        try:
+            asked = next(self._evolution) if self.tally.generation < 0 else self._evolution.send(self._reply)
+        except StopIteration:
+            if self.tally.generation < 0:
+                raise PluginError(f"{self._where()} ended before it yielded anything; it must yield genomes") from None
+            return None
+        except FooldeapError as error:
+            raise type(error)(f"{self._where()}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise raised_by(self._where(), error) from error
+        ask = asked if isinstance(asked, Ask) else Ask(asked)
+        if ask.gradient and len(self.info.targets) > 1:
+            raise PluginError(f"{self._where()} asks for a gradient, which is for runs with one target: targets='one'")
+        if not isinstance(ask.genomes, np.ndarray | list) or len(ask.genomes) == 0:
+            raise PluginError(f"{self._where()} yielded {described(ask.genomes)}, expected at least one genome")
+        return ask
+
+    def _from_journal(self) -> Answer | None:
+        recorded = self._journal.next_answer() if self._journal is not None else None
+        if (
+            recorded is not None
+            and self._journal is not None
+            and (recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new))
+        ):
+            raise PluginError(
+                f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
+                "library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
+            )
+        return recorded
+
+    def _count(self) -> None:
+        asked, new = len(self._batch.digests), len(self._batch.new)
+        replayed = new if self._recorded else 0
+        self.answers += Answers(asked, asked - new, replayed, new - replayed)
+
+    def _record(self, logits: Any) -> Answer:
+        gradient = None
+        if self._ask.gradient:
+            gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
+        answer = Answer(self._batch.digest, logits, gradient)
+        if self._journal is not None:
+            self._journal.write_answer(answer)
+        return answer
+
+    def _shaped(self, answer: Answer) -> Any:
+        found = answer.gradient
+        if found is None and self._ask.gradient and not len(self._batch.new):
+            found = np.empty(0, np.float32)  # a record of no new images does not tell what was asked for
+        return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
+
+    def _out_of_time(self) -> str | None:
+        """The one stop that a replay cannot compute: it is looked up, or decided and recorded."""
+        if self._journal is not None and self._journal.replaying:
+            return self._journal.recorded_end()
+        if self._seconds is None or self._clock() < self._seconds:
+            return None
+        if self._journal is not None:
+            self._journal.write_end("seconds")
+        return "seconds"
+
+    def _end(self, reason: str) -> None:
+        self.stopped = reason
+        self.close()
+        self._observer.on_run_end(self.results())
+
+    def _where(self) -> str:
+        return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
+
+
+def drive(
+    runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None
+) -> Generator[Run, None, None]:
+    """Advance runs together, at most ``width`` at a time, each from its start to its end, and yield each then.
+
+    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full. A run that fails
+    ends alone, see `Run.failure`.
+    """
+    waiting, active = iter(runs), list[Run]()
+    try:
+        while True:
+            active += itertools.islice(waiting, width - len(active))
+            if not active:
+                return
+            # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
+            asked = [run for run in active if run.attempt(run.ask)]
+            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
+            answers = evaluator.logits([rows for _, rows in unseen])
+            for (run, _), logits in zip(unseen, answers, strict=True):
+                run.attempt(run.tell, logits)
+            for run in asked:
+                if not run.stopped:
+                    run.attempt(run.settle)
+            on_batch()
+            ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
+            yield from ended
+    finally:
+        _close(active)
+
+
+def _close(runs: Iterable[Run]) -> None:
+    """Close all runs, also where the journal of one cannot be written to its end."""
+    failure = None
+    for run in runs:
+        try:
+            run.close()
+        except FileError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

@@ -1,0 +1,205 @@
+"""Keeps count for one run: the log, the best images, the goals, and whether it is time to stop.
+
+Everything here follows from the answers alone, so that a replay of the journal gives the same to the bit. Only the
+clock is outside, see `evolution`.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fooldeap.configuration.config import Stop
+from fooldeap.engine.evaluation import Batch
+from fooldeap.engine.snapshots import due
+from fooldeap.plugin import Array, Images, Predictions, Reply
+from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult, Snapshot
+
+DIVERSITY_PIXELS = 64
+STALLED_AFTER = 100  # batches in a row without a new image
+MILESTONES = (0.5, 0.9, 0.99)  # confidences on the way, ascending
+
+
+@dataclass
+class _Best:
+    """The best image for one target until now; images that reached the goal come before all others.
+
+    Of several objectives the first decides, and the second between images that reached the goal.
+    """
+
+    reached: bool = False
+    merit: float = -math.inf  # by which images are compared
+    fitness: float = -math.inf  # the first objective
+    image: Any = None  # uint8 (h, w, c), once an image was shown
+    logits: Any = None  # float32 (classes,)
+    evaluations_to_goal: int | None = None
+    milestones: list[int] = field(default_factory=list)  # evaluations until each of `MILESTONES` that was passed
+    improved: int = 0  # the generation of the last better fitness
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+
+class Tally:
+    """The books of one run."""
+
+    def __init__(self, info: RunInfo, stop: Stop) -> None:
+        self.info, self.stop = info, stop
+        self.evaluations = 0
+        self.generation = -1
+        self.log: list[LogRow] = []
+        self._best = {target: _Best() for target in info.targets}
+        self._batches_without_new = 0
+
+    @property
+    def left(self) -> int | None:
+        """How many evaluations the budget still has, None without a budget."""
+        return None if self.stop.evaluations is None else self.stop.evaluations - self.evaluations
+
+    def enter(self, batch: Batch, reply: Reply) -> list[LogRow]:
+        """Enter one generation and return its log rows, one a target."""
+        self.generation += 1
+        before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
+        self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
+        diversity = pixel_deviation(batch.images)
+        shown = [_Shown.of(batch, reply, target, before) for target in self.info.targets]
+        spreads = _spreads(np.array([each.fitness for each in shown]))
+        surest = np.array([each.confidence for each in shown]).max(axis=1).tolist()
+        rows = []
+        for target, each, spread, confidence in zip(self.info.targets, shown, spreads, surest, strict=True):
+            self._compare(self._best[target], each, spread[0], confidence)
+            _pass_milestones(self._best[target].milestones, each, confidence)
+            rows.append(
+                LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, diversity)
+            )
+        self.log.extend(rows)
+        if due(self.generation):
+            self._take_snapshots()
+        return rows
+
+    def verdict(self) -> str | None:
+        """Return why the run ends now, or None."""
+        stop, best = self.stop, self._best.values()
+        if stop.at_goal and stop.goal and all(each.reached for each in best):
+            return "goal"
+        if self.left is not None and self.left <= 0:
+            return "evaluations"
+        if self.generation >= stop.generations:
+            return "generations"
+        if self._batches_without_new >= STALLED_AFTER:
+            return "stalled"
+        if stop.stagnation and self.generation - max(each.improved for each in best) >= stop.stagnation:
+            return "stagnation"
+        return None
+
+    def best(self, target: int) -> Predictions | None:
+        """Return the best image for a target until now, alone in its batch, None where none was shown yet."""
+        best = self._best[target]
+        return None if best.image is None else Predictions(best.logits[None], best.image[None])
+
+    def results(self, stopped: str) -> list[RunResult]:
+        """Return the result of each target that an image was shown for."""
+        self._take_snapshots()
+        return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
+
+    def _take_snapshots(self) -> None:
+        """Keep the best images as they are now; an image is replaced, never changed, so that none is copied here."""
+        for best in self._best.values():
+            taken = best.snapshots[-1].generation if best.snapshots else -1
+            if best.image is not None and taken < self.generation:
+                now = Snapshot(self.generation, self.evaluations, best.fitness, best.image, best.logits)
+                best.snapshots.append(now)
+
+    def _compare(self, best: _Best, shown: "_Shown", fittest: float, surest: float) -> None:
+        reached = self._reached(shown, fittest, surest)
+        if reached is None and (best.reached or fittest <= best.merit):
+            return  # which is nearly always, and told at once
+        merit = shown.fitness if reached is None else np.where(reached, shown.second, -np.inf)
+        row = int(merit.argmax())
+        if reached is not None and best.evaluations_to_goal is None:
+            best.evaluations_to_goal = shown.place(reached)
+        if (reached is not None, merit[row]) > (best.reached, best.merit):
+            if shown.fitness[row] > best.fitness or best.reached:
+                best.improved = self.generation
+            best.reached, best.merit = reached is not None or best.reached, float(merit[row])
+            best.fitness = float(shown.fitness[row])
+            best.image, best.logits = shown.batch.images[row].copy(), shown.logits[row].copy()
+
+    def _reached(self, shown: "_Shown", fittest: float, surest: float) -> Array | None:
+        """Return which images reached a goal, None where none did."""
+        goals = ((shown.confidence, surest, self.stop.confidence), (shown.fitness, fittest, self.stop.score))
+        reached = [values >= goal for values, highest, goal in goals if goal is not None and highest >= goal]
+        return np.logical_or.reduce(reached) if reached else None
+
+    def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
+        probabilities = Predictions(best.logits[None], best.image[None]).probabilities[0]
+        return RunResult(
+            target=target,
+            seed=self.info.seed,
+            predicted=int(probabilities.argmax()),
+            confidence=float(probabilities[target]),
+            score=best.fitness,
+            evaluations=self.evaluations,
+            evaluations_to_goal=best.evaluations_to_goal,
+            evaluations_to=dict(zip(map(str, MILESTONES), best.milestones, strict=False)),
+            generations=self.generation,
+            stopped=stopped,
+            image=FoolingImage(best.image),
+            log=tuple(row for row in self.log if row.target == target),
+            snapshots=tuple(best.snapshots),
+        )
+
+
+class _Shown(NamedTuple):
+    """What the images of one generation are to one target: ``before`` counts those shown in the generations before."""
+
+    batch: Batch
+    logits: Array
+    fitness: Array
+    second: Array  # the second objective, or the only one
+    confidence: Array
+    before: int
+
+    @classmethod
+    def of(cls, batch: Batch, reply: Reply, target: int, before: int) -> "_Shown":
+        objectives, predictions = reply.of(target), reply.predictions
+        columns = [objectives] if objectives.ndim == 1 else list(objectives.T)
+        confidence = predictions.probabilities[:, target]
+        return cls(batch, predictions.logits, columns[0], columns[:2][-1], confidence, before)
+
+    def place(self, reached: Array) -> int:
+        """Return the 1-based place, in the order shown, of the first image that reached something."""
+        # An image from memory cannot be the first, so the first one that did is a new one.
+        return self.before + 1 + int(np.searchsorted(self.batch.new, reached.argmax()))
+
+
+def _pass_milestones(passed: list[int], shown: _Shown, surest: float) -> None:
+    while len(passed) < len(MILESTONES) and surest >= MILESTONES[len(passed)]:
+        passed.append(shown.place(shown.confidence >= MILESTONES[len(passed)]))
+
+
+def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:
+    """Return best, mean, worst and standard deviation of each row, all at once in a fraction of the time."""
+    # As fitness.mean(axis=1) and fitness.std(axis=1) do it, in a third of their time.
+    count = fitness.shape[1]
+    mean = np.add.reduce(fitness, axis=1) / count
+    std = np.sqrt(np.add.reduce(np.square(fitness - mean[:, None]), axis=1) / count)
+    columns = (np.maximum.reduce(fitness, axis=1), mean, np.minimum.reduce(fitness, axis=1), std)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def pixel_deviation(images: Images) -> float:
+    """Return the standard deviation of a pixel over the images, in grey levels, averaged over some 64 pixels.
+
+    They are spread evenly; of images of fewer than 128 values all are taken.
+    """
+    count = len(images)
+    flat = images.reshape(count, -1)
+    step = max(1, flat.shape[1] // DIVERSITY_PIXELS) | 1  # odd, so as not to stay in the same columns
+    # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up; float32
+    # holds those of 258 images, and is the fastest.
+    exact = np.float32 if count * 255**2 <= 2**24 else np.float64
+    values: Array = flat[:, ::step].astype(exact)
+    ones: Array = np.ones(count, exact)
+    total = (ones @ values).astype(np.float64)
+    squares = (ones @ np.square(values, out=values)).astype(np.float64)
+    return math.fsum(np.sqrt(count * squares - total**2).tolist()) / (count * len(total))

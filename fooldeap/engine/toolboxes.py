@@ -1,0 +1,111 @@
+"""From a configuration to a ``deap.base.Toolbox``: the plugins under DEAP's names, on whole batches, rng bound.
+
+What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
+``mate(first, second)``, ``select(fitness, count)`` (of these three those that the algorithm uses),
+``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the
+classes the run pursues, ``toolbox.generation`` is the one under way, counted from 0, which schedules follow,
+``toolbox.bounds`` are those of the genome, or None.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from deap import base
+
+from fooldeap import faults
+from fooldeap.configuration.choices import Checked, Choice
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evaluation import Evaluator
+from fooldeap.errors import PluginError
+from fooldeap.faults import Check
+from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
+
+
+def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
+    """Return the random stream for one purpose of one run.
+
+    It is named by seed, targets and purpose alone, so that two experiments that differ in, say, their selection start
+    from the same population.
+    """
+    name = hashlib.sha256(f"{','.join(map(str, targets))};{purpose}".encode()).digest()
+    words = np.frombuffer(name, "<u4").tolist()
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *words])))
+
+
+def build(
+    experiment: Experiment,
+    evaluator: Evaluator,
+    seed: int,
+    targets: tuple[int, ...],
+    *,
+    decode: Callable[[Batch], Images] | None = None,
+    map: Callable[..., Any] = map,
+) -> Toolbox:
+    """Return the toolbox of one run; ``decode`` and ``map`` may have other processes do it."""
+    genome = experiment.genome.build(evaluator.classifier.input_shape)
+    images = evaluator.classifier.input_shape
+    toolbox = base.Toolbox()
+    toolbox.targets, toolbox.generation = targets, 0
+    toolbox.bounds = getattr(genome, "bounds", None)
+
+    def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
+        toolbox.register(name, Checked(choice.plugin, check, call, rng))
+
+    def operator(name: str, choice: Choice, *rng: Rng) -> None:
+        call = _Scheduled(choice, toolbox) if choice.changes else choice.build()
+        bound(name, choice, faults.CHECKS[choice.plugin.kind], call, *rng)
+
+    sampled = faults.sampled(getattr(genome, "dtype", None))
+    bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
+    bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
+    bound("take", experiment.genome, faults.take, genome.take)
+    uses = experiment.algorithm.plugin.options["uses"]
+    if "mutation" in uses:
+        operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
+    if "crossover" in uses:
+        operator("mate", experiment.crossover, stream(seed, targets, "mate"))
+    if "selection" in uses:
+        selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
+        operator("select", experiment.selection, stream(seed, targets, "select"))
+        toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
+    operator("fitness", experiment.fitness)
+    toolbox.register("map", map)
+    toolbox.register("evaluate", _evaluate, toolbox, evaluator)
+    return toolbox
+
+
+def _evaluate(toolbox: Toolbox, evaluator: Evaluator, genomes: Batch) -> Array:
+    """Return the fitness (n,) or (n, k) of a batch for the run's (first) target."""
+    images = toolbox.decode(genomes)
+    (logits,) = evaluator.logits([images])
+    fitness: Array = toolbox.fitness(Predictions(logits, images), toolbox.targets[0])
+    return fitness
+
+
+class _Scheduled:
+    """An operator whose parameters follow schedules."""
+
+    def __init__(self, choice: Choice, toolbox: Toolbox) -> None:
+        self.choice, self.toolbox = choice, toolbox
+        self._generation, self._operator = -1, None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._generation != self.toolbox.generation:
+            self._generation = self.toolbox.generation
+            self._operator = self.choice.build(generation=self._generation)
+        return self._operator(*arguments)  # type: ignore[misc]
+
+
+class _Guarded:
+    """An operator that is only called with what its contract promises it."""
+
+    def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any]) -> None:
+        self.plugin, self.check, self.call = plugin, check, call
+
+    def __call__(self, *arguments: Any) -> Any:
+        fault = self.check(*arguments)
+        if fault:
+            raise PluginError(f"{self.plugin} {fault}")
+        return self.call(*arguments)

@@ -1,0 +1,1 @@
+"""What is done with a finished folder: verify it, export its images, make its page anew."""

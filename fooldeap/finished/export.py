@@ -1,0 +1,269 @@
+"""The evolved images of a finished run or study as a labelled dataset, with where they come from.
+
+Everything is read from the folder's files, whose checksums are compared: no plugin and no classifier is needed.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import FileError, FooldeapError, InputError
+from fooldeap.results import FoolingImage
+from fooldeap.storage.files import make_folders, parsed, read, write_whole
+from fooldeap.storage.sums import SUMS, digest, problems, strangers
+
+_MACHINE = ("python", "platform", "machine", "packages", "plugins")  # and nothing that names the user's folders
+
+
+class Evolved(NamedTuple):
+    """One evolved image, uint8 (h, w, c), and what is known of it; ``variant`` is empty but in a study."""
+
+    image: NDArray[np.uint8]
+    target: int
+    seed: int
+    variant: str
+    predicted: int
+    confidence: float
+    score: float
+    evaluations: int  # of its run
+    evaluations_to_goal: int | None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The evolved images of a folder by variant, seed and target, and their provenance, which JSON can hold."""
+
+    evolved: tuple[Evolved, ...]
+    provenance: dict[str, Any]
+
+    def write_npz(self, path: Path) -> None:
+        """Write a NumPy archive; no array needs pickle.
+
+        images uint8 (n, h, w, c); labels (the targets), predicted, seeds, evaluations and evaluations_to_goal (-1 where
+        no image reached the goal), int64 (n,); confidence and score float64 (n,); variants text (n,); provenance, a
+        text of JSON.
+
+        Raises
+        ------
+        InputError
+            The images are of several shapes.
+        """
+        shapes = sorted({each.image.shape for each in self.evolved})
+        if len(shapes) > 1:
+            raise InputError(f"--npz: got images of the shapes {shapes}, expected one; write them with --png")
+        arrays = {
+            "images": np.array([each.image for each in self.evolved]),
+            "labels": self._integers("target"),
+            "predicted": self._integers("predicted"),
+            "confidence": np.array([each.confidence for each in self.evolved], np.float64),
+            "score": np.array([each.score for each in self.evolved], np.float64),
+            "evaluations": self._integers("evaluations"),
+            "evaluations_to_goal": self._integers("evaluations_to_goal"),
+            "seeds": self._integers("seed"),
+            "variants": np.array([each.variant for each in self.evolved]),
+            "provenance": np.array(_json(self.provenance)),
+        }
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **arrays)
+        write_whole(path, content.getvalue())
+
+    def write_png(self, path: Path) -> None:
+        """Write a folder with one below it for each target, ``metadata.csv``, a row an image, and ``provenance.json``.
+
+        The names of targets are of one length, so that their order as text is that of the numbers.
+        """
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            temporary.mkdir()
+            self._write_files(temporary)
+            temporary.replace(path)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _write_files(self, folder: Path) -> None:
+        digits = len(str(max(each.target for each in self.evolved)))
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["file", *Evolved._fields[1:]])
+        for each in self.evolved:
+            variant = f"{each.variant}-" if each.variant else ""
+            name = f"{each.target:0{digits}d}/{variant}seed-{each.seed}.png"
+            make_folders(folder, (folder / name).parent)
+            write_whole(folder / name, FoolingImage(each.image).png())
+            writer.writerow([name, *each[1:]])
+        write_whole(folder / "metadata.csv", table.getvalue().encode())
+        write_whole(folder / "provenance.json", (_json(self.provenance) + "\n").encode())
+
+    def _integers(self, name: str) -> NDArray[np.int64]:
+        values = [getattr(each, name) for each in self.evolved]
+        return np.array([-1 if value is None else value for value in values], np.int64)
+
+
+def export(folder: Path, npz: Path | None = None, png: Path | None = None) -> Collection:
+    """Write the evolved images of a finished run or study to a new archive, a new or empty folder, or both.
+
+    Raises
+    ------
+    InputError
+        As `collect` does, or there is something already where it would write; nothing was written.
+    """
+    if npz is not None:
+        _check_new("--npz", npz, "file")
+    if png is not None:
+        _check_new("--png", png, "folder")
+    collection = collect(folder)
+    if npz is not None:
+        collection.write_npz(npz)
+    if png is not None:
+        collection.write_png(png)
+    return collection
+
+
+def collect(folder: Path) -> Collection:
+    """Return the evolved images of a finished run or study.
+
+    Raises
+    ------
+    InputError
+        It is neither, is not finished, has no images, or a file that is needed was changed since or is damaged.
+    """
+    kinds = (("config.yaml", "result.json", _of_run), ("study.yaml", "summary.json", _of_study))
+    for configuration, outcome, found in kinds:
+        if (folder / configuration).is_file() and (folder / outcome).is_file():
+            return _collected(folder, configuration, outcome, found)
+    raise InputError(_unfinished(folder))
+
+
+def _collected(
+    folder: Path, configuration: str, outcome: str, found: Callable[["_Source"], Iterable[Evolved]]
+) -> Collection:
+    source = _Source(folder)
+    try:
+        evolved = tuple(sorted(found(source), key=lambda each: (each.variant, each.seed, each.target)))
+        provenance = _provenance(source, configuration, outcome, evolved)
+    except FooldeapError:
+        raise
+    except Exception as error:  # damage shows as whatever the readers of JSON, CSV and PNG make of it
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{folder}: is damaged ({said}); restore it from a copy") from None
+    if not evolved:
+        raise InputError(f"{folder}: has no images to export")
+    return Collection(evolved, provenance)
+
+
+def _unfinished(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"no folder {str(folder)!r}; name one that 'fooldeap run' or 'fooldeap compare' made"
+    if (folder / "config.yaml").is_file():
+        return f"{folder}: is not finished; go on with: fooldeap run --resume {folder}"
+    if (folder / "study.yaml").is_file():
+        return f"{folder}: is not finished; go on with: fooldeap compare --resume {folder}"
+    if (folder / "retrain.yaml").is_file():
+        return f"{folder}: is a retraining; export the run of one of its networks: {folder / 'networks/01/run'}"
+    return f"{folder}: has no result.json; name a folder that 'fooldeap run' or 'fooldeap compare' made"
+
+
+class _Source:
+    """The files of a finished folder, each as its checksum says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / SUMS).is_file():
+            raise InputError(f"{folder}: has no {SUMS}; the folder is not finished, or that file was removed")
+        for stranger in strangers(folder):
+            raise InputError(f"{stranger}: is neither a file nor a folder, and none is followed here; remove it")
+        self._wrong = {problem.partition(":")[0]: problem for problem in problems(folder)}
+
+    def read(self, name: str) -> bytes:
+        """Return what a file of the folder holds."""
+        if name in self._wrong:
+            raise InputError(f"{self.folder / self._wrong[name]}; restore it from a copy")
+        return read(self._path(name))
+
+    def parsed(self, name: str) -> Any:
+        """Return what a JSON file of the folder holds."""
+        return parsed(self.read(name))
+
+    def image(self, name: str) -> NDArray[np.uint8]:
+        """Return an image of the folder, uint8 (h, w, c)."""
+        if not self._path(name).is_file():
+            raise InputError(f"{self.folder / name}: is not there; run it with the reporter images, which leaves them")
+        return FoolingImage.from_png(self.read(name)).pixels
+
+    def _path(self, name: str) -> Path:
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise InputError(f"{name}: got a file elsewhere, expected one below {self.folder}")
+        return self.folder / name
+
+
+def _of_run(source: _Source) -> Iterator[Evolved]:
+    for run in source.parsed("result.json")["runs"]:
+        yield _evolved(run, "", source.image(run["image"]))
+
+
+def _of_study(source: _Source) -> Iterator[Evolved]:
+    for path in sorted((source.folder / "variants").glob("*/records/*.json")):
+        variant = path.parent.parent.name
+        for run in source.parsed(path.relative_to(source.folder).as_posix())["runs"]:
+            name = f"variants/{variant}/images/seed-{int(run['seed'])}/{int(run['target'])}.png"
+            yield _evolved(run, variant, source.image(name))
+
+
+def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evolved:
+    to_goal = run["evaluations_to_goal"]
+    return Evolved(
+        image=image,
+        target=int(run["target"]),
+        seed=int(run["seed"]),
+        variant=variant,
+        predicted=int(run["predicted"]),
+        confidence=float(run["confidence"]),
+        score=float(run["score"]),
+        evaluations=int(run["evaluations"]),
+        evaluations_to_goal=None if to_goal is None else int(to_goal),
+    )
+
+
+def _provenance(source: _Source, configuration: str, outcome: str, evolved: Sequence[Evolved]) -> dict[str, Any]:
+    known = source.parsed("environment.json")
+    sessions = list(csv.DictReader(io.StringIO(source.read("ledger.csv").decode())))
+    return {
+        "exported_by": f"fooldeap {metadata.version('fooldeap')}",
+        "configuration": source.read(configuration).decode(),
+        "seeds": sorted({each.seed for each in evolved}),
+        "classifier": known.get("classifier") or _classifiers(source),
+        "shown_to_the_classifier": sum(int(session["shown"]) for session in sessions),
+        "made_with": {name: known[name] for name in _MACHINE if name in known},
+        "forced": known.get("forced", []),
+        "sha256": {name: digest(source.read(name)) for name in (configuration, outcome)},
+    }
+
+
+def _classifiers(source: _Source) -> dict[str, str]:
+    """Return the digests of the classifiers of a study by variant, as its records have them."""
+    paths = sorted((source.folder / "variants").glob("*/records/*.json"))
+    names = [path.relative_to(source.folder).as_posix() for path in paths]
+    return {PurePosixPath(name).parts[1]: str(source.parsed(name)["classifier"]) for name in names}
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _check_new(option: str, path: Path, what: str) -> None:
+    if not path.parent.is_dir():
+        raise InputError(f"{option}: no folder {str(path.parent)!r} to write to; make it first")
+    if path.is_symlink() or (path.exists() and not (what == "folder" and path.is_dir() and not any(path.iterdir()))):
+        raise InputError(f"{option} {path}: is there already; name a new {what}, or remove it")

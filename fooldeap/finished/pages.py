@@ -1,0 +1,79 @@
+"""The page of a finished folder, made anew: what ``fooldeap report`` does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from fooldeap.errors import InputError
+from fooldeap.page.retrain import retrain_page
+from fooldeap.page.run import run_page
+from fooldeap.page.study import study_page
+from fooldeap.page.writing import PAGE
+from fooldeap.retrain.chain import RetrainFolder
+from fooldeap.runs.rundir import Folder, RunFolder, problems_in
+from fooldeap.storage.files import parsed, read, write_whole
+from fooldeap.storage.lock import locked
+from fooldeap.storage.sums import SUMS
+from fooldeap.study.plan import StudyFolder
+
+
+class _Kind(NamedTuple):
+    """Folders of a kind: the file that says that one is finished, and what makes the page of its content."""
+
+    folder: type[Folder]
+    last: str
+    page: Callable[[Path], str]
+
+
+_KINDS = (
+    _Kind(RunFolder, "result.json", lambda path: run_page(path, parsed(read(path / "result.json")))),
+    _Kind(StudyFolder, "summary.json", study_page),
+    _Kind(RetrainFolder, "summary.json", retrain_page),
+)
+
+
+def make(path: str | Path) -> Path:
+    """Write ``report.html`` of a finished run, study or retraining, and return where it is.
+
+    Nothing is run for it, neither plugins nor the classifier. Where the folder has checksums, they are held against its
+    files before, and brought in line after.
+
+    Raises
+    ------
+    InputError
+        The folder is no such folder, is not finished, or is damaged; nothing was written.
+    """
+    path = Path(path)
+    kind = next((kind for kind in _KINDS if (path / kind.folder.FILE).is_file()), None)
+    if kind is None:
+        names = ", ".join(each.folder.FILE for each in _KINDS)
+        raise InputError(f"{path}: has none of {names}; name a folder that fooldeap run, compare or retrain made")
+    folder = kind.folder.open(path)
+    if not (path / kind.last).is_file():
+        raise InputError(f"{path}: is not finished; go on first: {folder.MADE_BY} --resume {path}")
+    with locked(path):
+        _check(path)
+        page = _made(kind, path).encode()
+        if not (path / PAGE).is_file() or read(path / PAGE) != page:
+            write_whole(path / PAGE, page)
+        if (path / SUMS).is_file() and problems_in(path):  # of the page alone, as it was just written
+            folder.seal()
+    return path / PAGE
+
+
+def _check(path: Path) -> None:
+    """Refuse a folder whose files, but for its page, are not as they were written."""
+    found = problems_in(path) if (path / SUMS).is_file() else []
+    damaged = [problem for problem in found if not problem.startswith(f"{PAGE}: ")]
+    if damaged:
+        more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        raise InputError(f"{path}: {damaged[0]}{more}; restore it from a copy")
+
+
+def _made(kind: _Kind, path: Path) -> str:
+    try:
+        return kind.page(path)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+        raise InputError(f"{path}: is damaged ({type(error).__name__}: {error}); restore it from a copy") from None

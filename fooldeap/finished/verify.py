@@ -1,0 +1,224 @@
+"""Whether a finished folder is as it was written, and whether every bit of it is found again here."""
+
+import json
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fooldeap.configuration import config
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evolution import Run
+from fooldeap.errors import InputError
+from fooldeap.results import RunInfo
+from fooldeap.retrain.chain import RetrainFolder, check_model
+from fooldeap.runs import provenance
+from fooldeap.runs.bench import Bench
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import Folder, RunFolder, problems_in
+from fooldeap.storage.files import parsed
+from fooldeap.study import definition
+from fooldeap.study.plan import StudyFolder, by_classifier
+from fooldeap.study.records import Record, record_of
+
+# What another session, machine or version may write otherwise; all else is the bits that are promised.
+_VARYING = (
+    "config.yaml",  # has paths, which may have moved; what it says is what is made again
+    "environment.json",
+    "timings.csv",
+    "ledger.csv",
+    "workers.csv",
+    "workers.log",
+    "calibration.json",
+    "report.html",
+    "SHA256SUMS",
+)
+_LATER = "snapshots.npz"  # a folder made before there were any has none
+_PICTURES = "figures"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was looked at, what is wrong, and what is other here than where the folder was made."""
+
+    looked_at: str
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every bit was found again."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        verdict = "reproduced to the bit" if self.reproduced else "NOT reproduced"
+        return "\n".join([f"{self.looked_at}: {verdict}", *self.problems, *(f"(note: {note})" for note in self.notes)])
+
+
+def verify(
+    path: str | Path,
+    *,
+    sample: int | None = None,
+    workers: int | Literal["auto"] | None = None,
+) -> Verdict:
+    """Replay a finished run, study or retraining and compare every bit.
+
+    Parameters
+    ----------
+    path : the folder
+    sample : of a run, how many batches of its journals are shown to the classifier again, also of each run of a
+        retraining; of a study, how many of its runs are made again; None: everything is
+    workers : how many processes help where everything is made again
+
+    Raises
+    ------
+    InputError
+        The folder is no finished one, or cannot be replayed here.
+    """
+    path = Path(path)
+    if (path / StudyFolder.FILE).is_file():
+        return _study(StudyFolder.open(path), sample)
+    if (path / RetrainFolder.FILE).is_file():
+        return _retraining(RetrainFolder.open(path), sample, workers)
+    return _run(path, sample, workers)
+
+
+def _run(path: Path, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+    folder = RunFolder.open(path)
+    if not folder.finished:
+        raise InputError(f"{path}: is not finished; go on first: fooldeap run --resume {path}")
+    executor = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
+    experiment = config.load(folder.config, arguments=executor)
+    found = problems_in(path)
+    if sample is None:
+        looked_at, different = f"{path}: everything", _again(folder, experiment)
+    else:
+        looked_at, different = _sampled(folder, experiment, sample)
+    return Verdict(looked_at, (*found, *different), _notes(folder, [experiment]))
+
+
+def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
+    recorded = parsed((folder.path / "environment.json").read_text(encoding="utf-8"))
+    return tuple(provenance.changes(recorded, experiments))
+
+
+# --- Runs -----------------------------------------------------------------------------------------------------------
+
+
+def _again(folder: RunFolder, experiment: Experiment) -> list[str]:
+    """Make the whole run again elsewhere, and return which files differ."""
+    with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
+        again = RunFolder.create(experiment, Path(name) / "run")
+        prepared.run(again, quiet=True)
+        written, found = bits(folder.path), bits(again.path)
+        if _LATER not in written:
+            found.pop(_LATER, None)
+        return _differences(written, found)
+
+
+def bits(folder: Path) -> dict[str, bytes]:
+    """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    kept = {
+        name: path.read_bytes()
+        for name, path in files.items()
+        if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
+    }
+    result = parsed(kept["result.json"])
+    return {**kept, "result.json": json.dumps({**result, "seconds": 0}).encode()}
+
+
+def _differences(before: dict[str, bytes], now: dict[str, bytes]) -> list[str]:
+    both = sorted(before.keys() | now.keys())
+    return [
+        f"{name}: {_difference(before.get(name), now.get(name))}" for name in both if before.get(name) != now.get(name)
+    ]
+
+
+def _difference(before: bytes | None, now: bytes | None) -> str:
+    return (
+        "is not made here" if now is None else "is made here, and was not there" if before is None else "has other bits"
+    )
+
+
+def _sampled(folder: RunFolder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
+    """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
+    written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
+    with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
+        journals = Path(name) / "journal"
+        shutil.copytree(folder.journals, journals)  # which a run may write to
+        runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]
+        lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
+        batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
+        chosen = set(random.Random(0).sample(batches, min(sample, len(batches))))
+        problems = [problem for run in runs for problem in _replayed(run, chosen)]
+        results = [result for run in runs for result in run.results()]
+    found = {(result.seed, result.target): result for result in results}
+    for run in written["runs"]:
+        result = found[run["seed"], run["target"]]
+        if any(getattr(result, key) != value for key, value in run.items() if key != "image"):
+            problems.append(f"result.json: seed {result.seed}, target {result.target} is other than its journal says")
+    return f"{folder.path}: {len(chosen)} of {len(batches)} batches", problems
+
+
+def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
+    problems, number = list[str](), 0
+    while not run.stopped and run.ask():
+        if len(run.unseen()):
+            run.close()
+            return [*problems, f"{run.info.label}: its journal ends before the run does"]
+        if (run.info, number) in chosen and not run.reproduced():
+            problems.append(f"{run.info.label}: generation {number} gets other answers here")
+        run.tell(None)
+        run.settle()
+        number += 1
+    return problems
+
+
+# --- Studies --------------------------------------------------------------------------------------------------------
+
+
+def _study(folder: StudyFolder, sample: int | None) -> Verdict:
+    """Make runs of a study again, and hold them against their records."""
+    study, _ = definition.resolved(definition.load(folder.config))
+    if not folder.finished:
+        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap compare --resume {folder.path}")
+    problems, count, total = list(problems_in(folder.path)), 0, 0
+    for group in by_classifier(study):
+        with Bench(group) as bench:
+            ended = [run for run in bench.runs if folder.records.kept(run)]
+            runs = ended if sample is None else random.Random(0).sample(ended, min(sample, len(ended)))
+            count, total = count + len(runs), total + len(ended)
+            for run in bench.evolve(runs):
+                budget = group[run.info.variant].stop.evaluations or 0
+                made = [record_of(run.info.variant, result, budget) for result in run.results]
+                written = folder.records.read(run.info, {})
+                if written is None or not all(map(_same, made, written)):
+                    problems.append(f"{run.info.label}: its record is another here")
+    notes = _notes(folder, list(study.variants.values()))
+    return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
+
+
+def _same(one: Record, other: Record) -> bool:
+    arrays = zip(one.arrays, other.arrays, strict=True)
+    return one.row == other.row and all(np.array_equal(mine, theirs) for mine, theirs in arrays)
+
+
+# --- Retrainings ----------------------------------------------------------------------------------------------------
+
+
+def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+    """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
+    if not folder.finished:
+        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap retrain --resume {folder.path}")
+    problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
+    for place in places:
+        check_model(place / "model.keras")
+        found = _run(place / "run", sample, workers).problems
+        problems += [f"{place.name}: {problem}" for problem in found]
+    looked_at = f"{folder.path}: the runs on {len(places)} networks"
+    return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))

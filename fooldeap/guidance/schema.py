@@ -1,0 +1,168 @@
+"""JSON Schemas of the YAML files, for editors that complete and check while one types."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from fooldeap.configuration.checks import keys_of
+from fooldeap.configuration.config import CHOICES, Stop, plain_keys
+from fooldeap.configuration.schedules import SCHEDULES
+from fooldeap.parameters import REQUIRED, Parameter
+from fooldeap.plugin import KINDS, Plugin
+from fooldeap.registry import Registry
+from fooldeap.retrain.settings import Chain
+from fooldeap.training.settings import Training
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+
+def experiment(registry: Registry) -> Schema:
+    """Return the schema of an experiment file, with the plugins of a registry."""
+    choices: Schema = {kind: {"$ref": f"#/$defs/{kind}"} for kind in CHOICES}
+    properties = {
+        "base": {"type": "string", "description": "A file with what is not said here, relative to this one."},
+        **_properties(plain_keys()),
+        **choices,
+        "dataset": {"anyOf": [choices["dataset"], {"type": "null"}]},
+        "stop": _mapping(keys_of(Stop), required=False),
+        "reporters": {"type": "array", "items": {"$ref": "#/$defs/reporter"}},
+    }
+    return {
+        "$schema": _DIALECT,
+        "title": "fooldeap experiment",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "$defs": {
+            **{kind: _choice(registry, kind, merged=kind in CHOICES) for kind in KINDS},
+            **{
+                f"weighted-{name}": _choice(registry, name, weighted=True)
+                for name, kind in KINDS.items()
+                if kind.generational
+            },
+            "schedule": {"anyOf": [_schedule(name) for name in SCHEDULES]},
+        },
+    }
+
+
+def study(registry: Registry) -> Schema:
+    """Return the schema of a study file: an experiment's, and what it varies."""
+    schema = experiment(registry)
+    varied = [kind for kind in CHOICES if kind != "executor"]
+    goal = {name: keys_of(Stop)[name] for name in ("confidence", "score")}
+    own: Schema = {
+        "vary": {
+            "type": "object",
+            "description": "Keys, each with its options; every combination is a variant.",
+            "properties": {kind: _options({"$ref": f"#/$defs/{kind}"}) for kind in varied},
+            "additionalProperties": _options({}),
+        },
+        "variants": {
+            "type": "object",
+            "description": "Variants by name, each with the keys that it changes, perhaps dotted.",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {kind: {"$ref": f"#/$defs/{kind}"} for kind in varied},
+            },
+        },
+        "goal": {**_mapping(goal, required=False), "description": "What a run is to reach: the primary endpoint."},
+        "budget": {**keys_of(Stop)["evaluations"].schema, "description": "Evaluations a target."},
+        "tried": {"type": "string", "description": "The variant to compare with each other one; else all pairs are."},
+    }
+    return {**schema, "title": "fooldeap study", "properties": {**schema["properties"], **own}}
+
+
+def retraining(registry: Registry) -> Schema:
+    """Return the schema of a retraining file: an experiment's, and how networks are trained."""
+    schema = experiment(registry)
+    trained = _mapping(keys_of(Training))
+    named = {"type": "string", "description": "A training file, relative to this one; or what would stand in it."}
+    own: Schema = {**_properties(keys_of(Chain)), "training": {"anyOf": [named, trained]}}
+    return {**schema, "title": "fooldeap retraining", "properties": {**schema["properties"], **own}}
+
+
+def _options(each: Schema) -> Schema:
+    """Return the schema of several values: a list of them, or by label."""
+    return {
+        "anyOf": [
+            {"type": "array", "minItems": 1, "items": each},
+            {"type": "object", "minProperties": 1, "additionalProperties": each},
+        ]
+    }
+
+
+def training() -> Schema:
+    """Return the schema of a training file."""
+    return {**_mapping(keys_of(Training)), "$schema": _DIALECT, "title": "fooldeap training"}
+
+
+def text(schema: Schema) -> str:
+    """Return a schema as the content of a file."""
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _choice(registry: Registry, kind: str, *, merged: bool = False, weighted: bool = False) -> Schema:
+    """Return the schema of a plugin's name, or of a mapping with its name and parameters.
+
+    Where the mapping is ``merged`` with that of a base or the defaults, it may leave out the name.
+    """
+    plugins = registry.all(kind)
+    named = [_plugin(plugin, weighted) for plugin in plugins]
+    names = {"enum": [each.name for each in plugins if not _missing(each.parameters)]}
+    return {"anyOf": [names, *named, *([_nameless(named)] if merged else [])]}
+
+
+def _nameless(named: list[Schema]) -> Schema:
+    """Return the schema of parameters alone, of any of the plugins."""
+    options: dict[str, list[Schema]] = {}
+    for schema in named:
+        for name, each in schema["properties"].items():
+            same = options.setdefault(name, [])
+            same += [] if each in same else [each]
+    properties = {name: {"anyOf": same} for name, same in options.items() if name != "name"}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _plugin(plugin: Plugin, weighted: bool) -> Schema:
+    schema = _mapping(plugin.parameters, scheduled=KINDS[plugin.kind].generational)
+    schema["properties"]["name"] = {"const": plugin.name, "description": inspect.getdoc(plugin.target) or ""}
+    if weighted:
+        schema["properties"]["weight"] = {"type": "number", "exclusiveMinimum": 0}
+    return {**schema, "required": ["name", *_missing(plugin.parameters)]}
+
+
+def _schedule(name: str) -> Schema:
+    keys = keys_of(SCHEDULES[name])
+    schema = _mapping(keys)
+    schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(SCHEDULES[name]) or ""}
+    return {**schema, "required": ["schedule", *_missing(keys)]}
+
+
+def _mapping(parameters: Mapping[str, Parameter], *, scheduled: bool = False, required: bool = True) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": _properties(parameters, scheduled=scheduled),
+        "additionalProperties": False,
+    }
+    return {**schema, "required": _missing(parameters)} if required else schema
+
+
+def _missing(parameters: Mapping[str, Parameter]) -> list[str]:
+    return [name for name, each in parameters.items() if each.default is REQUIRED]
+
+
+def _properties(parameters: Mapping[str, Parameter], *, scheduled: bool = False) -> Schema:
+    return {name: _parameter(each, scheduled) for name, each in parameters.items()}
+
+
+def _parameter(parameter: Parameter, scheduled: bool) -> Schema:
+    if parameter.nested:
+        return {"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/weighted-{parameter.nested}"}}
+    schema = dict(parameter.schema)
+    if parameter.default is not REQUIRED:
+        schema["default"] = to_jsonable_python(parameter.default)
+    return {"anyOf": [schema, {"$ref": "#/$defs/schedule"}]} if scheduled and parameter.number else schema

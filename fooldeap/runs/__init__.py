@@ -1,0 +1,1 @@
+"""An experiment at work: its folder, its processes, its reporters."""

@@ -1,0 +1,300 @@
+"""Experiments ready to be evolved: their classifier loaded and checked, those who help at hand, their runs known."""
+
+import contextlib
+import gc
+import traceback
+import warnings
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine.evaluation import Evaluator
+from fooldeap.engine.evolution import Observer, Run, drive
+from fooldeap.engine.ledger import Answers, Ledger
+from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
+from fooldeap.faults import described
+from fooldeap.lines import printable
+from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
+from fooldeap.results import RunInfo
+from fooldeap.runs.crew import Crew
+from fooldeap.runs.rundir import Folder
+from fooldeap.runs.work import Ended, Work
+from fooldeap.storage.files import make_folders, write_whole
+from fooldeap.storage.timings import Timings
+
+BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
+ACCURACY_IMAGES = 2000
+
+
+class Bench:
+    """Experiments that share a classifier and an executor. `close` it, or use it in a ``with`` block.
+
+    Parameters
+    ----------
+    experiments : the variants of a study by name, or the only experiment under the empty name
+    classifier : one in memory, in place of the one configured
+    strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
+    rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
+        where the rows of a batch are not independent, their number is fixed
+    row_invariant : whether they are, where that was found out before; None: it is tried
+
+    Attributes
+    ----------
+    runs : over the experiments' seeds and targets, seed by seed
+    starts : by experiment, what identifies the images that its first run begins with
+    """
+
+    def __init__(
+        self,
+        experiments: Mapping[str, Experiment],
+        classifier: Classifier | None = None,
+        *,
+        strict: Collection[str] = (),
+        rows: int | None = None,
+        row_invariant: bool | None = None,
+    ) -> None:
+        self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
+        self._answers = Answers()
+        self._active: dict[RunInfo, Run] = {}
+        with _blaming(self.experiment, "classifier"):
+            work = Work(experiments, classifier)
+        self.executor: Executor = self.experiment.executor.build()
+        try:
+            with _blaming(self.experiment, "executor"):
+                self.executor.open(work)
+            with _blaming(self.experiment, "classifier"):
+                work.guarded.check()
+                self.crew = Crew(work, self.executor)
+                classes = work.classifier.classes
+            self.evaluator = self.crew.evaluator
+            every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
+            self.runs = tuple(sorted(every, key=lambda run: run.seed))
+            self._check_accuracy()
+            self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
+            self.width = self.experiment.lockstep
+            self.row_invariant = self.evaluator.row_invariant() if row_invariant is None else row_invariant
+            if self.row_invariant:
+                self.evaluator.rows = rows or self.evaluator.fastest_rows()
+        except BaseException:
+            self.close()
+            raise
+        if not self.row_invariant:
+            self.width = self.evaluator.shares = 1
+            warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> str:
+        """Let the helping processes go, and return what they said."""
+        with blaming(self.experiment.executor.plugin):
+            return self.executor.close()
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier."""
+        return self.crew.work.classifier
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return self.crew.toolbox(info)
+
+    def evolve(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None = None,
+        observer: Observer | None = None,
+        timings: Timings | None = None,
+    ) -> Generator[Ended, None, None]:
+        """Evolve runs to their ends, as many in lockstep as the experiments say, and yield each when it ended.
+
+        Each has its journal below ``journals``, and goes on where that ends. ``observer`` is told of its generations
+        and of its end.
+        """
+        timings, observer = timings or Timings(), observer or Observer()
+        shown_before = self.evaluator.shown
+
+        def tick(*, last: bool = False) -> None:
+            timings.tick(self.evaluator.shown - shown_before, last=last)
+
+        way = self._pursue if self.executor.whole_runs else self._drive
+        gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
+        try:
+            with contextlib.closing(way(runs, journals, observer, timings, tick)) as ended:
+                yield from ended
+        finally:
+            gc.unfreeze()
+            tick(last=True)
+
+    def _drive(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None,
+        observer: Observer,
+        timings: Timings,
+        tick: Callable[[], None],
+    ) -> Generator[Ended, None, None]:
+        """Drive all runs in lockstep here; the others answer batches."""
+
+        def begun(info: RunInfo) -> Run:
+            journal = journals and journals / info.journal
+            run = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
+            self._active[info] = run
+            observer.on_run_start(info, run.tally.best)
+            return run
+
+        with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick)) as driven:
+            for run in driven:
+                del self._active[run.info]
+                self._answers += run.answers
+                yield Ended.of(run, [])
+
+    def _pursue(
+        self,
+        runs: Sequence[RunInfo],
+        journals: Path | None,
+        observer: Observer,
+        timings: Timings,
+        tick: Callable[[], None],
+    ) -> Generator[Ended, None, None]:
+        """Let everybody drive some of the runs, and report each when it has ended."""
+        elapsed = {info: timings.elapsed(info.label) for info in runs}
+        for run in self.crew.pursue(runs, self.width, journals, elapsed):
+            if journals is not None and run.journal is not None:
+                path = journals / run.info.journal
+                make_folders(journals, path.parent)
+                write_whole(path, run.journal)
+            for row in run.rows:
+                observer.on_generation(run.info, row)
+            if run.failure is None:
+                observer.on_run_end(run.results)
+            tick()
+            self._answers += run.answers
+            yield run
+
+    def ledger(self) -> Ledger:
+        """Return who answered what until now, and what the classifier was shown for it."""
+        under_way = (run.answers for run in self._active.values())
+        return self.crew.ledger(sum(under_way, self._answers))
+
+    def workers(self) -> str:
+        """Return who showed how many images in how many seconds of its own, as CSV."""
+        done = sorted(self.crew.done.items())
+        rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
+        return "\n".join(["host,process,images,seconds", *rows]) + "\n"
+
+    def _rehearse(self, name: str, *, strict: bool) -> bytes:
+        """Let an experiment's first run come to its second generation, by made-up answers, and throw it away.
+
+        So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
+        breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
+        """
+        experiment = self.crew.work.experiments[name]
+        info = next(run for run in self.runs if run.variant == name)
+        run = self.crew.work.run(info, _Imagined(self.crew.work.guarded))
+        try:
+            with _blaming(experiment, "algorithm"):
+                begun = run.ask()
+            with _blaming(experiment, "algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
+                if begun:
+                    answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
+                    run.tell(answers.astype(np.float32))
+                    run.settle()
+                if not run.stopped:
+                    run.ask()
+            return run.start
+        finally:
+            run.close()
+
+    def _check_accuracy(self) -> None:
+        """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
+        if self.experiment.dataset is None:
+            return
+        with _blaming(self.experiment, "dataset"):
+            data = self.experiment.dataset.build().load()
+        if not isinstance(data, Split):
+            raise PluginError(f"{self.experiment.dataset.plugin} loads {described(data)}, expected a Split")
+        images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
+        if images.shape[1:] != self.classifier.input_shape:
+            raise self.experiment.error(
+                "dataset",
+                f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}",
+            )
+        (logits,) = self.evaluator.logits([images])
+        accuracy = float(np.mean(logits.argmax(axis=1) == labels))
+        if accuracy < BADLY_LOADED:
+            warn(
+                f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
+                "check its input range, its class order and whether it was trained on inverted colours"
+            )
+
+
+class _Imagined(Evaluator):
+    """Makes up gradients: a rehearsal shows the classifier nothing."""
+
+    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
+        super().gradient(images[:0], target)  # which refuses where there are none to be had
+        return np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
+
+
+def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInfo]:
+    """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
+    targets = experiment.targets
+    wanted = tuple(range(classes)) if targets == "all" else targets
+    beyond = [target for target in wanted if target >= classes]
+    if beyond:
+        raise experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")
+    jointly = experiment.algorithm.plugin.options["targets"] == "all"
+    together = [wanted] if jointly else [(target,) for target in wanted]
+    for seed in range(experiment.seed, experiment.seed + experiment.seeds):
+        yield from (RunInfo(seed, each, variant) for each in together)
+
+
+@contextlib.contextmanager
+def _blaming(experiment: Experiment, key: str) -> Iterator[None]:
+    """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
+    try:
+        with blaming(getattr(experiment, key).plugin):
+            yield
+    except InputError as error:
+        raise experiment.error(key, str(error)) from error
+
+
+def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:
+    """Leave the traceback of what ended the work in its folder, and say where it is and how to go on."""
+    told, first = printable("".join(traceback.format_exception(error))), _first(error)
+    if isinstance(first, KeyboardInterrupt):
+        return KeyboardInterrupt(f"interrupted; go on with: {command} {folder.path}")
+    if isinstance(first, FileError):
+        return FileError(str(first))  # no fault of a program, that a traceback would help to find
+    if not isinstance(first, RunError | InputError | OSError):
+        return first
+    # What is wrong with the input only now is no reason to take the folder for one that was never begun.
+    failure = type(first) if isinstance(first, RunError) else RunError
+    try:
+        log = folder.write("error.log", told)
+    except RunError as unwritten:
+        return failure(f"{first}; its traceback is lost: {unwritten}")
+    return failure(f"{first}; the traceback is in {log}")
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what went wrong first, where all that went wrong since is files that could not be written."""
+    first, before = error, error.__context__
+    while isinstance(first, FileError) and before is not None:
+        if isinstance(before, Exception | KeyboardInterrupt) and not isinstance(before, OSError):
+            first = before
+        before = before.__context__
+    return first
+
+
+def warn(message: str) -> None:
+    """Tell the user something that does not stop the work."""
+    warnings.warn(message, FooldeapWarning, stacklevel=3)

@@ -1,0 +1,131 @@
+"""Those who work for an experiment, seen from the process that started it: batches, genomes and runs shared out."""
+
+import functools
+import math
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.engine.evolution import Run
+from fooldeap.engine.ledger import Answers, Ledger
+from fooldeap.errors import PluginError, RunError, blaming
+from fooldeap.faults import described
+from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
+from fooldeap.results import RunInfo
+from fooldeap.runs.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
+from fooldeap.storage.files import remove, write_whole
+
+PIECES = 2  # so many chunks a process, so that who is done sooner takes another
+FULL, MANY = 4, 16  # widths in a group, and widths in all from which on there are so many
+
+
+class Crew:
+    """Shares out the work of an experiment by its executor, and keeps count of who did how much.
+
+    ``done`` has, by `Place`, the images shown there (padding included) and the seconds that took.
+    """
+
+    def __init__(self, work: Work, executor: Executor) -> None:
+        self.work, self.executor = work, executor
+        self.done: dict[Place, tuple[int, float]] = {}
+        self._probed = {here()}
+        self._here = here()
+        shares = executor.processes * PIECES if executor.processes > 1 else 1
+        self.evaluator = Evaluator(work.guarded, self._answers, shares)
+
+    def toolbox(self, info: RunInfo) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        return self.work.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
+
+    def run(self, info: RunInfo, **arguments: Any) -> Run:
+        """Return a run at its start, as `Work.run` does."""
+        return self.work.run(info, self.evaluator, decode=self.decoder(info), **arguments)
+
+    def decoder(self, info: RunInfo) -> Callable[[Batch], Images] | None:
+        """Return what decodes a run's genomes in parts, where that is worth it; else None."""
+        costly = getattr(self.work.experiments[info.variant].genome.plugin.target, "costly", False)
+        return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
+
+    def ledger(self, answers: Answers) -> Ledger:
+        """Return the ledger of a session in which runs were answered so.
+
+        Of a worker that was lost nobody knows what it had shown: it is taken for whole batches.
+        """
+        repeats = self.executor.sent_again * self.evaluator.rows
+        return Ledger(answers, self.evaluator.gradients, self.evaluator.padding, self.evaluator.probes, repeats)
+
+    def pursue(
+        self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
+    ) -> Iterator[Ended]:
+        """Have whole runs pursued, and yield each when its group has ended."""
+        if not infos:
+            return
+        # As few groups as there are processes, if they can be so large: a batch of more runs has less padding.
+        processes = self.executor.processes
+        # Of very many runs each group has more than go together, as one that ends makes room for the next.
+        groups_each = math.ceil(len(infos) / (processes * width * (FULL if len(infos) > MANY * width else 1)))
+        size = math.ceil(len(infos) / (processes * groups_each))
+        journals = journals and journals.resolve()  # elsewhere the current folder is another
+        token = secrets.token_hex(8)
+        if journals is not None:
+            write_whole(journals / TOKEN, token.encode())
+        try:
+            groups = [
+                Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
+                for start in range(0, len(infos), size)
+            ]
+            for pursued in self._done_by_all(self.work.pursue, groups):
+                self.evaluator.gradients += pursued.gradients
+                self.evaluator.padding += pursued.padding
+                for run in pursued.ended:
+                    self.evaluator.shown += run.answers.classifier
+                    yield run
+        finally:
+            if journals is not None:
+                remove(journals / TOKEN)
+
+    def _answers(self, chunks: list[Images]) -> Iterator[Array]:
+        return self._done_by_all(self.work.logits, chunks)
+
+    def _decoded(self, variant: str, genomes: Batch) -> Images:
+        size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
+        parts = [(variant, genomes[start : start + size]) for start in range(0, len(genomes), size)]
+        return np.concatenate(list(self._done_by_all(self.work.decode, parts)))
+
+    def _done_by_all(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Any]:
+        for done in self._results(function, items):
+            self._count_probes(done.place)
+            if done.place != self._here and done.probe != self.work.probe:
+                raise RunError(
+                    f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
+                    "kind of processor or another version of its library; leave it out"
+                )
+            images, seconds = self.done.get(done.place, (0, 0.0))
+            self.done[done.place] = images + done.images, seconds + done.seconds
+            yield done.value
+
+    def _results(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Done]:
+        """Yield what the executor gives, one for each item."""
+        plugin, missing = self.work.experiment.executor.plugin, len(items)
+        with blaming(plugin):
+            for done in self.executor.map(function, items):
+                if not isinstance(done, Done):
+                    raise PluginError(f"{plugin} gave {described(done)}, expected what the function that it maps gives")
+                if not missing:
+                    break
+                missing -= 1
+                yield done
+            else:
+                if not missing:
+                    return
+        raise PluginError(f"{plugin} gave {'fewer' if missing else 'more'} results than there were items, {len(items)}")
+
+    def _count_probes(self, place: Place) -> None:
+        """Count what is shown to compare the bits of another process with ours: the same images to each, once."""
+        if place not in self._probed and not self.evaluator.billable:
+            self.evaluator.probes += ROWS * (2 if len(self._probed) == 1 else 1)
+            self._probed.add(place)

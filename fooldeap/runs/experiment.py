@@ -1,0 +1,157 @@
+"""An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from fooldeap import registry as registries
+from fooldeap import trust
+from fooldeap.configuration import config
+from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.config import Experiment
+from fooldeap.errors import InputError
+from fooldeap.plugin import Classifier, Toolbox
+from fooldeap.results import Result
+from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.rundir import RunFolder
+
+Source = str | Path | Mapping[str, Any] | Experiment
+
+
+def run(
+    source: Source,
+    *overrides: str,
+    out: str | Path | None = None,
+    plugins: Iterable[Any] = (),
+    workers: int | Literal["auto"] | None = None,
+    quiet: bool = False,
+    images: bool = True,
+    trust_model: bool = False,
+    no_plugins: bool = False,
+    **arguments: Any,
+) -> Result:
+    """Run an experiment and return its result; everything is written to a new folder, ``result.folder``.
+
+    Parameters
+    ----------
+    source : a YAML file, or its content as a mapping
+    overrides : words as on the command line, ``"mutation.rate=0.02"``
+    out : the folder; None: the next one below ``runs/<name>/``
+    plugins : files, folders, or decorated functions and classes to use beside the installed ones
+    workers : how many processes evaluate, by the executor ``scoop``; None: as the file says
+    quiet : leave out the reporters that show something on screen
+    images : whether those show images
+    trust_model : run code that the model's file holds or names; for files of people whom you trust
+    no_plugins : refuse a file that names plugins or commands
+    arguments : top-level keys of the file, ``seed=2``
+
+    Raises
+    ------
+    InputError
+        Something in the input is wrong; nothing was written.
+    RunError
+        It failed on the way; the folder is kept and can be resumed.
+    """
+    arguments = {**_workers(workers), **arguments}
+    with (
+        trust.trusting(model=trust_model, no_plugins=no_plugins),
+        Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
+    ):
+        folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
+        return prepared.run(folder, quiet=quiet, images=images)
+
+
+def resume(
+    folder: str | Path,
+    *overrides: str,
+    workers: int | Literal["auto"] | None = None,
+    quiet: bool = False,
+    images: bool = True,
+    trust_model: bool = False,
+    no_plugins: bool = False,
+    force: bool = False,
+) -> Result | None:
+    """Continue the experiment in a folder where it stopped; None if it was finished already.
+
+    ``force`` goes on although packages, plugins, the classifier or the configuration have changed since: at your own
+    risk, and the result says so. The rest as for `run`. There may be another executor or other ``workers`` than before,
+    ``"executor=serial"``: the bits are the same; ``overrides`` are for that alone. A folder does
+    not say that its model is trusted: say it again.
+    """
+    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
+        opened = RunFolder.open(Path(folder))
+        if opened.finished:
+            return None
+        for word in overrides:
+            if not re.match(r"executor[.=]", word):
+                raise InputError(f"--resume: got {word!r}, expected keys of the executor alone, as executor.mode=runs")
+        experiment = config.load(opened.config, overrides, arguments=_workers(workers))
+        with Prepared(experiment, rows=opened.rows) as prepared:
+            return prepared.run(opened, resumed=True, quiet=quiet, images=images)
+
+
+def fool(
+    model: Any,
+    target: int | list[int] | str = "all",
+    *overrides: str,
+    workers: int | Literal["auto"] | None = None,
+    trust_model: bool = False,
+    **arguments: Any,
+) -> Result:
+    """Evolve images that fool a model, and return the result; nothing is written.
+
+    Parameters
+    ----------
+    model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
+        ``classifier`` of a file may say: a mapping, or the name of a plugin
+    target : a class, several, or ``"all"``
+    overrides, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
+    """
+    named = isinstance(model, str | Mapping)
+    given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
+    arguments = {**given, **_workers(workers), **arguments}
+    experiment = config.load({}, overrides, arguments=arguments)
+    with (
+        trust.trusting(model=trust_model),
+        Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared,
+    ):
+        return prepared.run(None)
+
+
+def toolbox(
+    source: Source,
+    *overrides: str,
+    plugins: Iterable[Any] = (),
+    trust_model: bool = False,
+    no_plugins: bool = False,
+    **arguments: Any,
+) -> Toolbox:
+    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.engine.toolboxes`; else as `run`."""
+    with trust.trusting(model=trust_model, no_plugins=no_plugins):
+        prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
+    return prepared.toolbox(prepared.runs[0])
+
+
+def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
+    """Return a model in memory as a classifier: it is one, or a classifier plugin takes it.
+
+    ``choice`` has the parameters to take it with: ``classifier={"input_range": [0, 1]}``.
+    """
+    if all(hasattr(model, name) for name in ("input_shape", "classes", "logits")):
+        return model  # type: ignore[no-any-return]
+    for plugin in registries.load().all("classifier"):
+        from_object = getattr(plugin.target, "from_object", None)
+        values = choice.values if choice is not None and choice.plugin.target is plugin.target else {}
+        given = {name: value for name, value in values.items() if name != "model"}
+        taken: Classifier | None = from_object(model, **given) if from_object else None
+        if taken is not None:
+            return taken
+    raise InputError(
+        f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
+        "or an object with input_shape, classes and logits(images)"
+    )
+
+
+def _workers(count: int | str | None) -> dict[str, Any]:
+    return {} if count is None else {"executor": {"name": "scoop", "workers": count}}

@@ -1,0 +1,125 @@
+"""An experiment ready to run, and its way to the result: reporters, folder, what is left behind where it fails."""
+
+import contextlib
+import json
+from collections.abc import Iterable
+
+from fooldeap.configuration.config import Experiment
+from fooldeap.errors import RunError
+from fooldeap.lines import printable
+from fooldeap.page.run import run_page
+from fooldeap.page.writing import write_page
+from fooldeap.plugin import Classifier
+from fooldeap.results import Result, RunResult, Session
+from fooldeap.runs.bench import Bench, left_behind, warn
+from fooldeap.runs.reporters import Reporters
+from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.work import Ended
+from fooldeap.storage.timings import Timings
+
+
+class Prepared(Bench):
+    """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
+
+    ``rows`` and ``row_invariant`` as for `Bench`.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        classifier: Classifier | None = None,
+        *,
+        rows: int | None = None,
+        row_invariant: bool | None = None,
+    ) -> None:
+        self._folder: RunFolder | None = None
+        super().__init__({"": experiment}, classifier, rows=rows, row_invariant=row_invariant)
+
+    def close(self) -> str:
+        """Let the helping processes go; what they said is left in the folder."""
+        said = super().close()
+        if said and self._folder is not None:
+            self._folder.write("workers.log", printable(said))
+        return said
+
+    def run(
+        self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False, images: bool = True
+    ) -> Result:
+        """Run to the end, with reporters, see `Reporters`, and return the result."""
+        self._folder = folder
+        reporters = Reporters(self.experiment, quiet=quiet, images=images)
+        with folder.locked() if folder else contextlib.nullcontext():
+            return self._run(folder, resumed, reporters)
+
+    def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
+        if folder is not None:
+            folder.check([self.experiment])
+            folder.check_classifier(self.crew.work.digest)
+            for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
+                self.crew.work.journal(info, folder.journal(info)).close()
+            folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
+        try:
+            reporters.call("on_start", self._session(folder, resumed))
+            result = self._evolved(folder, reporters)
+            reporters.call("on_finish", result)
+        except BaseException as error:
+            with contextlib.suppress(RunError):  # the first error is the one to tell
+                reporters.abort()
+            if folder is None:
+                raise
+            with contextlib.suppress(RunError):
+                folder.add_session(self.ledger())
+            with contextlib.suppress(RunError):
+                self.close()
+            raise left_behind(error, folder, "fooldeap run --resume") from error
+        for message in self.executor.complaints():
+            warn(message)
+        if folder:
+            folder.write("workers.csv", self.workers())
+            folder.add_session(self.ledger())
+            self.close()  # what the others said is in the folder before it is sealed
+            folder.write_snapshots(result)
+            if self.experiment.report:
+                write_page(folder, lambda: run_page(folder.path, result.data()))
+            folder.write_result(result)
+        return result
+
+    def _evolved(self, folder: RunFolder | None, reporters: Reporters) -> Result:
+        journals = folder.journals if folder else None
+        timings = Timings(folder.path / "timings.csv" if folder else None)
+        ended, failures = list[Ended](), dict[str, str]()
+        with contextlib.closing(self.evolve(self.runs, journals, reporters, timings)) as runs:
+            for run in runs:
+                if run.failure is not None:
+                    if self.experiment.on_error == "stop":
+                        raise run.failure
+                    failures[run.info.label] = str(run.failure)
+                    warn(f"{run.info.label} failed: {run.failure}; the others go on")
+                ended.append(run)
+        return Result(
+            name=self.experiment.name,
+            seed=self.experiment.seed,
+            goal=self.experiment.stop.goal,
+            evaluations=sum(run.evaluations for run in ended),
+            seconds=timings.seconds,
+            runs=_sorted(result for run in ended for result in run.results),
+            folder=folder.path if folder else None,
+            failures=dict(sorted(failures.items())),
+            names=tuple(getattr(self.classifier, "names", None) or ()),
+        )
+
+    def _session(self, folder: RunFolder | None, resumed: bool) -> Session:
+        stop = self.experiment.stop
+        return Session(
+            name=self.experiment.name,
+            runs=self.runs,
+            goal=stop.goal,
+            budget=stop.evaluations,
+            configuration=self.experiment.data(),
+            folder=folder,
+            resumed=resumed,
+        )
+
+
+def _sorted(results: Iterable[RunResult]) -> tuple[RunResult, ...]:
+    return tuple(sorted(results, key=lambda run: (run.seed, run.target)))

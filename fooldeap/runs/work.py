@@ -1,0 +1,309 @@
+"""The work of experiments, in the process that started it and in those that help: a Work that travels by its files.
+
+A `Work` is pickled as the resolved configurations, never as functions, so that the plugins of a user, too, are loaded
+again where it arrives. What it does it gives back as `Done`, which says where it was done.
+"""
+
+import functools
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import xxhash
+
+from fooldeap import trust
+from fooldeap.configuration import config
+from fooldeap.configuration.config import Experiment
+from fooldeap.engine import toolboxes
+from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.engine.evolution import Observer, Run, drive
+from fooldeap.engine.guard import LIMIT, Guarded
+from fooldeap.engine.ledger import Answers
+from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
+from fooldeap.plugin import Batch, Classifier, Images, Toolbox
+from fooldeap.results import LogRow, RunInfo, RunResult
+from fooldeap.storage.files import make_folders
+from fooldeap.storage.journal import Journal
+
+JOURNAL_FORMAT = 1
+TOKEN = ".token"
+
+
+class Place(NamedTuple):
+    """Where work is done."""
+
+    host: str
+    process: int
+
+
+class Done(NamedTuple):
+    """What came of a piece of work: its value, the images shown for it, and who did it in how many seconds.
+
+    ``probe`` identifies the bits of the classifier there, in another process than the one that asked.
+    """
+
+    value: Any
+    images: int
+    seconds: float
+    place: Place
+    probe: bytes
+
+
+class Ended(NamedTuple):
+    """A run that came to its end: its log in order, its results, and how many distinct images it showed.
+
+    ``failure`` is why it failed, if it did.
+    """
+
+    info: RunInfo
+    rows: list[LogRow]
+    results: list[RunResult]
+    evaluations: int
+    answers: Answers
+    failure: FooldeapError | None = None
+    journal: bytes | None = None  # where it could not be written to the experiment's own folder
+
+    @classmethod
+    def of(cls, run: Run, rows: list[LogRow]) -> "Ended":
+        """Return what a run gave that has ended."""
+        return cls(run.info, rows, run.results(), run.tally.evaluations, run.answers, run.failure)
+
+
+class Pursued(NamedTuple):
+    """What came of a pursuit: its runs, and how many images were shown for gradients, and to fill up batches."""
+
+    ended: list[Ended]
+    gradients: int
+    padding: int
+
+
+@dataclass(frozen=True)
+class Pursuit:
+    """Whole runs for one process to pursue in lockstep.
+
+    ``journals`` is the folder of journals, where a file holds the ``token``; a process that does not find it there
+    is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier sessions.
+    """
+
+    infos: tuple[RunInfo, ...]
+    width: int
+    rows: int
+    journals: Path | None
+    token: str
+    elapsed: dict[RunInfo, float]
+
+
+class Work:
+    """Experiments that share a classifier, ready to decode, to answer and to pursue runs.
+
+    ``experiments`` are those of a study by the name of the variant, or the only one, under the empty name.
+    """
+
+    def __init__(self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None) -> None:
+        self.experiments = dict(experiments)
+        self.experiment = next(iter(self.experiments.values()))  # what all have in common can be read off any
+        self.travelled = False
+        # What the user trusts travels beside the configuration, which may be somebody else's.
+        self._trusted = trust.given()
+        self._in_memory = classifier is not None
+        self.classifier: Classifier = classifier if classifier is not None else self._built()
+
+    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str, trust.Trust]]:
+        return _loaded, (self._configuration, self.digest, self._trusted)
+
+    @cached_property
+    def _configuration(self) -> str:
+        """The experiments as text, from which any process can load them."""
+        if self._in_memory:
+            raise InputError("a classifier in memory cannot be sent to other processes; save it, and name its file")
+        data = {name: experiment.data() for name, experiment in self.experiments.items()}
+        try:
+            for each in data.values():
+                config.load(each)
+        except InputError as error:
+            raise InputError(f"other processes do not find all plugins; name their files ({error})") from error
+        return json.dumps(data)
+
+    @property
+    def digest(self) -> str:
+        """What identifies the classifier, empty where it does not say."""
+        return getattr(self.classifier, "digest", "")
+
+    @cached_property
+    def probe(self) -> bytes:
+        """Identify the bits of the classifier on this machine: the digest of its answer to fixed images.
+
+        One that is billable is taken at its word.
+        """
+        if getattr(self.classifier, "billable", False):
+            return self.digest.encode()
+        shape = (ROWS, *self.classifier.input_shape)
+        images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        return xxhash.xxh3_128_digest(self.answer(images).tobytes())
+
+    @cached_property
+    def guarded(self) -> Guarded:
+        """The classifier, whose errors carry its name, and which may take as long as the executor says."""
+        executor = self.experiment.executor
+        return Guarded(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
+
+    def answer(self, images: Images) -> Any:
+        """Return what the classifier says to images, float32 (n, classes) if it keeps its promise."""
+        return self.guarded.logits(images)
+
+    def logits(self, images: Images) -> Done:
+        """Answer a chunk of images."""
+        return self._done(lambda: self.answer(images), lambda _: len(images))
+
+    def decode(self, part: tuple[str, Batch]) -> Done:
+        """Decode genomes of a variant to images."""
+        variant, genomes = part
+        with blaming(self.experiments[variant].genome.plugin):
+            return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
+
+    def pursue(self, pursuit: Pursuit) -> Done:
+        """Pursue whole runs to their ends, in lockstep; the value is `Pursued`."""
+        return self._done(lambda: self._pursued(pursuit), _shown)
+
+    def run(
+        self,
+        info: RunInfo,
+        evaluator: Evaluator,
+        *,
+        journal: Path | None = None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+        decode: Callable[[Batch], Images] | None = None,
+    ) -> Run:
+        """Return a run at its start."""
+        toolbox = self.toolbox(info, evaluator, decode)
+        toolbox.register("evaluate", _yield_instead)
+        opened = None if journal is None else self.journal(info, journal)
+        return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock)
+
+    def journal(self, info: RunInfo, path: Path) -> Journal:
+        """Open the journal of a run."""
+        belongs_to = {
+            "format": JOURNAL_FORMAT,
+            "experiment": self.experiments[info.variant].digest,
+            "classifier": self.digest,
+            "seed": info.seed,
+            "targets": list(info.targets),
+        }
+        make_folders(path.parent.parent, path.parent)
+        return Journal(path, belongs_to, anyway=self._trusted.force)
+
+    def toolbox(
+        self,
+        info: RunInfo,
+        evaluator: Evaluator,
+        decode: Callable[[Batch], Images] | None = None,
+        map: Callable[..., Any] = map,
+    ) -> Toolbox:
+        """Return the toolbox of a run, its random streams at their beginning."""
+        experiment = self.experiments[info.variant]
+        return toolboxes.build(experiment, evaluator, info.seed, info.targets, decode=decode, map=map)
+
+    @cached_property
+    def _genomes(self) -> dict[str, Any]:
+        shape = self.classifier.input_shape
+        return {name: experiment.genome.build(shape) for name, experiment in self.experiments.items()}
+
+    def _built(self) -> Classifier:
+        choice = self.experiment.classifier
+        with blaming(choice.plugin):
+            built: Classifier = choice.build()
+        return built
+
+    def _pursued(self, pursuit: Pursuit) -> Pursued:
+        if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
+            return self._driven(pursuit, pursuit.journals)
+        with TemporaryDirectory(prefix="fooldeap-") as folder:
+            pursued = self._driven(pursuit, Path(folder))
+            ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
+            return pursued._replace(ended=ended)
+
+    def _driven(self, pursuit: Pursuit, journals: Path | None) -> Pursued:
+        evaluator = Evaluator(self.guarded, lambda chunks: map(self.answer, chunks))
+        evaluator.rows = pursuit.rows
+        collector = _Collector()
+        waiting = (
+            self.run(
+                info,
+                evaluator,
+                journal=journals and journals / info.journal,
+                observer=collector,
+                clock=_Clock(pursuit.elapsed.get(info, 0.0)),
+            )
+            for info in pursuit.infos
+        )
+        driven = drive(waiting, evaluator, pursuit.width)
+        ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
+        return Pursued(ended, evaluator.gradients, evaluator.padding)
+
+    def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
+        start = time.perf_counter()
+        value = work()
+        seconds = time.perf_counter() - start
+        return Done(value, images(value), seconds, here(), self.probe if self.travelled else b"")
+
+
+def _shown(pursued: Pursued) -> int:
+    return sum(run.answers.classifier for run in pursued.ended) + pursued.padding
+
+
+def here() -> Place:
+    """Return this process."""
+    return Place(socket.gethostname(), os.getpid())
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text() == text
+
+
+class _Clock:
+    """Seconds since the first call, and before."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._start = before, 0.0
+
+    def __call__(self) -> float:
+        self._start = self._start or time.perf_counter()
+        return self._before + time.perf_counter() - self._start
+
+
+class _Collector(Observer):
+    def __init__(self) -> None:
+        self.rows: dict[RunInfo, list[LogRow]] = {}
+
+    def on_generation(self, run: RunInfo, row: LogRow) -> None:
+        self.rows.setdefault(run, []).append(row)
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> Work:
+    """Load a work where it arrives; once a process."""
+    with trust.trusting(model=trusted.model, force=trusted.force):
+        work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
+        if work.digest != digest:
+            raise InputError(
+                f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"
+            )
+        if trusted.model:  # while it is: others load at first use
+            _ = work.classifier.classes
+    work.travelled = True
+    return work
+
+
+def _yield_instead(genomes: Any) -> Any:
+    raise PluginError(
+        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
+    )

@@ -1,0 +1,230 @@
+"""What the classifier answered, append-only: a run is started again from its seed and answered from here.
+
+A file is a sequence of records, each ``length uint32 | crc32 uint32 | kind 1 byte | body``, little-endian, the checksum
+over kind and body. Kinds: ``H``, what the journal belongs to, JSON; ``A``, an answer: digest of the batch's images (16
+bytes), rows and classes (uint32 each), logits float32 of the images newly shown, then gradients float32 if any were
+asked for; ``E``, an end that cannot be computed again (the clock), its reason as text.
+
+A record that the end of the file cuts short is what a killed process leaves: it is cut off, and evaluated again to the
+same bits; so is a damaged answer at the end. Any other damage is an error, found when the file is opened: a record with
+others behind it, and an end, since nothing could tell it again.
+"""
+
+import fcntl
+import json
+import math
+import re
+import struct
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError
+from fooldeap.storage.files import Appended, parsed
+
+_HEAD = struct.Struct("<II")
+_ANSWER = struct.Struct("<16sII")
+_LONGEST_HEADER = 65_536  # bytes
+WRITE_SECONDS = 0.1  # between two writes
+LOCK_TRIES = 50
+_LOCK_PAUSE = 0.1  # seconds
+_FLOAT = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the classifier said to the new images of one batch."""
+
+    digest: bytes
+    logits: NDArray[np.float32]
+    gradient: NDArray[np.float32] | None = None
+
+
+class Journal:
+    """The journal of one run: first it is read to its end, then it is written."""
+
+    def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False) -> None:
+        self.path, self._anyway = path, anyway
+        self._ahead: tuple[bytes, bytes] | None = None
+        self._replaying = True
+        self._waiting, self._written = bytearray(), -math.inf
+        self._worth = False  # whether there is more in it than its header, which is written again in no time
+        self._file = Appended(path)
+        try:
+            self._lock()
+            self._place = self._end = 0  # where reading is, and where it ends
+            self._check()
+            self._open(belongs_to)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def replaying(self) -> bool:
+        """Whether there are records left to read."""
+        return self._peek() is not None
+
+    def next_answer(self) -> Answer | None:
+        """Return the next recorded answer, or None where the journal goes no further."""
+        found = self._peek()
+        if found is None or found[0] != b"A":
+            return None
+        self._ahead = None
+        try:
+            return _decode(found[1])
+        except (struct.error, ValueError):  # its checksum is right, so somebody made it up
+            raise self._damaged(self._place) from None
+
+    def recorded_end(self) -> str | None:
+        """Return the reason, where the run was ended by the clock at this point."""
+        found = self._peek()
+        return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
+
+    def write_answer(self, answer: Answer) -> None:
+        """Append an answer, to be written soon: a killed process loses the last moment, and perhaps tears a record."""
+        rows, classes = answer.logits.shape
+        parts = [
+            _ANSWER.pack(answer.digest, rows, classes),
+            answer.logits.astype(_FLOAT, copy=False).tobytes(),
+        ]
+        if answer.gradient is not None:
+            parts.append(answer.gradient.astype(_FLOAT, copy=False).tobytes())
+        self._append(b"A", b"".join(parts))
+
+    def write_end(self, reason: str) -> None:
+        """Append an end that a replay could not compute."""
+        self._append(b"E", reason.encode())
+
+    def close(self) -> None:
+        """Write what is waiting, see it to the disk, and close the file."""
+        try:
+            self._write()
+            if self._worth:
+                self._file.sync()
+        finally:
+            self._file.close()
+
+    def _open(self, belongs_to: dict[str, Any]) -> None:
+        found = self._peek()
+        if found is None:
+            self._append(b"H", json.dumps(belongs_to, sort_keys=True).encode())
+            return
+        self._ahead = None
+        if not self._anyway:
+            self._check_belonging(found, belongs_to)
+
+    def _lock(self) -> None:
+        """Keep other processes out; one that is about to end, after its root was killed, gets the time to."""
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_PAUSE)
+            except OSError:
+                return  # a file system without locks; the folder has one of its own
+            else:
+                return
+        raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
+
+    def _append(self, kind: bytes, body: bytes) -> None:
+        self._worth = self._worth or kind != b"H"
+        payload = kind + body
+        self._waiting += _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        if time.monotonic() - self._written >= WRITE_SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        waiting, self._waiting = bytes(self._waiting), bytearray()
+        if waiting:
+            self._file.append(waiting)
+        self._written = time.monotonic()
+
+    def _peek(self) -> tuple[bytes, bytes] | None:
+        if self._ahead is None and self._replaying:
+            payload = self._payload(self._place) if self._place < self._end else None
+            self._replaying = payload is not None
+            if payload is not None:
+                self._ahead = payload[:1], payload[1:]
+                self._place += _HEAD.size + len(payload)
+        return self._ahead
+
+    def _check(self) -> None:
+        """Find where the whole records end, and cut off what was torn; refuse the file where it is damaged."""
+        end = 0
+        while (payload := self._payload(end)) is not None:
+            if payload[:1] not in ((b"A", b"E") if end else (b"H",)):
+                raise self._damaged(end)
+            end += _HEAD.size + len(payload)
+        rest = self._file.read(self._file.size - end, end)
+        if not _is_torn(rest, first=end == 0):
+            raise self._damaged(end)
+        self._file.cut(end)
+        self._end = end
+
+    def _damaged(self, place: int) -> InputError:
+        cure = "restore it from a copy, or remove it, and the run is made again"
+        return InputError(f"{self.path}: damaged at byte {place}; {cure}")
+
+    def _payload(self, start: int) -> bytes | None:
+        """Return kind and body of the record at a place, None where no whole one is."""
+        head = self._file.read(_HEAD.size, start)
+        if len(head) < _HEAD.size:
+            return None
+        length, checksum = _HEAD.unpack(head)
+        if not 0 < length <= self._file.size - start - _HEAD.size:
+            return None
+        payload = self._file.read(length, start + _HEAD.size)
+        return payload if zlib.crc32(payload) == checksum else None
+
+    def _check_belonging(self, found: tuple[bytes, bytes], belongs_to: dict[str, Any]) -> None:
+        try:
+            written = dict(parsed(found[1]))
+        except (ValueError, TypeError):  # its checksum is right, so somebody made it up
+            raise self._damaged(0) from None
+        for key, value in belongs_to.items():
+            if written.get(key) != value:
+                raise InputError(
+                    f"{self.path}: was written with another {key} ({written.get(key)!r}, now {value!r}); "
+                    "resume with what it was started with, or start a new run"
+                )
+
+
+def _is_torn(rest: bytes, *, first: bool) -> bool:
+    """Tell whether the end of a file, where no whole record begins, may be cut off: no other record is lost by it."""
+    if not rest.strip(b"\0") or not rest[_HEAD.size :].strip(b"\0"):
+        return True  # zeros are what some file systems leave after a power cut
+    if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
+        return False  # not a journal at all
+    starts = (kind.start() - _HEAD.size for kind in re.finditer(b"[AE]", rest))
+    return not _is_end(rest) and not any(_begins(rest, start) for start in starts if start > 0)
+
+
+def _is_end(rest: bytes) -> bool:
+    """Tell whether this was an end, whatever was damaged of it: it is no answer that was cut short."""
+    length, checksum = _HEAD.unpack_from(rest)
+    payload = rest[_HEAD.size :]
+    if zlib.crc32(payload) == checksum:  # the damage is in the length
+        return payload[:1] == b"E"
+    if payload.endswith(b"\0"):  # its last bytes never reached the disk
+        return False
+    return bool(length == len(payload) and (payload[:1] == b"E" or length <= _ANSWER.size))
+
+
+def _begins(rest: bytes, start: int) -> bool:
+    """Tell whether a whole record begins there."""
+    length, checksum = _HEAD.unpack_from(rest, start)
+    payload = rest[start + _HEAD.size :][:length] if length <= len(rest) else b""
+    return bool(len(payload) == length > 0 and zlib.crc32(payload) == checksum)
+
+
+def _decode(body: bytes) -> Answer:
+    digest, rows, classes = _ANSWER.unpack_from(body)
+    floats = np.frombuffer(body, _FLOAT, offset=_ANSWER.size)
+    logits, rest = floats[: rows * classes], floats[rows * classes :]
+    gradient = rest.reshape(rows, -1) if len(rest) else None
+    return Answer(digest, logits.reshape(rows, classes), gradient)

@@ -1,0 +1,95 @@
+"""The checksums of a finished folder, in the file and the format of ``sha256sum``."""
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fooldeap.errors import FileError
+from fooldeap.storage import files
+from fooldeap.storage.lock import LOCK
+
+SUMS = "SHA256SUMS"
+_LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)")
+_ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def listing(folder: Path, to_come: Mapping[str, bytes]) -> bytes:
+    """Return the list of a folder's files, and of those that are about to be written, with their checksums."""
+    sums = {name: _digest_of(folder / name) for name in _files(folder) if name not in to_come}
+    sums |= {name: digest(content) for name, content in to_come.items()}
+    return b"".join(_line(name, each) for name, each in sorted(sums.items()))
+
+
+def problems(folder: Path) -> list[str]:
+    """Return what of a folder is not as its list has it, a line each, sorted by file; raise `FileError` without one."""
+    lines = files.read(folder / SUMS).splitlines()
+    matches = [_LINE.fullmatch(line) for line in lines]
+    found = [f"{SUMS}: line {number} is damaged" for number, match in enumerate(matches, 1) if match is None]
+    listed = {_name(match): match[2].decode() for match in matches if match}
+    there = set(_files(folder))
+    for name in sorted(listed.keys() | there):
+        if name not in there:
+            found.append(f"{name}: is missing")
+        elif name not in listed:
+            found.append(f"{name}: is not in {SUMS}")
+        else:
+            found += [f"{name}: {wrong}" for wrong in _wrong_with(folder / name, listed[name])]
+    return found
+
+
+def strangers(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder and is neither a file nor a folder: links, pipes, devices."""
+    for place, folders, names in os.walk(folder):
+        for name in sorted([*folders, *names]):
+            path = Path(place, name)
+            with contextlib.suppress(FileNotFoundError):  # one that another process just removed
+                if not _is_plain(path.lstat().st_mode):
+                    yield path
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the names of the files below a folder, relative to it; links to folders are among them."""
+    for place, folders, names in os.walk(folder):
+        for name in [*names, *(each for each in folders if Path(place, each).is_symlink())]:
+            relative = Path(place, name).relative_to(folder).as_posix()
+            if relative not in (SUMS, LOCK):
+                yield relative
+
+
+def _wrong_with(path: Path, expected: str) -> list[str]:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return ["is no file, but a link or the like"]
+        found = _digest_of(path)
+    except (FileError, OSError) as error:
+        return [f"cannot be read ({error})"]
+    return [] if found == expected else [f"is not as it was written; it does not match {SUMS}"]
+
+
+def _digest_of(path: Path) -> str:
+    return digest(files.read(path))
+
+
+def _is_plain(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def _line(name: str, sum_: str) -> bytes:
+    raw = os.fsencode(name)
+    escaped = b"".join(_ESCAPES.get(bytes([byte]), bytes([byte])) for byte in raw)
+    return (b"\\" if escaped != raw else b"") + f"{sum_}  ".encode() + escaped + b"\n"
+
+
+def _name(line: re.Match[bytes]) -> str:
+    letters = {escape[1:]: byte for byte, escape in _ESCAPES.items()}
+    name = re.sub(rb"\\([\\nr])", lambda match: letters[match[1]], line[3]) if line[1] else line[3]
+    return os.fsdecode(name)

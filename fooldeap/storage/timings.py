@@ -1,0 +1,112 @@
+"""Seconds of evolution, over all sessions of an experiment, in a file of their own, apart from all results."""
+
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from fooldeap.errors import InputError
+from fooldeap.storage.files import Appended
+
+_HEAD = "session,seconds,event,run,evaluations,crc32\n"
+_TICK = 1.0  # seconds between two rows
+
+
+class Timings:
+    """A clock that goes on where the last session stopped, and ``timings.csv``, its record.
+
+    Events: ``start`` of a run, ``tick`` every second or so with the evaluations until then. Each row ends in its
+    checksum, as ``stop.seconds`` rests on them. Raises `InputError` where the file is damaged.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._before, self._session, self._starts = 0.0, 1, dict[str, float]()
+        self._file: Appended | None = None
+        if path is not None:
+            self._file = Appended(path)
+            try:
+                self._read(self._file)
+            except BaseException:
+                self._file.close()
+                raise
+        self._zero = time.perf_counter()
+        self._last_tick = self._before
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of evolution until now."""
+        return self._before + time.perf_counter() - self._zero
+
+    def of(self, run: str) -> Callable[[], float]:
+        """Return a clock that starts with its first call, or started in an earlier session."""
+
+        def elapsed() -> float:
+            if run not in self._starts:
+                self._starts[run] = self.seconds
+                self._write("start", run, "")
+            return self.seconds - self._starts[run]
+
+        return elapsed
+
+    def elapsed(self, run: str) -> float:
+        """Return the seconds since a run started, 0 where it did not yet."""
+        return self.seconds - self._starts[run] if run in self._starts else 0.0
+
+    def tick(self, evaluations: int, *, last: bool = False) -> None:
+        """Note how far the experiment is; ``last`` closes the record."""
+        try:
+            if last or self.seconds - self._last_tick >= _TICK:
+                self._last_tick = self.seconds
+                self._write("tick", "", str(evaluations))
+        finally:
+            if last:
+                self.close()
+
+    def close(self) -> None:
+        """Close the record."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.sync()
+            finally:
+                file.close()
+
+    def _write(self, event: str, run: str, evaluations: str) -> None:
+        if self._file is not None:
+            row = f"{self._session},{self.seconds:.3f},{event},{run},{evaluations}"
+            self._file.append(f"{row},{_sum(row)}\n".encode())
+
+    def _read(self, file: Appended) -> None:
+        """Take in the rows; what a killed process left half-written is cut off."""
+        lines = file.read(file.size, 0).decode(errors="replace").splitlines(keepends=True)
+        whole = 0
+        for number, line in enumerate(lines, 1):
+            if not self._take(line, first=number == 1):
+                if number < len(lines):
+                    cure = "restore it from a copy, or remove it, and the clock starts anew"
+                    raise InputError(f"{file.path}:{number}: is damaged; {cure}")
+                break
+            whole += len(line)
+        file.cut(whole)
+        if not whole:
+            file.append(_HEAD.encode())
+
+    def _take(self, line: str, *, first: bool) -> bool:
+        """Take in a row, and return whether it is whole."""
+        if first:
+            return line == _HEAD
+        row, _, checksum = line.rpartition(",")
+        if checksum != f"{_sum(row)}\n":
+            return False
+        try:
+            session, seconds, event, run, _ = row.split(",")
+            self._session, self._before = int(session) + 1, float(seconds)
+        except ValueError:
+            return False
+        if event == "start":
+            self._starts.setdefault(run, self._before)
+        return True
+
+
+def _sum(row: str) -> str:
+    return f"{zlib.crc32(row.encode()):08x}"

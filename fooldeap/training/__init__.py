@@ -1,0 +1,1 @@
+"""Training a classifier from a YAML file."""

@@ -1,0 +1,81 @@
+"""The settings of a training: a YAML file that names a dataset and lists layers; and what comes of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import Field, StringConstraints
+
+from fooldeap import registry
+from fooldeap.configuration import document as documents
+from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.document import Document
+from fooldeap.errors import InputError
+from fooldeap.plugin import Plugin
+from fooldeap.registry import Registry
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+    Field(description="letters, digits, '-', '_' or '.'"),
+]
+Value = bool | int | float | str | tuple[int, ...] | None
+Layer = str | dict[str, dict[str, Value]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The keys of a training file.
+
+    ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
+    held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
+    random.
+    """
+
+    name: Name
+    layers: Annotated[tuple[Layer, ...], Len(1)]
+    seed: Annotated[int, Ge(0), Lt(10**9)] = 1
+    dataset: str = "mnist"
+    input_range: tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]] = (
+        0,
+        1,
+    )
+    epochs: Annotated[int, Gt(0)] = 20
+    batch_size: Annotated[int, Gt(0)] = 128
+    learning_rate: Annotated[float, Gt(0)] = 0.001
+    validation: Annotated[int, Gt(0)] = 5000
+    shift: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training: the files, and what the model card says about them."""
+
+    model: Path
+    card: Path
+    parameters: int
+    epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    sha256: str
+
+
+def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Plugin]:
+    """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
+    return checked(documents.from_overrides(overrides).over(documents.read(path)), registry.load(plugins))
+
+
+def checked(document: Document, known: Registry) -> tuple[Training, Plugin]:
+    """Return what a document says as the settings of a training, and the dataset it names."""
+    checker = Checker(document, known)
+    settings = checker.values(keys_of(Training), document.data, ())
+    dataset = None
+    try:
+        dataset = checker.registry.get("dataset", settings.get("dataset", "mnist"))
+    except InputError as error:
+        checker.problem(("dataset",), str(error))
+    checker.finish()
+    assert dataset is not None
+    return Training(**settings), dataset

@@ -1,0 +1,297 @@
+"""Train a classifier as a YAML file describes it: ``fooldeap train CONFIG.yaml``.
+
+The file names a dataset and the layers; the outcome is a ``.keras`` file that takes images 0..255 and gives
+probabilities, with a model card beside it. The same file gives the same bytes on the same kind of machine, also where
+the training was interrupted, however often: it goes on from the last epoch that was finished.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError, did_you_mean
+from fooldeap.parameters import shown
+from fooldeap.plugin import Images, Rng, Split
+from fooldeap.quiet import tensorflow
+from fooldeap.storage.files import write_whole
+from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
+from fooldeap.training.checkpoint import Checkpoint, State
+from fooldeap.training.settings import Layer, Trained, Training, read
+
+LAYERS = (
+    *(
+        "Activation",
+        "AveragePooling2D",
+        "BatchNormalization",
+        "Conv2D",
+        "Cropping2D",
+        "Dense",
+        "DepthwiseConv2D",
+    ),
+    *("Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
+    *("GroupNormalization", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Reshape"),
+    *("SeparableConv2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"),
+)
+
+
+def train(
+    config_path: str | Path,
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    *,
+    progress: bool = True,
+    plugins: Iterable[Any] = (),
+) -> Trained | None:
+    """Train the classifier that a YAML file describes, and write the model and its card; None if that was done already.
+
+    Parameters
+    ----------
+    config_path
+        The YAML file; its keys are the fields of `Training`.
+    overrides
+        ``key=value`` texts that replace keys of the file.
+    out
+        The model file to write, ending in ``.keras``; by default the training's name in the current folder.
+        The card lies beside it, ending in ``.md``. A file of that name is replaced. Until it is there, a file ending in
+        ``.training`` says how far the training has come: the next one goes on from there.
+    progress
+        Whether to show progress on stderr.
+    plugins
+        Where else datasets may come from: see `fooldeap.registry.load`.
+
+    TensorFlow stays seeded and deterministic for the rest of the process.
+
+    Raises
+    ------
+    InputError
+        A key, layer or path that will not do, or a training begun there that was another. Nothing was trained.
+    """
+    training, dataset = read(Path(config_path), overrides, plugins)
+    path = _writable(Path(out or f"{training.name}.keras"))
+    command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
+    data = dataset.build({}).load()
+    if _is_trained(training, data, path):
+        return None
+    return train_on(data, training, path, str(config_path), command, progress=progress)
+
+
+def train_on(
+    data: Split, training: Training, path: Path, where: str, command: str, *, progress: bool = True
+) -> Trained:
+    """Train on images at hand, and write the model to ``path`` and its card beside it.
+
+    ``where`` is who said the settings, for messages; ``command`` is what the card says the model is made by.
+    """
+    classes = _check_data(training, data)
+
+    tf = tensorflow()
+    import keras
+
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(training.seed)
+    model = _build(training, data.train_images.shape[1:], classes, where)
+    checkpoint = Checkpoint(path.with_suffix(".training"), _belongs_to(training, data))
+    epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
+    content = content_of(model)
+    trained = Trained(
+        model=path,
+        card=path.with_suffix(".md"),
+        parameters=model.count_params(),
+        epoch=epoch,
+        validation_accuracy=validation_accuracy,
+        test_accuracy=_accuracy(model, data.test_images, data.test_labels),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    write_whole(trained.card, card(trained, training, data, model, command).encode())
+    write_whole(trained.model, content)
+    checkpoint.remove()
+    return trained
+
+
+def refuse(training: Training, data: Split, where: str) -> None:
+    """Raise `InputError` where a training cannot begin on such data; parameters as for `train_on`."""
+    classes = _check_data(training, data)
+    tensorflow()
+    _build(training, data.train_images.shape[1:], classes, where)
+
+
+def _is_trained(training: Training, data: Split, path: Path) -> bool:
+    """Tell whether a model is there whose card says that it is what a training like this one gave."""
+    its_card = path.with_suffix(".md")
+    if not (path.is_file() and its_card.is_file()):
+        return False
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return tells_of(its_card.read_text(encoding="utf-8", errors="replace"), digest, training, data)
+
+
+def _belongs_to(training: Training, data: Split) -> dict[str, str]:
+    """Return by name what decides the bytes of a model."""
+    versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
+    settings = json.dumps(asdict(training), sort_keys=True)
+    return {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
+
+
+def _writable(path: Path) -> Path:
+    if path.suffix != ".keras":
+        raise InputError(f"--out {path}: expected a file ending in .keras")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: no folder {str(path.parent)!r}; make it first")
+    return path
+
+
+def _check_data(training: Training, data: Split) -> int:
+    """Return how many classes the labels have; refuse to hold out all images."""
+    if training.validation >= len(data.train_images):
+        raise InputError(
+            f"validation: got {training.validation}, expected fewer than the training images, "
+            f"of which there are {len(data.train_images)}"
+        )
+    return int(max(data.train_labels.max(), data.test_labels.max())) + 1
+
+
+# --- The model ----------------------------------------------------------------------------------------------
+
+
+def _build(training: Training, shape: tuple[int, ...], classes: int, where: str) -> Any:
+    import keras
+
+    low, high = training.input_range
+    model = keras.Sequential(name=training.name)
+    model.add(keras.Input(shape, name="image"))
+    model.add(keras.layers.Rescaling((high - low) / 255, offset=low, name="rescaling"))
+    for position, layer in enumerate(training.layers):
+        _add(model, layer, f"{where}: layers[{position}]")
+    if model.output_shape != (None, classes) or not _sums_to_one(model, shape):
+        raise InputError(
+            f"{where}: layers: end in {classes} probabilities, one a class of dataset {training.dataset!r}; "
+            f"let the last be 'Dense: {{units: {classes}, activation: softmax}}'"
+        )
+    return model
+
+
+def _add(model: Any, layer: Layer, where: str) -> None:
+    import keras
+
+    (kind, options), *more = [(layer, {})] if isinstance(layer, str) else layer.items()
+    if more:
+        raise InputError(f"{where}: got {shown(layer)}, expected one layer an item, as '- {kind}: {{...}}'")
+    if kind not in LAYERS:
+        raise InputError(f"{where}: no layer is named {kind!r}{did_you_mean(kind, LAYERS)}")
+    # Named by position, as Keras counts layers through the whole process and the names are part of the file.
+    named = {"name": f"{kind.lower()}_{len(model.layers)}", **options}
+    try:
+        model.add(getattr(keras.layers, kind)(**named))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{where}: {kind}: {' '.join(str(error).split())}") from None
+
+
+def _sums_to_one(model: Any, shape: tuple[int, ...]) -> bool:
+    probes = np.random.default_rng(0).integers(0, 256, (8, *shape), dtype=np.uint8)
+    output = np.asarray(model(probes))
+    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3))
+
+
+# --- Fitting ------------------------------------------------------------------------------------------------
+
+
+def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, progress: bool) -> tuple[int, float]:
+    """Leave the model at its best epoch; return that epoch, from 1, and its validation accuracy.
+
+    Every ``fit`` shuffles alike, whatever was done before in the process: what an epoch depends on is in the variables,
+    those of Dropout among them, and in ``rng``.
+    """
+    import keras
+
+    rng = np.random.default_rng(training.seed)
+    held_out, kept = np.split(rng.permutation(len(data.train_images)), [training.validation])
+    images, labels = data.train_images[kept], data.train_labels[kept]
+    steps = math.ceil(len(kept) / training.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=training.epochs * steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+
+    state = checkpoint.read() or State(0, (-1.0, 0), rng.bit_generator.state, model.get_weights(), [])
+    best, weights = state.best, state.weights
+    rng.bit_generator.state = state.rng
+    for variable, value in zip(variables, state.variables, strict=bool(state.epoch)):
+        variable.assign(value)
+    with _Progress(training, steps, state.epoch, progress) as shown_progress:
+        watch = keras.callbacks.LambdaCallback(on_train_batch_end=shown_progress.batch)
+        for epoch in range(state.epoch + 1, training.epochs + 1):
+            moved = _shifted(images, training.shift, rng)
+            model.fit(moved, labels, batch_size=training.batch_size, verbose=0, callbacks=[watch])
+            accuracy = _accuracy(model, data.train_images[held_out], data.train_labels[held_out])
+            if (accuracy, epoch) > best:  # of equals the last
+                best, weights = (accuracy, epoch), model.get_weights()
+            values = [np.asarray(variable) for variable in variables]
+            checkpoint.write(State(epoch, best, rng.bit_generator.state, weights, values))
+            shown_progress.epoch(epoch, accuracy)
+    model.set_weights(weights)
+    return best[1], best[0]
+
+
+def _shifted(images: Images, most: int, rng: Rng) -> Images:
+    """Move each image by up to ``most`` pixels each way; what comes in at the border is 0."""
+    if not most:
+        return images
+    count, height, width = images.shape[:3]
+    down, right = rng.integers(0, 2 * most + 1, (2, count, 1, 1))
+    rows = down + np.arange(height)[None, :, None]
+    columns = right + np.arange(width)[None, None, :]
+    padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)))
+    moved: Images = padded[np.arange(count)[:, None, None], rows, columns]
+    return moved
+
+
+def _accuracy(model: Any, images: Images, labels: NDArray[Any]) -> float:
+    predicted = model.predict(images, batch_size=1000, verbose=0).argmax(axis=1)
+    return float((predicted == labels).mean())
+
+
+class _Progress:
+    """A bar on a terminal, a line an epoch elsewhere, or nothing."""
+
+    def __init__(self, training: Training, steps: int, done: int, wanted: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, quiet=not wanted, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._epochs = training.epochs
+        total, completed = training.epochs * steps, done * steps
+        self._task = self._bar.add_task(f"training {training.name}", total=total, completed=completed)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def batch(self, *_: object, **__: object) -> None:
+        self._bar.advance(self._task)
+
+    def epoch(self, epoch: int, accuracy: float) -> None:
+        self._console.print(f"epoch {epoch} of {self._epochs}: validation accuracy {accuracy:.4f}")
+
+
+# --- What is written ----------------------------------------------------------------------------------------
+
+
+def _named(path: str | Path) -> str:
+    """Return a path as a model card shows it: of an absolute one, which is one machine's, the name alone."""
+    return Path(path).name if Path(path).is_absolute() else Path(path).as_posix()
