@@ -86,7 +86,7 @@ def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
         "import sys\n"
         f"sys.path.append({str(KIT)!r})\n"
         "from labour import wait_in_c\n"
-        "from fooldeap import cli, guard\n"
+        "from fooldeap import cli\nfrom fooldeap.engine import guard\n"
         "guard.GRACE, guard.last_resort = 0.0, cli._end_at_once\n"
         "class Model:\n"
         "    def logits(self, images):\n"

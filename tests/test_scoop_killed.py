@@ -88,7 +88,7 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
 def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys\nfrom fooldeap import config\nfrom fooldeap.runs.prepared import Prepared\n"
+        "import os, sys\nfrom fooldeap.configuration import config\nfrom fooldeap.runs.prepared import Prepared\n"
         f"data = {SLOW!r}\n"
         "data['classifier'] = {'name': 'slow', 'pause': 0.001, 'only': os.getpid(), 'holds': True}\n"
         "with Prepared(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"

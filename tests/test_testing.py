@@ -334,7 +334,7 @@ def test_a_file_dropped_into_the_tree_is_a_plugin(tmp_path):
         "import sys, types; sys.path.insert(0, '.')\n"
         "m = types.ModuleType('fooldeap_plugins'); m.__path__ = ['plugins']\n"
         "sys.modules['fooldeap_plugins'] = m\n"
-        "from fooldeap import catalogue, registry, testing\n"
+        "from fooldeap import registry, testing\nfrom fooldeap.guidance import catalogue\n"
         "print(catalogue.listing(registry.load(), 'mutation')); [print(each) for each in testing.check([])]"
     )
     done = subprocess.run(
