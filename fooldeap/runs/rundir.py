@@ -168,10 +168,8 @@ class Folder:
         """
         try:
             with locked(self.path):
-                for left in [
-                    *self.path.rglob(".*.part"),
-                    self.path / "journal/.token",
-                ]:  # see `fooldeap.runs.work.Pursuit`
+                # Of the token see `fooldeap.runs.work.Pursuit`.
+                for left in [*self.path.rglob(".*.part"), self.path / "journal/.token"]:
                     remove(left)
                 yield
         except FileError as error:
