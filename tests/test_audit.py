@@ -186,6 +186,7 @@ def real_images(tmp_path):
         (["{tiny}", "mutation.rate=2"], "expected keys of the classifier"),
         (["{tiny}", "--classes", "0-9"], "expected classes from 0 to 3"),
         (["{tiny}", "--classes", "a"], "expected numbers and ranges"),
+        (["{tiny}", "--classes", "3-1"], "ends before it begins; say 1-3"),
         (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
         (["{tiny}", "--budget", "0"], "expected a number of at least 1"),
         (["{tiny}", "--images", "nowhere"], "is no folder, file or dataset"),
@@ -233,6 +234,9 @@ def test_pictures_of_a_folder_are_brought_to_the_size(tmp_path):
     assert colour.shape == (real.FEWEST, 8, 10, 3)
     assert colour[7, 3, 3].tolist() == [7, 14, 21]
     assert real.load(str(tmp_path), (8, 10, 1)).shape == (real.FEWEST, 8, 10, 1)
+    deep = np.linspace(0, 65535, 80).astype(np.uint16).reshape(8, 10)
+    Image.fromarray(deep).save(tmp_path / "0.png")  # the first in order
+    assert np.array_equal(real.load(str(tmp_path), (8, 10, 1))[0, :, :, 0], np.rint(deep / 257)), "16 bits are scaled"
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(InputError, match=r"broken\.png is no readable picture"):
         real.load(str(tmp_path), (8, 10, 3))

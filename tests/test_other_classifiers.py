@@ -215,6 +215,8 @@ def test_a_function_is_identified_by_its_source(module):
         ("halves", {}, "say 'outputs: logits'"),
         ("missing", {}, "has no function 'missing'"),
         ("scores", {"billable": True}, "say what its 'outputs' are"),
+        ("scores", {"outputs": "probabilities"}, "does not give probabilities"),
+        ("shares", {"outputs": "logits"}, "gives probabilities"),
     ],
 )
 def test_a_function_that_will_not_do_is_refused_in_a_line(module, name, settings, said):

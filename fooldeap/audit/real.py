@@ -63,13 +63,22 @@ def _picture(file: Path, shape: tuple[int, int, int]) -> Images:
     height, width, channels = shape
     try:
         with Image.open(file, formats=["PNG", "JPEG", "BMP", "WEBP"]) as opened:
-            picture = opened.convert("L" if channels == 1 else "RGB")
+            picture = _in_bytes(opened).convert("L" if channels == 1 else "RGB")
             if picture.size != (width, height):
                 picture = picture.resize((width, height), Image.Resampling.BILINEAR)
             pixels = np.asarray(picture, np.uint8)
     except Exception as error:  # damage shows as whatever the readers make of it
         raise InputError(f"--images: {file} is no readable picture ({type(error).__name__}); remove it") from None
     return pixels.reshape(shape)
+
+
+def _in_bytes(picture: Any) -> Any:
+    """Return a picture of 16 bits a pixel in 8, which Pillow would cut off at 255 instead."""
+    from PIL import Image
+
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray((np.asarray(picture, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
 
 
 def _arrays(path: Path) -> Images:

@@ -193,7 +193,9 @@ def numbers_in(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not (first.isdecimal() and (last.isdecimal() if dash else not last)) or len(first + last) > 12:
             raise InputError(f"--classes: got {text[:60]!r}, expected numbers and ranges, as 0-3,7")
+        if int(last or first) < int(first):
+            raise InputError(f"--classes: got {part.strip()!r}, which ends before it begins; say {last}-{first}")
         if int(last or first) - int(first) > MOST_CLASSES:
             raise InputError(f"--classes: got {part.strip()!r}, expected at most {MOST_CLASSES} classes; choose some")
         found += range(int(first), int(last or first) + 1)
-    return found or [0]
+    return found

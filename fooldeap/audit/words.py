@@ -1,5 +1,6 @@
 """What an audit's figures mean, and what they do not: in sentences, for its page and its report alike."""
 
+import statistics
 from collections.abc import Iterator
 
 from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
@@ -30,7 +31,7 @@ def verdict(found: Findings) -> str:
         f"{halfway} with {level(LEVELS[0])}, in at most {grouped(found.budget)} images a class and attack"
     )
     if fallen:
-        said += f"; the median class that was reached took {grouped(fallen[len(fallen) // 2])}"
+        said += f"; the median class that was reached took {grouped(statistics.median(fallen))}"
     return said + "."
 
 

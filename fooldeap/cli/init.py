@@ -1,5 +1,6 @@
 """``fooldeap init``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,5 +19,5 @@ def init(
 
     for file in starter.write(folder):
         say(str(file))
-    where = "" if folder == Path() else f"cd {folder} && "
+    where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     say(f"Go on: {where}fooldeap run experiment.yaml")

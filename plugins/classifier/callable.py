@@ -77,7 +77,7 @@ class Callable:
 
     @cached_property
     def _probabilities(self) -> bool:
-        if self.outputs != "auto":
+        if self.billable:
             return self.outputs == "probabilities"
         shown = probes(self.input_shape)
         found, expected = self._scores(shown), (len(shown), self.classes)
