@@ -20,6 +20,7 @@ from _measure import Figure, Spread, options, report
 
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.experiment import Experiment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 POPULATION = 100
@@ -45,7 +46,7 @@ def main() -> int:
     return report(figures, file=arguments.json)
 
 
-def _generation(experiment: config.Experiment) -> Callable[[], object]:
+def _generation(experiment: Experiment) -> Callable[[], object]:
     """Return a function that makes one generation from another, without the classifier."""
     rng = np.random.Generator(np.random.SFC64(1))
     genome = experiment.genome.build((28, 28, 1))

@@ -22,7 +22,7 @@ import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap.configuration import config
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.plugin import Classifier, Images
 from fooldeap.quiet import tensorflow
 from fooldeap.runs.experiment import wrapped
@@ -134,7 +134,7 @@ def _ready(shape: tuple[int, ...]) -> Any:
     return tensorflow().constant(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
-def experiment(population: int, generations: int, runs: int) -> config.Experiment:
+def experiment(population: int, generations: int, runs: int) -> Experiment:
     """Return the main job's experiment with another population, and nothing but its generations to end it."""
     stop = {"confidence": None, "evaluations": None, "generations": generations}
     algorithm = {"name": "generational", "population": population}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fooldeap.configuration.document import MAX_DEPTH, MAX_NODES, Document, dotted, from_mapping, from_overrides, parse
+from fooldeap.configuration.document import Document, dotted, from_mapping
+from fooldeap.configuration.reading import MAX_DEPTH, MAX_NODES, from_overrides, parse
 from fooldeap.errors import InputError
 
 

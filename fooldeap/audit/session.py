@@ -16,7 +16,7 @@ from fooldeap.audit.detection import Floats
 from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning

@@ -12,7 +12,7 @@ from annotated_types import Ge, Len
 
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import InputError, blaming
 

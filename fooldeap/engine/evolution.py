@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.engine.ledger import Answers
 from fooldeap.engine.tally import Tally

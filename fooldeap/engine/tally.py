@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fooldeap.configuration.config import Stop
+from fooldeap.configuration.experiment import Stop
 from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.snapshots import due
 from fooldeap.plugin import Array, Images, Predictions, Reply

@@ -16,7 +16,7 @@ from deap import base
 
 from fooldeap import faults
 from fooldeap.configuration.choices import Checked, Choice
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import PluginError
 from fooldeap.faults import Check

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from fooldeap.configuration import config
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo

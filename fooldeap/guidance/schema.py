@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.checks import keys_of
-from fooldeap.configuration.config import CHOICES, Stop, plain_keys
+from fooldeap.configuration.experiment import CHOICES, Stop, plain_keys
 from fooldeap.configuration.schedules import SCHEDULES
 from fooldeap.parameters import REQUIRED, Parameter
 from fooldeap.plugin import KINDS, Plugin

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fooldeap import trust
 from fooldeap.configuration import config
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.writing import write_page
@@ -199,7 +200,7 @@ class _Chain:
         images = [FoolingImage.from_png(read(place / each["image"])).pixels for each in found]
         return found, np.array(images)
 
-    def _experiment(self, index: int, model: Path) -> config.Experiment:
+    def _experiment(self, index: int, model: Path) -> Experiment:
         chain, base = self.known.chain, self.known.experiment
         first_seed = base.seed + (chain.first + (index - 1) * chain.later if index else 0)
         changes = {

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from fooldeap.configuration import config
-from fooldeap.configuration import document as documents
+from fooldeap.configuration import config, reading
 from fooldeap.configuration.checks import Checker, keys_of
-from fooldeap.configuration.config import Experiment
 from fooldeap.configuration.document import Document
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.plugin import Plugin
@@ -92,7 +91,7 @@ def _training(document: Document, registry: Registry) -> tuple[Training, Plugin]
         raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")
     path = document.folders.get(("training",), Path.cwd()) / said
     try:
-        return training.checked(documents.read(path), registry)
+        return training.checked(reading.read(path), registry)
     except InputError as error:
         raise document.error(("training",), str(error)) from error
 

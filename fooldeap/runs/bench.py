@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.ledger import Answers, Ledger

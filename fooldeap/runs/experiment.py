@@ -9,7 +9,7 @@ from fooldeap import registry as registries
 from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import Choice
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.plugin import Classifier, Toolbox
 from fooldeap.results import Result

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterable
 
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import RunError
 from fooldeap.lines import printable
 from fooldeap.page.run import run_page

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.configuration.choices import Choice
-from fooldeap.configuration.config import CHOICES, Experiment
+from fooldeap.configuration.experiment import CHOICES, Experiment
 
 PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
 _NO_BITS = ("executor",)  # it decides where things are done, and no bit of what comes out

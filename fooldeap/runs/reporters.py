@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from fooldeap.configuration.choices import Choice
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evolution import Observer
 from fooldeap.errors import blaming
 from fooldeap.plugin import BestYet, Reporter

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from ruamel.yaml import YAML
 
 from fooldeap import trust
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
 from fooldeap.engine import snapshots
 from fooldeap.engine.evaluation import MOST_ROWS, ROWS

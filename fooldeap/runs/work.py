@@ -21,7 +21,7 @@ import xxhash
 
 from fooldeap import trust
 from fooldeap.configuration import config
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.engine.evolution import Observer, Run, drive

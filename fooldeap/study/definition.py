@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fooldeap.configuration import config
+from fooldeap.configuration import config, reading
 from fooldeap.configuration import document as documents
-from fooldeap.configuration.config import CHOICES, Experiment
 from fooldeap.configuration.document import Document, Key
+from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.registry import Registry
@@ -113,7 +113,7 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
 def _named_by_its_file(document: Document, source: Source) -> Document:
     """Return a study without a name of its own under that of its file, not its base's: they are different things."""
     base = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS}
-    if not isinstance(source, str | Path) or documents.says(Path(source), "name"):
+    if not isinstance(source, str | Path) or reading.says(Path(source), "name"):
         return document
     if document.place(("name",)).source in base:
         return document

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.configuration import config
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench

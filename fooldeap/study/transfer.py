@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fooldeap.configuration.config import Experiment
+from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.plugin import Array, Predictions
 from fooldeap.study.outcome import Outcome, RunRow

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap import registry
-from fooldeap.configuration import document
+from fooldeap.configuration import reading
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
@@ -97,7 +97,7 @@ class _Given:
     """Parameters from words, ``key=value`` for every kind of plugin, ``kind.key=value`` for one."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        data = document.from_overrides(words).data
+        data = reading.from_overrides(words).data
         self.by_kind = {kind: data.pop(kind) for kind in KINDS if isinstance(data.get(kind), dict)}
         self.anywhere = data
 

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Len, Lt
 from pydantic import Field, StringConstraints
 
 from fooldeap import registry
-from fooldeap.configuration import document as documents
+from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.document import Document
 from fooldeap.errors import InputError
@@ -64,7 +64,7 @@ class Trained:
 
 def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Plugin]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
-    return checked(documents.from_overrides(overrides).over(documents.read(path)), registry.load(plugins))
+    return checked(reading.from_overrides(overrides).over(reading.read(path)), registry.load(plugins))
 
 
 def checked(document: Document, known: Registry) -> tuple[Training, Plugin]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from fooldeap import registry
 from fooldeap.configuration import config
+from fooldeap.configuration.experiment import CHOICES
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS
 from fooldeap.runs.rundir import as_yaml
@@ -220,12 +221,12 @@ EXPERIMENT = {
     "lockstep": mostly(st.integers(1, 64)),
     "reporters": mostly(st.lists(choices("reporter"), max_size=3)),
     "plugins": mostly(st.just([]), st.lists(ODD, max_size=2)),
-    **{kind: mostly(choices(kind)) for kind in config.CHOICES if kind != "dataset"},
+    **{kind: mostly(choices(kind)) for kind in CHOICES if kind != "dataset"},
     "dataset": mostly(st.just("null") | choices("dataset")),
     "base": mostly(st.sampled_from(["../mnist.yaml", "selection.yaml"]), st.sampled_from(BASES)),
 }
 VARIED = ("selection", "crossover", "mutation", "fitness", "algorithm")
-OPTIONS = mostly(st.sampled_from(VARIED), st.sampled_from([*config.CHOICES, "stop", "seed", "x"])).flatmap(
+OPTIONS = mostly(st.sampled_from(VARIED), st.sampled_from([*CHOICES, "stop", "seed", "x"])).flatmap(
     lambda kind: st.tuples(
         st.just(kind),
         st.lists(NAMES.get(kind, ODD), min_size=1 + (kind in VARIED), max_size=4, unique=True)

@@ -1,0 +1,170 @@
+"""What one YAML file describes, as typed values: an `Experiment`."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import StringConstraints, WithJsonSchema
+
+from fooldeap.configuration.checks import keys_of, marked
+from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.document import Document, Key
+from fooldeap.errors import InputError
+from fooldeap.parameters import Parameter
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[
+    str,
+    StringConstraints(pattern=_NAME),
+    WithJsonSchema(
+        {"type": "string", "pattern": _NAME, "description": "text of up to 64 letters, digits, '-', '_' or '.'"}
+    ),
+]
+Target = Annotated[int, Ge(0)]
+Count = Annotated[int, Ge(1)]
+
+# The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
+CHOICES = (
+    "classifier",
+    "dataset",
+    "genome",
+    "fitness",
+    "algorithm",
+    "selection",
+    "crossover",
+    "mutation",
+    "executor",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a run ends: whatever comes first. None is off; ``at_goal`` false: the goal is noted, and does not end it."""
+
+    confidence: Annotated[float, Gt(0), Lt(1)] | None
+    score: float | None
+    evaluations: Count | None
+    generations: Annotated[int, Ge(0)]
+    seconds: Annotated[float, Gt(0)] | None
+    stagnation: Count | None
+    at_goal: bool
+
+    @property
+    def goal(self) -> dict[str, float]:
+        """The stops that mean success."""
+        goals = {"confidence": self.confidence, "score": self.score}
+        return {name: value for name, value in goals.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plain:
+    """The keys of an experiment that are plain values."""
+
+    name: Name
+    seed: Annotated[int, Ge(0)]
+    seeds: Count
+    targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
+    lockstep: Count
+    on_error: Literal["stop", "skip"]
+    report: bool
+    plugins: list[str]
+
+
+def plain_keys() -> dict[str, Parameter]:
+    """Return the keys of an experiment that are plain values."""
+    return keys_of(_Plain)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one YAML file describes: the runs over its targets and seeds."""
+
+    name: str
+    seed: int
+    seeds: int
+    targets: Literal["all"] | tuple[int, ...]
+    stop: Stop
+    classifier: Choice
+    dataset: Choice | None
+    genome: Choice
+    fitness: Choice
+    algorithm: Choice
+    selection: Choice
+    crossover: Choice
+    mutation: Choice
+    executor: Choice
+    reporters: tuple[Choice, ...]
+    lockstep: int
+    on_error: Literal["stop", "skip"]
+    report: bool
+    plugins: tuple[str, ...]
+    document: Document = field(compare=False, repr=False)
+
+    def data(self) -> dict[str, Any]:
+        """Return the whole experiment as plain data: written as YAML and read again, it is the same experiment."""
+        data: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Choice):
+                data[item.name] = value.data()
+            elif item.name == "reporters":
+                data[item.name] = [choice.data() for choice in value]
+            elif item.name == "stop":
+                data[item.name] = asdict(value)
+            elif item.name != "document":
+                data[item.name] = list(value) if isinstance(value, tuple) else value
+        return data
+
+    def choices(self) -> Iterator[tuple[Key, Choice]]:
+        """Yield every plugin that was chosen, and those inside them, each with the keys that lead there."""
+        chosen: list[tuple[Key, Choice | None]] = [((kind,), getattr(self, kind)) for kind in CHOICES]
+        chosen += [(("reporters", index), choice) for index, choice in enumerate(self.reporters)]
+        for path, choice in chosen:
+            if choice is not None:
+                yield path, choice
+                yield from (((*path, *inner), each) for inner, each in choice.inner())
+
+    @cached_property
+    def digest(self) -> str:
+        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep.
+
+        Files count by what is in them, wherever they are.
+        """
+        silent = {
+            "name",
+            "seed",
+            "seeds",
+            "targets",
+            "dataset",
+            "executor",
+            "reporters",
+            "lockstep",
+            "on_error",
+            "report",
+            "plugins",
+        }
+        deciding = {key: value for key, value in self.data().items() if key not in silent}
+        for kind in deciding.keys() & set(CHOICES):
+            deciding[kind] = _by_content(getattr(self, kind))
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    def error(self, key: str, message: str) -> InputError:
+        """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""
+        return self.document.error((key,), message)
+
+
+def _by_content(choice: Choice) -> dict[str, Any]:
+    """Return a choice as plain data, with the SHA-256 of a file in place of its path."""
+    data = choice.data()
+    for name, parameter in choice.plugin.parameters.items():
+        path = data[name]
+        if marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
+            with contextlib.suppress(OSError):  # whoever needs it will say that it is gone
+                data[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return data
