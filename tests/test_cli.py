@@ -108,13 +108,17 @@ def test_plugins_of_a_file_are_listed_and_shown(capsys, tmp_path):
     assert str(file) in capsys.readouterr().out.replace("\n        ", "")
 
 
-def test_a_reader_that_goes_away_is_no_failure():
-    program = "from fooldeap.cli import main; main(['plugins', 'list'])"
-    reader, writer = os.pipe()
-    os.close(reader)
-    ended = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, text=True)
-    os.close(writer)
-    assert ended.stderr == ""
+def test_a_reader_that_goes_away_is_no_failure(tmp_path):
+    small = ["targets=[3]", "stop.generations=2", "report=false"]
+    run = ["run", "configs/mnist.yaml", *small, "--out", str(tmp_path / "run")]
+    program = "import sys; from fooldeap.cli import main; main(sys.argv[1:])"
+    for arguments in (["plugins", "list"], run):
+        reader, writer = os.pipe()
+        os.close(reader)
+        ended = subprocess.run([sys.executable, "-c", program, *arguments], stdout=writer, stderr=writer)
+        os.close(writer)
+        assert ended.returncode == 0
+    assert (tmp_path / "run" / "result.json").is_file()
 
 
 # --- Mistakes -------------------------------------------------------------------------------------------------------

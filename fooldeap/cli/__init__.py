@@ -15,6 +15,7 @@ from fooldeap.cli.doctor import doctor
 from fooldeap.cli.export import export
 from fooldeap.cli.init import init
 from fooldeap.cli.options import scoop_runs
+from fooldeap.cli.pipes import outlive_readers
 from fooldeap.cli.report import report
 from fooldeap.cli.retrain import retrain
 from fooldeap.cli.run import run
@@ -62,6 +63,7 @@ def _help(context: typer.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    outlive_readers()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     guard.last_resort = _end_at_once
     try:
