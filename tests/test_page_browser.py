@@ -131,7 +131,7 @@ def test_curves_are_read_off_by_keyboard(page, main_job):
     assert [place for place, value in enumerate(page.value(LEGEND)) if value] == [latest.target]
     page.press("Home")
     certain = [each.log[0].confidence for each in result]
-    words = [f"{np.floor(1e5 * each) / 1e3:.3f}\u00a0%" if each >= 1e-5 else "< .001\u00a0%" for each in certain]
+    words = [f"{np.floor(1e5 * each) / 1e3:.3f}\u00a0%" if each >= 1e-5 else "< 0.001\u00a0%" for each in certain]
     assert page.value(LEGEND) == words
 
 

@@ -59,7 +59,7 @@ def _chart(found: Findings, level: float) -> Chart:
         y_label="share of the classes",
         lines=lines,
         low=0.0,
-        high=1.0,
+        high=1.02,
         percent=True,
     )
 
