@@ -1,6 +1,7 @@
 """An audit: its scores against other ways to them, its counts by hand, its errors, and one on a tiny classifier."""
 
 import csv
+import hashlib
 import itertools
 import json
 from dataclasses import replace
@@ -17,8 +18,10 @@ from fooldeap.audit import detection, findings, page, real, report, session, set
 from fooldeap.audit.battery import GOAL, LEVELS, battery
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.audit.session import audit
+from fooldeap.cli import options
 from fooldeap.errors import InputError
 from fooldeap.runs.prepared import Prepared
+from fooldeap_plugins.dataset.mnist import Mnist
 
 RNG = np.random.default_rng(0)
 BLANK = np.zeros((8, 8, 1), np.uint8)
@@ -188,9 +191,15 @@ def real_images(tmp_path):
         (["{tiny}", "--classes", "a"], "expected numbers and ranges"),
         (["{tiny}", "--classes", "3-1"], "ends before it begins; say 1-3"),
         (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
-        (["{tiny}", "--budget", "0"], "expected a number of at least 1"),
+        (["{tiny}", "--budget", "0"], "expected a whole number from 1"),
+        (["{tiny}", "--budget", "2.5"], "as 5000 or 1e6"),
+        (["{tiny}", "--budget", "1e999"], "as 5000 or 1e6"),
+        (["{tiny}", "--budget", "many"], "as 5000 or 1e6"),
         (["{tiny}", "--images", "nowhere"], "is no folder, file or dataset"),
-        (["{tiny}", "--images", "mnist"], "expected uint8 (n, 8, 8, 1)"),
+        (["{tiny}", "--images", "mnst"], "did you mean 'mnist'?"),
+        (["{tiny}", "--images", "idx"], "needs 'folder'"),
+        (["{tiny}", "--images", "{tiny}"], "numpy.savez('real.npz', images=array)"),
+        (["{tiny}", "--images", "mnist"], "expected uint8 (n, 8, 8, 1); bring them to that size"),
         (["{tiny}", "--force"], "leave it out"),
         (["{tiny}", "--resume", "x"], "goes alone"),
         (["--resume", "nowhere"], "has no audit.yaml"),
@@ -230,13 +239,15 @@ def test_what_costs_money_is_shown_only_what_is_asked_about(tiny, tmp_path):
 def test_pictures_of_a_folder_are_brought_to_the_size(tmp_path):
     for index in range(real.FEWEST):
         Image.new("RGB", (20, 16), (index, 2 * index, 3 * index)).save(tmp_path / f"{index:03d}.png")
-    colour = real.load(str(tmp_path), (8, 10, 3))
+    colour = real.load(str(tmp_path), (8, 10, 3)).images
     assert colour.shape == (real.FEWEST, 8, 10, 3)
     assert colour[7, 3, 3].tolist() == [7, 14, 21]
-    assert real.load(str(tmp_path), (8, 10, 1)).shape == (real.FEWEST, 8, 10, 1)
+    assert real.load(str(tmp_path), (8, 10, 1)).images.shape == (real.FEWEST, 8, 10, 1)
     deep = np.linspace(0, 65535, 80).astype(np.uint16).reshape(8, 10)
     Image.fromarray(deep).save(tmp_path / "0.png")  # the first in order
-    assert np.array_equal(real.load(str(tmp_path), (8, 10, 1))[0, :, :, 0], np.rint(deep / 257)), "16 bits are scaled"
+    assert np.array_equal(real.load(str(tmp_path), (8, 10, 1)).images[0, :, :, 0], np.rint(deep / 257)), (
+        "16 bits are scaled"
+    )
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(InputError, match=r"broken\.png is no readable picture"):
         real.load(str(tmp_path), (8, 10, 3))
@@ -244,9 +255,14 @@ def test_pictures_of_a_folder_are_brought_to_the_size(tmp_path):
 
 def test_images_of_an_archive_are_thinned_and_checked(tmp_path):
     np.savez(tmp_path / "many.npz", x_test=RNG.integers(0, 256, (5000, 4, 4, 1), dtype=np.uint8), x_train=np.zeros(3))
-    assert real.load(str(tmp_path / "many.npz"), (4, 4, 1)).shape == (real.MOST, 4, 4, 1)
+    many = real.load(str(tmp_path / "many.npz"), (4, 4, 1))
+    assert (many.images.shape, many.found) == ((real.MOST, 4, 4, 1), 5000)
+    assert many.digest == hashlib.sha256(b"".join(image.tobytes() for image in many.images)).hexdigest()
     for arrays, said in [
-        ({"x_test": np.zeros((50, 4, 4, 1))}, "float64"),
+        ({"x_test": np.zeros((50, 4, 4, 1))}, r"from 0 to 1: save numpy.rint\(255 \* images\).astype\('uint8'\)"),
+        ({"x_test": np.full((50, 4, 4, 1), 3)}, "int64 .* from 0 to 255; save them so"),
+        ({"x_test": np.zeros((50, 4, 5, 1))}, r"float64 \(50, 4, 5, 1\).* bring them to that size"),
+        ({"images": np.zeros((50, 4, 4, 1), np.uint8), "provenance": "{}"}, "no real ones"),
         ({"x_test": np.zeros((9, 4, 4, 1), np.uint8)}, "at least 40"),
         ({"other": np.zeros(3)}, "none of the arrays"),
         ({"images": np.array([{}], object)}, "no readable"),
@@ -254,6 +270,26 @@ def test_images_of_an_archive_are_thinned_and_checked(tmp_path):
         np.savez(tmp_path / "wrong.npz", **arrays)
         with pytest.raises(InputError, match=said):
             real.load(str(tmp_path / "wrong.npz"), (4, 4, 1))
+
+
+def test_evolved_images_are_no_real_ones(tiny, tmp_path):
+    folder = audit(tiny, budget=20, classes=[0], out=tmp_path / "made", quiet=True)
+    for place in (folder, folder / "attacks/cma_es/images", tmp_path):
+        with pytest.raises(InputError, match=r"made.* is of fooldeap, whose images are no real ones"):
+            real.load(str(place), (8, 8, 1))
+
+
+def test_a_budget_may_be_written_as_a_power_of_ten():
+    assert [options.whole("--budget", text) for text in ("5000", "1e6", "2.5e3")] == [5000, 1_000_000, 2500]
+
+
+def test_a_dataset_says_itself_what_is_wrong_with_it(tmp_path, monkeypatch):
+    def load(self):
+        raise OSError("the disk is on fire")
+
+    monkeypatch.setattr(Mnist, "load", load)
+    with pytest.raises(InputError, match=r"--images mnist: .*the disk is on fire"):
+        real.load("mnist", (28, 28, 1))
 
 
 # --- A whole one ----------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ class _Session:
             tries=tuple(tries),
             seconds=seconds,
             shown=shown,
-            detection=None if self.images is None else self._detection(self.images, tries),
+            detection=None if self.images is None else self._detection(self.images.images, tries),
         )
 
     def _evolve(self, experiment: Experiment, path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import Force, NoPlugins, Out, Plugins, Quiet, TrustModel, interruptible, say
+from fooldeap.cli.options import Force, NoPlugins, Out, Plugins, Quiet, TrustModel, interruptible, say, whole
 from fooldeap.errors import InputError
 
 
@@ -25,7 +25,7 @@ def audit(
         str | None,
         typer.Option(metavar="PATH", help="Real images to compare with: a folder, an .npz file, or a dataset's name."),
     ] = None,
-    budget: Annotated[int | None, typer.Option(metavar="N", help="Images a class and attack.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="N", help="Images a class and attack, as 5000 or 1e6.")] = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Classes to attack, as 0-3,7.")] = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the audit in this folder.")] = None,
@@ -48,14 +48,12 @@ def audit(
         raise InputError("--resume DIR goes alone: the folder holds its settings")
     if force and resume is None:
         raise InputError("--force: got no --resume DIR, which it is for; leave it out")
-    if budget is not None and budget < 1:
-        raise InputError(f"--budget: got {budget}, expected a number of at least 1")
     with interruptible():
         folder = carry_out(
             model,
             *(overrides or ()),
             images=images,
-            budget=budget,
+            budget=None if budget is None else whole("--budget", budget),
             classes=None if classes is None else numbers_in(classes),
             out=out,
             resume=resume,

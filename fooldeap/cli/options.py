@@ -34,6 +34,8 @@ NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse a file tha
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")]
 
+MOST = 1e12  # of what is counted: below it every whole number is a float
+
 
 def count(workers: str | None) -> int | Literal["auto"] | None:
     """Return the number that ``--workers`` gives."""
@@ -44,6 +46,17 @@ def count(workers: str | None) -> int | Literal["auto"] | None:
     if not workers.isdecimal() or int(workers) < 1:
         raise InputError(f"--workers: got {workers!r}, expected a number of at least 1, or auto")
     return int(workers)
+
+
+def whole(option: str, text: str) -> int:
+    """Return the number that an option gives, a whole one: ``5000``, or ``1e6``."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not (1 <= number <= MOST and number.is_integer()):
+        raise InputError(f"{option}: got {text[:60]!r}, expected a whole number from 1 to {MOST:g}, as 5000 or 1e6")
+    return int(number)
 
 
 def scoop_runs() -> bool:
