@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.numerals import percent
+
 
 class RunInfo(NamedTuple):
     """Which run: its seed, its targets (one, or several that are pursued jointly), and of which variant of a study."""
@@ -206,7 +208,7 @@ class Result:
         return [
             str(run.target),
             str(run.predicted),
-            f"{100 * run.confidence:.3f} %",
+            percent(run.confidence),
             f"{run.score:.4g}",
             spent,
         ]

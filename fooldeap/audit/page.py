@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from fooldeap.audit import report, words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.findings import Findings, Try, steps
+from fooldeap.numerals import grouped
 from fooldeap.page import Card, Chart, Line, Table, render
-from fooldeap.page.parts import grouped, percent
+from fooldeap.page.parts import percent
 
 SHOWN, VALUES = 20, 6_000_000  # classes whose images are shown, and values in these images, at most
 

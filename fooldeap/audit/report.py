@@ -11,7 +11,7 @@ from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.lines import markdown as escaped
-from fooldeap.page.parts import grouped
+from fooldeap.numerals import grouped
 
 DATA = "audit.json"
 

@@ -21,7 +21,7 @@ from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
-from fooldeap.page.parts import grouped
+from fooldeap.numerals import grouped
 from fooldeap.plugin import Images
 from fooldeap.runs.bench import left_behind
 from fooldeap.runs.prepared import Prepared

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
 from fooldeap.audit.findings import Findings, Try
-from fooldeap.page.parts import grouped
+from fooldeap.numerals import grouped
 
 SCORES = {
     "confidence": "confidence",

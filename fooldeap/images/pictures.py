@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fooldeap.numerals import percent
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
 
@@ -58,7 +59,7 @@ def _tile(run: RunResult, *, several: bool, missed: bool) -> Image.Image:
     tile.paste(picture, ((tile.width - picture.width) // 2, 0))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(15)
     seed = f", seed {run.seed}" if several else ""
-    verdict = f"seen as {run.predicted}, {100 * run.confidence:.3f} %"
+    verdict = f"seen as {run.predicted}, {percent(run.confidence)}"
     colour = "#b35900" if missed else "#1a7f37"
     draw.text((2, picture.height + 4), f"target {run.target}{seed}", "black", font)
     draw.text((2, picture.height + 23), verdict, colour, font)

@@ -2,19 +2,20 @@
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap import numerals
 from fooldeap.lines import printable
 from fooldeap.results import FoolingImage
 
 MOST_BARS = 12  # classes that are shown at a time
 THUMB = 192  # pixels along the longer side of a small image
-_DIGITS = 6  # of a probability
+_DIGITS = 7  # of a probability
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
@@ -149,7 +150,8 @@ class Chart:
         """Return what the script draws."""
         plain = {name: getattr(self, name) for name in ("log_x", "log_y", "low", "high", "goal", "percent")}
         words = {name: printable(getattr(self, name)) for name in ("title", "x_label", "y_label", "goal_label")}
-        lines = [{"label": printable(line.label), "x": _plain(line.x), "y": _plain(line.y)} for line in self.lines]
+        values = _shares if self.percent else _plain
+        lines = [{"label": printable(line.label), "x": _plain(line.x), "y": values(line.y)} for line in self.lines]
         return {**plain, **words, "lines": lines}
 
 
@@ -205,7 +207,7 @@ class Film:
             "classes": [self._name(index) for index in shown],
             "frames": picture(self.images.reshape(frames * height, width, channels)),
             "size": [width, height],
-            "probabilities": self.probabilities[:, shown].round(_DIGITS).tolist(),
+            "probabilities": [_shares(row) for row in self.probabilities[:, shown]],
             "seen": [self._name(int(index)) for index in self.probabilities.argmax(axis=1)],
             "generations": [int(each) for each in self.generations],
             "evaluations": [int(each) for each in self.evaluations],
@@ -235,13 +237,13 @@ def _reduced(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, rounded down: what falls short of certainty is not 100 %."""
-    return f"{math.floor(1e5 * share + 1e-6) / 1e3:.3f}\u00a0%"
+    """Return a share in percent, rounded down, with spaces that do not break."""
+    return numerals.percent(share).replace(" ", "\u00a0")
 
 
-def grouped(number: float) -> str:
-    """Return a count, grouped by narrow spaces: 59\u202f805."""
-    return f"{number:,.0f}".replace(",", "\u202f")
+def _shares(values: Iterable[float]) -> list[float]:
+    """Return shares as JSON has them, not rounded up to what they fall short of."""
+    return [numerals.rounded_down(value, _DIGITS) for value in values]
 
 
 def _plain(values: Sequence[float]) -> list[float | None]:

@@ -7,7 +7,8 @@ from importlib import resources
 from typing import Any
 
 from fooldeap.lines import printable
-from fooldeap.page.parts import grouped, percent
+from fooldeap.numerals import grouped
+from fooldeap.page.parts import percent
 
 _HERE = "fooldeap.page"
 

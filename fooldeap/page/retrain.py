@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fooldeap.numerals import grouped
 from fooldeap.page import sources
 from fooldeap.page.markdown import parts
-from fooldeap.page.parts import Film, Group, Thumb, grouped, percent
+from fooldeap.page.parts import Film, Group, Thumb, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.run import films, thinned, thumb
 from fooldeap.page.views import RunView, views

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap import numerals
+from fooldeap.numerals import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
-from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, grouped, name_of, percent
+from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, name_of, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.views import RunView, views
 from fooldeap.plugin import Predictions
@@ -143,7 +145,7 @@ def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
             low=0,
             high=1.02,
             goal=level,
-            goal_label="" if level is None else f"goal {100 * level:.10g} %",
+            goal_label="" if level is None else f"goal {numerals.level(level)}",
             percent=True,
         ),
         Chart(
@@ -202,7 +204,7 @@ def _lead(result: Mapping[str, Any], runs: Sequence[RunView]) -> str:
     goal, reached = result["goal"], sum(run.data["evaluations_to_goal"] is not None for run in runs)
     if not goal:
         return f"{len(runs)} images evolved, without a goal."
-    return f"{reached} of {len(runs)} images reached {sources.goal_text(goal)} in what they were evolved for."
+    return f"{reached} of {len(runs)} images reached {goal_text(goal)} in what they were evolved for."
 
 
 def _tiles(result: Mapping[str, Any], runs: Sequence[RunView]) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.page.parts import Table, grouped
+from fooldeap.numerals import grouped
+from fooldeap.page.parts import Table
 from fooldeap.results import FoolingImage
 from fooldeap.storage.files import parsed, read
 
@@ -84,15 +85,6 @@ def inside(folder: Path, name: str) -> Path:
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise InputError(f"{folder}: names the file {name!r}, which is elsewhere; restore it from a copy")
     return folder / name
-
-
-def goal_text(goal: Mapping[str, float]) -> str:
-    """Return a goal in words: 99.99 % confidence."""
-    words = {
-        "confidence": lambda level: f"{100 * level:.10g} % confidence",
-        "score": lambda level: f"a score of {level:g}",
-    }
-    return " or ".join(words[name](level) for name, level in sorted(goal.items()))
 
 
 def parsed_yaml(text: str) -> dict[str, Any]:

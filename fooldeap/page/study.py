@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fooldeap.engine import snapshots
+from fooldeap.numerals import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.markdown import parts
-from fooldeap.page.parts import Chart, Film, Group, Line, Thumb, grouped
+from fooldeap.page.parts import Chart, Film, Group, Line, Thumb
 from fooldeap.page.rendering import render
 from fooldeap.page.run import film_of, thinned, thumb
 from fooldeap.storage.files import parsed, read
@@ -53,7 +54,7 @@ def _lead(study: Mapping[str, Any]) -> str:
     count = len(study["variants"])
     return (
         f"{count} {'variant' if count == 1 else 'variants'} compared: how many images each shows {study['classifier']} "
-        f"until it reaches {sources.goal_text(study['goal'])}."
+        f"until it reaches {goal_text(study['goal'])}."
     )
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fooldeap.lines import markdown
+from fooldeap.numerals import grouped, percent
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage
 from fooldeap.retrain.measures import Measures
-from fooldeap.study.tables import certainty, count
 
 if TYPE_CHECKING:
     from fooldeap.retrain.settings import Retraining
@@ -41,10 +41,10 @@ def files(measures: Sequence[Measures], known: "Retraining", images: Sequence[Im
 
 def sentence(each: Measures, networks: int) -> str:
     """Return what was found out about a network, for the terminal."""
-    recognised = "" if each.recognised is None else f", {_percent(each.recognised)} of the earlier images recognised"
+    recognised = "" if each.recognised is None else f", {percent(each.recognised)} of the earlier images recognised"
     return (
-        f"network {each.network} of {networks}: {_percent(each.accuracy)} right on clean images{recognised}; "
-        f"{each.reached} of {each.images} new images reached the goal, median confidence {_percent(each.confidence)}"
+        f"network {each.network} of {networks}: {percent(each.accuracy)} right on clean images{recognised}; "
+        f"{each.reached} of {each.images} new images reached the goal, median confidence {percent(each.confidence)}"
     )
 
 
@@ -56,26 +56,22 @@ def markdown_table(measures: Sequence[Measures]) -> str:
 
 
 def _row(each: Measures) -> tuple[str, ...]:
-    low, high = _percent(each.confidence_low), _percent(each.confidence_high)
+    low, high = percent(each.confidence_low), percent(each.confidence_high)
     return (
         str(each.network),
         f"{each.fooling}",
-        _percent(each.accuracy),
+        percent(each.accuracy),
         f"{each.images}",
-        _percent(each.reached / each.images),
-        f"{_percent(each.confidence)} [{low}, {high}]",
+        percent(each.reached / each.images),
+        f"{percent(each.confidence)} [{low}, {high}]",
         _count(each.evaluations_half),
         _count(each.evaluations),
-        "–" if each.recognised is None else _percent(each.recognised),
+        "–" if each.recognised is None else percent(each.recognised),
     )
 
 
-def _percent(share: float) -> str:
-    return f"{certainty(share)} %"
-
-
 def _count(evaluations: float | None) -> str:
-    return "∞" if evaluations is None else count(evaluations)
+    return "∞" if evaluations is None else grouped(evaluations)
 
 
 def _report(measures: Sequence[Measures], known: "Retraining") -> str:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
+from fooldeap.numerals import goal_text, grouped
 from fooldeap.study.findings import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Caution, Friedman, Measures, Pair
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.tables import count, decimal, interval, percent, probability
+from fooldeap.study.tables import decimal, interval, percent, probability
 
 
 class Conclusions(NamedTuple):
@@ -63,7 +64,7 @@ def _nothing(outcome: Outcome, names: Sequence[str]) -> str:
 def _scope(outcome: Outcome) -> str:
     targets = f"target{'s' * (len(outcome.targets) > 1)} {ranges(outcome.targets)}"
     seeds = f"seed{'s' * (len(outcome.seeds) > 1)} {ranges(outcome.seeds)}"
-    return f"To {goal_text(outcome)}, on {outcome.classifier}, {targets}, {seeds}:"
+    return f"To {goal_text(outcome.goal)}, on {outcome.classifier}, {targets}, {seeds}:"
 
 
 def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
@@ -88,12 +89,6 @@ def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
 def friedman_text(test: Friedman) -> str:
     """Return the result of Friedman's test: χ²(15) = 35.1, p = .002."""
     return f"χ²({test.freedom}) = {test.chi_square:.1f}, {_p(test.p)}"
-
-
-def goal_text(outcome: Outcome) -> str:
-    """Return the goal: 99.99 % confidence."""
-    words = {"confidence": lambda goal: f"{100 * goal:.10g} % confidence", "score": lambda goal: f"a score of {goal:g}"}
-    return " or ".join(words[name](goal) for name, goal in sorted(outcome.goal.items()))
 
 
 def ranges(numbers: Sequence[int]) -> str:
@@ -141,7 +136,7 @@ def _clear(analysis: Analysis, pair: Pair) -> str:
 
 def _medians(one: Measures, other: Measures) -> str:
     medians = one.to_goal.median, other.to_goal.median
-    text = f"median {' against '.join('not reached' if value == float('inf') else count(value) for value in medians)}"
+    text = f"median {' against '.join('not reached' if value == float('inf') else grouped(value) for value in medians)}"
     if one.reached == one.runs and other.reached == other.runs:
         return text
     return f"{text}, success {percent(one.success.value)} % against {percent(other.success.value)} %"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from fooldeap.lines import markdown as markdown_text
+from fooldeap.numerals import goal_text, grouped
 from fooldeap.study import tables
 from fooldeap.study.analysis import p_values
 from fooldeap.study.conclusions import (
@@ -13,13 +14,12 @@ from fooldeap.study.conclusions import (
     caution_text,
     conclude,
     friedman_text,
-    goal_text,
     ranges,
 )
 from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.stats import EXACT, RESAMPLES
-from fooldeap.study.tables import count, markdown_table
+from fooldeap.study.tables import markdown_table
 from fooldeap.study.transfer import Transfer
 
 FIGURES = {
@@ -78,7 +78,7 @@ def _scope(outcome: Outcome) -> str:
     texts = [
         f"classifier: {outcome.classifier}",
         f"targets: {ranges(outcome.targets)}; seeds: {ranges(outcome.seeds)}; variants: {len(outcome.variants)}",
-        f"goal: {goal_text(outcome)}, within {count(outcome.budget)} evaluations a target",
+        f"goal: {goal_text(outcome.goal)}, within {grouped(outcome.budget)} evaluations a target",
         start,
     ]
     counted = "Evaluations are distinct images shown to the classifier. The statements below are about this classifier"
@@ -181,7 +181,7 @@ def _method(outcome: Outcome, analysis: Analysis) -> str:
         "A12 is taken within a target and averaged over targets (Vargha and Delaney 2000). A sentence that one variant "
         "needs fewer evaluations stands on three things: the test separates them, A12 is on the same side, and the "
         "interval of the ratio lies wholly below 1.",
-        f"Intervals are 95 %; all but Wilson's are percentiles of {count(RESAMPLES)} resamples of the seeds (Efron "
+        f"Intervals are 95 %; all but Wilson's are percentiles of {grouped(RESAMPLES)} resamples of the seeds (Efron "
         "1979), the same seeds for both sides, and in A12 for all targets. Each interval is for itself: it is not "
         "adjusted for the number of pairs, so it may exclude 1 where the adjusted test does not separate. Not "
         "separated means that these runs do not tell, not that there is no difference.",

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fooldeap import numerals
 from fooldeap.lines import markdown, printable
+from fooldeap.numerals import grouped
 from fooldeap.study.findings import Analysis, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate
@@ -182,8 +184,8 @@ def _main(measures: Measures) -> list[str]:
     return [
         share(measures.success),
         spread(measures),
-        interval(measures.running_time, count),
-        count(measures.restricted_mean),
+        interval(measures.running_time, grouped),
+        grouped(measures.restricted_mean),
     ]
 
 
@@ -202,7 +204,7 @@ def target_table(analysis: Analysis) -> list[list[str]]:
     targets = list(analysis.variants[0].by_target) if analysis.variants else []
     table = [["variant", *map(str, targets)]]
     for variant in analysis.variants:
-        table.append([variant.name, *(count(variant.by_target[target].to_goal.median) for target in targets)])
+        table.append([variant.name, *(grouped(variant.by_target[target].to_goal.median) for target in targets)])
     if len(targets) <= _WIDE:
         return table
     (_, *names), *rows = zip(*table, strict=True)
@@ -224,8 +226,8 @@ def milestone_table(outcome: Outcome, analysis: Analysis) -> list[list[str]]:
 
 
 def _milestones(measures: Measures, levels: Sequence[int]) -> list[str]:
-    to = [count(getattr(measures, f"to_{level}")) for level in levels]
-    return [*to, f"{100 * measures.confidence:.3f} %", decimal(measures.area), f"{measures.diversity:.1f}"]
+    to = [grouped(getattr(measures, f"to_{level}")) for level in levels]
+    return [*to, numerals.percent(measures.confidence), decimal(measures.area), f"{measures.diversity:.1f}"]
 
 
 def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -246,21 +248,16 @@ def _transferred(cell: Cell) -> list[str]:
     if not cell.images:
         return [cell.variant, name, "0", *["–"] * 4]
     levels = [f"{percent(each.value)} %" for each in (cell.at_99, cell.at_9999)]
-    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, f"{certainty(cell.confidence)} %"]
+    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, numerals.percent(cell.confidence)]
 
 
 # --- Figures in print -----------------------------------------------------------------------------------------------
 
 
-def count(value: float) -> str:
-    """Return evaluations, grouped by narrow spaces: 15 800; infinite ∞."""
-    return "∞" if math.isinf(value) else f"{value:,.0f}".replace(",", "\u202f")
-
-
 def decimal(value: float) -> str:
     """Return a proportion or a ratio to two places, without the zero before the point: .28; more near 1."""
     if math.isinf(value) or abs(value) >= 100:
-        return count(value)
+        return grouped(value)
     text = f"{value:.2f}"
     if text in ("1.00", "0.00"):
         text = f"{value:.0f}" if value in (0, 1) else f"{value:.3f}"
@@ -288,16 +285,15 @@ def share(estimate: Estimate) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share in percent, without the sign: 98.7."""
-    return f"{100 * value:.1f}".removesuffix(".0")
+    """Return a share of runs or images in percent, without the sign: 98.7; 100 for all of them alone."""
+    tenths = round(1000 * value)
+    return f"{(tenths if value > _ALL else min(tenths, 999)) / 10:.1f}".removesuffix(".0")
 
 
-def certainty(confidence: float) -> str:
-    """Return a confidence in percent, without the sign, rounded down: what falls short of 99.99 % is not 99.99."""
-    return f"{math.floor(1e4 * confidence + 1e-6) / 100:.2f}"
+_ALL = 1 - 1e-9  # but for rounding, as in the end of an interval
 
 
 def spread(measures: Measures) -> str:
     """Return the median of the evaluations with the quartiles: 4 100 [3 200, 5 300]."""
-    low, median, high = map(count, measures.to_goal)
+    low, median, high = map(grouped, measures.to_goal)
     return median if low == median == high == "∞" else f"{median} [{low}, {high}]"

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+from fooldeap.numerals import percent
 from fooldeap.plugin import Array, BestYet, Predictions, RunInfo, RunResult, Session
 
 from ._blocks import EASY, Mosaic, Picture, fitted
@@ -60,5 +61,4 @@ class Gallery:
     def _picture(self, key: _Key, image: Array, confidence: float, *, reached: bool) -> Picture:
         seed, target = key
         name = f"{seed}/{target}" if self._several else f"{target}"
-        percent = math.floor(1e4 * confidence + 1e-6) / 100  # rounded down: what falls short of 99.99 % is not 99.99
-        return Picture(image, f"{name} {percent:.2f}%", "bold green" if reached else "")
+        return Picture(image, f"{name} {percent(confidence)}", "bold green" if reached else "")

@@ -8,6 +8,7 @@ from rich.console import Console as Screen
 from rich.table import Table
 
 from fooldeap.lines import printable
+from fooldeap.numerals import percent
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -122,7 +123,7 @@ class Console(Reporter):
         seed = f"seed {row.seed} " if self._several else ""
         ended, budget = (row.seed, row.target) in self._ended, self._session.budget
         done = 1.0 if ended else row.evaluations / budget if budget else 0.0
-        note = f"{100 * row.confidence:8.4f} %  {row.evaluations:,} evaluations"
+        note = f"{percent(row.confidence):>9}  {row.evaluations:,} evaluations"
         return Bar(f"{seed}target {row.target}", done, note)
 
     def _left(self, rate: float) -> str:
@@ -136,9 +137,11 @@ class Console(Reporter):
 
 
 def _sentence(result: RunResult) -> str:
-    seen = f"seen as {result.predicted} with {100 * result.confidence:.3f} %"
+    seen = f"seen as {result.predicted} with {percent(result.confidence)}"
     way = (
-        f"after {result.evaluations_to_goal} evaluations" if result.reached else f"goal not reached ({result.stopped})"
+        f"after {result.evaluations_to_goal:,} evaluations"
+        if result.reached
+        else f"goal not reached ({result.stopped})"
     )
     return f"seed {result.seed}, target {result.target}: {seen}, {way}"
 

@@ -7,9 +7,9 @@
     if (size >= 1e7 || (size && size < 1e-3)) return `${+number.toPrecision(3)}`.replace("e+", "e");
     return size < 1000 ? `${+number.toPrecision(4)}` : grouped(number);
   };
-  // Rounded down: what falls short of certainty is not 100 %. Round shares, of classes or runs, have no decimals.
+  // As numerals.percent: rounded down, and round shares have no decimals.
   const rounded = (share) => `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3).replace(".000", "")}\u00a0%`;
-  const percent = (share) => share > 0 && share < 1e-5 ? "< 0.001\u00a0%" : rounded(share);
+  const percent = (share) => share > 0 && share < 1e-5 ? "<\u00a00.001\u00a0%" : rounded(share);
   // Of a softmax, which is never 0, though it may be when it was rounded.
   const certainty = (probability) => percent(Math.max(probability, 1e-9));
   const made = (tag, inside, text) => {

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fooldeap.numerals import percent
 from fooldeap.study.figures.looks import LINE, PAGE, SHOWN, TALL, broken, first_of, widest
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.tables import certainty
 
 if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
     from matplotlib.axes import Axes
@@ -54,5 +54,5 @@ def _tile(axes: "Axes", outcome: Outcome, key: tuple[str, int, int], corner: tup
     axes.imshow(enlarged.squeeze(), extent=place, interpolation="none", **grey)
     colour = "black" if run.evaluations_to_goal is not None else "0.5"
     axes.text(
-        corner[0] + step / 2, corner[1] + step + 0.02, certainty(run.confidence), ha="center", va="center", color=colour
+        corner[0] + step / 2, corner[1] + step + 0.02, percent(run.confidence), ha="center", va="center", color=colour
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fooldeap.study.figures.looks import LINE, PAGE, broken, most_lines, widest
+from fooldeap.study.tables import percent
 from fooldeap.study.transfer import Transfer
 
 if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
@@ -27,7 +28,7 @@ def heat(transfer: Transfer) -> "Figure":
     axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto", interpolation="none")
     for index, cell in enumerate(cells):
         row, column = divmod(index, len(classifiers))
-        text = f"{100 * cell.taken.value:.0f} %" if cell.images else "–"
+        text = f"{percent(cell.taken.value)} %" if cell.images else "–"
         axes.text(column, row, text, ha="center", va="center", color="white" if cell.taken.value > 0.6 else "black")
         if cell.own:
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.2))
