@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 
 _DIGITS = 5  # of a share: three of a percentage
 
@@ -14,17 +14,18 @@ def percent(share: float) -> str:
     """
     if 0 < share < 10**-_DIGITS:
         return "< 0.001 %"
-    return f"{_down(share, _DIGITS):.3%}".removesuffix("%").removesuffix(".000") + " %"
+    down = _exact(share).quantize(Decimal(1).scaleb(-_DIGITS), ROUND_DOWN)
+    return f"{down:.3%}".removesuffix("%").removesuffix(".000") + " %"
 
 
 def rounded_down(share: float, digits: int) -> float:
-    """Return a number with so many digits behind the point, and never more than it was."""
-    return float(_down(share, digits))
+    """Return a share, from 0 to 1, with so many significant digits, and never more than it was."""
+    return float(Context(prec=digits, rounding=ROUND_DOWN).plus(_exact(share)))
 
 
-def _down(number: float, digits: int) -> Decimal:
+def _exact(number: float) -> Decimal:
     # By the digits that Python writes, not by those of the float behind them: .9999 is not to become .99989.
-    return Decimal(repr(float(number))).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)
+    return Decimal(repr(float(number)))
 
 
 def level(share: float) -> str:

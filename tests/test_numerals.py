@@ -46,6 +46,13 @@ def test_all_of_the_runs_are_all_of_them(share, text):
     assert tables.percent(share) == text
 
 
+@given(st.floats(0, 1))
+def test_a_share_keeps_its_first_digits(share):
+    kept = numerals.rounded_down(share, 7)
+    assert kept <= share
+    assert kept == pytest.approx(share, rel=1.1e-6, abs=0)
+
+
 def test_a_page_is_not_given_more_than_there_is():
     almost = math.nextafter(1, 0)
     film = Film("3", 0, np.zeros((1, 2, 2, 1), np.uint8), np.array([[almost, 1 - almost]]), [0], [1])

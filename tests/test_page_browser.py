@@ -6,6 +6,7 @@ from chromium import PROGRAM, Chromium
 from conftest import run, tiny
 
 from fooldeap.engine import snapshots
+from fooldeap.page.parts import percent
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
 
@@ -131,8 +132,7 @@ def test_curves_are_read_off_by_keyboard(page, main_job):
     assert [place for place, value in enumerate(page.value(LEGEND)) if value] == [latest.target]
     page.press("Home")
     certain = [each.log[0].confidence for each in result]
-    words = [f"{np.floor(1e5 * each) / 1e3:.3f}\u00a0%" if each >= 1e-5 else "< 0.001\u00a0%" for each in certain]
-    assert page.value(LEGEND) == words
+    assert page.value(LEGEND) == [percent(each) for each in certain]
 
 
 def test_axes_and_lines_are_switched(page):

@@ -126,7 +126,7 @@ def test_there_are_a_table_and_a_picture(done):
 
 def test_what_falls_short_of_the_goal_is_not_printed_as_the_goal():
     table = report.markdown_table([Measures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, 700, None, 0.99999)])
-    row = "| 2 | 60 | 99.05 % | 40 | 97.50 % | 99.98 % [97.12 %, 99.99 %] | 700 | ∞ | 99.99 % |"
+    row = "| 2 | 60 | 99.050 % | 40 | 97.500 % | 99.989 % [97.120 %, 99.991 %] | 700 | ∞ | 99.999 % |"
     assert table.splitlines()[-1] == row
 
 

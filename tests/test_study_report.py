@@ -9,6 +9,7 @@ import outcomes
 import pytest
 from outcomes import SPACE, files
 
+from fooldeap import numerals
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.report import markdown, verdict
@@ -74,6 +75,19 @@ def test_the_best_of_all_is_said_to_be():
     outcome = selection({"tournament-7": SEVEN, "roulette": ROULETTE, "random": NEVER})
     assert sentences(outcome)[2] == "- tournament-7 needs fewer evaluations than every other variant."
     assert "every other" not in markdown(selection(), analyse(selection()))
+
+
+@pytest.mark.parametrize(
+    ("others", "standing"),
+    [
+        ({"tournament-7": NEVER}, "b ties with tournament-7 by mean rank (1.50)."),
+        ({"tournament-7": SEVEN}, "b is number 2 of 2 by mean rank (2.00)."),
+        ({"tournament-7": SEVEN, "nor": NEVER}, "b shares the places 2 to 3 of 3 by mean rank (2.50) with nor."),
+        ({"nor": NEVER, "none": NEVER}, "b ties with none and nor by mean rank (2.00)."),
+    ],
+)
+def test_a_variant_on_trial_that_ties_is_not_said_to_be_behind(others, standing):
+    assert sentences(selection({"b": NEVER, **others}, tried="b"))[1] == f"- {standing}"
 
 
 def test_of_a_variant_on_trial_its_standing_comes_first():
@@ -211,7 +225,7 @@ def test_many_targets_go_down_the_page():
     assert (len(table), table[0][0], sorted(table[0][1:])) == (14, "target", ["v00", "v01"])
     row = {name: table[3][column] for column, name in enumerate(table[0])}
     assert row["target"] == "2"
-    assert row["v01"] == tables.count(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
+    assert row["v01"] == numerals.grouped(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
 
 
 # --- The verdict ----------------------------------------------------------------------------------------------------

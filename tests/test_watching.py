@@ -18,6 +18,7 @@ from conftest import run as run_tiny
 from PIL import Image
 
 from fooldeap.configuration import config
+from fooldeap.numerals import percent
 from fooldeap.plugin import Reporter, dataclass, reporter
 from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.reporter._blocks import GAP, LEAST, averaged, cells, fitted
@@ -182,7 +183,7 @@ def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
         small = averaged(image, 14, 2 * len(drawn)) // 8 * 8
         assert np.array_equal(drawn[:, index], np.concatenate([small[0::2], small[1::2]], axis=2))
     for run in result["runs"]:
-        assert re.search(rf" {run['target']} {np.floor(1e4 * run['confidence']) / 100:.2f}% ", end)
+        assert f" {run['target']} {percent(run['confidence'])} " in end
 
 
 @pytest.mark.parametrize(

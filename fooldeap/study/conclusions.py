@@ -1,7 +1,8 @@
 """What a study says in plain sentences, and what to beware of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
+from math import isclose
 from typing import NamedTuple
 
 from fooldeap.numerals import goal_text, grouped
@@ -70,12 +71,7 @@ def _scope(outcome: Outcome) -> str:
 def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
     found = []
     if outcome.tried:
-        place, variant = next(
-            (place, each) for place, each in enumerate(analysis.variants, 1) if each.name == outcome.tried
-        )
-        found.append(
-            f"{outcome.tried} is number {place} of {len(analysis.variants)} by mean rank ({variant.mean_rank:.2f})."
-        )
+        found.append(_place(outcome.tried, {each.name: each.mean_rank for each in analysis.variants}))
     if analysis.friedman:
         differ = (
             "The variants differ"
@@ -84,6 +80,19 @@ def _standing(outcome: Outcome, analysis: Analysis) -> list[str]:
         )
         found.append(f"{differ} (Friedman, {friedman_text(analysis.friedman)}).")
     return found
+
+
+def _place(name: str, ranks: Mapping[str, float]) -> str:
+    """Say where a variant stands among all, by mean ranks that ascend, and with whom it ties."""
+    rank = f"by mean rank ({ranks[name]:.2f})"
+    level = [each for each in ranks if isclose(ranks[each], ranks[name])]
+    ties = [each for each in level if each != name]
+    if len(level) == len(ranks):
+        return f"{name} ties with {listed(ties)} {rank}."
+    first = list(ranks).index(level[0]) + 1
+    if ties:
+        return f"{name} shares the places {first} to {first + len(ties)} of {len(ranks)} {rank} with {listed(ties)}."
+    return f"{name} is number {first} of {len(ranks)} {rank}."
 
 
 def friedman_text(test: Friedman) -> str:
