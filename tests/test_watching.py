@@ -1,6 +1,7 @@
 """The live view: what is drawn of the best images, how much room and time it takes, and where it is left out."""
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -16,13 +17,16 @@ import pytest
 from conftest import KIT, ROOT, tiny
 from conftest import run as run_tiny
 from PIL import Image
+from rich.console import Console
 
 from fooldeap.configuration import config
 from fooldeap.numerals import percent
-from fooldeap.plugin import Reporter, dataclass, reporter
+from fooldeap.plugin import Reporter, Session, dataclass, reporter
 from fooldeap.runs.prepared import Prepared
+from fooldeap_plugins.reporter._bars import WIDTH, Bar
 from fooldeap_plugins.reporter._blocks import GAP, LEAST, averaged, cells, fitted
 from fooldeap_plugins.reporter._pace import Pace
+from fooldeap_plugins.reporter._view import View
 
 # --- What a reporter may look at ------------------------------------------------------------------------------------
 
@@ -268,3 +272,19 @@ def test_tensorboard_is_told_the_same_bits_again(tmp_path):
 
 def test_tensorboard_writes_nothing_where_there_is_no_folder():
     run_tiny(tiny(targets=[1], reporters=["tensorboard"], stop={"evaluations": 100}))
+
+
+@pytest.mark.parametrize(("width", "rows"), [(100, 3), (70, 3), (60, 6), (30, 9)])
+def test_a_terminal_made_narrower_is_cleared_of_the_lines_that_it_wrapped_and_of_no_others(width, rows):
+    terminal = io.StringIO()
+    screen = Console(file=terminal, force_terminal=True, width=80, height=24)
+    view = View(screen, Session("wide", (), {}, None, {}, None), images=False)
+    bars = [Bar("all", 0, "x" * (70 - len("all ") - WIDTH - 1))] * 3
+    view.draw(bars)
+    screen.width = width
+    start = terminal.tell()
+    view.draw(bars)
+    view.close()
+    again = terminal.getvalue()[start:]
+    assert again.partition("all")[0].count("\x1b[1A") == rows - 1
+    assert "\x1b[2J" not in again

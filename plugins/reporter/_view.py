@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from rich.console import Console, Group
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType, Segment
 
 from fooldeap.plugin import BestYet, RunInfo, RunResult, Session
 
@@ -17,7 +19,7 @@ class View:
 
     def __init__(self, screen: Console, session: Session, *, images: bool) -> None:
         self._screen = screen
-        self._size = screen.size
+        self._width = screen.width  # that the last drawing was made for
         colours = screen.color_system is not None and not screen.no_color
         self._gallery = Gallery(session) if images and colours else None
         self._live = Live(console=screen, auto_refresh=False, transient=True)
@@ -35,9 +37,7 @@ class View:
 
     def draw(self, bars: Sequence[Bar]) -> None:
         """Draw the bars above the images; of the bars the first alone, where both would be cramped."""
-        if self._screen.size != self._size:  # what was drawn is wrapped elsewhere now
-            self._size = self._screen.size
-            self._screen.clear()
+        self._unwrap()
         mosaic = self._images(len(bars))
         if mosaic is None or mosaic.cramped:
             mosaic = self._images(1)
@@ -46,7 +46,22 @@ class View:
 
     def close(self) -> None:
         """Remove the display, and show the cursor again."""
+        self._unwrap()
         self._live.stop()
+
+    def _unwrap(self) -> None:
+        """Go up the lines that a terminal, now narrower, made more of the last drawing, and empty them.
+
+        It is erased line by line: where the whole screen is, some terminals keep it for scrolling back.
+        """
+        drawn, width, now = self._live.get_renderable(), self._width, self._screen.width
+        self._width = now
+        if now < width:
+            options = self._screen.options.update(width=width)
+            lines = self._screen.render_lines(drawn, options, pad=False)
+            more = sum(max(0, Segment.get_line_length(line) - 1) // now for line in lines)
+            up = ((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
+            self._screen.control(Control(ControlType.CARRIAGE_RETURN, *(up * more)))
 
     def print_images(self) -> None:
         """Print the images for good."""
