@@ -103,6 +103,13 @@ def found_of(*tries, classes=2, names=None, detected=None):
     )
 
 
+@pytest.mark.parametrize(("costs", "median"), [([10], 10), ([10, 30], 20), ([10, 30, 80], 30), ([10, 30, 80, 90], 55)])
+def test_the_median_class_of_an_even_number_lies_between_the_two_in_the_middle(costs, median):
+    tries = (one("cma_es", target, at9999=cost) for target, cost in enumerate(costs))
+    said = words.verdict(found_of(*tries, classes=len(costs) + 1))
+    assert said.endswith(f"; the median class that was reached took {median}.")
+
+
 def test_the_fewest_images_are_those_of_the_best_attack_that_sees_nothing():
     found = found_of(
         one("genetic", 0, at5=30, at9=70),

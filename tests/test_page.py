@@ -154,3 +154,13 @@ def test_text_and_curves_stand_out_in_light_and_in_dark():
 
 def test_on_a_page_a_percentage_does_not_break():
     assert percent(0.9999) == "99.990\u00a0%"
+
+
+@pytest.mark.parametrize(
+    ("name", "html"),
+    [("row_and_column", "row_<wbr>and_<wbr>column"), ("<b>-2", "&lt;b&gt;-<wbr>2"), ("_a.", "_<wbr>a.")],
+)
+def test_names_break_between_words_and_stay_names(name, html):
+    from fooldeap.page.rendering import _breakable
+
+    assert _breakable(name) == html

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from chromium import PROGRAM, Chromium
-from conftest import run, tiny
+from conftest import KIT, run, tiny
 
+from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
 from fooldeap.page.parts import percent
 
@@ -150,9 +151,34 @@ def test_axes_and_lines_are_switched(page):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_wider_than_the_screen(page, main_job, width):
     page.open(main_job[1] / "report.html", width=width)
-    assert page.value("document.documentElement.scrollWidth") <= width
+    assert page_width(page) <= width
     sides = page.value("[...document.querySelectorAll('.cards img:not(.beside)')].map((each) => each.clientWidth)")
     assert min(sides) >= 150
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_of_an_audit_is_wider_than_the_screen(browser, tmp_path_factory, width):
+    place = tmp_path_factory.mktemp("audit")
+    (place / "tiny.yaml").write_text(f"classifier: tiny\nplugins: [{KIT}]\n")
+    folder = audit(place / "tiny.yaml", budget=20, out=place / "audited", quiet=True)
+    browser.said.clear()
+    browser.open(folder / "report.html", width=width)
+    assert page_width(browser) <= width
+    assert browser.said == []
+
+
+def page_width(browser):
+    return browser.value("document.documentElement.scrollWidth")
+
+
+def test_whatever_is_drawn_has_words_or_is_an_ornament(page):
+    bare = "[...document.querySelectorAll('canvas')].filter((each) => !each.ariaLabel && each.ariaHidden !== 'true')"
+    assert page.value("document.querySelectorAll('.plot canvas').length") == 2
+    assert page.value(f"{bare}.length") == 0
+    assert page.value("[...document.querySelectorAll('.plot')].map((each) => each.ariaLabel)") == [
+        f"{title} over images shown to the classifier, 10 curves. Arrow keys read it off."
+        for title in ("Confidence in the target: confidence", "Fitness of the best image: fitness")
+    ]
 
 
 def test_whatever_can_be_used_has_a_name_and_whatever_is_seen_has_words(page):

@@ -25,6 +25,20 @@ def test_what_is_written_works_as_printed(tmp_path, monkeypatch, capsys):
     assert subprocess.run(test, check=False, capture_output=True).returncode == 0
 
 
+def test_a_folder_is_named_as_a_shell_takes_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call("init", "bad name; it's") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(last.removeprefix("Go on: ")) == [
+        "cd",
+        "bad name; it's",
+        "&&",
+        "fooldeap",
+        "run",
+        "experiment.yaml",
+    ]
+
+
 def test_it_begins_in_this_folder_beside_hidden_files(tmp_path, monkeypatch, capsys):
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -417,7 +417,7 @@ def test_captions_are_confidences_rounded_down_grey_where_the_goal_was_missed():
     axes = figures.images(outcomes.outcome(tables, change=change), ["a"]).axes[0]
     colours = [(text.get_text(), text.get_color()) for text in axes.texts]
     captions = [each for each in colours if "." in each[0]]
-    assert captions == [("99.99", "black"), ("99.98", "0.5"), ("99.99", "black"), ("81.90", "black")]
+    assert captions == [("99.990", "black"), ("99.989", "0.5"), ("99.999", "black"), ("81.900", "black")]
 
 
 def test_images_of_any_proportion_keep_it():

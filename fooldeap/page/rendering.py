@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -49,8 +50,20 @@ def _environment(package: str | None) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"percent": percent, "grouped": grouped, "data": lambda part: part.data()}
+    made.filters |= {
+        "percent": percent,
+        "grouped": grouped,
+        "breakable": _breakable,
+        "data": lambda part: part.data(),
+    }
     return made
+
+
+def _breakable(name: str) -> Any:
+    """Return a name as HTML that may go on in another line after a ``_``, ``-``, ``.`` or ``/`` in it."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([_./-])(?=\w)", r"\1<wbr>", str(escape(printable(name)))))
 
 
 def _finalized(value: Any) -> Any:

@@ -4,7 +4,7 @@
   const grouped = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const figure = (number) => {
     const size = Math.abs(number);
-    if (size >= 1e7 || (size && size < 1e-3)) return `${+number.toPrecision(3)}`.replace("e+", "e");
+    if (size >= 1e7 || (size && size < 1e-3)) return number.toExponential(2).replace(/\.?0*e\+?/, "e");
     return size < 1000 ? `${+number.toPrecision(4)}` : grouped(number);
   };
   // As numerals.percent: rounded down, and round shares have no decimals.
@@ -210,6 +210,7 @@
         }))],
         hooks: { setCursor: [(drawn) => read(drawn.cursor.idx ?? null)], draw: [goal] },
       }, [x, ...(log.y ? columns.map((column) => column.map(positive)) : columns)], box);
+      plot.ctx.canvas.ariaHidden = "true"; // its box has the words
       read(null);
     };
     switches.forEach((button) => button.addEventListener("click", () => {

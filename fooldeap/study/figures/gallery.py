@@ -54,5 +54,10 @@ def _tile(axes: "Axes", outcome: Outcome, key: tuple[str, int, int], corner: tup
     axes.imshow(enlarged.squeeze(), extent=place, interpolation="none", **grey)
     colour = "black" if run.evaluations_to_goal is not None else "0.5"
     axes.text(
-        corner[0] + step / 2, corner[1] + step + 0.02, percent(run.confidence), ha="center", va="center", color=colour
+        corner[0] + step / 2,
+        corner[1] + step + 0.02,
+        percent(run.confidence).removesuffix(" %"),
+        ha="center",
+        va="center",
+        color=colour,
     )
