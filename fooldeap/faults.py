@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.contracts import Array, Batch, Images, Predictions
+from fooldeap.contracts import Array, Batch, Images, Predictions, Rng
 
 Check = Callable[..., str | None]  # of what a plugin gave back, and what it was called with
 
@@ -44,8 +44,8 @@ def take(taken: Batch, genomes: Batch, indices: Any) -> str | None:
     return None if _length(taken) == len(indices) else f"took {described(taken)} for {len(indices)} indices"
 
 
-def same(result: Batch, genomes: Batch) -> str | None:
-    """Of ``mutate(genomes)``."""
+def same(result: Batch, genomes: Batch, *_: Rng) -> str | None:
+    """Of ``mutate(genomes)``, or ``mutate(genomes, rng)``."""
     if result is None:
         return "returned None; return the genomes"
     if isinstance(genomes, np.ndarray):

@@ -70,7 +70,7 @@ class Checked:
                 result = self.call(*arguments, *self.rng)
         except InputError as error:
             raise InputError(f"{self.plugin}: {error}") from error
-        fault = self.check(result, *(each for each in arguments if not isinstance(each, Rng)))
+        fault = self.check(result, *arguments)
         if fault:
             raise PluginError(f"{self.plugin} {fault}")
         return result

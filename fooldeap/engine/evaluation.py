@@ -72,8 +72,8 @@ class Evaluator:
 
     def logits(self, batches: Sequence[Images | Rows]) -> list[NDArray[np.float32]]:
         """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
-        ends = np.cumsum([len(batch) for batch in batches])
-        count = int(ends[-1]) if len(ends) else 0
+        ends = list(itertools.accumulate(map(len, batches), initial=0))
+        count = ends[-1]
         if count == 0:
             return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
         missing = 0 if self.billable else -count % ROWS
@@ -84,7 +84,7 @@ class Evaluator:
         self.shown += count
         self.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
-        return np.split(logits[:count], ends[:-1])
+        return [logits[start:end] for start, end in itertools.pairwise(ends)]
 
     def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
         """Return all images in one array, black ones at its end, which is valid until the next call."""

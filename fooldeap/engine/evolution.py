@@ -97,6 +97,7 @@ class Run:
         if self.tally.left is not None:
             self._batch = self._batch.cut(self.tally.left)
         self.start = self.start or self._batch.digest
+        self.tally.look(self._batch.images)
         self._recorded = self._from_journal()
         return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
 

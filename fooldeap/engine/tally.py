@@ -49,27 +49,31 @@ class Tally:
         self.log: list[LogRow] = []
         self._best = {target: _Best() for target in info.targets}
         self._batches_without_new = 0
+        self._diversity = 0.0
 
     @property
     def left(self) -> int | None:
         """How many evaluations the budget still has, None without a budget."""
         return None if self.stop.evaluations is None else self.stop.evaluations - self.evaluations
 
+    def look(self, images: Images) -> None:
+        """Take note of what does not need an answer, while the images are still at hand for the processor."""
+        self._diversity = pixel_deviation(images)
+
     def enter(self, batch: Batch, reply: Reply) -> list[LogRow]:
         """Enter one generation and return its log rows, one a target."""
         self.generation += 1
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
         self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
-        diversity = pixel_deviation(batch.images)
-        shown = [_Shown.of(batch, reply, target, before) for target in self.info.targets]
-        spreads = _spreads(np.array([each.fitness for each in shown]))
-        surest = np.array([each.confidence for each in shown]).max(axis=1).tolist()
+        shown, targets = _Shown(batch, reply, before), self.info.targets
+        spreads = _spreads(np.array([shown.fitness(target) for target in targets]))
+        surest = np.maximum.reduce(reply.predictions.probabilities[:, list(targets)], axis=0).tolist()
         rows = []
-        for target, each, spread, confidence in zip(self.info.targets, shown, spreads, surest, strict=True):
-            self._compare(self._best[target], each, spread[0], confidence)
-            _pass_milestones(self._best[target].milestones, each, confidence)
+        for target, spread, confidence in zip(targets, spreads, surest, strict=True):
+            self._compare(target, shown, spread[0], confidence)
+            self._pass_milestones(target, shown, confidence)
             rows.append(
-                LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, diversity)
+                LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, self._diversity)
             )
         self.log.extend(rows)
         if due(self.generation):
@@ -109,26 +113,32 @@ class Tally:
                 now = Snapshot(self.generation, self.evaluations, best.fitness, best.image, best.logits)
                 best.snapshots.append(now)
 
-    def _compare(self, best: _Best, shown: "_Shown", fittest: float, surest: float) -> None:
-        reached = self._reached(shown, fittest, surest)
+    def _compare(self, target: int, shown: "_Shown", fittest: float, surest: float) -> None:
+        best, reached = self._best[target], self._reached(target, shown, fittest, surest)
         if reached is None and (best.reached or fittest <= best.merit):
             return  # which is nearly always, and told at once
-        merit = shown.fitness if reached is None else np.where(reached, shown.second, -np.inf)
+        fitness = shown.fitness(target)
+        merit = fitness if reached is None else np.where(reached, shown.second(target), -np.inf)
         row = int(merit.argmax())
         if reached is not None and best.evaluations_to_goal is None:
             best.evaluations_to_goal = shown.place(reached)
         if (reached is not None, merit[row]) > (best.reached, best.merit):
-            if shown.fitness[row] > best.fitness or best.reached:
+            if fitness[row] > best.fitness or best.reached:
                 best.improved = self.generation
             best.reached, best.merit = reached is not None or best.reached, float(merit[row])
-            best.fitness = float(shown.fitness[row])
-            best.image, best.logits = shown.batch.images[row].copy(), shown.logits[row].copy()
+            best.fitness = float(fitness[row])
+            best.image, best.logits = shown.batch.images[row].copy(), shown.reply.predictions.logits[row].copy()
 
-    def _reached(self, shown: "_Shown", fittest: float, surest: float) -> Array | None:
+    def _reached(self, target: int, shown: "_Shown", fittest: float, surest: float) -> Array | None:
         """Return which images reached a goal, None where none did."""
         goals = ((shown.confidence, surest, self.stop.confidence), (shown.fitness, fittest, self.stop.score))
-        reached = [values >= goal for values, highest, goal in goals if goal is not None and highest >= goal]
+        reached = [values(target) >= goal for values, highest, goal in goals if goal is not None and highest >= goal]
         return np.logical_or.reduce(reached) if reached else None
+
+    def _pass_milestones(self, target: int, shown: "_Shown", surest: float) -> None:
+        passed = self._best[target].milestones
+        while len(passed) < len(MILESTONES) and surest >= MILESTONES[len(passed)]:
+            passed.append(shown.place(shown.confidence(target) >= MILESTONES[len(passed)]))
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
         probabilities = Predictions(best.logits[None], best.image[None]).probabilities[0]
@@ -150,31 +160,29 @@ class Tally:
 
 
 class _Shown(NamedTuple):
-    """What the images of one generation are to one target: ``before`` counts those shown in the generations before."""
+    """What the images of one generation are to each target."""
 
     batch: Batch
-    logits: Array
-    fitness: Array
-    second: Array  # the second objective, or the only one
-    confidence: Array
-    before: int
+    reply: Reply
+    before: int  # images shown in the generations before
 
-    @classmethod
-    def of(cls, batch: Batch, reply: Reply, target: int, before: int) -> "_Shown":
-        objectives, predictions = reply.of(target), reply.predictions
-        columns = [objectives] if objectives.ndim == 1 else list(objectives.T)
-        confidence = predictions.probabilities[:, target]
-        return cls(batch, predictions.logits, columns[0], columns[:2][-1], confidence, before)
+    def fitness(self, target: int) -> Array:
+        """The first objective, or the only one."""
+        objectives = self.reply.of(target)
+        return objectives if objectives.ndim == 1 else objectives[:, 0]
+
+    def second(self, target: int) -> Array:
+        """The second objective, or the only one."""
+        objectives = self.reply.of(target)
+        return objectives if objectives.ndim == 1 else objectives[:, :2][:, -1]
+
+    def confidence(self, target: int) -> Array:
+        return self.reply.predictions.probabilities[:, target]
 
     def place(self, reached: Array) -> int:
         """Return the 1-based place, in the order shown, of the first image that reached something."""
         # An image from memory cannot be the first, so the first one that did is a new one.
         return self.before + 1 + int(np.searchsorted(self.batch.new, reached.argmax()))
-
-
-def _pass_milestones(passed: list[int], shown: _Shown, surest: float) -> None:
-    while len(passed) < len(MILESTONES) and surest >= MILESTONES[len(passed)]:
-        passed.append(shown.place(shown.confidence >= MILESTONES[len(passed)]))
 
 
 def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:

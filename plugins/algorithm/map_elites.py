@@ -31,8 +31,9 @@ def map_elites(
         best = scores.argmax(axis=1)
         challenge = scores[np.arange(len(targets)), best]
         higher = challenge > heights
-        places = np.where(higher, len(elites) + best, np.arange(len(targets)))
-        elites, heights = toolbox.take(joined(elites, genomes), places), np.maximum(challenge, heights)
+        winners = joined(elites, toolbox.take(genomes, best))
+        elites = toolbox.take(winners, np.arange(len(targets)) + higher * len(elites))
+        heights = np.maximum(challenge, heights)
         children = toolbox.take(elites, rng.integers(len(targets), size=population))
         genomes = varied(toolbox, rng, children, crossover_rate, mutation_rate)
 
