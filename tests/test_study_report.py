@@ -260,6 +260,14 @@ def test_no_line_of_the_verdict_breaks_within_a_figure():
         assert not line.strip().startswith(("=", "<"))
 
 
+@pytest.mark.parametrize("length", range(1, 41, 3))
+def test_no_line_of_the_verdict_begins_with_a_sign_of_percent(length):
+    outcome = selection({"a" * length: SEVEN, "never": NEVER})
+    text = verdict(outcome, analyse(outcome))
+    assert " %" in text
+    assert "\n  %" not in text
+
+
 # --- Small and broken studies; any order ----------------------------------------------------------------------------
 
 SMALL = {

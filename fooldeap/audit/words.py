@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
+from fooldeap import numerals
 from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.numerals import grouped
@@ -18,7 +19,7 @@ SCORES = {
 
 def level(share: float) -> str:
     """Return a level of confidence in percent, with a space that does not break: ``99.99 %``."""
-    return f"{100 * share:.10g}\u00a0%"
+    return numerals.level(share).replace(" ", "\u00a0")
 
 
 def verdict(found: Findings) -> str:

@@ -235,7 +235,7 @@ def _lines(texts: Iterable[str]) -> list[str]:
 
 
 _GLUE = "\0"  # a space at which no line is broken
-_SIGN = re.compile(r"\w+ [=<] \S+|ratio \S+ \[[^][]*\]|\[[^][]*\]")
+_SIGN = re.compile(r"\w+ [=<] \S+|\S+ %|ratio \S+ \[[^][]*\]|\[[^][]*\]")
 
 
 def _glued(match: re.Match[str]) -> str:
