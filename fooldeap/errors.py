@@ -65,10 +65,16 @@ class blaming:  # noqa: N801 - it is used as a statement
             raise raised_by(self._name, error, self._where) from error
 
 
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like this one, None where none is."""
+    near = difflib.get_close_matches(str(word), sorted(known), n=1, cutoff=0.55)
+    return near[0] if near else None
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known word, or the list of them, or nothing."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.55)
+    near = nearest(word, names)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return f"; did you mean {near!r}?"
     return f"; known: {', '.join(names)}" if names else ""

@@ -261,9 +261,13 @@ def algorithm(
     return _declare("algorithm", name, targets=targets, uses=uses)
 
 
-def classifier(name: str) -> Callable[[Target], Target]:
-    """Declare a classifier, see `Classifier`."""
-    return _declare("classifier", name)
+def classifier(name: str, *, suffixes: tuple[str, ...] = ()) -> Callable[[Target], Target]:
+    """Declare a classifier, see `Classifier`.
+
+    ``suffixes`` are those of the files that its ``model`` may be, as ``(".onnx",)``: by them ``fooldeap audit`` knows
+    whose file it is, and ``fooldeap_plugins.classifier`` what to propose for a file of another sort.
+    """
+    return _declare("classifier", name, suffixes=suffixes)
 
 
 def dataset(name: str) -> Callable[[Target], Target]:

@@ -51,6 +51,11 @@ class Registry:
             hint = did_you_mean(name, (plugin.name for plugin in self.all(kind)))
             raise InputError(f"no {kind} is named {name!r}{hint}") from None
 
+    def formats(self) -> dict[str, str]:
+        """Return by the suffix of model files, as ``".onnx"``, the name of the classifier that reads them."""
+        readers = self.all("classifier")
+        return {suffix: plugin.name for plugin in readers for suffix in plugin.options["suffixes"]}
+
     def all(self, kind: str | None = None) -> list[Plugin]:
         """Return the plugins of one kind, or of all kinds in the order of `KINDS`, by name."""
         kinds = list(KINDS)

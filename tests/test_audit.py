@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import entropy, mannwhitneyu
 
-from fooldeap import cli, trust
+from fooldeap import cli, registry, trust
 from fooldeap.audit import detection, findings, page, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, battery
 from fooldeap.audit.findings import Findings, Try
@@ -163,7 +163,7 @@ def test_every_attack_is_known_and_within_the_budget():
     ],
 )
 def test_a_model_is_told_by_its_name(model, plugin):
-    assert settings._source(model)["classifier"]["name"] == plugin
+    assert settings._source(model, registry.load().formats())["classifier"]["name"] == plugin
 
 
 def test_of_many_classes_ten_are_chosen_evenly():
@@ -192,7 +192,10 @@ def real_images(tmp_path):
         (["nowhere.onnx"], "nowhere.onnx"),
         (["mnist_cnnn"], "mnist_cnn"),
         (["model.py"], "model.py:NAME"),
-        (["model.py:function", "classifier.classes=3"], "classifier.shape: is missing"),
+        (
+            ["model.py:function", "classifier.classes=3"],
+            "say both: fooldeap audit model.py:function classifier.shape=[28,28,1] classifier.classes=10",
+        ),
         (["{tiny}", "mutation.rate=2"], "expected keys of the classifier"),
         (["{tiny}", "--classes", "0-9"], "expected classes from 0 to 3"),
         (["{tiny}", "--classes", "a"], "expected numbers and ranges"),

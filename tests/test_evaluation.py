@@ -55,6 +55,50 @@ def test_rows_of_a_batch_are_taken_without_the_others():
     assert np.array_equal(answer, images[[40, 3, 3]].reshape(3, -1)[:, :4])
 
 
+class Odd(Timed):
+    """One whose answers depend on more than the image: on its batch, on chance, or on chance now and then."""
+
+    def __init__(self, more):
+        super().__init__(lambda _: 0)
+        self.more, self.rng = more, np.random.default_rng(1)
+
+    def logits(self, images):
+        logits = super().logits(images)
+        if self.more == "batch":
+            return logits - logits.mean()
+        if self.more == "chance":
+            return logits + self.rng.random(logits.shape, np.float32)
+        return logits + np.float32(self.more == "rare chance" and self.rng.random() < 0.2)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "times"),
+    [("nothing", "image", 1), ("batch", "batch", 2), ("chance", "chance", 2), ("rare chance", "chance", 2)],
+)
+def test_what_answers_depend_on_is_found_out_and_counted(more, expected, times):
+    evaluator = Evaluator(Odd(more))
+    assert evaluator.depends_on() == expected
+    assert evaluator.probes == sum(evaluator.classifier.sizes)
+    assert evaluator.shown == 0
+    assert evaluator.classifier.sizes.count(ROWS) >= times * evaluator.rows // ROWS  # asked again only where need be
+    assert evaluator.probes < times * 2.2 * evaluator.rows
+
+
+@pytest.mark.parametrize(("more", "told"), [("batch", "rest of its batch"), ("chance", "no result can be reproduced")])
+def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, tmp_path):
+    experiment = tiny(targets=[1], stop={"confidence": None, "generations": 1}, report=True)
+    with pytest.warns(fooldeap.FooldeapWarning, match="one by one"), Prepared(experiment, Odd(more)) as prepared:
+        prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    assert json.loads((tmp_path / "run/environment.json").read_text())["answers_depend_on"] == more
+    assert told in (tmp_path / "run/report.html").read_text()
+
+
+def test_a_billable_one_is_taken_at_its_word():
+    classifier = Odd("chance")
+    classifier.billable = True
+    assert (Evaluator(classifier).depends_on(), classifier.sizes) == ("image", [])
+
+
 @pytest.mark.parametrize("offset", [0, 1, 16, ALIGNMENT])
 def test_keras_takes_images_wherever_they_are_in_memory(offset):
     """Aligned ones are shown without a copy, on which TensorFlow would end the process if they were not."""

@@ -9,7 +9,8 @@ import pytest
 from keras_models import dense_softmax, images_like, softmax
 
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap_plugins.classifier._file import path_of
+from fooldeap.plugin import plugin_of
+from fooldeap_plugins.classifier._model import path_of
 from fooldeap_plugins.classifier.keras import Keras
 
 SHIPPED = ("mnist_cnn", "mnist_lenet")
@@ -21,7 +22,7 @@ SHIPPED = ("mnist_cnn", "mnist_lenet")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_models_agree_with_predict(keras, name):
     classifier = Keras(model=name)
-    model = keras.models.load_model(path_of(name))
+    model = keras.models.load_model(path_of(name, plugin_of(Keras)))
     images = images_like(classifier, 200)
     own = model.predict(images, verbose=0)
     assert np.abs(softmax(classifier.logits(images)) - own).max() <= 1e-5
@@ -30,14 +31,14 @@ def test_shipped_models_agree_with_predict(keras, name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_rows_of_shipped_models_do_not_depend_on_their_batch(name):
-    assert Evaluator(Keras(model=name)).row_invariant() is True
+    assert Evaluator(Keras(model=name)).depends_on() == "image"
 
 
 def test_a_model_that_mixes_its_rows_is_found_out(keras):
     image = keras.Input((5, 5, 1))
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(image / 255.0))
     model = keras.Model(image, scores - keras.ops.mean(scores, axis=0, keepdims=True))
-    assert Evaluator(Keras.from_object(model, outputs="logits")).row_invariant() is False
+    assert Evaluator(Keras.from_object(model, outputs="logits")).depends_on() == "batch"
 
 
 def test_gradient_against_finite_differences(keras):

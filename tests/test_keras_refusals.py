@@ -123,10 +123,13 @@ def test_a_file_of_weights_alone_is_refused(keras, tmp_path):
 @pytest.mark.parametrize(
     ("model", "parts"),
     [
-        ("mnist_cn", ("no shipped model 'mnist_cn'", "did you mean 'mnist_cnn'?")),
-        ("xyz", ("known: mnist_cnn, mnist_cnn_b, mnist_lenet",)),
-        ("nowhere/mine.keras", ("no file 'nowhere/mine.keras'", "known: mnist_cnn, mnist_cnn_b, mnist_lenet")),
-        (__file__, (".keras, .h5, .hdf5",)),
+        ("mnist_cn", ("model 'mnist_cn' is not there", "did you mean 'mnist_cnn'?")),
+        ("xyz", ("expected mnist_cnn, mnist_cnn_b, mnist_lenet, mnist_lenet_b, or a file",)),
+        (
+            "nowhere/mine.keras",
+            ("model 'nowhere/mine.keras' is not there", "expected mnist_cnn, mnist_cnn_b, mnist_lenet"),
+        ),
+        (__file__, ("ends in '.py'", "keras (.keras, .h5, .hdf5), onnx (.onnx), torch (.pt,")),
     ],
 )
 def test_a_missing_model_is_refused(model, parts):

@@ -1,4 +1,4 @@
-"""Classifiers that are no Keras models: ONNX against Keras, functions, PyTorch where it is installed; class names."""
+"""Classifiers that are no Keras models: ONNX against Keras, PyTorch where it is installed; class names."""
 
 import pickle
 import sys
@@ -9,14 +9,13 @@ import pytest
 from conftest import KIT
 
 from fooldeap import registry, trust
-from fooldeap.configuration import config
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError
+from fooldeap.plugin import plugin_of
 from fooldeap.quiet import tensorflow
 from fooldeap.testing import broken
-from fooldeap_plugins.classifier._file import path_of
+from fooldeap_plugins.classifier._model import path_of
 from fooldeap_plugins.classifier._scores import Scaling
-from fooldeap_plugins.classifier.callable import Callable
 from fooldeap_plugins.classifier.keras import Keras
 from fooldeap_plugins.classifier.onnx import Onnx
 from fooldeap_plugins.classifier.torch import Torch
@@ -33,7 +32,7 @@ def cnn():
     tensorflow()
     import keras
 
-    return keras.models.load_model(path_of("mnist_cnn"), compile=False)
+    return keras.models.load_model(path_of("mnist_cnn", plugin_of(Keras)), compile=False)
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def test_an_export_gives_the_logits_of_the_model(exported, layout, batch, softma
     ours, theirs = (np.sort(each.features(DIGITS)) for each in (made, original))  # flattened in another order
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert made.logits(DIGITS[:0]).shape == (0, 10)
-    assert Evaluator(made).row_invariant()
+    assert Evaluator(made).depends_on() == "image"
 
 
 def test_logarithms_are_taken_of_probabilities(exported):
@@ -159,90 +158,6 @@ def test_without_its_package_the_extra_is_named(exported, monkeypatch):
         _ = Onnx(model=path).classes
 
 
-# --- Functions ------------------------------------------------------------------------------------------------------
-
-SOURCE = """
-import numpy as np
-
-def scores(images):
-    assert images.dtype == np.uint8 and images.shape[1:] == (8, 8, 1), images.shape
-    means = images.reshape(len(images), -1).mean(axis=1)
-    return np.stack([means, 255 - means, 0 * means], axis=1) / 100
-
-def shares(images):
-    powers = np.exp(scores(images))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-def halves(images):
-    return np.full((len(images), 3), 0.5)
-"""
-SHOWN = RNG.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
-
-
-@pytest.fixture
-def module(tmp_path):
-    (tmp_path / "remote.py").write_text(SOURCE)
-    return tmp_path / "remote.py"
-
-
-def function(module, name, **settings):
-    return Callable(function=f"{module}:{name}", shape=(8, 8, 1), classes=3, **settings)
-
-
-def test_a_function_gives_logits_or_probabilities(module):
-    logits, logs = (function(module, name).logits(SHOWN) for name in ("scores", "shares"))
-    assert logits.dtype == logs.dtype == np.float32
-    np.testing.assert_allclose(
-        logits - logits.max(axis=1, keepdims=True), logs - logs.max(axis=1, keepdims=True), atol=1e-5
-    )
-    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-5)
-
-
-def test_a_function_keeps_the_promises_of_a_classifier(module):
-    assert broken(Callable, function=f"{module}:shares", shape=[8, 8, 1], classes=3) == {}
-
-
-def test_a_function_is_identified_by_its_source(module):
-    digest = function(module, "scores").digest
-    assert digest != function(module, "shares").digest
-    module.write_text(SOURCE + "\n# another one\n")
-    assert digest != function(module, "scores").digest
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "said"),
-    [
-        ("halves", {}, "say 'outputs: logits'"),
-        ("missing", {}, "has no function 'missing'"),
-        ("scores", {"billable": True}, "say what its 'outputs' are"),
-        ("scores", {"outputs": "probabilities"}, "does not give probabilities"),
-        ("shares", {"outputs": "logits"}, "gives probabilities"),
-    ],
-)
-def test_a_function_that_will_not_do_is_refused_in_a_line(module, name, settings, said):
-    with pytest.raises(InputError, match=said):
-        function(module, name, **settings).logits(SHOWN)
-
-
-def test_a_module_that_is_not_there_is_refused_and_a_file_hinted_at(module, monkeypatch):
-    monkeypatch.chdir(module.parent)
-    with pytest.raises(InputError, match=r"for the file say 'remote.py:\.\.\.'"):
-        Callable(function="remote:scores", shape=(8, 8, 1), classes=3).logits(SHOWN)
-
-
-def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
-    module, monkeypatch, tmp_path_factory, capsys
-):
-    file = module.parent / "it.yaml"
-    file.write_text("classifier: {name: callable, function: 'remote.py:scores', shape: [8, 8, 1], classes: 3}\n")
-    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    choice = config.load(file).classifier
-    assert f"uses classifier.function: {module}:scores" in capsys.readouterr().err
-    assert choice.build().logits(SHOWN).shape == (9, 3)
-    with trust.trusting(no_plugins=True), pytest.raises(InputError, match="--no-plugins refuses"):
-        config.load(file)
-
-
 # --- PyTorch --------------------------------------------------------------------------------------------------------
 
 
@@ -271,7 +186,7 @@ def test_torchscript_gives_the_scores_of_the_model_and_their_gradient(torch, net
     np.testing.assert_allclose(made.logits(COLOURS), scores.detach(), atol=1e-5)
     torch.log_softmax(scores, 1)[:, 2].sum().backward()
     np.testing.assert_allclose(made.gradient(COLOURS, 2), pixels.grad.permute(0, 2, 3, 1), atol=1e-6)
-    assert Evaluator(made).row_invariant()
+    assert Evaluator(made).depends_on() == "image"
 
 
 @pytest.mark.filterwarnings("ignore")

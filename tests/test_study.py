@@ -141,7 +141,7 @@ def test_where_all_variants_fail_there_is_a_report(tmp_path):
 
 
 def test_a_classifier_that_fails_ends_the_study_resumably(tmp_path):
-    with pytest.raises(RunError, match=r"not finite.*the traceback is in .*error.log"):
+    with pytest.raises(RunError, match=r"NaN or infinity.*the traceback is in .*error.log"):
         compare(tmp_path / "study", classifier="breaks_late")
     assert (tmp_path / "study/study.yaml").exists()
 

@@ -17,7 +17,7 @@ from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.evaluation import Evaluator
+from fooldeap.engine.evaluation import DependsOn, Evaluator
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
@@ -102,7 +102,7 @@ class _Session:
         self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
-        self.row_invariant: bool | None = None
+        self.depends_on: DependsOn | None = None
 
     def _experiment(self, attack: Attack) -> Experiment:
         own = self.settings
@@ -180,10 +180,10 @@ class _Session:
     def _prepared(self, experiment: Experiment) -> Prepared:
         """Return an attack ready to run; what is to be said of the classifier is said at the first."""
         with warnings.catch_warnings():
-            if self.row_invariant is not None:
+            if self.depends_on is not None:
                 warnings.simplefilter("ignore", FooldeapWarning)
-            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, row_invariant=self.row_invariant)
-        self.row_invariant, self.rows = prepared.row_invariant, prepared.evaluator.rows
+            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, depends_on=self.depends_on)
+        self.depends_on, self.rows = prepared.depends_on, prepared.evaluator.rows
         return prepared
 
     def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:

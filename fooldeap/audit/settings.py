@@ -1,7 +1,7 @@
 """What an audit is of: a model as the user names it becomes a classifier, which is loaded and asked what it is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -10,23 +10,13 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Len
 
+from fooldeap import registry as registries
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.guard import Guarded
-from fooldeap.errors import InputError, blaming
+from fooldeap.errors import InputError
 
-SUFFIXES = {
-    ".keras": "keras",
-    ".h5": "keras",
-    ".hdf5": "keras",
-    ".onnx": "onnx",
-    ".pt": "torch",
-    ".pt2": "torch",
-    ".pth": "torch",
-    ".ts": "torch",
-    ".npz": "density",
-}
 YAML = (".yaml", ".yml")
 USUAL_BUDGET, BUDGET_OF_LARGE = 5000, 500  # images a class and attack
 LARGE = 20_000  # values an image
@@ -106,7 +96,7 @@ def load(
     InputError
         The model does not load, or it has no such classes.
     """
-    words = list(overrides)
+    words, plugins = list(overrides), tuple(plugins)
     for word in words:
         if not re.match(r"(classifier|seed|name)[.=]", word):
             raise InputError(
@@ -114,7 +104,10 @@ def load(
             )
     given = {"budget": budget, "classes": None if classes is None else list(classes), "images": images}
     arguments = {key: value for key, value in given.items() if value is not None}
-    document = config.said(folder or _source(str(model)), words, arguments, unnamed="audit")
+    source = folder or _source(str(model), registries.load(plugins).formats())
+    if isinstance(source, dict):
+        _check_said(source["classifier"], words)
+    document = config.said(source, words, arguments, unnamed="audit")
     base = document.without(*keys_of(_Own))
     registry = config.registry_of(base, plugins)
     checker = Checker(document, registry)
@@ -125,36 +118,42 @@ def load(
     return _settled(experiment, **own)
 
 
-def _source(model: str) -> Path | dict[str, Any]:
-    """Return what a model's name stands for, as an experiment says it."""
+def _source(model: str, formats: Mapping[str, str]) -> Path | dict[str, Any]:
+    """Return what a model's name stands for, as an experiment says it; ``formats`` as of `Registry.formats`."""
     suffix = Path(model).suffix.lower()
     if suffix in YAML:
         return Path(model)
     if suffix == ".py":
         raise InputError(f"got {model!r}, a file of Python; name the function in it as well, {model}:NAME")
     name = config.as_name(f"audit-{Path(model).name}")
-    if suffix in SUFFIXES:
-        return {"name": name, "classifier": {"name": SUFFIXES[suffix], "model": model}}
     if _FUNCTION.fullmatch(model):
         return {"name": name, "classifier": {"name": "callable", "function": model}}
-    shipped = resources.files("fooldeap.data") / "classifiers" / f"{model}.npz"
-    return {"name": name, "classifier": {"name": "density" if shipped.is_file() else "keras", "model": model}}
+    shipped = resources.files("fooldeap.data") / "classifiers"
+    reader = next((formats[each] for each in formats if (shipped / f"{model}{each}").is_file()), "keras")
+    return {"name": name, "classifier": {"name": formats.get(suffix, reader), "model": model}}
+
+
+def _check_said(classifier: Mapping[str, Any], words: Iterable[str]) -> None:
+    """Refuse a function of which nobody says what it is shown and how many scores it gives."""
+    function = classifier.get("function")
+    for key in ("shape", "classes") if function else ():
+        if not any(word.startswith((f"classifier.{key}=", "classifier=")) for word in words):
+            raise InputError(
+                f"got the function {function!r} without its images' shape or its number of classes; say both: "
+                f"fooldeap audit {function} classifier.shape=[28,28,1] classifier.classes=10"
+            )
 
 
 def _settled(
     experiment: Experiment, *, budget: int | None, classes: Iterable[int] | None, images: str | None
 ) -> Settings:
-    plugin = experiment.classifier.plugin
-    try:
-        with blaming(plugin):
-            classifier = experiment.classifier.build()
-            _ = getattr(classifier, "digest", "")  # a file that is not there is told before anything is loaded
-            Guarded(classifier, str(plugin)).check()
-            shape, count = classifier.input_shape, classifier.classes
-            gradient = _has_gradient(classifier)
-            _ = getattr(classifier, "names", None)
-    except InputError as error:
-        raise experiment.error("classifier", str(error)) from error
+    with experiment.blaming("classifier"):
+        classifier = experiment.classifier.build()
+        _ = getattr(classifier, "digest", "")  # a file that is not there is told before anything is loaded
+        Guarded(classifier, str(experiment.classifier.plugin)).check()
+        shape, count = classifier.input_shape, classifier.classes
+        gradient = _has_gradient(classifier)
+        _ = getattr(classifier, "names", None)
     if budget is None and getattr(classifier, "billable", False):
         raise InputError("--budget: is missing; every image costs money here, so say how many a class and attack")
     usual = BUDGET_OF_LARGE if shape[0] * shape[1] * shape[2] > LARGE else USUAL_BUDGET

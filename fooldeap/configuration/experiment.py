@@ -15,7 +15,7 @@ from pydantic import StringConstraints, WithJsonSchema
 from fooldeap.configuration.checks import keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming
 from fooldeap.parameters import Parameter
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -153,6 +153,16 @@ class Experiment:
         for kind in deciding.keys() & set(CHOICES):
             deciding[kind] = _by_content(getattr(self, kind))
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    @contextlib.contextmanager
+    def blaming(self, key: str) -> Iterator[None]:
+        """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
+        plugin = getattr(self, key).plugin
+        try:
+            with blaming(plugin):
+                yield
+        except InputError as error:
+            raise self.error(key, str(error).removeprefix(str(plugin)).lstrip(": ")) from error
 
     def error(self, key: str, message: str) -> InputError:
         """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""

@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
 from fooldeap.engine.guard import Guarded
-from fooldeap.errors import InputError, PluginError
+from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
 
@@ -23,6 +24,9 @@ USUAL_ROWS = 1024
 MOST_VALUES = 10_000_000  # of one forward pass, so that large images do not fill the memory
 TRIAL_SECONDS = 0.3  # for finding out how many rows go fastest
 WORTH = 1.05  # how much faster than the usual number another has to be
+
+DependsOn = Literal["image", "batch", "chance"]
+BY_CHANCE = "this classifier answers differently when it is shown the same images again"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Evaluator:
 
     Attributes
     ----------
-    rows : images in the largest chunk, a multiple of 32; changes no bit where the classifier is row-invariant
+    rows : images in the largest chunk, a multiple of 32; changes no bit where answers depend on the image alone
     shown, gradients, padding, probes : how many images it was shown that runs asked about, how many once more for the
         gradient, how many to fill up batches, and how many to find out about it. One that is ``billable``, a paid
         service, is shown only what runs ask about
@@ -137,30 +141,41 @@ class Evaluator:
             )
         return found
 
-    def row_invariant(self) -> bool:
-        """Tell whether an image gets the same bits in any batch of a multiple of 32 images, at any place in it.
+    def depends_on(self) -> DependsOn:
+        """Return what the answer to an image depends on.
 
-        Where it does not, runs cannot share a forward pass without changing each other's results.
+        ``"image"``, on nothing else: it has the same bits in any batch of a multiple of 32, at any place in it.
+        ``"batch"``: on the images beside it, so runs cannot share a forward pass without changing each other's results.
+        ``"chance"``: the very same batches are answered otherwise the next time, so no result can be found again.
         """
         if self.billable:  # it is not asked to find out, and taken at its word
-            return True
+            return "image"
         sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, USUAL_ROWS) if size <= self.rows]
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (sizes[-1], *self.classifier.input_shape), dtype=np.uint8)
-        alone = np.concatenate([self._answer(part) for part in np.split(images, len(images) // ROWS)])
+        alone = self._in_small_batches(images)
         orders = [rng.permutation(len(images))[:size] for size in sizes]
-        return all(np.array_equal(self._answer(images[order]), alone[order]) for order in orders)
+        if all(np.array_equal(self._answer(images[order]), alone[order]) for order in orders):
+            return "image"
+        return "batch" if np.array_equal(self._in_small_batches(images), alone) else "chance"
+
+    def _in_small_batches(self, images: Images) -> Array:
+        return np.concatenate([self._answer(part) for part in np.split(images, len(images) // ROWS)])
 
     def _answer(self, images: Images) -> Array:
         self.probes += len(images)
-        return self._checked(self.classifier.logits(images), images)
+        return self._checked(self.classifier.logits(images), images, InputError)
 
-    def _checked(self, logits: Array, images: Images) -> Array:
+    def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)
         if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
             raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}")
         if not np.isfinite(logits).all():
-            raise PluginError(f"{self._name} gave logits that are not finite; does the model overflow on noise?")
+            count = np.count_nonzero(~np.isfinite(logits).all(axis=1))
+            raise fault(
+                f"{self._name} gave NaN or infinity for {count} of {len(images)} images, expected finite logits; does "
+                "the model overflow on noise?"
+            )
         return logits
 
 

@@ -20,6 +20,13 @@ from fooldeap.storage.files import parsed, read
 LARGEST = 1 << 25  # bytes of a table that are still worth reading for a page
 
 
+_DEPENDS_ON = {
+    "image": "the image alone",
+    "batch": "the rest of its batch as well",
+    "chance": "chance: no result can be reproduced",
+}
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where results come from: the configuration as YAML, versions, sessions of the ledger, what was forced."""
@@ -41,9 +48,11 @@ def provenance(folder: Path, configuration: str) -> Provenance:
     words = " ".join([os.path.basename(command[0]), *command[1:]]) if command else "unknown"  # noqa: PTH119 - a word
     made = [("command", words), ("machine", machine), ("python", str(known.get("python", "unknown")))]
     digest = [("classifier", f"{str(known['classifier'])[:16]}")] if known.get("classifier") else []
+    answers = _DEPENDS_ON.get(str(known.get("answers_depend_on")))
+    depends_on = [("its answers depend on", answers)] if answers else []
     return Provenance(
         configuration=text(folder / configuration),
-        versions=Table(["what", "which"], [*made, *packages, *digest], left=2),
+        versions=Table(["what", "which"], [*made, *packages, *digest, *depends_on], left=2),
         plugins=Table(["plugin", "SHA-256 of its source"], plugins, left=2),
         ledger=_ledger(folder / "ledger.csv"),
         forced=[str(change) for change in known.get("forced", [])],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.evaluation import Evaluator
+from fooldeap.engine.evaluation import BY_CHANCE, DependsOn, Evaluator
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
@@ -28,6 +28,11 @@ from fooldeap.storage.timings import Timings
 
 BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
 ACCURACY_IMAGES = 2000
+_WHY_ALONE = {
+    "batch": "this classifier's answer to an image depends on the rest of its batch",
+    "chance": f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run ends "
+    "in other bits, and verify does not hold",
+}
 
 
 class Bench:
@@ -40,7 +45,7 @@ class Bench:
     strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
     rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
         where the rows of a batch are not independent, their number is fixed
-    row_invariant : whether they are, where that was found out before; None: it is tried
+    depends_on : what the answer to an image depends on, where that was found out before; None: it is tried
 
     Attributes
     ----------
@@ -55,36 +60,37 @@ class Bench:
         *,
         strict: Collection[str] = (),
         rows: int | None = None,
-        row_invariant: bool | None = None,
+        depends_on: DependsOn | None = None,
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
         self._answers = Answers()
         self._active: dict[RunInfo, Run] = {}
-        with _blaming(self.experiment, "classifier"):
+        with self.experiment.blaming("classifier"):
             work = Work(experiments, classifier)
         self.executor: Executor = self.experiment.executor.build()
         try:
-            with _blaming(self.experiment, "executor"):
+            with self.experiment.blaming("executor"):
                 self.executor.open(work)
-            with _blaming(self.experiment, "classifier"):
+            with self.experiment.blaming("classifier"):
                 work.guarded.check()
                 self.crew = Crew(work, self.executor)
                 classes = work.classifier.classes
             self.evaluator = self.crew.evaluator
             every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
             self.runs = tuple(sorted(every, key=lambda run: run.seed))
+            with self.experiment.blaming("classifier"):
+                self.depends_on = depends_on or self.evaluator.depends_on()
             self._check_accuracy()
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
             self.width = self.experiment.lockstep
-            self.row_invariant = self.evaluator.row_invariant() if row_invariant is None else row_invariant
-            if self.row_invariant:
+            if self.depends_on == "image":
                 self.evaluator.rows = rows or self.evaluator.fastest_rows()
         except BaseException:
             self.close()
             raise
-        if not self.row_invariant:
+        if self.depends_on != "image":
             self.width = self.evaluator.shares = 1
-            warn("this classifier's answer to an image depends on the rest of its batch; runs are evaluated one by one")
+            warn(f"{_WHY_ALONE[self.depends_on]}; runs are evaluated one by one")
 
     def __enter__(self) -> Self:
         return self
@@ -200,9 +206,9 @@ class Bench:
         info = next(run for run in self.runs if run.variant == name)
         run = self.crew.work.run(info, _Imagined(self.crew.work.guarded))
         try:
-            with _blaming(experiment, "algorithm"):
+            with experiment.blaming("algorithm"):
                 begun = run.ask()
-            with _blaming(experiment, "algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
+            with experiment.blaming("algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
                 if begun:
                     answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
                     run.tell(answers.astype(np.float32))
@@ -217,7 +223,7 @@ class Bench:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
         if self.experiment.dataset is None:
             return
-        with _blaming(self.experiment, "dataset"):
+        with self.experiment.blaming("dataset"):
             data = self.experiment.dataset.build().load()
         if not isinstance(data, Split):
             raise PluginError(f"{self.experiment.dataset.plugin} loads {described(data)}, expected a Split")
@@ -255,16 +261,6 @@ def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInf
     together = [wanted] if jointly else [(target,) for target in wanted]
     for seed in range(experiment.seed, experiment.seed + experiment.seeds):
         yield from (RunInfo(seed, each, variant) for each in together)
-
-
-@contextlib.contextmanager
-def _blaming(experiment: Experiment, key: str) -> Iterator[None]:
-    """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
-    try:
-        with blaming(getattr(experiment, key).plugin):
-            yield
-    except InputError as error:
-        raise experiment.error(key, str(error)) from error
 
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:

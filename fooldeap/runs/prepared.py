@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine.evaluation import DependsOn
 from fooldeap.errors import RunError
 from fooldeap.lines import printable
 from fooldeap.page.run import run_page
@@ -21,7 +22,7 @@ from fooldeap.storage.timings import Timings
 class Prepared(Bench):
     """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
 
-    ``rows`` and ``row_invariant`` as for `Bench`.
+    ``rows`` and ``depends_on`` as for `Bench`.
     """
 
     def __init__(
@@ -30,10 +31,10 @@ class Prepared(Bench):
         classifier: Classifier | None = None,
         *,
         rows: int | None = None,
-        row_invariant: bool | None = None,
+        depends_on: DependsOn | None = None,
     ) -> None:
         self._folder: RunFolder | None = None
-        super().__init__({"": experiment}, classifier, rows=rows, row_invariant=row_invariant)
+        super().__init__({"": experiment}, classifier, rows=rows, depends_on=depends_on)
 
     def close(self) -> str:
         """Let the helping processes go; what they said is left in the folder."""
@@ -54,7 +55,7 @@ class Prepared(Bench):
     def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
             folder.check([self.experiment])
-            folder.check_classifier(self.crew.work.digest)
+            folder.check_classifier(self.crew.work.digest, self.depends_on)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")

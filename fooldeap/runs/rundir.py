@@ -107,16 +107,20 @@ class Folder:
             known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
             self._write_environment(known)
 
-    def check_classifier(self, digest: str) -> None:
-        """Note what identifies the classifier, or refuse another one; by ``--force``, note that."""
+    def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
+        """Note what identifies the classifier, or refuse another one; by ``--force``, note that.
+
+        What its answers depend on is noted too, where that is known: see `Evaluator.depends_on`.
+        """
         known = self._environment()
         before = known.get("classifier", digest)
         if before != digest:
             self._changed.append("the classifier is another")
             self._refuse_changes()
             known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
-        if known.get("classifier") != digest:
-            self._write_environment({**known, "classifier": digest})
+        noted = {**known, "classifier": digest, **({"answers_depend_on": depends_on} if depends_on else {})}
+        if noted != known:
+            self._write_environment(noted)
 
     @property
     def forced(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.faults import described
 from fooldeap.plugin import Array, Images, InputError
 
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
@@ -17,6 +18,7 @@ FLOOR = 1e-30
 """The least probability of which a logarithm is taken where a model gives nothing but probabilities."""
 
 PROBES = 64
+NUMBERS = "biuf"  # kinds of dtypes
 LONGEST_NAME = 80  # characters of a class's name
 
 
@@ -68,6 +70,48 @@ class Scaling:
         """Return images (n, h, w, c) scaled, float32."""
         scaled: NDArray[np.float32] = images.astype(np.float32) * self.scale + self.offset
         return scaled
+
+
+def as_scores(found: object, expected: tuple[int, int], where: str) -> NDArray[np.float32]:
+    """Return what a model gave for images as its scores (n, classes), float32.
+
+    Raises
+    ------
+    InputError
+        It is not ``expected``, a real number for each image and class.
+    """
+    try:
+        scores = np.asarray(found)
+    except Exception:  # rows of several lengths; tensors of some packages that cannot leave their device
+        scores = np.empty((), object)
+    if scores.shape != expected or scores.dtype.kind not in NUMBERS:
+        raise InputError(
+            f"{where} gives {_got(found, scores)} for {expected[0]} images, expected floats {expected}, the logits or "
+            f"probabilities of an image in a row; {_cure(scores, expected)}"
+        )
+    with np.errstate(over="ignore"):  # what is then infinite is told where it is looked at
+        return scores.astype(np.float32, copy=False)
+
+
+def _got(found: object, scores: Array) -> str:
+    if scores.dtype.kind == "U":
+        return f"text {scores.shape}"
+    if scores.ndim or found is None:
+        return "None" if found is None else described(scores)
+    return "rows of several lengths" if isinstance(found, list | tuple) else described(found)
+
+
+def _cure(scores: Array, expected: tuple[int, int]) -> str:
+    count, classes = expected
+    if scores.dtype.kind not in NUMBERS:
+        return "return an array of real numbers, as np.array(rows, np.float32)"
+    if scores.shape in ((count,), (count, 1)):
+        return "of one score an image make two: np.stack([1 - p, p], axis=1)"
+    if scores.shape == (classes, count):
+        return "transpose it"
+    if scores.ndim == 2 and len(scores) == count:
+        return f"say 'classes: {scores.shape[1]}', or return as many scores as there are classes"
+    return "return a row for each image"
 
 
 def are_probabilities(scores: Array) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from fooldeap.plugin import InputError
 from fooldeap.trust import given
 
-from ._file import limit_of
+from ._model import limit_of
 
 SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
 # Words of TorchScript by which a program reaches files, other processes and compiled code; wherever they stand, since

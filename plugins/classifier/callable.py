@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import inspect
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,15 +10,18 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Array, Code, File, Ge, Images, InputError, classifier, dataclass
+from fooldeap.errors import nearest
+from fooldeap.faults import described
+from fooldeap.plugin import Code, File, Ge, Images, InputError, classifier, dataclass
 from fooldeap.registry import import_file
 
-from ._scores import Outputs, gives_probabilities, logarithms, names_in, probes
+from ._model import SentAsSettings
+from ._scores import Outputs, as_scores, gives_probabilities, logarithms, names_in, probes
 
 
 @classifier("callable")
 @dataclass(frozen=True, kw_only=True)
-class Callable:
+class FunctionClassifier(SentAsSettings):
     """A function of images that gives scores.
 
     ``function`` is ``package.module:name``, of what is installed, or ``file.py:name``; it is called with uint8
@@ -56,34 +58,45 @@ class Callable:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the function's name and its module's source, as far as that is there."""
-        name = self.function.rpartition(":")[2]
+        function, name = inspect.unwrap(self._function), self.function.rpartition(":")[2]
+        if not inspect.isroutine(function):
+            function = type(function)  # an instance that can be called
         try:
-            source = Path(str(inspect.getsourcefile(inspect.unwrap(self._function)))).read_bytes()
+            source = Path(str(inspect.getsourcefile(function))).read_bytes()
         except (TypeError, OSError):
             source = self.function.encode()
         return hashlib.sha256(name.encode() + b"\0" + source).hexdigest()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        take_logarithms = self._gives_probabilities  # told by probes at first, where what is wrong is the user's input
         scores = self._scores(images)
-        return logarithms(scores) if self._probabilities else scores.astype(np.float32)
+        return logarithms(scores) if take_logarithms else scores
 
-    def _scores(self, images: Images) -> Array:
-        return np.asarray(self._function(images))
+    def _scores(self, images: Images) -> NDArray[np.float32]:
+        # A copy, as the images are lent: a function may well scale them in place.
+        return as_scores(self._function(images.copy()), (len(images), self.classes), self._where)
 
     @property
     def _where(self) -> str:
         return f"classifier 'callable': function {self.function!r}"
 
     @cached_property
-    def _probabilities(self) -> bool:
+    def _gives_probabilities(self) -> bool:
         if self.billable:
             return self.outputs == "probabilities"
-        shown = probes(self.input_shape)
-        found, expected = self._scores(shown), (len(shown), self.classes)
-        if found.shape != expected:
-            raise InputError(f"{self._where} gives {found.shape} for {len(shown)} images, expected {expected}")
-        return gives_probabilities(found.astype(np.float64), self.outputs, self._where)
+        images = probes(self.shape)
+        try:
+            scores = self._scores(images)
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            said = f"{type(error).__name__}: {_in_a_line(error)}"
+            raise InputError(
+                f"{self._where} fails ({said}) on uint8 images {images.shape}, expected scores "
+                f"({len(images)}, {self.classes}); mend it, or see whether 'shape' is that of its images"
+            ) from error
+        return gives_probabilities(scores, self.outputs, self._where)
 
     @cached_property
     def _function(self) -> Any:
@@ -94,19 +107,46 @@ class Callable:
         found: Any = module
         for part in name.split("."):
             found = getattr(found, part, None)
-        if not callable(found):
-            raise InputError(f"{self._where}: {place!r} has no function {name!r}")
+        if found is None:
+            near = nearest(name, _callables(module))
+            cure = f"did you mean {near!r}?" if near else "name one that it has"
+            raise InputError(f"{self._where}: {place!r} has no function {name!r}; {cure}")
+        _check_call(found, self._where)
         return found
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 def _module(name: str, where: str) -> Any:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         file = Path(f"{name.replace('.', '/')}.py")
         cure = f"for the file say '{file}:...'" if file.is_file() else "install it, or name a file: 'file.py:name'"
-        said = " ".join(str(error).split())[:160]
-        raise InputError(f"{where}: module {name!r} does not load ({type(error).__name__}: {said}); {cure}") from None
+        said = f"{type(error).__name__}: {_in_a_line(error)}"
+        raise InputError(f"{where}: module {name!r} does not load ({said}); {cure}") from error
+
+
+def _callables(module: Any) -> list[str]:
+    """Return the names of what a module itself has to call."""
+    own = vars(module).items()
+    return [name for name, value in own if callable(value) and getattr(value, "__module__", "") == module.__name__]
+
+
+def _check_call(found: Any, where: str) -> None:
+    """Refuse what cannot be called with images alone."""
+    if inspect.isclass(found):
+        cure = f"name an instance of it, as 'NET = {found.__name__}()'"
+        raise InputError(f"{where} is a class, expected a function of images; {cure}")
+    if not callable(found):
+        raise InputError(f"{where} is no function, but {described(found)}; name a function of images")
+    try:
+        signature = inspect.signature(found)
+    except (ValueError, TypeError):  # some that are not written in Python have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise InputError(f"{where} takes {signature} ({error}), expected a function of images alone") from None
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

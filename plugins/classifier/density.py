@@ -1,10 +1,7 @@
 """A generative classifier: it knows how likely an image is, not only how likely each class."""
 
 import hashlib
-import io
-from dataclasses import fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +9,15 @@ from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import KW_ONLY, Annotated, File, Gt, Images, InputError, Lt, classifier, dataclass
 
-from ._file import path_of
 from ._mixture import Densities
+from ._model import FromFile
 
 BLOCK = 32  # images in a product of matrices: always as many, so that no image depends on the number of the others
 
 
-@classifier("density")
+@classifier("density", suffixes=(".npz",))
 @dataclass
-class Density:
+class Density(FromFile):
     """A density for each class, and Bayes' rule.
 
     The ``model`` is ``mnist_density`` or an .npz file that ``tools/fit_density.py`` made. The logits are
@@ -35,25 +32,20 @@ class Density:
     reject: Annotated[float, Gt(0), Lt(1)] | None = None
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images."""
-        return self._densities.shape
-
-    @property
     def classes(self) -> int:
         """Those of the densities, and one more where images are rejected."""
-        return self._densities.classes + (self.reject is not None)
+        return self._loaded.classes + (self.reject is not None)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file and of what is rejected."""
-        return hashlib.sha256(self._content + repr(self.reject).encode()).hexdigest()
+        return hashlib.sha256(self._path.read_bytes() + repr(self.reject).encode()).hexdigest()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return the logits (n, classes) float32 for uint8 images (n, h, w, c)."""
         from scipy.special import logsumexp
 
-        model = self._densities
+        model = self._loaded
         joint = self._joint(images)
         logits = joint / model.temperature
         if self.reject is not None:
@@ -74,21 +66,15 @@ class Density:
         padded = np.zeros((-(-count // BLOCK) * BLOCK, *images.shape[1:]), np.uint8)
         padded[:count] = images
         with ThreadpoolController().limit(limits=1):  # how many threads there are depends on the executor
-            blocks = [self._densities.joint(block) for block in padded.reshape(-1, BLOCK, *images.shape[1:])]
-        return np.concatenate([np.empty((0, self._densities.classes)), *blocks])[:count]
+            blocks = [self._loaded.joint(block) for block in padded.reshape(-1, BLOCK, *images.shape[1:])]
+        return np.concatenate([np.empty((0, self._loaded.classes)), *blocks])[:count]
 
     @cached_property
-    def _content(self) -> bytes:
-        return path_of(self.model, "density", (".npz",)).read_bytes()
-
-    @cached_property
-    def _densities(self) -> Densities:
+    def _loaded(self) -> Densities:
         try:
-            with np.load(io.BytesIO(self._content), allow_pickle=False) as arrays:
+            with np.load(self._path, allow_pickle=False) as arrays:
                 return Densities.of(arrays)
         except (ValueError, KeyError, OSError, EOFError) as error:
-            message = f"classifier 'density': model {self.model!r} is no file of densities ({error})"
-            raise InputError(f"{message}; make one with tools/fit_density.py") from None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+            raise InputError(
+                f"{self._where} is no file of densities ({error}); make one with tools/fit_density.py"
+            ) from None

@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -11,16 +10,17 @@ from numpy.typing import NDArray
 
 from fooldeap.plugin import File, Images, InputError, classifier, dataclass, field
 
-from ._file import load, path_of
+from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
-from ._scores import InputRange, Outputs, names_in, probes
+from ._model import FromFile
+from ._scores import InputRange, Outputs, probes
 
 ALIGNMENT = 64  # bytes, of what TensorFlow computes on; less ends the process
 
 
-@classifier("keras")
+@classifier("keras", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
-class Keras:
+class Keras(FromFile):
     """A Keras image classifier, attacked by its logits.
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file, with one
@@ -56,27 +56,10 @@ class Keras:
         object.__setattr__(made, "_object", model)
         return made
 
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images."""
-        return self._loaded.input_shape
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return self._loaded.classes
-
-    @cached_property
-    def names(self) -> tuple[str, ...] | None:
-        """What the classes are called, where a file says it."""
-        return names_in(self.class_names, self.classes, self._where)
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model file; of a model in memory, of its configuration and weights."""
-        if self._object is None:
-            return hashlib.sha256(path_of(self.model).read_bytes()).hexdigest()
-        return _digest(self._object)
+        return super().digest if self._object is None else _digest(self._object)
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -98,16 +81,9 @@ class Keras:
         found: NDArray[np.float32] = self._loaded.features(self._loaded.tensor(images)).numpy()
         return found
 
-    @property
-    def _where(self) -> str:
-        return f"classifier 'keras': model {self.model!r}"
-
     @cached_property
     def _loaded(self) -> "_Loaded":
         return _Loaded(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name.name: getattr(self, name.name) for name in fields(self)}
 
 
 class _Loaded:
@@ -118,13 +94,13 @@ class _Loaded:
 
         self._tf = tensorflow()
         where = settings._where
-        model = settings._object if settings._object is not None else load(path_of(settings.model), where)
-        self._shape, self.input_shape, self.classes = _shapes(model, where)
+        model = settings._object if settings._object is not None else load(settings._path, where)
+        self._shape, self.shape, self.classes = _shapes(model, where)
         low, high = settings.input_range
         self._low, self._scale = low, (high - low) / 255
-        self._scores = scores_of(model, settings.outputs, self._scaled(probes(self.input_shape)), where)
+        self._scores = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
         features = features_of(model)
-        images = self._tf.TensorSpec((None, *self.input_shape), self._tf.uint8)
+        images = self._tf.TensorSpec((None, *self.shape), self._tf.uint8)
         target = self._tf.TensorSpec((), self._tf.int32)
         self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
         self.gradient = self._tf.function(self._gradient, input_signature=[images, target], autograph=False)

@@ -1,16 +1,14 @@
 """A model in the ONNX format as the classifier, run by ONNX Runtime."""
 
-import hashlib
-from dataclasses import fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.plugin import Array, File, Images, InputError, classifier, dataclass
 
-from ._file import path_of
+from ._model import FromFile
 from ._onnx_graph import Graph, Input, opened
 from ._scores import (
     InputRange,
@@ -19,14 +17,13 @@ from ._scores import (
     batched_by,
     gives_probabilities,
     logarithms,
-    names_in,
     probes,
 )
 
 
-@classifier("onnx")
+@classifier("onnx", suffixes=(".onnx",))
 @dataclass(frozen=True, kw_only=True)
-class Onnx:
+class Onnx(FromFile):
     """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
 
     ``model`` is the path of an ``.onnx`` file that holds its weights itself, with one input and one output
@@ -47,26 +44,6 @@ class Onnx:
     shape: tuple[int, int, int] | None = None
     class_names: File | None = None
 
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images."""
-        return self._loaded.input.shape
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return self._loaded.classes
-
-    @cached_property
-    def names(self) -> tuple[str, ...] | None:
-        """What the classes are called, where a file says it."""
-        return names_in(self.class_names, self.classes, self._where)
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the model file."""
-        return hashlib.sha256(self._content).hexdigest()
-
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
         scores = self._loaded.scores(images)
@@ -76,20 +53,9 @@ class Onnx:
         """Return what goes into the last linear layer, (n, d) float32; None where there is none at the end."""
         return self._loaded.features(images)
 
-    @property
-    def _where(self) -> str:
-        return f"classifier 'onnx': model {self.model!r}"
-
-    @cached_property
-    def _content(self) -> bytes:
-        return path_of(self.model, "onnx", (".onnx",)).read_bytes()
-
     @cached_property
     def _loaded(self) -> "_Loaded":
         return _Loaded(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 class _Loaded:
@@ -97,13 +63,13 @@ class _Loaded:
 
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
-        self._graph: Graph = opened(settings._content, where, cut=settings.outputs == "auto")
+        self._graph: Graph = opened(settings._path.read_bytes(), where, cut=settings.outputs == "auto")
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
-        channels = self.input.shape[2]
-        self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
+        self.shape = self.input.shape
+        self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, self.shape[2], where)
         if self.input.dtype == np.uint8 and not self._scaling.changes_nothing:
             raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and mean and std out")
-        found = self.scores(probes(self.input.shape))
+        found = self.scores(probes(self.shape))
         if found.ndim != 2 or found.shape[1] < 2:
             raise InputError(
                 f"{where} gives outputs of shape {found.shape[1:]}, expected one score a class, (classes,), at least "
@@ -133,4 +99,4 @@ class _Loaded:
         return np.ascontiguousarray(self.input.arranged(pixels))
 
     def _nothing(self) -> Images:
-        return np.zeros((self.input.batch or 1, *self.input.shape), np.uint8)
+        return np.zeros((self.input.batch or 1, *self.shape), np.uint8)

@@ -1,7 +1,5 @@
 """A PyTorch model as the classifier: TorchScript, or an exported program."""
 
-import hashlib
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +9,17 @@ from numpy.typing import NDArray
 from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, classifier, dataclass
 from fooldeap.quiet import thread_limit
 
-from ._file import path_of
-from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, gives_probabilities, names_in, probes
+from ._model import FromFile
+from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, gives_probabilities, probes
 from ._torch_file import SUFFIXES, Program, load
 
 Side = Annotated[int, Ge(1)]
 BLOCK = 32  # images at a time: in batches of other sizes PyTorch gives a row other bits
 
 
-@classifier("torch")
+@classifier("torch", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
-class Torch:
+class Torch(FromFile):
     """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
 
     ``model`` is a file of ``torch.jit.save`` (TorchScript), or one of ``torch.export.save``, which is code and needs
@@ -40,26 +38,6 @@ class Torch:
     std: tuple[float, ...] | None = None
     class_names: File | None = None
 
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images."""
-        return self._loaded.shape
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return self._loaded.classes
-
-    @cached_property
-    def names(self) -> tuple[str, ...] | None:
-        """What the classes are called, where a file says it."""
-        return names_in(self.class_names, self.classes, self._where)
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the model file."""
-        return hashlib.sha256(path_of(self.model, "torch", SUFFIXES).read_bytes()).hexdigest()
-
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
         return self._loaded.logits(images)
@@ -71,16 +49,9 @@ class Torch:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         return found
 
-    @property
-    def _where(self) -> str:
-        return f"classifier 'torch': model {self.model!r}"
-
     @cached_property
     def _loaded(self) -> "_Loaded":
         return _Loaded(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 class _Loaded:
@@ -88,7 +59,7 @@ class _Loaded:
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
-        program: Program = load(path_of(settings.model, "torch", SUFFIXES), where)
+        program: Program = load(settings._path, where)
         import torch
 
         self._torch, self._model, self._batch = torch, program.model, program.batch or BLOCK

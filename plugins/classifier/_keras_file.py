@@ -1,4 +1,4 @@
-"""Find and load a Keras model file; say in one line what is wrong with one that will not do.
+"""Load a Keras model file; say in one line what is wrong with one that will not do.
 
 A model file is data: nothing that it holds or names is run unless the user trusts it (``--trust-model``), nothing
 outside it is read, and it cannot unpack to much more than it is. Keras' safe mode says so too; what that lets through
@@ -12,35 +12,19 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fooldeap.errors import did_you_mean
 from fooldeap.plugin import InputError
 from fooldeap.trust import given
+
+from ._model import limit_of
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that carry code
 OURS = {"keras", "builtins"}  # packages whose classes and functions may be named
 MOST_CONFIGURATION = 1 << 26  # bytes
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file's own size
 _TRUST = "or, if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
-
-
-def path_of(model: str, classifier: str = "keras", suffixes: tuple[str, ...] = SUFFIXES) -> Path:
-    """Return the file of a model: a shipped one by its name, or any by its path."""
-    folder = Path(str(resources.files("fooldeap.data"))) / "classifiers"
-    shipped = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
-    if model in shipped:
-        return shipped[model]
-    path = Path(model).expanduser()
-    if not path.exists():
-        what = "file" if path.suffix or len(path.parts) > 1 else "shipped model"
-        raise InputError(f"classifier {classifier!r}: no {what} {model!r}{did_you_mean(path.stem, shipped)}")
-    if not path.is_file() or path.suffix not in suffixes:
-        raise InputError(f"classifier {classifier!r}: {model!r} is no file that ends in {', '.join(suffixes)}")
-    return path
 
 
 def load(path: Path, where: str) -> Any:
@@ -69,7 +53,7 @@ def _architecture(path: Path, where: str) -> Any:
     """Return the configuration in a model file, after a look at what else is in it."""
     import h5py
 
-    if path.suffix == ".keras":
+    if path.suffix.lower() == ".keras":
         with zipfile.ZipFile(path) as archive:
             _check_archive(archive, limit_of(path), where)
             weights = [name for name in archive.namelist() if name.endswith(".h5")]
@@ -81,11 +65,6 @@ def _architecture(path: Path, where: str) -> Any:
         _check_arrays(file, limit_of(path), where)
         configuration = file.attrs["model_config"]
         return json.loads(configuration.decode() if isinstance(configuration, bytes) else configuration)
-
-
-def limit_of(path: Path) -> int:
-    """Return how many bytes a file may unpack to."""
-    return max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size)
 
 
 def _check_archive(archive: zipfile.ZipFile, limit: int, where: str) -> None:

@@ -1,0 +1,117 @@
+"""What classifiers have in common whose model is in a file, or that load something at first use."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+from fooldeap import registry
+from fooldeap.errors import nearest
+from fooldeap.plugin import InputError, Plugin, plugin_of
+
+from ._scores import names_in
+
+MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file's own size
+
+
+class Loaded(Protocol):
+    """What is kept of a model between calls."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+
+class SentAsSettings:
+    """A dataclass that is pickled as its fields alone: whoever unpickles it loads anew what it caches."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
+
+
+class FromFile(SentAsSettings):
+    """A classifier of a model in a file. A dataclass that derives from it has these fields, and `_loaded`."""
+
+    model: str
+    class_names: str | None = None
+
+    @property
+    def _loaded(self) -> Loaded:
+        """The model, which is to be loaded at first use."""
+        raise NotImplementedError
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images."""
+        return self._loaded.shape
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self._loaded.classes
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """What the classes are called, where a file says it."""
+        return names_in(self.class_names, self.classes, self._where)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file."""
+        return hashlib.sha256(self._path.read_bytes()).hexdigest()
+
+    @property
+    def _path(self) -> Path:
+        return path_of(self.model, _plugin(self))
+
+    @property
+    def _where(self) -> str:
+        """How messages begin."""
+        return f"{_plugin(self)}: model {self.model!r}"
+
+
+def _plugin(classifier: object) -> Plugin:
+    plugin = plugin_of(type(classifier))
+    assert plugin is not None
+    return plugin
+
+
+def path_of(model: str, plugin: Plugin) -> Path:
+    """Return the file of a model: a shipped one by its name, or any by its path, if the plugin reads such files."""
+    suffixes = plugin.options["suffixes"]
+    folder = Path(str(resources.files("fooldeap.data"))) / "classifiers"
+    shipped = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
+    if model in shipped:
+        return shipped[model]
+    path = Path(model).expanduser()
+    if not (path.is_file() and path.suffix.lower() in suffixes):
+        raise InputError(f"{plugin}: model {model!r} {_fault(path, plugin, shipped)}")
+    return path
+
+
+def _fault(path: Path, plugin: Plugin, shipped: Iterable[str]) -> str:
+    """Return why there is no model that the plugin reads, and the cure."""
+    known = registry.load()
+    reader = known.formats().get(path.suffix.lower(), plugin.name)
+    if reader != plugin.name:
+        return f"is for the classifier {reader!r}; say 'name: {reader}'"
+    near = None if path.exists() else nearest(path.stem, shipped)
+    if near:
+        return f"is not there; did you mean {near!r}?"
+    fault = "is a folder" if path.is_dir() else f"ends in {path.suffix!r}" if path.exists() else "is not there"
+    readers = [each for each in known.all("classifier") if each.options["suffixes"]]
+    files = ", ".join(f"{each.name} ({', '.join(each.options['suffixes'])})" for each in readers)
+    own = f"{', '.join(shipped)}, or " if shipped else ""
+    return f"{fault}; expected {own}a file for the classifier {files}; a function is for the classifier callable"
+
+
+def limit_of(path: Path) -> int:
+    """Return how many bytes a file may unpack to."""
+    return max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size)

@@ -1,0 +1,205 @@
+"""A function as the classifier: what it gives, what identifies it, and one line for each that will not do."""
+
+import numpy as np
+import pytest
+
+from fooldeap import cli, trust
+from fooldeap.configuration import config
+from fooldeap.errors import InputError
+from fooldeap.testing import broken
+from fooldeap_plugins.classifier.callable import FunctionClassifier
+
+SOURCE = """
+import numpy as np
+
+def scores(images):
+    assert images.dtype == np.uint8 and images.shape[1:] == (8, 8, 1), images.shape
+    means = images.reshape(len(images), -1).mean(axis=1)
+    return np.stack([means, 255 - means, 0 * means], axis=1) / 100
+
+def shares(images):
+    powers = np.exp(scores(images))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+class Network:
+    def __call__(self, images):
+        return scores(images)
+
+network = Network()
+
+def in_place(images):
+    images[images > 127] = 127
+    return scores(images)
+
+def lists(images): return scores(images).tolist()
+def halves(images): return np.full((len(images), 3), 0.5)
+def ragged(images): return [[1.0] * (1 + index % 3) for index in range(len(images))]
+def text(images): return [["1", "2", "3"]] * len(images)
+def nothing(images): scores(images)
+def complex_ones(images): return scores(images) + 1j
+def objects(images): return scores(images).astype(object)
+def lazy(images): return (row for row in scores(images))
+async def awaited(images): return scores(images)
+def one(images): return shares(images)[:, :1]
+def flat(images): return shares(images)[:, 0]
+def turned(images): return scores(images).T
+def six(images): return np.tile(scores(images), 2)
+def first(images): return scores(images)[:1]
+def undefined(images): return scores(images) * np.nan
+def endless(images): return np.exp(1000 * scores(images) + 1000)
+def failing(images): raise ValueError("out of\\nluck")
+def leaving(images): raise SystemExit(4)
+def without(): return 1
+def with_more(images, temperature): return scores(images) / temperature
+number = 3
+"""
+RNG = np.random.default_rng(0)
+SHOWN = RNG.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def module(tmp_path):
+    (tmp_path / "remote.py").write_text(SOURCE)
+    return tmp_path / "remote.py"
+
+
+def function(module, name, **settings):
+    return FunctionClassifier(function=f"{module}:{name}", shape=(8, 8, 1), classes=3, **settings)
+
+
+def test_a_function_gives_logits_or_probabilities(module):
+    logits, logs = (function(module, name).logits(SHOWN) for name in ("scores", "shares"))
+    assert logits.dtype == logs.dtype == np.float32
+    np.testing.assert_allclose(
+        logits - logits.max(axis=1, keepdims=True), logs - logs.max(axis=1, keepdims=True), atol=1e-5
+    )
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lists", "network", "network.__call__"])
+def test_anything_that_gives_its_scores_is_the_same_classifier(module, name):
+    assert np.array_equal(function(module, name).logits(SHOWN), function(module, "scores").logits(SHOWN))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.uint8])
+def test_scores_of_any_number_are_taken(module, dtype):
+    module.write_text(SOURCE + f"\ndef whole(images): return scores(images).round().astype(np.{dtype.__name__})\n")
+    expected = function(module, "scores").logits(SHOWN).round()
+    assert np.array_equal(function(module, "whole").logits(SHOWN), expected)
+
+
+def test_a_function_keeps_the_promises_of_a_classifier(module):
+    for name in ("shares", "in_place"):
+        assert broken(FunctionClassifier, function=f"{module}:{name}", shape=[8, 8, 1], classes=3) == {}
+
+
+@pytest.mark.parametrize("name", ["scores", "network"])
+def test_a_function_is_identified_by_its_source(module, name):
+    digest = function(module, name).digest
+    assert digest != function(module, "shares").digest
+    module.write_text(SOURCE + "\n# another one\n")
+    assert digest != function(module, name).digest
+
+
+EXPECTED = r"for 64 images, expected floats \(64, 3\), the logits or probabilities of an image in a row; "
+ARRAY = EXPECTED + "return an array of real numbers"
+REFUSED = {
+    "ragged": "gives rows of several lengths " + ARRAY,
+    "text": r"gives text \(64, 3\) " + ARRAY,
+    "nothing": "gives None " + ARRAY,
+    "complex_ones": r"gives complex128 \(64, 3\) " + ARRAY,
+    "objects": r"gives object \(64, 3\) " + ARRAY,
+    "lazy": "gives generator " + ARRAY,
+    "one": r"gives float64 \(64, 1\) " + EXPECTED + "of one score an image make two: ",
+    "flat": r"gives float64 \(64,\) " + EXPECTED + "of one score an image make two: ",
+    "turned": r"gives float64 \(3, 64\) " + EXPECTED + "transpose it",
+    "six": r"gives float64 \(64, 6\) " + EXPECTED + "say 'classes: 6', or return as many scores",
+    "first": r"gives float64 \(1, 3\) " + EXPECTED + "return a row for each image",
+    "undefined": "gives NaN or infinity on random images",
+    "endless": "gives NaN or infinity on random images",
+    "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
+    "failing": r"fails \(ValueError: out of luck\) on uint8 images \(64, 8, 8, 1\), expected scores \(64, 3\); ",
+    "leaving": r"fails \(SystemExit: 4\) on uint8 images",
+    "without": r"takes \(\) .*, expected a function of images alone",
+    "with_more": r"takes \(images, temperature\) .*, expected a function of images alone",
+    "Network": "is a class, expected a function of images; name an instance of it, as 'NET = Network\\(\\)'",
+    "number": "is no function, but int; name a function of images",
+    "score": "has no function 'score'; did you mean 'scores'?",
+    "xyz": "has no function 'xyz'; name one that it has",
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_function_that_will_not_do_is_refused_in_a_line(module, name):
+    with pytest.raises(InputError, match=REFUSED[name]) as error:
+        function(module, name).logits(SHOWN)
+    assert str(error.value).startswith(f"classifier 'callable': function '{module}:{name}'")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("scores", {"billable": True}, "say what its 'outputs' are"),
+        ("scores", {"outputs": "probabilities"}, "does not give probabilities"),
+        ("shares", {"outputs": "logits"}, "gives probabilities"),
+    ],
+)
+def test_outputs_are_what_is_said_of_them(module, name, settings, said):
+    with pytest.raises(InputError, match=said):
+        function(module, name, **settings).logits(SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('out of\\nluck')", "does not load: RuntimeError: out of luck (line 1)"),
+        ("import nowhere_at_all", "does not load: ModuleNotFoundError: No module named 'nowhere_at_all' (line 1)"),
+        ("raise SystemExit(5)", "does not load: SystemExit: 5 (line 1)"),
+        ("def (", "does not load: SyntaxError: invalid syntax"),
+        ("scores = None", "has no function 'scores'"),
+        ("def scores(images): return None", "gives None for 64 images"),
+        ("def scores(images): return images[:, 0, :3, 0] + 1e39 * (images[:, :1, 0, 0] == 7)", "NaN or infinity for"),
+    ],
+)
+def test_on_the_command_line_it_is_one_line_and_nothing_is_written(tmp_path, monkeypatch, capsys, source, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "remote.py").write_text(source)
+    file = tmp_path / "it.yaml"
+    file.write_text("classifier: {name: callable, function: 'remote.py:scores', shape: [8, 8, 1], classes: 3}\n")
+    for command in (["run", "it.yaml"], ["audit", "it.yaml", "--budget", "20"]):
+        with pytest.raises(SystemExit) as left:
+            cli.main(command)
+        lines = [line for line in capsys.readouterr().err.splitlines() if "uses classifier.function" not in line]
+        assert (left.value.code, len(lines)) == (2, 1), lines
+        assert said in lines[0]
+        assert "classifier 'callable'" not in lines[0]  # its key is named already
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == ["it.yaml", "remote.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("remote:scores", r"for the file say 'remote.py:\.\.\.'"),
+        ("nowhere_at_all:scores", "does not load .*; install it, or name a file: 'file.py:name'"),
+        ("remote.py", "expected package.module:name or file.py:name"),
+    ],
+)
+def test_a_module_that_is_not_there_is_refused_and_a_file_hinted_at(module, monkeypatch, name, said):
+    monkeypatch.chdir(module.parent)
+    with pytest.raises(InputError, match=said):
+        FunctionClassifier(function=name, shape=(8, 8, 1), classes=3).logits(SHOWN)
+
+
+def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
+    module, monkeypatch, tmp_path_factory, capsys
+):
+    file = module.parent / "it.yaml"
+    file.write_text("classifier: {name: callable, function: 'remote.py:scores', shape: [8, 8, 1], classes: 3}\n")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    choice = config.load(file).classifier
+    assert f"uses classifier.function: {module}:scores" in capsys.readouterr().err
+    assert choice.build().logits(SHOWN).shape == (9, 3)
+    with trust.trusting(no_plugins=True), pytest.raises(InputError, match="--no-plugins refuses"):
+        config.load(file)
