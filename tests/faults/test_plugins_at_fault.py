@@ -103,7 +103,7 @@ reporters: [csv, images]
 """
 WRONG = {  # kind and fault of the plugin: what is said of it
     "classifier raises": "classifier 'doubtful' raised ZeroDivisionError: no luck",
-    "classifier nan": "classifier 'doubtful' gave logits that are not finite",
+    "classifier nan": "classifier 'doubtful' gave NaN or infinity",
     "classifier shape": "classifier 'doubtful' gave float32 (",
     "classifier dtype": "classifier 'doubtful' gave float16 (",
     "classifier none": "classifier 'doubtful' gave NoneType, expected float32 (",
