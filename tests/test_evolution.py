@@ -210,13 +210,17 @@ def test_gradients(tmp_path):
         ({"algorithm": "no_generator"}, r"is no generator"),
         ({"algorithm": "tuples"}, r"'tuples' at generation 0 of seed1-target0 yielded tuple"),
         ({"algorithm": "ascent", "classifier": "steep"}, r"gave a gradient float64 .* expected finite float32"),
-        ({"classifier": "broken"}, r"classifier 'broken' gave NaN or infinity"),
         ({"classifier": "double"}, r"classifier 'double' gave float64 \(32, 4\), expected float32 \(32, 4\)"),
     ],
 )
 def test_a_fault_names_the_plugin(arguments, message):
     with pytest.raises(PluginError, match=message):
         run(tiny(**{"targets": [0], "stop": OFF, **arguments}))
+
+
+def test_a_classifier_without_finite_answers_is_refused():
+    with pytest.raises(InputError, match=r"classifier 'broken' gave NaN or infinity for 512 of 512 images"):
+        run(tiny(classifier="broken", targets=[0]))
 
 
 def test_elites_must_leave_room():
