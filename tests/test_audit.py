@@ -8,17 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import KIT, unannounced
+from conftest import KIT, ROOT, unannounced
 from PIL import Image
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import entropy, mannwhitneyu
 
 from fooldeap import cli, registry, trust
 from fooldeap.audit import detection, findings, page, real, report, session, settings, words
-from fooldeap.audit.battery import GOAL, LEVELS, battery
+from fooldeap.audit.battery import GOAL, LEVELS, battery, experiment_of
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.dataset.mnist import Mnist
@@ -143,8 +144,29 @@ def test_every_attack_is_known_and_within_the_budget():
     attacks = list(battery((8, 6, 3), 3, 100, gradient=True))
     assert [attack.name for attack in attacks if attack.white_box] == ["gradient"]
     assert all(attack.budget <= 100 for attack in attacks)
-    assert {attack.run_budget for attack in attacks if attack.shared} == {300}
+    assert {attack.run_budget for attack in attacks if attack.charged == "shared"} == {300}
     assert "gradient" not in {attack.name for attack in battery((8, 6, 3), 3, 100, gradient=False)}
+
+
+@pytest.mark.parametrize("attack", battery((20, 6, 3), 3, 100, gradient=True), ids=lambda attack: attack.name)
+def test_an_attack_is_an_experiment_and_charges_as_its_algorithm_works(attack):
+    experiment = config.load(experiment_of(attack, {"name": "keras", "model": "mnist_cnn"}, 1, [0, 1, 2]))
+    algorithm = experiment.algorithm.plugin.options
+    assert (attack.charged == "own") == (algorithm["targets"] != "all")
+    if attack.charged != "own":
+        assert (attack.charged == "shared") == ("mutation" in algorithm["uses"])
+    genome = experiment.genome.values
+    if experiment.genome.plugin.name == "dct":
+        assert (genome["size"], genome["sigma"]) == (6, 136.9)  # 12.5 * sqrt(120)
+    assert f"| `{attack.name}` |" in (ROOT / "docs/audit.md").read_text()
+
+
+def test_a_class_is_charged_its_share_of_what_was_bred_for_all():
+    own, shared, common = (
+        next(each for each in battery((8, 8, 1), 3, 100, gradient=True) if each.charged == charged)
+        for charged in ("own", "shared", "common")
+    )
+    assert (own.charge(100, 3), shared.charge(100, 3), common.charge(100, 3)) == (100, 34, 100)
 
 
 # --- What it is of --------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """What came of the attacks: how many images each class took, and which share of the classes fell as these grew."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,14 +110,13 @@ def _try(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> Try
     counts = {float(level): int(count) for level, count in run["evaluations_to"].items()}
     if run["evaluations_to_goal"] is not None:
         counts[GOAL] = int(run["evaluations_to_goal"])
-    share = classes if attack.shared else 1
     image = FoolingImage.from_png(read(folder / f"images/{int(run['target'])}.png")).pixels
     return Try(
         attack.name,
         int(run["target"]),
         int(run["predicted"]),
         float(run["confidence"]),
-        {level: math.ceil(count / share) for level, count in counts.items()},
+        {level: attack.charge(count, classes) for level, count in counts.items()},
         image,
     )
 

@@ -16,7 +16,7 @@ def html(found: Findings) -> str:
     """Return the page."""
     height, width, channels = found.shape
     shown = found.classes[: max(1, min(SHOWN, VALUES // (len(found.attacks) * height * width * channels)))]
-    galleries = [(attack.name, attack.words, _cards(found, attack.name, shown)) for attack in found.attacks]
+    galleries = [(attack.name, attack.what, _cards(found, attack.name, shown)) for attack in found.attacks]
     return render(
         "audit.html",
         "fooldeap.audit",

@@ -29,7 +29,7 @@ def data(found: Findings) -> dict[str, Any]:
         "attacks": [
             {
                 "name": attack.name,
-                "what": attack.words,
+                "what": attack.what,
                 "white_box": attack.white_box,
                 "budget": attack.budget,
                 "images": found.shown[attack.name],
@@ -157,7 +157,7 @@ def markdown(found: Findings) -> str:
         "## Fewest images to fool each class",
         _table(*class_table(found)),
         "## The attacks",
-        _listed(f"{attack.name}: {attack.words}" for attack in found.attacks),
+        _listed(f"{attack.name}: {attack.what}" for attack in found.attacks),
         _table(*attack_table(found)),
     ]
     if found.detection is not None:

@@ -133,7 +133,7 @@ class _Session:
     def _forecast(self) -> str:
         own = self.settings
         count = len(own.classes)
-        most = sum(attack.run_budget * (1 if _jointly(each) else count) for attack, each in self._pairs())
+        most = sum(attack.run_budget * (count if attack.charged == "own" else 1) for attack in self.attacks)
         return f"{len(self.attacks)} attacks on {count} classes, at most {grouped(most)} images"
 
     def _pairs(self) -> list[tuple[Attack, Experiment]]:
@@ -227,10 +227,6 @@ class _Session:
     def _say(self, text: str) -> None:
         if not self.quiet:
             print(printable(text), flush=True)
-
-
-def _jointly(experiment: Experiment) -> bool:
-    return bool(experiment.algorithm.plugin.options["targets"] == "all")
 
 
 def _in_chunks(features: Any, images: Images, rows: int) -> NDArray[np.float32] | None:

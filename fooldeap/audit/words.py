@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator
 
 from fooldeap import numerals
-from fooldeap.audit.battery import GOAL, GRADIENT_SHARE, LEVELS
+from fooldeap.audit.battery import GOAL, LEVELS, Attack
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.numerals import grouped
 
@@ -43,25 +43,32 @@ def meanings(found: Findings) -> Iterator[str]:
         f"those of one seed, {found.seed}: another seed gives others, of the same order."
     )
     yield (
-        "No attack begins with a real image. The noise shows nothing; the patterns of the others are below, to see "
-        "whether they show you anything. A class is reached at 99 % when the classifier gave such an image 99 % for it."
+        "No attack begins with a real image. What each came to is below, to see whether it shows you anything. A class "
+        "is reached at 99 % when the classifier gave such an image 99 % for it."
     )
-    if any(attack.shared for attack in found.attacks):
-        yield (
-            "map_elites breeds for all classes together, so a class is charged its share, the images of the run over "
-            f"the number of classes, {len(found.classes)}. Noise is shown once and counts for every class."
-        )
-    if any(attack.white_box for attack in found.attacks):
-        yield (
-            "Gradient ascent sees inside the classifier, which an attacker at a distance does not; it has a "
-            f"{GRADIENT_SHARE}th of the budget, and stands by itself."
-        )
+    for attack in found.attacks:
+        yield from _special(attack, len(found.classes))
     if found.detection is not None:
         yield (
             "AUROC is how often a real image gets the better score than a fooling one: 1 tells them apart, 0.5 is "
             "chance, and below that the fooling ones look more real than real ones. A threshold that refuses 95 % of "
             "the fooling images refuses real ones as well: that share is its price."
         )
+
+
+def _special(attack: Attack, classes: int) -> Iterator[str]:
+    """Yield what is to be known of an attack that is not as the others are."""
+    if attack.charged == "shared":
+        yield (
+            f"{attack.name} breeds for all classes together, so a class is charged its share, the images of the run "
+            f"over the number of classes, {classes}."
+        )
+    if attack.charged == "common":
+        yield f"Each image of {attack.name} is shown once and counts for every class."
+    if attack.white_box:
+        yield f"{attack.name} sees inside the classifier, as an attacker at a distance does not, and stands by itself."
+    if attack.one_part_in > 1:
+        yield f"{attack.name} has one part in {attack.one_part_in} of the budget."
 
 
 def limits(found: Findings) -> Iterator[str]:
