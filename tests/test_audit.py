@@ -148,7 +148,7 @@ def test_every_attack_is_known_and_within_the_budget():
     assert "gradient" not in {attack.name for attack in battery((8, 6, 3), 3, 100, gradient=False)}
 
 
-@pytest.mark.parametrize("attack", battery((20, 6, 3), 3, 100, gradient=True), ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", list(battery((20, 6, 3), 3, 100, gradient=True)), ids=lambda attack: attack.name)
 def test_an_attack_is_an_experiment_and_charges_as_its_algorithm_works(attack):
     experiment = config.load(experiment_of(attack, {"name": "keras", "model": "mnist_cnn"}, 1, [0, 1, 2]))
     algorithm = experiment.algorithm.plugin.options

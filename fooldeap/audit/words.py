@@ -1,7 +1,8 @@
 """What an audit's figures mean, and what they do not: in sentences, for its page and its report alike."""
 
 import statistics
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from fooldeap import numerals
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
@@ -46,8 +47,7 @@ def meanings(found: Findings) -> Iterator[str]:
         "No attack begins with a real image. What each came to is below, to see whether it shows you anything. A class "
         "is reached at 99 % when the classifier gave such an image 99 % for it."
     )
-    for attack in found.attacks:
-        yield from _special(attack, len(found.classes))
+    yield from _special(found.attacks, len(found.classes))
     if found.detection is not None:
         yield (
             "AUROC is how often a real image gets the better score than a fooling one: 1 tells them apart, 0.5 is "
@@ -56,19 +56,21 @@ def meanings(found: Findings) -> Iterator[str]:
         )
 
 
-def _special(attack: Attack, classes: int) -> Iterator[str]:
-    """Yield what is to be known of an attack that is not as the others are."""
-    if attack.charged == "shared":
-        yield (
-            f"{attack.name} breeds for all classes together, so a class is charged its share, the images of the run "
-            f"over the number of classes, {classes}."
-        )
-    if attack.charged == "common":
-        yield f"Each image of {attack.name} is shown once and counts for every class."
-    if attack.white_box:
-        yield f"{attack.name} sees inside the classifier, as an attacker at a distance does not, and stands by itself."
-    if attack.one_part_in > 1:
-        yield f"{attack.name} has one part in {attack.one_part_in} of the budget."
+def _special(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
+    """Yield what is to be known of attacks that are not as the others are."""
+    said = defaultdict(list)
+    for attack in attacks:
+        if attack.charged == "common":
+            said["each image is shown once and counts for every class"].append(attack.name)
+        if attack.charged == "shared":
+            share = f"its share, the images of the run over the number of classes, {classes}"
+            said[f"bred for all classes together, so a class is charged {share}"].append(attack.name)
+        if attack.white_box:
+            said["sees inside the classifier, as nobody at a distance does, so it stands by itself"].append(attack.name)
+        if attack.one_part_in > 1:
+            said[f"has one part in {attack.one_part_in} of the budget"].append(attack.name)
+    for what, names in said.items():
+        yield f"{', '.join(names)}: {what}."
 
 
 def limits(found: Findings) -> Iterator[str]:

@@ -35,7 +35,7 @@ def audit(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Attack a classifier of yours in six ways.
+    """Attack a classifier of yours in several ways.
 
     And see on one page what it took, and whether a threshold would have told.
     """
