@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fooldeap.errors import FooldeapError
+from fooldeap.numerals import level
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -144,7 +145,7 @@ def models() -> Iterator[Finding]:
         begun = time.perf_counter()
         right = float((classifier.logits(images).argmax(axis=1) == labels).mean())
         rate = len(images) / (time.perf_counter() - begun)
-        told = f"{name} reads {right:.1%} of {len(images):,} test digits correctly, {rate:,.0f} a second"
+        told = f"{name} reads {level(right)} of {len(images):,} test digits correctly, {rate:,.0f} a second"
         yield Finding("ok", told) if right >= LEAST else Finding("bad", f"{told}: too few", _REINSTALL)
 
 

@@ -18,6 +18,7 @@ from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.faults import described
 from fooldeap.lines import printable
+from fooldeap.numerals import level
 from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.crew import Crew
@@ -237,7 +238,7 @@ class Bench:
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))
         if accuracy < BADLY_LOADED:
             warn(
-                f"the classifier is right on {accuracy:.1%} of {len(images)} test images: it looks badly loaded; "
+                f"the classifier is right on {level(accuracy)} of {len(images)} test images: it looks badly loaded; "
                 "check its input range, its class order and whether it was trained on inverted colours"
             )
 
