@@ -4,23 +4,28 @@ import csv
 import hashlib
 import itertools
 import json
+import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
 from conftest import KIT, ROOT, unannounced
+from markdown_it import MarkdownIt
 from PIL import Image
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import entropy, mannwhitneyu
 
 from fooldeap import cli, registry, trust
-from fooldeap.audit import detection, findings, page, real, report, session, settings, words
+from fooldeap.audit import detection, findings, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, battery, experiment_of
 from fooldeap.audit.findings import Findings, Try
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
+from fooldeap.page import sources
+from fooldeap.page.audit import audit_page, steps
 from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.dataset.mnist import Mnist
 
@@ -100,6 +105,7 @@ def found_of(*tries, classes=2, names=None, detected=None):
         tries=tries,
         seconds={attack.name: 1.0 for attack in attacks},
         shown={attack.name: 9 for attack in attacks},
+        real=None if detected is None else {"source": "a|b<i>", "found": 90, "taken": 40, "sha256": "def"},
         detection=detected,
     )
 
@@ -130,7 +136,7 @@ def test_the_fewest_images_are_those_of_the_best_attack_that_sees_nothing():
 
 
 def test_the_share_of_classes_grows_by_one_at_each_cost():
-    x, y = findings.steps([40, 7], 4, 100)
+    x, y = steps([40, 7], 4, 100)
     assert (x, y) == ([1, 7, 40, 100], [0, 0.25, 0.5, 0.5])
 
 
@@ -347,7 +353,7 @@ def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real
         assert each["images"] == result["evaluations"]
         reached = [run for run in result["runs"] if "0.5" in run["evaluations_to"]]
         assert each["reached"]["0.5"] == len(reached)
-    assert {"confidence", "margin", "entropy", "energy", "distance"} == set(said["thresholds"]["verdicts"][""])
+    assert {"confidence", "margin", "entropy", "energy", "distance"} == set(said["thresholds"]["overall"]["verdicts"])
     rows = list(csv.DictReader((whole / "classes.csv").read_text().splitlines()))
     assert len(rows) == 2 * len(said["attacks"])
     html = (whole / "report.html").read_text()
@@ -377,20 +383,44 @@ def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real
     assert trust.given() == trust.Trust()
 
 
-def test_names_of_classes_are_escaped_on_the_page():
-    verdicts = {
-        "": {"confidence": detection.Verdict(0.5, 1.0, 0.25)},
-        "cma_es": {"confidence": detection.Verdict(0.5, 1, 0)},
-    }
-    detected = findings.Detection(verdicts, {"": 1, "cma_es": 1}, 20, 20, "logits")
-    named = {0: "0: <script>alert(1)</script>|", 1: "1: b"}
-    found = found_of(one("cma_es", 0, at5=3), names=named, detected=detected)
-    html, text = page.html(found), report.markdown(found)
+def written(found, folder):
+    """Write what an audit leaves for its page to a folder, and return its report and its page."""
+    (folder / "environment.json").write_text(json.dumps({"python": "3.1", "command": ["/somewhere/fooldeap", "audit"]}))
+    (folder / "audit.yaml").write_text("name: it\n")
+    (folder / "audit.json").write_text(json.dumps(report.data(found)))
+    text = report.markdown(found, sources.provenance(folder, "audit.yaml"))
+    (folder / "report.md").write_text(text)
+    for each in found.tries:
+        place = folder / f"attacks/{each.attack}/images/{each.target}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(each.image[:, :, 0]).save(place)
+    return text, audit_page(folder)
+
+
+def shown_by(text):
+    """Return what a reader sees of HTML."""
+    return unescape(re.sub(r"<[^>]*>", "", text))
+
+
+def test_names_of_classes_are_shown_as_they_are(tmp_path):
+    judged = findings.Judged(1, {"confidence": detection.Verdict(0.5, 1.0, 0.25)})
+    detected = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
+    named = {0: "0: <script>alert(1)</script>|", 1: "1: b &lt; c & d &#33; [x](y)"}
+    found = found_of(one("cma_es", 0, at5=3), one("cma_es", 1, 0.2), names=named, detected=detected)
+    text, html = written(found, tmp_path)
+    read = shown_by(MarkdownIt("commonmark").enable("table").render(text))
+    for name in named.values():
+        assert f"{name}\n" in read
+        assert shown_by(html).count(name) >= 2  # in the table, and with its image
     assert "<script>alert" not in html
-    assert "&lt;script&gt;alert" in html
-    assert "\\<script>alert(1)\\</script>\\|" in text
+    assert "a|b<i>, 40 of 90, evenly spread; their SHA-256: def" in read
     assert "There is no energy" in text
-    assert "There is no energy" not in report.markdown(replace(found, detection=None))
-    json.dumps(report.data(found))
+    assert "There is no energy" not in written(replace(found, detection=None), tmp_path)[0]
     assert {str(level) for level in LEVELS} == set(report.data(found)["classes"][0]["fewest"])
-    assert session.ALL in verdicts
+
+
+def test_a_report_says_how_to_repeat_it_and_has_the_classifier_as_yaml(tmp_path):
+    text, html = written(replace(found_of(), classifier={"name": "tiny", "range": [0, 1], "none": None}), tmp_path)
+    assert "| command | fooldeap audit |" in text
+    assert "    classifier:\n      name: tiny\n      range: [0, 1]\n      none: null\n" in text + "\n"
+    assert "fooldeap audit" in shown_by(html)

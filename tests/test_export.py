@@ -141,11 +141,11 @@ MADE = "name {} that 'fooldeap run' or 'fooldeap compare' made"
         (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a name that ends in .npz"),
         (
             ["nowhere", "--npz", "set.npz"],
-            "no folder 'nowhere'; name one that 'fooldeap run' or 'fooldeap compare' made",
+            "no folder 'nowhere'; name one that fooldeap run, compare or audit made",
         ),
         (
             [".", "--npz", "set.npz"],
-            ".: has no result.json; name a folder that 'fooldeap run' or 'fooldeap compare' made",
+            ".: has none of config.yaml, study.yaml, audit.yaml; name one that fooldeap run, compare or audit made",
         ),
         (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no' to write to; make it first"),
         (["RUN", "--npz", "old.npz"], "--npz old.npz: is there already; name a new file, or remove it"),

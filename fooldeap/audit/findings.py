@@ -1,6 +1,6 @@
 """What came of the attacks: how many images each class took, and which share of the classes fell as these grew."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,23 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Detection:
-    """Whether thresholds tell fooling images from real ones.
+class Judged:
+    """What each score makes of so many fooling images."""
 
-    ``verdicts`` are by attack and score, those under ``""`` over all attacks; ``fooling`` counts the images by attack.
+    fooling: int
+    verdicts: dict[str, Verdict]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Whether thresholds tell fooling images from real ones: over all attacks, and by attack.
+
     ``real`` counts the real images judged, ``reference`` those that distances are measured to; ``features`` says
     between what.
     """
 
-    verdicts: dict[str, dict[str, Verdict]]
-    fooling: dict[str, int]
+    overall: Judged
+    attacks: dict[str, Judged]
     real: int
     reference: int
     features: str
@@ -54,7 +61,11 @@ class Detection:
 
 @dataclass(frozen=True)
 class Findings:
-    """An audit's outcome. ``seconds`` and ``shown`` are by attack: its evolution, and the images of it."""
+    """An audit's outcome.
+
+    ``real`` says which real images it had, as `RealImages.data` does; ``detection`` is None where there are none, or no
+    fooling ones. ``seconds`` and ``shown`` are by attack: its evolution, and the images of it.
+    """
 
     title: str
     classifier: dict[str, Any]
@@ -67,6 +78,7 @@ class Findings:
     tries: tuple[Try, ...]
     seconds: dict[str, float]
     shown: dict[str, int]
+    real: dict[str, Any] | None
     detection: Detection | None
 
     @property
@@ -119,11 +131,3 @@ def _try(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> Try
         {level: attack.charge(count, classes) for level, count in counts.items()},
         image,
     )
-
-
-def steps(costs: Iterable[int], classes: int, last: int) -> tuple[list[float], list[float]]:
-    """Return the share of classes as it grows with the images shown for each: x, y of a step function to ``last``."""
-    ordered = sorted(costs)
-    x = [1.0, *map(float, ordered), float(last)]
-    y = [0.0, *((index + 1) / classes for index in range(len(ordered))), len(ordered) / classes]
-    return x, y

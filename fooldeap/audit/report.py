@@ -2,16 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
-from fooldeap.audit.detection import NEIGHBOURS
-from fooldeap.audit.findings import Findings, Try
+from fooldeap.audit.detection import NEIGHBOURS, Verdict
+from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.lines import markdown as escaped
 from fooldeap.numerals import grouped
+from fooldeap.page.sources import Provenance
+from fooldeap.runs.rundir import as_yaml
 
 DATA = "audit.json"
 
@@ -19,17 +22,21 @@ DATA = "audit.json"
 def data(found: Findings) -> dict[str, Any]:
     """Return all of it as plain data."""
     return {
+        "title": found.title,
         "classifier": found.classifier,
         "digest": found.digest,
         "shape": list(found.shape),
         "seed": found.seed,
         "budget": found.budget,
+        "levels": list(LEVELS),
+        "real_images": found.real,
         "verdict": words.verdict(found),
         "classes": [_class(found, target) for target in found.classes],
         "attacks": [
             {
                 "name": attack.name,
                 "what": attack.what,
+                "charged": attack.charged,
                 "white_box": attack.white_box,
                 "budget": attack.budget,
                 "images": found.shown[attack.name],
@@ -55,6 +62,7 @@ def _class(found: Findings, target: int) -> dict[str, Any]:
             each.attack: {
                 "predicted": each.predicted,
                 "confidence": each.confidence,
+                "fooling": each.fooling,
                 "images_to": {str(level): count for level, count in each.images_to.items()},
                 "image": f"attacks/{each.attack}/images/{target}.png",
             }
@@ -86,12 +94,12 @@ def classes_csv(found: Findings) -> str:
 
 def thresholds_csv(found: Findings) -> str:
     """Return a row an attack and score; ``all`` is over all attacks."""
-    rows: list[list[Any]] = [["attack", "fooling_images", "score", "auroc", "threshold", "real_refused"]]
-    if found.detection is not None:
-        for attack, verdicts in found.detection.verdicts.items():
-            for score, each in verdicts.items():
-                count = found.detection.fooling[attack]
-                rows.append([attack or "all", count, score, each.auroc, each.threshold, each.real_refused])
+    rows: list[list[Any]] = [["attack", "fooling_images", "real_images", "score", "auroc", "threshold", "real_refused"]]
+    own = found.detection
+    if own is not None:
+        for attack, judged in {"all": own.overall, **own.attacks}.items():
+            for score, each in judged.verdicts.items():
+                rows.append([attack, judged.fooling, own.real, score, each.auroc, each.threshold, each.real_refused])
     return _csv(rows)
 
 
@@ -126,64 +134,79 @@ def attack_table(found: Findings) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def threshold_tables(found: Findings) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """Yield a caption, head and rows: the scores over all attacks, and the AUROC of each by attack."""
-    detection = found.detection
-    if detection is None:
-        return
-    everything = detection.verdicts[""]
-    rows = [
-        [words.SCORES[score], f"{each.auroc:.3f}", f"{100 * each.real_refused:.1f} %"]
-        for score, each in everything.items()
-    ]
-    yield "over all attacks", ["threshold on", "AUROC", "real images refused to catch 95 %"], rows
-    head = ["attack", "fooling images", *(words.SCORES[score] for score in everything)]
-    rows = [
-        [name, str(detection.fooling[name]), *(f"{each.auroc:.3f}" for each in verdicts.values())]
-        for name, verdicts in detection.verdicts.items()
-        if name
-    ]
-    yield "AUROC by attack", head, rows
-
-
-def markdown(found: Findings) -> str:
+def markdown(found: Findings, made: Provenance) -> str:
     """Return the report in Markdown."""
     height, width, channels = found.shape
     parts = [
         f"# Audit of {escaped(found.title)}",
-        words.verdict(found),
         f"Images of {height} x {width} x {channels}; seed {found.seed}; "
-        f"{grouped(found.budget)} images a class and attack.",
+        f"{grouped(found.budget)} images a class and attack. {_real(found)}",
+        words.verdict(found),
         "## Fewest images to fool each class",
         _table(*class_table(found)),
         "## The attacks",
         _listed(f"{attack.name}: {attack.what}" for attack in found.attacks),
         _table(*attack_table(found)),
+        *(() if found.real is None else ("## Would a threshold have told?", *_thresholds(found.detection))),
+        "## What the figures mean",
+        _listed(words.meanings(found)),
+        "## What they do not mean",
+        _listed(words.limits(found)),
+        "## Where it comes from",
+        *_origin(found, made),
     ]
-    if found.detection is not None:
-        parts.append("## Would a threshold have told?")
-        parts.append(judged(found))
-        for caption, head, rows in threshold_tables(found):
-            parts += [f"{caption[0].upper()}{caption[1:]}:", _table(head, rows)]
-    parts += ["## What the figures mean", _listed(words.meanings(found))]
-    parts += ["## What they do not mean", _listed(words.limits(found))]
     return "\n\n".join(parts) + "\n"
 
 
-def judged(found: Findings) -> str:
-    """Return what the thresholds were judged on, in a sentence."""
-    detection = found.detection
-    if detection is None:
-        return ""
-    return (
-        f"{detection.fooling['']} fooling images, the best of each class and attack that got 50 % or more, against "
-        f"{detection.real} real ones. Distances are between {detection.features}, to the {NEIGHBOURS}th nearest of "
-        f"{detection.reference} other real images."
+def _real(found: Findings) -> str:
+    """Return which real images it had, in a sentence."""
+    own = found.real
+    if own is None:
+        return "No real images to compare with."
+    spread = "" if own["taken"] == own["found"] else f" of {grouped(own['found'])}, evenly spread"
+    return f"Real images: {escaped(own['source'])}, {grouped(own['taken'])}{spread}; their SHA-256: {own['sha256']}."
+
+
+def _thresholds(own: Detection | None) -> Iterator[str]:
+    """Yield what thresholds were judged on, and the tables of the scores over all attacks and by attack."""
+    if own is None:
+        yield "There was nothing to tell from real images: no image got 50 % or more for its class."
+        return
+    yield (
+        f"{grouped(own.overall.fooling)} fooling images, the best of each class and attack that got 50 % or more, "
+        f"against {grouped(own.real)} real ones. Distances are between {own.features}, to the {NEIGHBOURS}th nearest "
+        f"of {grouped(own.reference)} other real images."
     )
+    everything = own.overall.verdicts
+    head = ["threshold on", "AUROC", "real images refused to catch 95 %"]
+    yield "Over all attacks:"
+    yield _table(head, [[words.SCORES[name], f"{each.auroc:.3f}", _price(each)] for name, each in everything.items()])
+    head = ["attack", "fooling images", *(words.SCORES[score] for score in everything)]
+    rows = [
+        [name, str(each.fooling), *(f"{verdict.auroc:.3f}" for verdict in each.verdicts.values())]
+        for name, each in own.attacks.items()
+    ]
+    yield "AUROC by attack:"
+    yield _table(head, rows)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def _price(verdict: Verdict) -> str:
+    return f"{100 * verdict.real_refused:.1f} %"
+
+
+def _origin(found: Findings, made: Provenance) -> Iterator[str]:
+    """Yield what the audit was made of and with."""
+    yield f"The classifier, whose SHA-256 is {found.digest}:"
+    yield textwrap.indent(as_yaml({"classifier": found.classifier}).rstrip(), 4 * " ")
+    for table in (made.versions, made.plugins):
+        yield _table(table.header, table.rows, left=2)
+    if made.forced:
+        yield "It was gone on with although things had changed since it was begun:"
+        yield _listed(map(escaped, made.forced))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    lines = [head, [*["---"] * left, *["---:"] * (len(head) - left)], *rows]
     return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
 
 

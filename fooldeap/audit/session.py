@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import trust
-from fooldeap.audit import detection, findings, page, real, report
+from fooldeap.audit import detection, findings, real, report
 from fooldeap.audit.battery import Attack, battery, experiment_of
 from fooldeap.audit.detection import Floats
-from fooldeap.audit.findings import Detection, Findings, Try
+from fooldeap.audit.findings import Detection, Findings, Judged, Try
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
@@ -22,12 +22,13 @@ from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
 from fooldeap.numerals import grouped
+from fooldeap.page import sources
+from fooldeap.page.audit import audit_page
+from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images
 from fooldeap.runs.bench import left_behind
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import Folder, RunFolder
-
-ALL = ""  # the name under which detection stands over all attacks
 
 
 class AuditFolder(Folder):
@@ -119,7 +120,7 @@ class _Session:
         folder = self.folder
         with folder.locked():
             folder.check(self.experiments.values())
-            folder.check_classifier(self.settings.classifier.digest)
+            folder.check_classifier(self.settings.classifier.digest, self.depends_on)
             folder.unseal()
             try:
                 self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
@@ -164,6 +165,7 @@ class _Session:
             tries=tuple(tries),
             seconds=seconds,
             shown=shown,
+            real=None if self.images is None else self.images.data(),
             detection=None if self.images is None else self._detection(self.images.images, tries),
         )
 
@@ -196,12 +198,13 @@ class _Session:
         scores, features = self._scores(np.concatenate([judged, fooling]), reference)
         own = {name: values[: len(judged)] for name, values in scores.items()}
         names = np.array([each.attack for each in chosen])
-        verdicts, counts = {}, {}
-        for name in [ALL, *dict.fromkeys(names.tolist())]:
-            rows = np.flatnonzero((names == name) | (name == ALL)) + len(judged)
-            verdicts[name] = detection.verdicts(own, {score: values[rows] for score, values in scores.items()})
-            counts[name] = len(rows)
-        return Detection(verdicts, counts, len(judged), len(reference), features)
+
+        def of(chosen: NDArray[np.bool_]) -> Judged:
+            theirs = {name: values[len(judged) :][chosen] for name, values in scores.items()}
+            return Judged(int(chosen.sum()), detection.verdicts(own, theirs))
+
+        by_attack = {name: of(names == name) for name in dict.fromkeys(names.tolist())}
+        return Detection(of(np.ones(len(names), bool)), by_attack, len(judged), len(reference), features)
 
     def _scores(self, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
         """Return every score of images, and what the distances are between."""
@@ -220,9 +223,9 @@ class _Session:
     def _write(self, folder: AuditFolder, found: Findings) -> None:
         folder.write("classes.csv", report.classes_csv(found))
         folder.write("thresholds.csv", report.thresholds_csv(found))
-        folder.write("report.md", report.markdown(found))
-        folder.write("report.html", page.html(found))
+        folder.write("report.md", report.markdown(found, sources.provenance(folder.path, folder.FILE)))
         folder.write(report.DATA, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
+        write_page(folder, lambda: audit_page(folder.path))
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -44,7 +44,7 @@ def meanings(found: Findings) -> Iterator[str]:
         f"those of one seed, {found.seed}: another seed gives others, of the same order."
     )
     yield (
-        "No attack begins with a real image. What each came to is below, to see whether it shows you anything. A class "
+        "No attack begins with a real image. Look at what each came to, and whether it shows you anything. A class "
         "is reached at 99 % when the classifier gave such an image 99 % for it."
     )
     yield from _special(found.attacks, len(found.classes))
@@ -90,7 +90,7 @@ def limits(found: Findings) -> Iterator[str]:
             "The thresholds are set where the fooling images are known, and none of these was made to pass them. An "
             "attacker who knows the threshold makes images that do, so these figures are the best case."
         )
-        if "energy" not in found.detection.verdicts.get("", {}):
+        if "energy" not in found.detection.overall.verdicts:
             yield "There is no energy: the classifier gives probabilities, whose energy is the same for all images."
 
 

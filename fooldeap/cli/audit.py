@@ -64,6 +64,8 @@ def audit(
             force=force,
         )
     if folder is None:
-        say(f"{resume}: is finished already; see {Path(str(resume)) / 'report.html'}")
+        page = Path(str(resume)) / "report.html"
+        see = f"see {page}" if page.is_file() else f"its page is made anew by: fooldeap report {resume}"
+        say(f"{resume}: is finished already; {see}")
     elif not quiet:
         say(f"\n{folder / 'report.html'}")

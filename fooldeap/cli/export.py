@@ -10,7 +10,7 @@ from fooldeap.errors import InputError
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run or study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study or audit.")],
     npz: Annotated[Path | None, typer.Option("--npz", metavar="FILE", help="A NumPy archive to write.")] = None,
     png: Annotated[
         Path | None, typer.Option("--png", metavar="DIR", help="A folder to write, with one below it for each class.")

@@ -9,7 +9,9 @@ from fooldeap.cli.options import say
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study or retraining.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining or audit.")
+    ],
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Make the page of a folder, report.html, anew."""

@@ -10,7 +10,9 @@ from fooldeap.errors import InputError, RunError
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study or retraining.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining or audit.")
+    ],
     sample: Annotated[
         int | None,
         typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),

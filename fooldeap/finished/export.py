@@ -1,4 +1,4 @@
-"""The evolved images of a finished run or study as a labelled dataset, with where they come from.
+"""The evolved images of a finished run, study or audit as a labelled dataset, with where they come from.
 
 Everything is read from the folder's files, whose checksums are compared: no plugin and no classifier is needed.
 """
@@ -26,7 +26,7 @@ _MACHINE = ("python", "platform", "machine", "packages", "plugins")  # and nothi
 
 
 class Evolved(NamedTuple):
-    """One evolved image, uint8 (h, w, c), and what is known of it; ``variant`` is empty but in a study."""
+    """One evolved image, uint8 (h, w, c), and what is known of it; ``variant``: of a study, the attack of an audit."""
 
     image: NDArray[np.uint8]
     target: int
@@ -112,7 +112,7 @@ class Collection:
 
 
 def export(folder: Path, npz: Path | None = None, png: Path | None = None) -> Collection:
-    """Write the evolved images of a finished run or study to a new archive, a new or empty folder, or both.
+    """Write the evolved images of a finished run, study or audit to a new archive, a new or empty folder, or both.
 
     Raises
     ------
@@ -132,27 +132,20 @@ def export(folder: Path, npz: Path | None = None, png: Path | None = None) -> Co
 
 
 def collect(folder: Path) -> Collection:
-    """Return the evolved images of a finished run or study.
+    """Return the evolved images of a finished run, study or audit.
 
     Raises
     ------
     InputError
-        It is neither, is not finished, has no images, or a file that is needed was changed since or is damaged.
+        It is none of these, is not finished, has no images, or a file that is needed was changed since or is damaged.
     """
-    kinds = (("config.yaml", "result.json", _of_run), ("study.yaml", "summary.json", _of_study))
-    for configuration, outcome, found in kinds:
-        if (folder / configuration).is_file() and (folder / outcome).is_file():
-            return _collected(folder, configuration, outcome, found)
-    raise InputError(_unfinished(folder))
-
-
-def _collected(
-    folder: Path, configuration: str, outcome: str, found: Callable[["_Source"], Iterable[Evolved]]
-) -> Collection:
+    kind = next((kind for kind in _KINDS if (folder / kind.configuration).is_file()), None)
+    if kind is None or not (folder / kind.outcome).is_file():
+        raise InputError(_unfinished(folder, kind))
     source = _Source(folder)
     try:
-        evolved = tuple(sorted(found(source), key=lambda each: (each.variant, each.seed, each.target)))
-        provenance = _provenance(source, configuration, outcome, evolved)
+        evolved = tuple(sorted(kind.found(source), key=lambda each: (each.variant, each.seed, each.target)))
+        provenance = _provenance(source, kind, evolved)
     except FooldeapError:
         raise
     except Exception as error:  # damage shows as whatever the readers of JSON, CSV and PNG make of it
@@ -163,16 +156,15 @@ def _collected(
     return Collection(evolved, provenance)
 
 
-def _unfinished(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"no folder {str(folder)!r}; name one that 'fooldeap run' or 'fooldeap compare' made"
-    if (folder / "config.yaml").is_file():
-        return f"{folder}: is not finished; go on with: fooldeap run --resume {folder}"
-    if (folder / "study.yaml").is_file():
-        return f"{folder}: is not finished; go on with: fooldeap compare --resume {folder}"
+def _unfinished(folder: Path, kind: "_Kind | None") -> str:
+    if kind is not None:
+        return f"{folder}: is not finished; go on with: fooldeap {kind.command} --resume {folder}"
     if (folder / "retrain.yaml").is_file():
         return f"{folder}: is a retraining; export the run of one of its networks: {folder / 'networks/01/run'}"
-    return f"{folder}: has no result.json; name a folder that 'fooldeap run' or 'fooldeap compare' made"
+    cure = "name one that fooldeap run, compare or audit made"
+    if not folder.is_dir():
+        return f"no folder {str(folder)!r}; {cure}"
+    return f"{folder}: has none of {', '.join(kind.configuration for kind in _KINDS)}; {cure}"
 
 
 class _Source:
@@ -196,6 +188,10 @@ class _Source:
         """Return what a JSON file of the folder holds."""
         return parsed(self.read(name))
 
+    def names(self, pattern: str) -> list[str]:
+        """Return the files of the folder whose names are of a pattern, in order."""
+        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.glob(pattern))
+
     def image(self, name: str) -> NDArray[np.uint8]:
         """Return an image of the folder, uint8 (h, w, c)."""
         if not self._path(name).is_file():
@@ -214,11 +210,35 @@ def _of_run(source: _Source) -> Iterator[Evolved]:
 
 
 def _of_study(source: _Source) -> Iterator[Evolved]:
-    for path in sorted((source.folder / "variants").glob("*/records/*.json")):
-        variant = path.parent.parent.name
-        for run in source.parsed(path.relative_to(source.folder).as_posix())["runs"]:
+    for record in source.names("variants/*/records/*.json"):
+        variant = PurePosixPath(record).parts[1]
+        for run in source.parsed(record)["runs"]:
             name = f"variants/{variant}/images/seed-{int(run['seed'])}/{int(run['target'])}.png"
             yield _evolved(run, variant, source.image(name))
+
+
+def _of_audit(source: _Source) -> Iterator[Evolved]:
+    for attack in source.parsed("audit.json")["attacks"]:
+        place = f"attacks/{attack['name']}"
+        for run in source.parsed(f"{place}/result.json")["runs"]:
+            yield _evolved(run, str(attack["name"]), source.image(f"{place}/{run['image']}"))
+
+
+class _Kind(NamedTuple):
+    """Folders of a kind: the files that hold what was asked and what came of it, ledgers, and what the images are."""
+
+    command: str
+    configuration: str
+    outcome: str
+    ledgers: str
+    found: Callable[[_Source], Iterable[Evolved]]
+
+
+_KINDS = (
+    _Kind("run", "config.yaml", "result.json", "ledger.csv", _of_run),
+    _Kind("compare", "study.yaml", "summary.json", "ledger.csv", _of_study),
+    _Kind("audit", "audit.yaml", "audit.json", "attacks/*/ledger.csv", _of_audit),
+)
 
 
 def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evolved:
@@ -236,25 +256,25 @@ def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evo
     )
 
 
-def _provenance(source: _Source, configuration: str, outcome: str, evolved: Sequence[Evolved]) -> dict[str, Any]:
+def _provenance(source: _Source, kind: _Kind, evolved: Sequence[Evolved]) -> dict[str, Any]:
     known = source.parsed("environment.json")
-    sessions = list(csv.DictReader(io.StringIO(source.read("ledger.csv").decode())))
+    ledgers = [source.read(name).decode() for name in source.names(kind.ledgers)]
+    sessions = [session for ledger in ledgers for session in csv.DictReader(io.StringIO(ledger))]
     return {
         "exported_by": f"fooldeap {metadata.version('fooldeap')}",
-        "configuration": source.read(configuration).decode(),
+        "configuration": source.read(kind.configuration).decode(),
         "seeds": sorted({each.seed for each in evolved}),
         "classifier": known.get("classifier") or _classifiers(source),
         "shown_to_the_classifier": sum(int(session["shown"]) for session in sessions),
         "made_with": {name: known[name] for name in _MACHINE if name in known},
         "forced": known.get("forced", []),
-        "sha256": {name: digest(source.read(name)) for name in (configuration, outcome)},
+        "sha256": {name: digest(source.read(name)) for name in (kind.configuration, kind.outcome)},
     }
 
 
 def _classifiers(source: _Source) -> dict[str, str]:
     """Return the digests of the classifiers of a study by variant, as its records have them."""
-    paths = sorted((source.folder / "variants").glob("*/records/*.json"))
-    names = [path.relative_to(source.folder).as_posix() for path in paths]
+    names = source.names("variants/*/records/*.json")
     return {PurePosixPath(name).parts[1]: str(source.parsed(name)["classifier"]) for name in names}
 
 

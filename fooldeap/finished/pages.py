@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from fooldeap.audit.report import DATA
+from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import InputError
+from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.run import run_page
 from fooldeap.page.study import study_page
@@ -29,11 +32,12 @@ _KINDS = (
     _Kind(RunFolder, "result.json", lambda path: run_page(path, parsed(read(path / "result.json")))),
     _Kind(StudyFolder, "summary.json", study_page),
     _Kind(RetrainFolder, "summary.json", retrain_page),
+    _Kind(AuditFolder, DATA, audit_page),
 )
 
 
 def make(path: str | Path) -> Path:
-    """Write ``report.html`` of a finished run, study or retraining, and return where it is.
+    """Write ``report.html`` of a finished run, study, retraining or audit, and return where it is.
 
     Nothing is run for it, neither plugins nor the classifier. Where the folder has checksums, they are held against its
     files before, and brought in line after.
@@ -47,7 +51,9 @@ def make(path: str | Path) -> Path:
     kind = next((kind for kind in _KINDS if (path / kind.folder.FILE).is_file()), None)
     if kind is None:
         names = ", ".join(each.folder.FILE for each in _KINDS)
-        raise InputError(f"{path}: has none of {names}; name a folder that fooldeap run, compare or retrain made")
+        raise InputError(
+            f"{path}: has none of {names}; name a folder that fooldeap run, compare, retrain or audit made"
+        )
     folder = kind.folder.open(path)
     if not (path / kind.last).is_file():
         raise InputError(f"{path}: is not finished; go on first: {folder.MADE_BY} --resume {path}")

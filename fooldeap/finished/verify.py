@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from fooldeap.audit.session import AuditFolder
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evolution import Run
@@ -65,13 +66,13 @@ def verify(
     sample: int | None = None,
     workers: int | Literal["auto"] | None = None,
 ) -> Verdict:
-    """Replay a finished run, study or retraining and compare every bit.
+    """Replay a finished run, study, retraining or audit and compare every bit.
 
     Parameters
     ----------
     path : the folder
     sample : of a run, how many batches of its journals are shown to the classifier again, also of each run of a
-        retraining; of a study, how many of its runs are made again; None: everything is
+        retraining or an audit; of a study, how many of its runs are made again; None: everything is
     workers : how many processes help where everything is made again
 
     Raises
@@ -84,6 +85,8 @@ def verify(
         return _study(StudyFolder.open(path), sample)
     if (path / RetrainFolder.FILE).is_file():
         return _retraining(RetrainFolder.open(path), sample, workers)
+    if (path / AuditFolder.FILE).is_file():
+        return _audit(AuditFolder.open(path), sample, workers)
     return _run(path, sample, workers)
 
 
@@ -222,3 +225,20 @@ def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Litera
         problems += [f"{place.name}: {problem}" for problem in found]
     looked_at = f"{folder.path}: the runs on {len(places)} networks"
     return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))
+
+
+# --- Audits ---------------------------------------------------------------------------------------------------------
+
+
+def _audit(folder: AuditFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+    """Replay the run of every attack; what thresholds would have told is not worked out again."""
+    if not folder.finished:
+        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap audit --resume {folder.path}")
+    places = sorted((folder.path / "attacks").glob("*"))
+    verdicts = [_run(place, sample, workers) for place in places]
+    found = [
+        f"{place.name}: {each}" for place, verdict in zip(places, verdicts, strict=True) for each in verdict.problems
+    ]
+    notes = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
+    looked_at = f"{folder.path}: the runs of {len(places)} attacks"
+    return Verdict(looked_at, (*problems_in(folder.path), *found), (*notes, "thresholds were not judged again"))

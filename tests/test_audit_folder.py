@@ -1,0 +1,84 @@
+"""What is done with the folder of an audit: its page made anew, its images exported, its runs replayed."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import KIT
+from PIL import Image
+
+from fooldeap import cli
+from fooldeap.audit.session import audit
+from fooldeap.errors import InputError
+from fooldeap.finished import pages
+from fooldeap.finished.export import collect, export
+from fooldeap.finished.verify import verify
+from fooldeap.runs.rundir import problems_in
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    place = tmp_path_factory.mktemp("audit")
+    (place / "tiny.yaml").write_text(f"classifier: tiny\nplugins: [{KIT}]\n")
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(place / "real.npz", images=pixels)
+    real = str(place / "real.npz")
+    return audit(place / "tiny.yaml", images=real, budget=40, classes=[0, 2], out=place / "audited", quiet=True)
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy of the audit, to be spoilt."""
+    return shutil.copytree(made, tmp_path / "audited")
+
+
+def test_a_page_that_was_removed_is_made_anew_from_the_folder_alone(folder, capsys):
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["audit", "--resume", str(folder)])
+    assert f"is finished already; its page is made anew by: fooldeap report {folder}" in capsys.readouterr().out
+    assert pages.make(folder).read_bytes() == page
+    assert problems_in(folder) == []
+
+
+def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):
+    figures = folder / "audit.json"
+    written = figures.read_text()
+    figures.write_text(written.replace("cma_es", "cma_xx"))
+    with pytest.raises(InputError, match=r"audit\.json: .*restore it from a copy"):
+        pages.make(folder)
+    figures.unlink()
+    for what in (pages.make, verify, collect):
+        with pytest.raises(InputError, match=r"is not finished; go on .*fooldeap audit --resume"):
+            what(folder)
+
+
+def test_the_images_of_every_attack_are_exported_with_what_they_are_of(made, tmp_path):
+    collection = export(made, tmp_path / "it.npz", tmp_path / "it")
+    said = json.loads((made / "audit.json").read_text())
+    tries = {(name, each["class"]): known for each in said["classes"] for name, known in each["attacks"].items()}
+    with np.load(tmp_path / "it.npz", allow_pickle=False) as arrays:
+        assert len(arrays["images"]) == len(tries)
+        columns = (arrays[name] for name in ("variants", "labels", "images", "confidence", "predicted"))
+        for variant, label, image, confidence, predicted in zip(*columns, strict=True):
+            known = tries.pop((str(variant), int(label)))
+            assert np.array_equal(image[:, :, 0], np.asarray(Image.open(made / known["image"])))
+            assert (confidence, predicted) == (known["confidence"], known["predicted"])
+    assert tries == {}
+    assert "budget: 40" in collection.provenance["configuration"]
+    assert collection.provenance["shown_to_the_classifier"] >= sum(attack["images"] for attack in said["attacks"])
+    assert sorted(path.name for path in (tmp_path / "it").iterdir()) == ["0", "2", "metadata.csv", "provenance.json"]
+
+
+def test_the_runs_of_an_audit_are_replayed(folder):
+    assert verify(folder).reproduced
+    result = folder / "attacks/cma_es/result.json"
+    said = json.loads(result.read_text())
+    said["runs"][0]["confidence"] /= 2
+    result.write_text(json.dumps(said))
+    verdict = verify(folder, sample=1)
+    assert any(problem.startswith("attacks/cma_es/result.json: ") for problem in verdict.problems)
+    assert any(problem.startswith("cma_es: result.json: ") for problem in verdict.problems)
+    assert not any("map_elites" in problem for problem in verdict.problems)
