@@ -1,7 +1,7 @@
 """Pages: one HTML file each, that works from disk with no network, in light and dark, by mouse and by keyboard.
 
-`run.run_page`, `study.study_page`, `retrain.retrain_page` and `audit.audit_page` make those of finished folders. Any other page is made of
-the same parts:
+`run.run_page`, `study.study_page`, `retrain.retrain_page` and `audit.audit_page` make those of finished folders. Any
+other page is made of the same parts:
 
 1. Write ``templates/mine.html`` in a package of yours. It extends ``base.html``, which brings style, scripts and
    the theme switch, and fills its blocks; ``parts.html`` has a macro for each class of `fooldeap.page.parts`::
