@@ -110,7 +110,10 @@ def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
 
 
 REFUSED = {
-    "nothing": (lambda folder: shutil.rmtree(folder), "has none of config.yaml, study.yaml, retrain.yaml; name a "),
+    "nothing": (
+        lambda folder: shutil.rmtree(folder),
+        "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name",
+    ),
     "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; go on first: fooldeap run --r"),
     "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
     "missing": (lambda folder: (folder / "snapshots.npz").unlink(), "snapshots.npz: is missing; restore it from a co"),
