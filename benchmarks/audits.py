@@ -1,0 +1,64 @@
+"""Audits of classifiers of every make: the table of docs/audit.md.
+
+    python benchmarks/audits.py [--only TEXT] [--out FOLDER]
+
+Each is a process of its own, ``fooldeap audit`` from its start to its page, in seconds. The models that do not ship
+with fooldeap are made before, see _models.py; one that what is installed cannot make is left out (the extras ``onnx``
+and ``torch``).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import _models
+
+from fooldeap.audit.battery import GOAL
+
+CASES: dict[str, Callable[[Path], Sequence[str]]] = {
+    "`mnist_cnn`": lambda _: ["mnist_cnn", "--images", "mnist"],
+    "`mnist_lenet`": lambda _: ["mnist_lenet", "--images", "mnist"],
+    "`mnist_cnn` as ONNX, channels first, softmax at its end": _models.channels_first,
+    "made up: TorchScript": _models.torchscript,
+    "made up: Keras, softmax behind global pooling": _models.pooled,
+    "made up: MobileNetV2, ten textures": _models.mobilenet,
+}
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", help="audit only classifiers with this in their names")
+    parser.add_argument("--out", type=Path, help="keep the audits here")
+    arguments = parser.parse_args()
+    print("| classifier | images | images a class and attack | classes reached | seconds |\n|---|---|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as made:
+        for number, (name, make) in enumerate(CASES.items()):
+            if arguments.only in name:
+                try:
+                    words = make(Path(made))
+                except ImportError as error:
+                    print(f"{name}: {error}", file=sys.stderr)
+                    continue
+                print(measured(name, words, (arguments.out or Path(made)) / f"audit{number}"), flush=True)
+
+
+def measured(name: str, words: Sequence[str], folder: Path) -> str:
+    """Carry out an audit, and return its row."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "fooldeap", "audit", *words, "--out", folder, "--quiet"], check=True)
+    seconds = time.perf_counter() - begun
+    assert (folder / "report.html").is_file()
+    found = json.loads((folder / "audit.json").read_text())
+    fallen = sum(each["fewest"][str(GOAL)] is not None for each in found["classes"])
+    shape = " x ".join(map(str, found["shape"]))
+    return f"| {name} | {shape} | {found['budget']} | {fallen} of {len(found['classes'])} | {seconds:.0f} |"
+
+
+if __name__ == "__main__":
+    main()
