@@ -54,8 +54,50 @@ def test_the_threshold_catches_95_percent_and_says_what_that_costs():
     assert np.mean(fooling <= found.threshold) == 0.95
     assert np.mean(fooling < found.threshold) < 0.95
     assert found.real_refused == 0.5
-    assert detection.verdict(np.full(9, 1.0), np.zeros(5)).real_refused == 0.0
-    assert detection.verdict(np.zeros(9), np.ones(5)).real_refused == 1.0
+    assert detection.verdict(np.full(9, 1.0), np.zeros(20)).real_refused == 0.0
+    assert detection.verdict(np.zeros(9), np.ones(20)).real_refused == 1.0
+    few = detection.verdict(np.zeros(9), np.ones(19))
+    assert (few.auroc, few.threshold, few.real_refused) == (0.0, None, None)
+
+
+@pytest.mark.parametrize("count", [20, 41, 500])
+def test_what_a_threshold_refuses_at_least_is_known_from_how_many_it_was_set_on(count):
+    scores = RNG.random((4000, count))
+    refused = [detection.verdict(np.zeros(1), own).threshold for own in scores]  # the share, of uniform scores
+    least = detection.refuses_at_least(count)
+    assert np.mean(np.array(refused) >= least) == pytest.approx(0.95, abs=0.015)
+    assert least < 0.95
+
+
+@pytest.mark.parametrize("count", [5, 40])
+def test_an_auroc_is_seldom_off_by_more_than_is_said(count):
+    rng, off = np.random.default_rng(1), []
+    for _ in range(1000):
+        worst = rng.choice([-1.0, 2.0], count)  # a score that says nothing, in the way that varies most
+        off.append(abs(detection.auroc(rng.random(200), worst) - 0.5))
+    assert 0.92 < np.mean(np.array(off) <= detection.off_by(count)) < 0.99
+
+
+def test_thresholds_are_not_told_of_too_few_images():
+    def said(count):
+        judged = findings.Judged(count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)}))
+        own = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
+        found = found_of(detected=own)
+        return "\n".join(report._thresholds(own)), list(csv.DictReader(report.thresholds_csv(found).splitlines()))
+
+    text, rows = said(4)
+    assert ("AUROC by attack" in text, rows) == (False, [])
+    text, rows = said(19)
+    assert "is set on 20 fooling images or more: there is none here" in text
+    assert "| margin of the two highest logits | 0.833 | – |" in text
+    assert [(row["attack"], row["fooling_images"], row["threshold"]) for row in rows] == [
+        ("all", "19", ""),
+        ("cma_es", "19", ""),
+    ]
+    text, rows = said(20)
+    assert "were set on 20 fooling images. Of others like these they refuse at least 78 %" in text
+    assert "may be off by 22 points" in text
+    assert "| margin of the two highest logits | 0.833 | 22.2 % |" in text
 
 
 def test_scores_are_those_of_their_definitions():

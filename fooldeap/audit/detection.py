@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 SCORES = ("confidence", "margin", "entropy", "energy", "distance")
 CAUGHT = 0.95  # of the fooling images, at the threshold whose price is told
+FEWEST = 5  # fooling images judged: of fewer, even an AUROC of 1 may be a coin's, see `off_by`
+FEWEST_CAUGHT = 20  # that a threshold is set on: 95 % of fewer are all of them
 NEIGHBOURS = 10
 _SAME = 1e-3  # of energies that say nothing: of a classifier that gives probabilities they are all 0
 
@@ -28,13 +30,14 @@ class Verdict:
     Attributes
     ----------
     auroc : the probability that a real image has the higher score than a fooling one
-    threshold : the least that lets 95 % of the fooling images be refused: those that do not exceed it
+    threshold : the least that lets 95 % of the fooling images be refused, those that do not exceed it; None where there
+        are fewer than 20 to set it on
     real_refused : the share of the real images that it refuses, too
     """
 
     auroc: float
-    threshold: float
-    real_refused: float
+    threshold: float | None
+    real_refused: float | None
 
 
 def scores_of(logits: NDArray[np.float32]) -> dict[str, Floats]:
@@ -78,11 +81,36 @@ def auroc(real: Floats, fooling: Floats) -> float:
 
 def verdict(real: Floats, fooling: Floats) -> Verdict:
     """Return how well a score tells them apart."""
-    place = int(np.ceil(CAUGHT * len(fooling))) - 1
-    threshold = float(np.sort(fooling)[place])
+    if len(fooling) < FEWEST_CAUGHT:
+        return Verdict(auroc(real, fooling), None, None)
+    threshold = float(np.sort(fooling)[_caught(len(fooling)) - 1])
     return Verdict(auroc(real, fooling), threshold, float(np.mean(real <= threshold)))
 
 
+def _caught(count: int) -> int:
+    return int(np.ceil(CAUGHT * count))
+
+
+def refuses_at_least(count: int) -> float:
+    """Return which share of others like them a threshold set on so many refuses at least, with 95 % confidence.
+
+    It stands at an order statistic of theirs, below which lies a share that is beta-distributed whatever the scores are
+    (Wilks 1941).
+    """
+    from scipy.stats import beta
+
+    return float(beta.ppf(0.05, _caught(count), count - _caught(count) + 1))
+
+
+def off_by(count: int) -> float:
+    """Return how far an AUROC, or a share, of so many images may be off: twice the largest standard error.
+
+    The variance of either is at most that of a coin over the fewer of the images (Birnbaum and Klose 1957).
+    """
+    return float(1 / np.sqrt(count))
+
+
 def verdicts(real: Mapping[str, Floats], fooling: Mapping[str, Floats]) -> dict[str, Verdict]:
-    """Return the verdict on every score that both have, in the order of `SCORES`."""
-    return {name: verdict(real[name], fooling[name]) for name in SCORES if name in real and name in fooling}
+    """Return the verdict on every score that both have, in the order of `SCORES`; none on fewer than 5 images."""
+    both = [name for name in SCORES if name in real and len(fooling.get(name, ())) >= FEWEST]
+    return {name: verdict(real[name], fooling[name]) for name in both}

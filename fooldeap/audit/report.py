@@ -9,8 +9,8 @@ from typing import Any
 
 from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
-from fooldeap.audit.detection import NEIGHBOURS, Verdict
-from fooldeap.audit.findings import Detection, Findings, Try
+from fooldeap.audit.detection import NEIGHBOURS
+from fooldeap.audit.findings import Detection, Findings, Judged, Try
 from fooldeap.lines import markdown as escaped
 from fooldeap.numerals import grouped
 from fooldeap.page.sources import Provenance
@@ -177,21 +177,27 @@ def _thresholds(own: Detection | None) -> Iterator[str]:
         f"against {grouped(own.real)} real ones. Distances are between {own.features}, to the {NEIGHBOURS}th nearest "
         f"of {grouped(own.reference)} other real images."
     )
-    everything = own.overall.verdicts
+    yield _listed(words.cautions(own))
+    scores = list(own.overall.verdicts)
+    if not scores:
+        return
     head = ["threshold on", "AUROC", "real images refused to catch 95 %"]
+    rows = [[words.SCORES[score], _auroc(own.overall, score), _price(own.overall, score)] for score in scores]
     yield "Over all attacks:"
-    yield _table(head, [[words.SCORES[name], f"{each.auroc:.3f}", _price(each)] for name, each in everything.items()])
-    head = ["attack", "fooling images", *(words.SCORES[score] for score in everything)]
-    rows = [
-        [name, str(each.fooling), *(f"{verdict.auroc:.3f}" for verdict in each.verdicts.values())]
-        for name, each in own.attacks.items()
-    ]
+    yield _table(head, rows)
+    head = ["attack", "fooling images", *(words.SCORES[score] for score in scores)]
+    rows = [[name, str(each.fooling), *(_auroc(each, score) for score in scores)] for name, each in own.attacks.items()]
     yield "AUROC by attack:"
     yield _table(head, rows)
 
 
-def _price(verdict: Verdict) -> str:
-    return f"{100 * verdict.real_refused:.1f} %"
+def _auroc(judged: Judged, score: str) -> str:
+    return f"{judged.verdicts[score].auroc:.3f}" if score in judged.verdicts else "–"
+
+
+def _price(judged: Judged, score: str) -> str:
+    share = judged.verdicts[score].real_refused
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _origin(found: Findings, made: Provenance) -> Iterator[str]:

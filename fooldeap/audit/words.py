@@ -1,12 +1,14 @@
 """What an audit's figures mean, and what they do not: in sentences, for its page and its report alike."""
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from fooldeap import numerals
+from fooldeap.audit import detection
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
-from fooldeap.audit.findings import Findings, Try
+from fooldeap.audit.findings import Detection, Findings, Try
 from fooldeap.numerals import grouped
 
 SCORES = {
@@ -90,8 +92,29 @@ def limits(found: Findings) -> Iterator[str]:
             "The thresholds are set where the fooling images are known, and none of these was made to pass them. An "
             "attacker who knows the threshold makes images that do, so these figures are the best case."
         )
-        if "energy" not in found.detection.overall.verdicts:
+        if found.detection.overall.verdicts and "energy" not in found.detection.overall.verdicts:
             yield "There is no energy: the classifier gives probabilities, whose energy is the same for all images."
+
+
+def cautions(own: Detection) -> Iterator[str]:
+    """Yield how far what is said of thresholds can be trusted, by how many images it rests on."""
+    count = own.overall.fooling
+    if count < detection.FEWEST_CAUGHT:
+        yield (
+            f"A threshold that refuses 95 % is set on {detection.FEWEST_CAUGHT} fooling images or more: there is none "
+            "here. Attack more classes, or with a larger budget."
+        )
+    else:
+        least = f"{math.floor(100 * detection.refuses_at_least(count))} %"
+        yield (
+            f"The thresholds were set on {grouped(count)} fooling images. Of others like these they refuse at least "
+            f"{least}, with 95 % confidence. The price is a share of {grouped(own.real)} real images, and may be off "
+            f"by {100 * detection.off_by(own.real):.0f} points of a hundred."
+        )
+    yield (
+        f"An AUROC may be off by one over the root of how many fooling images there are: by "
+        f"{detection.off_by(min(count, own.real)):.2f} over all attacks; of fewer than {detection.FEWEST} none is told."
+    )
 
 
 def cell(found: Findings, reached: Try | None, at: float) -> str:
