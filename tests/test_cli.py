@@ -134,6 +134,7 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path):
         (["run", "--resume", "y", "--out", "z"], "--resume DIR goes alone: the folder holds its configuration"),
         (["run", "--resume", "y", "--plugins", "z"], "--resume DIR goes alone: the folder holds its configuration"),
         (["run", "--resume", "y"], "y: has no config.yaml; name a folder that 'fooldeap run' made"),
+        (["report", "x" * 300], f"{'x' * 300}/config.yaml: is too long for the name of a file"),
         (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
         (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),
         (["plugins", "list", "--plugins", "nowhere"], "plugins: no file or folder 'nowhere'"),

@@ -33,6 +33,7 @@ def in_place(images):
 
 def lists(images): return scores(images).tolist()
 def halves(images): return np.full((len(images), 3), 0.5)
+def nearly(images): return 1.05 * shares(images)
 def ragged(images): return [[1.0] * (1 + index % 3) for index in range(len(images))]
 def text(images): return [["1", "2", "3"]] * len(images)
 def nothing(images): scores(images)
@@ -118,6 +119,7 @@ REFUSED = {
     "undefined": "gives NaN or infinity on random images",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
+    "nearly": "lies between .* and does not sum to 1; ",
     "failing": r"fails \(ValueError: out of luck\) on uint8 images \(64, 8, 8, 1\), expected scores \(64, 3\); ",
     "leaving": r"fails \(SystemExit: 4\) on uint8 images",
     "without": r"takes \(\) .*, expected a function of images alone",

@@ -1,5 +1,6 @@
 """The command line, a module a command. Exit codes: 0 done, 1 failed while running, 2 wrong input, 130 interrupted."""
 
+import errno
 import os
 import sys
 import warnings
@@ -23,7 +24,7 @@ from fooldeap.cli.schema import schema
 from fooldeap.cli.train import train
 from fooldeap.cli.verify import verify
 from fooldeap.engine import guard
-from fooldeap.errors import FooldeapError, FooldeapWarning, Interrupted, RunError
+from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, RunError
 
 app = typer.Typer(
     name="fooldeap",
@@ -74,6 +75,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(str(error), error.exit_code)
     except ClickException as error:
         code = _fail(error.format_message(), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        code = _fail(f"{error.filename}: is too long for the name of a file", InputError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("interrupted", Interrupted.exit_code)
     if code or not scoop_runs():  # whose root must not exit, but return

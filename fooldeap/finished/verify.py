@@ -13,6 +13,7 @@ import numpy as np
 from fooldeap.audit.session import AuditFolder
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine.evaluation import BY_CHANCE
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
@@ -106,7 +107,8 @@ def _run(path: Path, sample: int | None, workers: int | Literal["auto"] | None) 
 
 def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
     recorded = parsed((folder.path / "environment.json").read_text(encoding="utf-8"))
-    return tuple(provenance.changes(recorded, experiments))
+    by_chance = recorded.get("answers_depend_on") == "chance"
+    return (*provenance.changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
 
 
 # --- Runs -----------------------------------------------------------------------------------------------------------

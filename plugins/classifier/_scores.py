@@ -17,6 +17,8 @@ Outputs = Literal["auto", "logits", "probabilities"]
 FLOOR = 1e-30
 """The least probability of which a logarithm is taken where a model gives nothing but probabilities."""
 
+NEARLY = 0.1  # what sums to 1 but for so much is hardly meant as logits
+
 PROBES = 64
 NUMBERS = "biuf"  # kinds of dtypes
 LONGEST_NAME = 80  # characters of a class's name
@@ -138,7 +140,8 @@ def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
             f"{where} does not give probabilities: {between}; if these are the scores before softmax, say "
             "'outputs: logits'"
         )
-    if outputs == "auto" and not found and scores.min() >= 0 and scores.max() <= 1:
+    doubtful = scores.min() >= 0 and (scores.max() <= 1 or bool(np.allclose(scores.sum(axis=1), 1, atol=NEARLY)))
+    if outputs == "auto" and not found and doubtful:
         raise InputError(f"{where}: {between}; if these are the scores before softmax, say 'outputs: logits'")
     return found
 
