@@ -112,7 +112,7 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
 def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
     """Return the table of classes: the fewest images to each level, and with a look inside to the last."""
     inside = any(attack.white_box for attack in found.attacks)
-    head = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)} by gradient"] if inside else [])]
+    head = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)} with a look inside"] if inside else [])]
     rows = []
     for target in found.classes:
         cells = [words.cell(found, found.fewest(target, level), level) for level in LEVELS]
@@ -141,6 +141,7 @@ def markdown(found: Findings, made: Provenance) -> str:
         f"# Audit of {escaped(found.title)}",
         f"Images of {height} x {width} x {channels}; seed {found.seed}; "
         f"{grouped(found.budget)} images a class and attack. {_real(found)}",
+        "## In short",
         words.verdict(found),
         "## Fewest images to fool each class",
         _table(*class_table(found)),

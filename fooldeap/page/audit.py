@@ -20,7 +20,7 @@ def audit_page(folder: Path) -> str:
     said = parsed(read(folder / "audit.json"))
     height, width, channels = said["shape"]
     shown = said["classes"][: max(1, min(SHOWN, VALUES // (len(said["attacks"]) * height * width * channels)))]
-    lead, first, *others = parts(folder, "report.md")
+    about, _, first, *others = parts(folder, "report.md")  # the second, the verdict, is the lead
     return render(
         "audit.html",
         title=f"Audit of {said['title']}",
@@ -29,7 +29,7 @@ def audit_page(folder: Path) -> str:
         charts=[_chart(said, each) for each in (said["levels"][0], said["levels"][-1])],
         galleries=list(_galleries(folder, said, shown)),
         left_out=len(said["classes"]) - len(shown),
-        about=lead,
+        about=about,
         first=first,
         report=[part for part in others if part.title != "Where it comes from"],
         provenance=sources.provenance(folder, "audit.yaml"),
