@@ -16,8 +16,6 @@ from fooldeap.numerals import grouped
 from fooldeap.page.sources import Provenance
 from fooldeap.runs.rundir import as_yaml
 
-DATA = "audit.json"
-
 
 def data(found: Findings) -> dict[str, Any]:
     """Return all of it as plain data."""

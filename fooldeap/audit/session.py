@@ -35,12 +35,8 @@ class AuditFolder(Folder):
     """The folder of an audit; each attack has a run folder in it."""
 
     FILE = "audit.yaml"
+    LAST = "audit.json"
     MADE_BY = "fooldeap audit"
-
-    @property
-    def finished(self) -> bool:
-        """Whether its results were written."""
-        return (self.path / report.DATA).is_file()
 
 
 def audit(
@@ -224,7 +220,7 @@ class _Session:
         folder.write("classes.csv", report.classes_csv(found))
         folder.write("thresholds.csv", report.thresholds_csv(found))
         folder.write("report.md", report.markdown(found, sources.provenance(folder.path, folder.FILE)))
-        folder.write(report.DATA, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
+        folder.write(folder.LAST, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
         write_page(folder, lambda: audit_page(folder.path))
 
     def _say(self, text: str) -> None:

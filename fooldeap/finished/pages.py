@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from fooldeap.audit.report import DATA
 from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import InputError
+from fooldeap.finished.kinds import opened
 from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.run import run_page
@@ -19,21 +18,12 @@ from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import SUMS
 from fooldeap.study.plan import StudyFolder
 
-
-class _Kind(NamedTuple):
-    """Folders of a kind: the file that says that one is finished, and what makes the page of its content."""
-
-    folder: type[Folder]
-    last: str
-    page: Callable[[Path], str]
-
-
-_KINDS = (
-    _Kind(RunFolder, "result.json", lambda path: run_page(path, parsed(read(path / "result.json")))),
-    _Kind(StudyFolder, "summary.json", study_page),
-    _Kind(RetrainFolder, "summary.json", retrain_page),
-    _Kind(AuditFolder, DATA, audit_page),
-)
+_PAGES: dict[type[Folder], Callable[[Path], str]] = {
+    RunFolder: lambda path: run_page(path, parsed(read(path / RunFolder.LAST))),
+    StudyFolder: study_page,
+    RetrainFolder: retrain_page,
+    AuditFolder: audit_page,
+}
 
 
 def make(path: str | Path) -> Path:
@@ -48,18 +38,10 @@ def make(path: str | Path) -> Path:
         The folder is no such folder, is not finished, or is damaged; nothing was written.
     """
     path = Path(path)
-    kind = next((kind for kind in _KINDS if (path / kind.folder.FILE).is_file()), None)
-    if kind is None:
-        names = ", ".join(each.folder.FILE for each in _KINDS)
-        raise InputError(
-            f"{path}: has none of {names}; name a folder that fooldeap run, compare, retrain or audit made"
-        )
-    folder = kind.folder.open(path)
-    if not (path / kind.last).is_file():
-        raise InputError(f"{path}: is not finished; go on first: {folder.MADE_BY} --resume {path}")
+    folder = opened(path)
     with locked(path):
         _check(path)
-        page = _made(kind, path).encode()
+        page = _made(folder).encode()
         if not (path / PAGE).is_file() or read(path / PAGE) != page:
             write_whole(path / PAGE, page)
         if (path / SUMS).is_file() and problems_in(path):  # of the page alone, as it was just written
@@ -76,10 +58,12 @@ def _check(path: Path) -> None:
         raise InputError(f"{path}: {damaged[0]}{more}; restore it from a copy")
 
 
-def _made(kind: _Kind, path: Path) -> str:
+def _made(folder: Folder) -> str:
     try:
-        return kind.page(path)
+        return _PAGES[type(folder)](folder.path)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
-        raise InputError(f"{path}: is damaged ({type(error).__name__}: {error}); restore it from a copy") from None
+        raise InputError(
+            f"{folder.path}: is damaged ({type(error).__name__}: {error}); restore it from a copy"
+        ) from None

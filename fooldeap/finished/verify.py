@@ -15,7 +15,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import BY_CHANCE
 from fooldeap.engine.evolution import Run
-from fooldeap.errors import InputError
+from fooldeap.finished.kinds import opened
 from fooldeap.results import RunInfo
 from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.runs import provenance
@@ -81,20 +81,19 @@ def verify(
     InputError
         The folder is no finished one, or cannot be replayed here.
     """
-    path = Path(path)
-    if (path / StudyFolder.FILE).is_file():
-        return _study(StudyFolder.open(path), sample)
-    if (path / RetrainFolder.FILE).is_file():
-        return _retraining(RetrainFolder.open(path), sample, workers)
-    if (path / AuditFolder.FILE).is_file():
-        return _audit(AuditFolder.open(path), sample, workers)
-    return _run(path, sample, workers)
+    folder = opened(Path(path))
+    match folder:
+        case StudyFolder():
+            return _study(folder, sample)
+        case RetrainFolder():
+            return _retraining(folder, sample, workers)
+        case AuditFolder():
+            return _audit(folder, sample, workers)
+    return _run(folder, sample, workers)
 
 
-def _run(path: Path, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
-    folder = RunFolder.open(path)
-    if not folder.finished:
-        raise InputError(f"{path}: is not finished; go on first: fooldeap run --resume {path}")
+def _run(folder: Folder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+    path = folder.path
     executor = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
     experiment = config.load(folder.config, arguments=executor)
     found = problems_in(path)
@@ -114,7 +113,7 @@ def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
 # --- Runs -----------------------------------------------------------------------------------------------------------
 
 
-def _again(folder: RunFolder, experiment: Experiment) -> list[str]:
+def _again(folder: Folder, experiment: Experiment) -> list[str]:
     """Make the whole run again elsewhere, and return which files differ."""
     with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
         again = RunFolder.create(experiment, Path(name) / "run")
@@ -150,7 +149,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
     )
 
 
-def _sampled(folder: RunFolder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
+def _sampled(folder: Folder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
     """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
     written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
@@ -190,8 +189,6 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 def _study(folder: StudyFolder, sample: int | None) -> Verdict:
     """Make runs of a study again, and hold them against their records."""
     study, _ = definition.resolved(definition.load(folder.config))
-    if not folder.finished:
-        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap compare --resume {folder.path}")
     problems, count, total = list(problems_in(folder.path)), 0, 0
     for group in by_classifier(study):
         with Bench(group) as bench:
@@ -218,12 +215,10 @@ def _same(one: Record, other: Record) -> bool:
 
 def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
     """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
-    if not folder.finished:
-        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap retrain --resume {folder.path}")
     problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
     for place in places:
         check_model(place / "model.keras")
-        found = _run(place / "run", sample, workers).problems
+        found = _run(RunFolder.open_finished(place / "run"), sample, workers).problems
         problems += [f"{place.name}: {problem}" for problem in found]
     looked_at = f"{folder.path}: the runs on {len(places)} networks"
     return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))
@@ -234,10 +229,8 @@ def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Litera
 
 def _audit(folder: AuditFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
     """Replay the run of every attack; what thresholds would have told is not worked out again."""
-    if not folder.finished:
-        raise InputError(f"{folder.path}: is not finished; go on first: fooldeap audit --resume {folder.path}")
     places = sorted((folder.path / "attacks").glob("*"))
-    verdicts = [_run(place, sample, workers) for place in places]
+    verdicts = [_run(RunFolder.open_finished(place), sample, workers) for place in places]
     found = [
         f"{place.name}: {each}" for place, verdict in zip(places, verdicts, strict=True) for each in verdict.problems
     ]

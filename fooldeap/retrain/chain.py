@@ -39,12 +39,8 @@ class RetrainFolder(Folder):
     """The folder of a retraining."""
 
     FILE = "retrain.yaml"
+    LAST = "summary.json"
     MADE_BY = "fooldeap retrain"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last network's images were evolved."""
-        return (self.path / "summary.json").is_file()
 
 
 @dataclass(frozen=True)
@@ -152,7 +148,7 @@ class _Chain:
         first = [images[: len(self.targets)] for images in fooling]
         for name, content in report.files(measures, self.known, first).items():
             self.folder.write(name, content)
-        self.folder.write("summary.json", json.dumps([each._asdict() for each in measures], indent=1) + "\n")
+        self.folder.write(self.folder.LAST, json.dumps([each._asdict() for each in measures], indent=1) + "\n")
         if self.known.experiment.report:
             write_page(self.folder, lambda: retrain_page(self.folder.path))
         self.folder.seal()

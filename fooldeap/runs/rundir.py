@@ -31,9 +31,13 @@ _NOTED, _FORCED = "sha256", "forced"
 
 
 class Folder:
-    """A folder that belongs to one piece of work, which a YAML file in it describes."""
+    """A folder that belongs to one piece of work, which a YAML file in it describes.
+
+    It is finished when it has its ``LAST`` file.
+    """
 
     FILE: ClassVar[str]
+    LAST: ClassVar[str]
     MADE_BY: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
@@ -67,6 +71,19 @@ class Folder:
         folder = cls(path)
         folder._check_noted()
         return folder
+
+    @classmethod
+    def open_finished(cls, path: Path) -> Self:
+        """Open an existing folder to read what came of the work."""
+        folder = cls.open(path)
+        if not folder.finished:
+            raise InputError(f"{path}: is not finished; go on first: {cls.MADE_BY} --resume {path}")
+        return folder
+
+    @property
+    def finished(self) -> bool:
+        """Whether the work came to its end."""
+        return (self.path / self.LAST).is_file()
 
     @property
     def config(self) -> Path:
@@ -216,17 +233,13 @@ class RunFolder(Folder):
     """The folder of an experiment."""
 
     FILE = "config.yaml"
+    LAST = "result.json"
     MADE_BY = "fooldeap run"
 
     @classmethod
     def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
         """Make a new folder, see `Folder.new`."""
         return cls.new(experiment.name, experiment.data(), out, [experiment])
-
-    @property
-    def finished(self) -> bool:
-        """Whether the experiment came to its end."""
-        return (self.path / "result.json").is_file()
 
     def journal(self, info: RunInfo) -> Path:
         """Return where the journal of a run is."""
@@ -244,8 +257,8 @@ class RunFolder(Folder):
             remove(self.path / "error.log")  # of a session before this one
         forced = {"forced": self.forced} if self.forced else {}
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
-        self.write(SUMS, listing(self.path, {"result.json": content}))
-        self.write("result.json", content)
+        self.write(SUMS, listing(self.path, {self.LAST: content}))
+        self.write(self.LAST, content)
 
 
 def problems_in(path: Path) -> list[str]:

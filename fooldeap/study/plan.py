@@ -25,12 +25,8 @@ class StudyFolder(Folder):
     """The folder of a study."""
 
     FILE = "study.yaml"
+    LAST = "summary.json"
     MADE_BY = "fooldeap compare"
-
-    @property
-    def finished(self) -> bool:
-        """Whether a report was written."""
-        return (self.path / "summary.json").is_file()
 
     @property
     def records(self) -> Records:
