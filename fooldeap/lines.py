@@ -33,4 +33,4 @@ def tell(text: object) -> None:
 def markdown(text: object) -> str:
     """Return a text as one line in which nothing is Markdown: no table, code, HTML, link or picture."""
     line = printable(" ".join(str(text).split("\n")))
-    return re.sub(r"[\\|*`]|<(?=\S)|&(?=#?\w+;)|(?<=\])(?=[\[(:])|~(?=~)", r"\\\g<0>", line)
+    return re.sub(r"[\\|*`]|<(?=\S)|&(?=#?\w+;)|(?<=\])(?=[\[(:])|~(?=~)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)

@@ -164,6 +164,8 @@ def test_every_line_says_whose_it_is(capsys):
         ("![x][y]\n[y]: http://x", r"![x]\[y] [y]\: http://x"),
         ("<script> 1 < 2", r"\<script> 1 < 2"),
         ("`*x*`", r"\`\*x\*\`"),
+        ("_x_ of map_elites", r"\_x\_ of map_elites"),
+        ("&lt; &#60; a & b", r"\&lt; \&#60; a & b"),
         ("98.7 % [95.3, 99.6]", "98.7 % [95.3, 99.6]"),
         ("\x1b[2J", r"\\x1b[2J"),
     ],
