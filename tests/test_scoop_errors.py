@@ -52,7 +52,7 @@ def test_exit_codes(tmp_path):
         "fooldeap: --workers: got 'none', expected a number of at least 1, or auto\n",
     )
     assert code("--workers", "0")[0] == 2
-    wrong, said = code("--workers", "1", classifier="broken")
+    wrong, said = code("--workers", "1", classifier="double")
     assert (wrong, said.count("\n")) == (1, 1), said
     wrong, said = code("--workers", "2", targets=[9])
     assert (wrong, said.count("\n")) == (2, 1), said
