@@ -1,6 +1,7 @@
 """What classifiers have in common whose model is in a file, or that load something at first use."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import cached_property
@@ -36,16 +37,16 @@ class SentAsSettings:
         return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
 
 
-class FromFile(SentAsSettings):
+class FromFile(SentAsSettings, ABC):
     """A classifier of a model in a file. A dataclass that derives from it has these fields, and `_loaded`."""
 
     model: str
     class_names: str | None = None
 
     @property
+    @abstractmethod
     def _loaded(self) -> Loaded:
         """The model, which is to be loaded at first use."""
-        raise NotImplementedError
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
