@@ -101,6 +101,18 @@ class Snapshot(NamedTuple):
     logits: NDArray[np.float32]
 
 
+class FrontImage(NamedTuple):
+    """An image that none was better than in all objectives: its 1-based place among those shown, and its objectives.
+
+    ``image`` is uint8 (h, w, c), ``logits`` float32 (classes,); in every objective larger is better.
+    """
+
+    evaluations: int
+    objectives: tuple[float, ...]
+    image: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class RunResult:
     """How far one target of one run came: its best image and the way there.
@@ -110,7 +122,8 @@ class RunResult:
     ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
     the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
     run came: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are the best images on the way, see
-    `fooldeap.engine.snapshots`.
+    `fooldeap.engine.snapshots`. ``front`` is the front of a fitness of several objectives, see
+    `fooldeap.engine.fronts`; of one it is empty.
     """
 
     target: int
@@ -126,6 +139,7 @@ class RunResult:
     image: FoolingImage = field(repr=False)
     log: tuple[LogRow, ...] = field(repr=False)
     snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
+    front: tuple[FrontImage, ...] = field(default=(), repr=False)
 
     @property
     def reached(self) -> bool:
@@ -216,7 +230,7 @@ class Result:
     @staticmethod
     def _scalars(run: RunResult) -> dict[str, Any]:
         names = RunResult.__dataclass_fields__
-        return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots")}
+        return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front")}
 
 
 class Folder(Protocol):

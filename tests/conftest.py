@@ -36,7 +36,9 @@ def bits(folder: Path) -> dict[str, bytes]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {str(path.relative_to(folder)): path.read_bytes() for path in files}
     kept = {
-        name: text for name, text in named.items() if name.startswith(("images/", "journal/", "log.csv", "snapshots"))
+        name: text
+        for name, text in named.items()
+        if name.startswith(("images/", "journal/", "log.csv", "snapshots", "front"))
     }
     lines = named.get("result.json", b"").splitlines()
     return {**kept, "result.json": b"\n".join(line for line in lines if b'"seconds"' not in line)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fooldeap_plugins._fronts import crowding, fronts
+from fooldeap.pareto import crowding, fronts
 from fooldeap_plugins.algorithm.nsga2 import nsga2
 
 FITNESS = st.integers(1, 30).flatmap(

@@ -116,7 +116,7 @@ def test_large_images_make_no_large_page():
         "evaluations_to_goal": 9,
         "stopped": "goal",
     }
-    assert len(cards([RunView("0", data, image, (), None)] * 100, {"goal": {}})) == 2_000_000 // image.nbytes
+    assert len(cards([RunView("0", data, image, (), (), None)] * 100, {"goal": {}})) == 2_000_000 // image.nbytes
     small = Thumb("x", image, "")
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.source.split(",")[1]))))
     assert shown.shape == (112, 112, 3)

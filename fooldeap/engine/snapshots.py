@@ -5,19 +5,16 @@ generations: ``run`` (the place in that order), ``generation`` and ``evaluations
 ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
 """
 
-import io
 import math
-import zipfile
-import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fooldeap.results import RunResult, Snapshot
+from fooldeap.storage import columns
 
 FILE = "snapshots.npz"
-_FORMAT = {
+_FORMAT: columns.Format = {
     "run": (np.int64, 1),
     "generation": (np.int64, 1),
     "evaluations": (np.int64, 1),
@@ -34,14 +31,7 @@ def due(generation: int) -> bool:
 
 def packed(runs: Sequence[RunResult]) -> bytes:
     """Return the snapshots of runs, all on one classifier, as the content of a file; the same bits every time."""
-    rows = [(place, *each) for place, run in enumerate(runs) for each in run.snapshots]
-    columns = zip(*rows, strict=True)
-    arrays = {
-        name: np.array(column, dtype) for (name, (dtype, _)), column in zip(_FORMAT.items(), columns, strict=True)
-    }
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    return content.getvalue()
+    return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.snapshots))
 
 
 def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
@@ -52,31 +42,9 @@ def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
     ValueError
         The content is not what `packed` makes.
     """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _FORMAT}
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        MemoryError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
-    lengths = {len(array) for array in arrays.values() if array.ndim}
-    if len(lengths) != 1 or not all(_fits(array, *_FORMAT[name]) for name, array in arrays.items()):
-        raise ValueError("its arrays are not those of snapshots")
     found: list[list[Snapshot]] = [[] for _ in range(runs)]
-    for place, generation, evaluations, score, image, logits in zip(*arrays.values(), strict=True):
+    for place, generation, evaluations, score, image, logits in columns.unpacked(_FORMAT, content):
         if not 0 <= place < runs:
             raise ValueError(f"it has a run {place}, of {runs}")
         found[place].append(Snapshot(int(generation), int(evaluations), float(score), image, logits))
     return found
-
-
-def _fits(array: Any, dtype: Any, dimensions: int) -> bool:
-    return array.dtype == dtype and array.ndim == dimensions and 0 not in array.shape

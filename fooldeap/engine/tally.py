@@ -12,6 +12,7 @@ import numpy as np
 
 from fooldeap.configuration.experiment import Stop
 from fooldeap.engine.evaluation import Batch
+from fooldeap.engine.fronts import Front
 from fooldeap.engine.snapshots import due
 from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult, Snapshot
@@ -37,6 +38,7 @@ class _Best:
     milestones: list[int] = field(default_factory=list)  # evaluations until each of `MILESTONES` that was passed
     improved: int = 0  # the generation of the last better fitness
     snapshots: list[Snapshot] = field(default_factory=list)
+    front: Front = field(default_factory=Front)  # stays empty where there is one objective
 
 
 class Tally:
@@ -72,6 +74,7 @@ class Tally:
         for target, spread, confidence in zip(targets, spreads, surest, strict=True):
             self._compare(target, shown, spread[0], confidence)
             self._pass_milestones(target, shown, confidence)
+            shown.enter(target, self._best[target].front)
             rows.append(
                 LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, self._diversity)
             )
@@ -156,6 +159,7 @@ class Tally:
             image=FoolingImage(best.image),
             log=tuple(row for row in self.log if row.target == target),
             snapshots=tuple(best.snapshots),
+            front=best.front.images,
         )
 
 
@@ -178,6 +182,12 @@ class _Shown(NamedTuple):
 
     def confidence(self, target: int) -> Array:
         return self.reply.predictions.probabilities[:, target]
+
+    def enter(self, target: int, front: Front) -> None:
+        """Show the new images to a front, if there are several objectives."""
+        objectives, new, predictions = self.reply.of(target), self.batch.new, self.reply.predictions
+        if objectives.ndim == 2 and len(new):
+            front.add(objectives[new], self.batch.images[new], predictions.logits[new], self.before)
 
     def place(self, reached: Array) -> int:
         """Return the 1-based place, in the order shown, of the first image that reached something."""

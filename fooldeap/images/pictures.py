@@ -1,7 +1,7 @@
-"""Pictures of results: the contact sheet of the images and the growth curves."""
+"""Pictures of results: the contact sheet of the images, the growth curves, and the fronts."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,16 +74,28 @@ def _png(image: Image.Image) -> bytes:
 
 def growth(result: Result) -> bytes:
     """Return a PNG of the best fitness and the best confidence until each evaluation, a line a run."""
+    return _drawn(_growth, result, (11, 4.2))
+
+
+def fronts(result: Result) -> bytes:
+    """Return a PNG of the fronts by their first two objectives: what can be had together, a line a run."""
+    return _drawn(_fronts, result, (7, 4.6))
+
+
+def _drawn(draw: Callable[[Any, Result], None], result: Result, size: tuple[float, float]) -> bytes:
     from matplotlib import style
-
-    with style.context({}, after_reset=True):  # not as a matplotlibrc has it, which lies in somebody's folder perhaps
-        return _growth(result)
-
-
-def _growth(result: Result) -> bytes:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    with style.context({}, after_reset=True):  # not as a matplotlibrc has it, which lies in somebody's folder perhaps
+        figure = Figure(figsize=size, layout="constrained")
+        figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
+        draw(figure, result)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=130)
+        return buffer.getvalue()
+
+
+def _growth(figure: Any, result: Result) -> None:
     fitness, confidence = figure.subplots(1, 2)
     labelled: set[int] = set()
     for run in result:
@@ -97,7 +109,6 @@ def _growth(result: Result) -> bytes:
         ):
             axes.step(evaluations, values, where="post", label=label, **style)
             axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
-    figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
     _dress(fitness, "fitness of the best image")
     bests = [row.best for run in result for row in run.log]
     fitness.set_yscale("log" if min(bests) > 0 and max(bests) > _WIDE * min(bests) else "linear")
@@ -109,19 +120,34 @@ def _growth(result: Result) -> bytes:
         confidence.annotate(
             f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
         )
-    if len(labelled) <= _LEGEND:
-        figure.legend(*fitness.get_legend_handles_labels(), title="target", loc="outside right center", frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=130)
-    return buffer.getvalue()
+    _legend(figure, fitness)
+
+
+def _fronts(figure: Any, result: Result) -> None:
+    axes = figure.subplots()
+    labelled: set[int] = set()
+    for run in result:
+        first, second = np.array([each.objectives[:2] for each in run.front[::-1]]).reshape(-1, 2).T
+        label = None if run.target in labelled else f"{run.target}"
+        labelled.add(run.target)
+        # Up to a place on the second axis there is what its next member has in the first.
+        axes.step(second, first, "o-", where="pre", label=label, color=f"C{run.target % 10}", markersize=2, linewidth=1)
+    _dress(axes, "objective 1", "objective 2")
+    _legend(figure, axes)
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) <= _LEGEND:
+        figure.legend(handles, labels, title="target", loc="outside right center", frameon=False)
 
 
 def _so_far(values: Any) -> Any:
     return np.maximum.accumulate(list(values))
 
 
-def _dress(axes: Any, label: str) -> None:
-    axes.set_xlabel("evaluations (images shown to the classifier)")
+def _dress(axes: Any, label: str, below: str = "evaluations (images shown to the classifier)") -> None:
+    axes.set_xlabel(below)
     axes.set_ylabel(label)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,14 +12,15 @@ from fooldeap import numerals
 from fooldeap.numerals import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
-from fooldeap.page.parts import Card, Chart, Film, Line, Table, Thumb, name_of, percent
+from fooldeap.page.parts import Card, Chart, Film, Group, Line, Table, Thumb, name_of, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.views import RunView, views
 from fooldeap.plugin import Predictions
-from fooldeap.results import Snapshot
+from fooldeap.results import FrontImage, Snapshot
 
 MOST_CARDS = 60
 MOST_LINES = 20
+MOST_MEMBERS = 10  # of a front
 CARD_BYTES = FILM_BYTES = 2_000_000  # of all images, and of all frames, before they are packed
 FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # however large they are
 POINTS = 2000  # of all curves of a chart together
@@ -51,6 +52,7 @@ def run_page(folder: Path, result: Mapping[str, Any]) -> str:
         lead=_lead(result, runs),
         tiles=_tiles(result, runs),
         cards=cards(runs, result, neighbours(made.configuration, runs[:MOST_CARDS])),
+        fronts=fronts(runs),
         films=films(runs, result.get("names", ())),
         charts=charts(runs, result["goal"]),
         table=table(runs),
@@ -95,6 +97,23 @@ def thumb(
     words = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
     seen = "" if predicted == target else f"seen as {predicted}, "
     return Thumb(str(target), image, percent(confidence), f"{seen}{words}", good=to_goal is not None)
+
+
+def fronts(runs: Sequence[RunView]) -> list[Group]:
+    """Return the images on the fronts of the first runs, some of each, its ends among them."""
+    kept = [run for run in runs if run.front][:MOST_LINES]
+    return [Group(f"target {run.title}", [_member(run, each) for each in _spread(run.front)]) for run in kept]
+
+
+def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
+    places = np.unique(np.linspace(0, len(front) - 1, MOST_MEMBERS).round().astype(int))
+    return [front[place] for place in places]
+
+
+def _member(run: RunView, each: FrontImage) -> Thumb:
+    target = run.data["target"]
+    (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
+    return Thumb(str(target), each.image, percent(seen[target]), ", ".join(f"{value:.3g}" for value in each.objectives))
 
 
 def films(runs: Sequence[RunView], names: Sequence[str] = ()) -> list[Film]:

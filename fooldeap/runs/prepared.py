@@ -79,7 +79,7 @@ class Prepared(Bench):
             folder.write("workers.csv", self.workers())
             folder.add_session(self.ledger())
             self.close()  # what the others said is in the folder before it is sealed
-            folder.write_snapshots(result)
+            folder.write_images(result)
             if self.experiment.report:
                 write_page(folder, lambda: run_page(folder.path, result.data()))
             folder.write_result(result)

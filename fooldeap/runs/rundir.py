@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from fooldeap import trust
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
-from fooldeap.engine import snapshots
+from fooldeap.engine import fronts, snapshots
 from fooldeap.engine.evaluation import MOST_ROWS, ROWS
 from fooldeap.engine.ledger import Ledger
 from fooldeap.errors import FileError, InputError
@@ -245,10 +245,12 @@ class RunFolder(Folder):
         """Return where the journal of a run is."""
         return self.journals / info.journal
 
-    def write_snapshots(self, result: Result) -> None:
-        """Write ``snapshots.npz``: how the best images came about."""
+    def write_images(self, result: Result) -> None:
+        """Write ``snapshots.npz``, how the best images came about, and ``fronts.npz`` where there are fronts."""
         if any(run.snapshots for run in result):
             self.write(snapshots.FILE, snapshots.packed(result.runs))
+        if any(run.front for run in result):
+            self.write(fronts.FILE, fronts.packed(result.runs))
 
     def write_result(self, result: Result) -> None:
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""

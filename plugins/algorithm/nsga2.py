@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from fooldeap.pareto import crowding, fronts
 from fooldeap.plugin import Annotated, Array, Evolution, Ge, Le, Rng, Toolbox, algorithm
 
-from .._fronts import crowding, fronts
 from ._breeding import joined, varied
 
 

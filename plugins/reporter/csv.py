@@ -1,22 +1,28 @@
-"""The log as a table."""
+"""The log, and what fronts there are, as tables."""
 
 import contextlib
 import csv
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 from fooldeap.errors import FileError
-from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
+from fooldeap.plugin import LogRow, Predictions, Reporter, Result, RunInfo, RunResult, Session, dataclass, reporter
 from fooldeap.storage.files import Appended
 
 FLUSH_SECONDS = 1.0
+_FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
 @reporter("csv")
 @dataclass
 class Csv(Reporter):
-    """Write ``log.csv``, a row a run, target and generation: as it comes while it runs, sorted at the end."""
+    """Write ``log.csv``, a row a run, target and generation: as it comes while it runs, sorted at the end.
+
+    Of a fitness of several objectives also ``front.csv``: a row an image that no other is better than in all of them.
+    """
 
     def on_start(self, session: Session) -> None:
         """Open the file; of a resumed run it is written again from the journal."""
@@ -37,6 +43,9 @@ class Csv(Reporter):
         self._close()
         if self._folder is not None:
             self._folder.write("log.csv", _text([LogRow._fields, *sorted(self._rows)]))
+            front = [row for run in result for row in _front(run)]
+            if front:
+                self._folder.write("front.csv", _text([(*_FRONT, *_objectives(len(front[0]) - len(_FRONT))), *front]))
 
     def on_abort(self) -> None:
         """Write what is known, if that can be, and close the file."""
@@ -61,6 +70,17 @@ class Csv(Reporter):
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def _objectives(count: int) -> Iterator[str]:
+    return (f"objective_{number + 1}" for number in range(count))
+
+
+def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
+    """Yield the images on the front of a run as rows of ``front.csv``."""
+    for each in run.front:
+        (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
+        yield run.seed, run.target, each.evaluations, int(np.argmax(seen)), float(seen[run.target]), *each.objectives
 
 
 def _text(rows: Iterable[tuple[object, ...]]) -> str:

@@ -1,0 +1,54 @@
+"""Tables of arrays in one ``.npz`` file: a row an item, checked when they are read, never unpickled."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Format = Mapping[str, tuple[type[np.generic], int]]  # of each column, by name: its type, and how many dimensions it has
+
+
+def packed(form: Format, rows: Iterable[tuple[Any, ...]]) -> bytes:
+    """Return rows, of which there is at least one, as the content of a file; the same bits every time."""
+    columns = zip(*rows, strict=True)
+    arrays = {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(form.items(), columns, strict=True)}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
+    """Return the rows.
+
+    Raises
+    ------
+    ValueError
+        The content is not what `packed` makes of this form.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in form}
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+    lengths = {len(array) for array in arrays.values() if array.ndim}
+    if len(lengths) != 1 or not all(_fits(array, *form[name]) for name, array in arrays.items()):
+        raise ValueError(f"its arrays are not {', '.join(form)}")
+    return list(zip(*arrays.values(), strict=True))
+
+
+def _fits(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> bool:
+    return array.dtype == dtype and array.ndim == dimensions and 0 not in array.shape
