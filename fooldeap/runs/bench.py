@@ -85,7 +85,8 @@ class Bench:
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
             self.width = self.experiment.lockstep
             if self.depends_on == "image":
-                self.evaluator.rows = rows or self.evaluator.fastest_rows()
+                with self.experiment.blaming("classifier"):
+                    self.evaluator.rows = rows or self.evaluator.fastest_rows()
         except BaseException:
             self.close()
             raise
