@@ -73,9 +73,7 @@ def unpacked(content: bytes, runs: int) -> list[list[FrontImage]]:
     ValueError
         The content is not what `packed` makes.
     """
-    found: list[list[FrontImage]] = [[] for _ in range(runs)]
-    for place, evaluations, objectives, image, logits in columns.unpacked(_FORMAT, content):
-        if not 0 <= place < runs:
-            raise ValueError(f"it has a run {place}, of {runs}")
-        found[place].append(FrontImage(int(evaluations), tuple(objectives.tolist()), image, logits))
-    return found
+    return [
+        [FrontImage(int(evaluations), tuple(objectives.tolist()), *more) for evaluations, objectives, *more in run]
+        for run in columns.by_run(_FORMAT, content, runs)
+    ]

@@ -42,9 +42,10 @@ def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
     ValueError
         The content is not what `packed` makes.
     """
-    found: list[list[Snapshot]] = [[] for _ in range(runs)]
-    for place, generation, evaluations, score, image, logits in columns.unpacked(_FORMAT, content):
-        if not 0 <= place < runs:
-            raise ValueError(f"it has a run {place}, of {runs}")
-        found[place].append(Snapshot(int(generation), int(evaluations), float(score), image, logits))
-    return found
+    return [
+        [
+            Snapshot(int(generation), int(evaluations), float(score), *more)
+            for generation, evaluations, score, *more in run
+        ]
+        for run in columns.by_run(_FORMAT, content, runs)
+    ]

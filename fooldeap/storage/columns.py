@@ -50,5 +50,21 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     return list(zip(*arrays.values(), strict=True))
 
 
+def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]]]:
+    """Return the rows of each of so many runs, whose place is the first column, without it.
+
+    Raises
+    ------
+    ValueError
+        As by `unpacked`, and where a place is none.
+    """
+    found: list[list[tuple[Any, ...]]] = [[] for _ in range(runs)]
+    for place, *row in unpacked(form, content):
+        if not 0 <= place < runs:
+            raise ValueError(f"it has a run {place}, of {runs}")
+        found[place].append(tuple(row))
+    return found
+
+
 def _fits(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> bool:
     return array.dtype == dtype and array.ndim == dimensions and 0 not in array.shape
