@@ -346,8 +346,13 @@ def test_a_sound_study_needs_no_caution():
 
 
 def test_cautions_of_design():
-    found = cautions(FINE, extended=True, paired=False, joint=["v01", "v00"])
-    assert found == {"extended": ((), None), "matched_by_seed": ((), None), "joint": (("v00", "v01"), None)}
+    found = cautions(FINE, extended=True, paired=False, joint=["v01", "v00"], left_out=("v00/seed9-target0",))
+    assert found == {
+        "extended": ((), None),
+        "left_out": (("v00/seed9-target0",), None),
+        "matched_by_seed": ((), None),
+        "joint": (("v00", "v01"), None),
+    }
 
 
 @pytest.mark.parametrize(("variants", "seeds", "least"), [(2, 5, 1 / 16), (2, 6, None), (3, 6, 3 / 32), (3, 7, None)])

@@ -88,6 +88,20 @@ def test_more_seeds_run_only_those(study, tmp_path, monkeypatch):
     assert fooldeap.compare(resume=more.folder, quiet=True).outcome.extended  # once exploratory, always
 
 
+def test_seeds_that_are_left_out_are_named(study, tmp_path):
+    """Nobody takes away what does not suit him without a word of it."""
+    shutil.copytree(study.folder, tmp_path / "study")
+    fewer = fooldeap.compare(None, "seeds=2", resume=tmp_path / "study", quiet=True)
+    seeds, (last, *_) = {run.seed for run in fewer.outcome.runs}, fewer.outcome.left_out
+    assert seeds == {1, 2}
+    assert all("seed3" in run for run in fewer.outcome.left_out)
+    report = (fewer.folder / "report.md").read_text()
+    assert f"Runs that had ended are left out: {last}" in report
+    whole = fooldeap.compare(None, "seeds=3", resume=fewer.folder, quiet=True)
+    assert whole.outcome.left_out == ()
+    assert "left out" not in (whole.folder / "report.md").read_text()
+
+
 def test_another_variant_runs_only_that(study, tmp_path, monkeypatch):
     shutil.copytree(study.folder, tmp_path / "study")
     spent = counted(monkeypatch)

@@ -83,6 +83,7 @@ def test_summary_is_strict_json_with_all_of_the_analysis():
         "paired": True,
         "failed": {"z": "broken"},
         "extended": False,
+        "left_out": [],
         "forced": [],
         "tried": None,
     }

@@ -19,6 +19,11 @@ from fooldeap.registry import Registry
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
 _PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may name a path
 MOST_TOLD = 50  # mistakes
+# Keys of files for other commands than the one that reads an experiment.
+OTHERS = {
+    **dict.fromkeys(("vary", "variants", "goal", "budget", "tried"), "compare"),
+    **dict.fromkeys(("networks", "training"), "retrain"),
+}
 _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
 
 
@@ -169,6 +174,8 @@ def _hint(key: str, path: Key, known: Collection[str]) -> str:
         return f"; dots are for the command line, here it is '{first}: {{{rest}: ...}}'"
     if key == "base" and not path:
         return "; 'base' belongs in a file"
+    if key in OTHERS and not path:
+        return f"; a file with this key is for: fooldeap {OTHERS[key]}"
     return did_you_mean(key, known) if known else "; there are none here, remove it"
 
 

@@ -16,6 +16,7 @@ def cautions(outcome: Outcome, pairs: int) -> list[Caution]:
 
 def _of_design(outcome: Outcome) -> list[Caution]:
     found = [Caution("extended")] if outcome.extended else []
+    found += [Caution("left_out", outcome.left_out)] if outcome.left_out else []
     found += [Caution("forced", outcome.forced)] if outcome.forced else []
     found += [] if outcome.paired else [Caution("matched_by_seed")]
     return found + ([Caution("joint", tuple(sorted(outcome.joint)))] if outcome.joint else [])

@@ -180,6 +180,7 @@ class _Session:
             paired=self.plan.paired,
             failed=dict(sorted(self.failed.items())),
             extended=extended,
+            left_out=self.folder.records.left_out(run for group in self.plan.groups for run in group.runs),
             forced=tuple(forced),
             tried=study.tried,
         )
@@ -187,7 +188,7 @@ class _Session:
     def _evolve(self, group: Group, bench: Bench) -> None:
         done = set(group.runs) - set(group.missing)
         board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
-        board.say(f"{self.plan.study.name}: {_counted(group)}; in {self.folder.path}")
+        board.say(f"{self.plan.study.name}: {self._counted(group)}; in {self.folder.path}")
         if not group.missing:
             return
         failures: dict[RunInfo, FooldeapError] = {}
@@ -216,6 +217,12 @@ class _Session:
         records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to, film=film)
         self.plan.found |= {record.key: record for record in records}
         remove(self.folder.journals / ended.info.journal)
+
+    def _counted(self, group: Group) -> str:
+        variants, done = len(group.experiments), len(group.runs) - len(group.missing)
+        already = f", {done} of them made already" if done else ""
+        on = f" on {classifiers(group.experiments.values())}" if len(self.plan.groups) > 1 else ""
+        return f"{len(group.runs)} runs of {variants} {'variant' if variants == 1 else 'variants'}{on}{already}"
 
     def _note(self, group: Group, failures: Mapping[RunInfo, FooldeapError]) -> None:
         """Note why variants failed, by the first run of each, and leave the traceback."""
@@ -250,10 +257,3 @@ def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None
     for name, content in made.items():
         folder.write(name, content)
     return analysis
-
-
-def _counted(group: Group) -> str:
-    variants = len(group.experiments)
-    done = len(group.runs) - len(group.missing)
-    already = f", {done} of them made already" if done else ""
-    return f"{len(group.runs)} runs of {variants} {'variant' if variants == 1 else 'variants'}{already}"

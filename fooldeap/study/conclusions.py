@@ -10,6 +10,8 @@ from fooldeap.study.findings import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Ca
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import decimal, interval, percent, probability
 
+_NAMED = 3  # runs, where many are left out
+
 
 class Conclusions(NamedTuple):
     """What a study says.
@@ -227,14 +229,21 @@ def _extended(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     )
 
 
+def _left_out(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
+    runs = caution.subjects
+    named = listed([*runs[:_NAMED], f"{len(runs) - _NAMED} more"] if len(runs) > _NAMED + 1 else runs)
+    return (
+        f"Runs that had ended are left out: {named}. What they showed could be known when the study was changed: "
+        "resume it with them, or say why they are missing."
+    )
+
+
 def _forced(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     return f"Gone on with by force although {listed(caution.subjects)}: not all runs were made alike."
 
 
 def _matched_by_seed(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        "Matched by seed only: the variants do not start from the same images, so blocks even out less of the chance."
-    )
+    return "Matched by seed only: not all variants start from the same images, so blocks even out less of the chance."
 
 
 def _joint(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
@@ -298,6 +307,7 @@ def _ended_early(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
 
 _CAUTIONS: dict[str, Callable[[Outcome, Analysis, Caution], str]] = {
     "extended": _extended,
+    "left_out": _left_out,
     "forced": _forced,
     "matched_by_seed": _matched_by_seed,
     "joint": _joint,

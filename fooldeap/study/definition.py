@@ -14,6 +14,7 @@ from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
+from fooldeap.plugin import OPERATORS
 from fooldeap.registry import Registry
 
 KEYS = ("vary", "variants", "goal", "budget", "tried")
@@ -83,6 +84,7 @@ def load(
     document = _named_by_its_file(config.said(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
+    _check_said_once(study)
     base = _budgeted(study, _aimed(study, base))
     parts = dict(_variants(study))
     if len(parts) < 2:
@@ -90,6 +92,7 @@ def load(
         raise study.error(("vary",) if "vary" in study.data else ("variants",), message)
     experiments = _checked(parts, base, registry)
     config.admit_commands(experiments.values())
+    _check_used(study, experiments.values())
     tried = study.data.get("tried")
     if tried is not None and (not isinstance(tried, str) or tried not in experiments):
         raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
@@ -256,6 +259,32 @@ def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise study.error(path, f"got {shown(value)}, expected a mapping such as {example}")
     return value
+
+
+def _check_said_once(study: Document) -> None:
+    """Refuse a stop that would be overruled by what the study itself says in its place, unless a base says it."""
+    stop = study.data.get("stop")
+    for key, own in _ELSEWHERE.items():
+        path: Key = tuple(key.split("."))
+        source = study.place(path).source
+        if study.data.get(own) is None or not isinstance(stop, dict) or stop.get(path[-1]) is None:
+            continue
+        if source in (documents.COMMAND_LINE, documents.ARGUMENT, study.place((own,)).source):
+            say = f"{own}=..." if own == "budget" else f"{own}.{path[-1]}=..."
+            raise study.error(path, f"is overruled by the study's {own!r}; say {say!r} in its place", at_key=True)
+
+
+def _check_used(study: Document, experiments: Iterable[Experiment]) -> None:
+    """Refuse to vary an operator that no algorithm of the study calls: all its variants would be the same."""
+    algorithms = [each.algorithm.plugin for each in experiments]
+    used = {kind for plugin in algorithms for kind in plugin.options["uses"]}
+    for key, options in (study.data.get("vary") or {}).items():
+        kind = key.partition(".")[0]
+        if options is not None and kind in OPERATORS and kind not in used:
+            names = ", ".join(sorted({plugin.name for plugin in algorithms}))
+            raise study.error(
+                ("vary", key), f"no algorithm here uses a {kind} ({names}), so nothing would differ", at_key=True
+            )
 
 
 def _check_name(study: Document, path: Key, name: str) -> None:

@@ -12,6 +12,7 @@ EARLY_GENERATIONS = 2  # a run that succeeds within them was hardly selected at 
 
 CautionKind = Literal[
     "extended",
+    "left_out",
     "forced",
     "matched_by_seed",
     "joint",
@@ -119,6 +120,7 @@ class Caution(NamedTuple):
     Parameters
     ----------
     kind : ``extended``: the study was changed after runs of it had ended.
+        ``left_out``: these runs had ended, and are not among those that are compared.
         ``forced``: what else had changed when somebody went on with it.
         ``matched_by_seed``: the variants do not start from the same images.
         ``joint``: blocks are seeds, as the variants named pursue all targets in one run.

@@ -53,7 +53,8 @@ class Outcome:
     joint : the variants that pursue all targets in one run; others have a run a target
     paired : whether all variants start from the same images in the same block
     failed : variants that failed, each with why
-    extended : whether runs were added after a report had been written
+    extended : whether the study was changed after runs of it had ended
+    left_out : runs that had ended and are none of its runs any more
     forced : what had changed when a session went on all the same
     tried : the variant on trial, compared with each other one; None: all pairs are compared
     """
@@ -70,6 +71,7 @@ class Outcome:
     paired: bool = True
     failed: Mapping[str, str] = field(default_factory=dict)
     extended: bool = False
+    left_out: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     tried: str | None = None
 

@@ -83,6 +83,11 @@ class Records:
         """Tell whether there is a record of any run."""
         return next(self.folder.glob("*/records/*.json"), None) is not None
 
+    def left_out(self, runs: Iterable[RunInfo]) -> tuple[str, ...]:
+        """Return the runs that are on record and not among these, as ``roulette/seed1-target3``."""
+        others = set(self.folder.glob("*/records/*.json")) - {self._path(run) for run in runs}
+        return tuple(sorted(f"{path.parent.parent.name}/{path.stem}" for path in others))
+
     def kept(self, info: RunInfo) -> bool:
         """Tell whether there is a record of a run."""
         return self._path(info).is_file()

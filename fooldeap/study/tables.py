@@ -112,6 +112,7 @@ _SCOPE = (
     "paired",
     "failed",
     "extended",
+    "left_out",
     "forced",
     "tried",
 )
