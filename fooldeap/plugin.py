@@ -219,9 +219,12 @@ def genome(name: str) -> Callable[[Target], Target]:
     return _declare("genome", name)
 
 
-def fitness(name: str) -> Callable[[Target], Target]:
-    """Declare a fitness ``f(predictions, target)`` that gives (n,) or (n, k) float64; larger is better."""
-    return _declare("fitness", name)
+def fitness(name: str, *, objectives: tuple[str, ...] = ("fitness",)) -> Callable[[Target], Target]:
+    """Declare a fitness ``f(predictions, target)`` that gives (n,) or (n, k) float64; larger is better.
+
+    ``objectives`` are what its k columns are called in tables and figures, where there are several.
+    """
+    return _declare("fitness", name, objectives=objectives)
 
 
 def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:

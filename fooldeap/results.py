@@ -163,7 +163,8 @@ class Result:
 
     ``evaluations`` counts each image once, also where one run pursued several targets; ``seconds`` is the evolution
     alone. ``failures`` are the runs that failed, by label, each with why: what they had found is among the results.
-    ``names`` are those of the classes, where the classifier says them.
+    ``names`` are those of the classes, where the classifier says them, ``objectives`` those of the objectives, where
+    there are fronts.
     ``result[3]`` is target 3 (of the first seed).
     """
 
@@ -176,6 +177,7 @@ class Result:
     folder: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
 
     def __getitem__(self, target: int) -> RunResult:
         for run in self.runs:
@@ -205,6 +207,7 @@ class Result:
             "runs": [{**self._scalars(run), "image": self.image_name(run)} for run in self.runs],
             **({"failures": self.failures} if self.failures else {}),
             **({"names": list(self.names)} if self.names else {}),
+            **({"objectives": list(self.objectives)} if self.objectives else {}),
         }
 
     def markdown(self) -> str:

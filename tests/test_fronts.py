@@ -1,20 +1,22 @@
 """Fronts: the best of all that was shown, against moocore; what is left of them on disk and on the page."""
 
 import csv
+import json
 
 import moocore
 import numpy as np
 import pytest
-from conftest import run, tiny
+from conftest import KIT, TINY, run, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from resuming import check_resumes_wherever_cut
 
 from fooldeap import pareto
+from fooldeap.configuration import config
 from fooldeap.engine import fronts
 from fooldeap.engine.fronts import MOST, Front
 from fooldeap.finished.verify import verify
-from fooldeap.plugin import Predictions
+from fooldeap.plugin import Predictions, fitness
 from fooldeap_plugins.fitness.confidence_and_ink import confidence_and_ink
 
 CHOICES = {
@@ -107,6 +109,16 @@ def test_of_one_objective_there_is_none(tmp_path):
     assert not [path for path in (tmp_path / "run").rglob("*") if "front" in path.name]
 
 
+def test_of_one_column_there_is_none_either(tmp_path):
+    @fitness("column")
+    def column(predictions, target):
+        return predictions.log_probabilities[:, [target]]
+
+    choices = {**TINY, "algorithm": "nsga2", "fitness": "column", "targets": [1], "stop": {"generations": 2}}
+    result, _ = run(config.load(choices, plugins=[KIT, column]), tmp_path / "run")
+    assert result[1].front == ()
+
+
 def test_what_is_left_of_it(finished):
     result, folder, _ = finished
     rows = list(csv.DictReader((folder / "front.csv").read_text().splitlines()))
@@ -114,7 +126,7 @@ def test_what_is_left_of_it(finished):
     assert len(rows) == len(members)
     for row, (each_run, each) in zip(rows, members, strict=True):
         assert (int(row["seed"]), int(row["target"])) == (each_run.seed, each_run.target)
-        assert (float(row["objective_1"]), float(row["objective_2"])) == each.objectives
+        assert (float(row["log p"]), float(row["-ink"])) == each.objectives
         assert float(row["confidence"]) == pytest.approx(np.exp(each.objectives[0]))
         assert int(row["evaluations"]) == each.evaluations
         assert int(row["predicted"]) == each.logits.argmax()
@@ -152,6 +164,15 @@ def test_it_is_found_again_and_a_folder_from_before_there_were_any_as_well(finis
 
 def test_it_is_the_same_bits_wherever_a_run_was_cut(tmp_path):
     check_resumes_wherever_cut(tiny(**CHOICES), tmp_path, 3)
+
+
+def test_what_objectives_are_called(finished):
+    result, folder, _ = finished
+    assert result.objectives == ("log p", "-ink")
+    assert json.loads((folder / "result.json").read_text())["objectives"] == ["log p", "-ink"]
+    assert "log p and -ink, of which larger is better" in (folder / "report.html").read_text()
+    assert fronts.called(result.runs, ("one",)) == ("objective 1", "objective 2")
+    assert fronts.called((), ("log p", "-ink")) == ()
 
 
 def test_equal_rows_are_not_better():

@@ -60,6 +60,12 @@ def _least_crowded(objectives: Array, front: Array) -> Array:
     return front
 
 
+def called(runs: Sequence[RunResult], names: Sequence[str]) -> tuple[str, ...]:
+    """Return what the objectives of fronts are called: by these names if there are as many, nothing without fronts."""
+    count = next((len(each.objectives) for run in runs for each in run.front), 0)
+    return tuple(names) if len(names) == count else tuple(f"objective {number + 1}" for number in range(count))
+
+
 def packed(runs: Sequence[RunResult]) -> bytes:
     """Return the fronts of runs, all on one classifier, as the content of a file; the same bits every time."""
     return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.front))

@@ -186,7 +186,7 @@ class _Shown(NamedTuple):
     def enter(self, target: int, front: Front) -> None:
         """Show the new images to a front, if there are several objectives."""
         objectives, new, predictions = self.reply.of(target), self.batch.new, self.reply.predictions
-        if objectives.ndim == 2 and len(new):
+        if objectives.ndim == 2 and objectives.shape[1] > 1 and len(new):
             front.add(objectives[new], self.batch.images[new], predictions.logits[new], self.before)
 
     def place(self, reached: Array) -> int:

@@ -123,7 +123,7 @@ def _again(folder: Folder, experiment: Experiment) -> list[str]:
 
 
 def bits(folder: Path) -> dict[str, bytes]:
-    """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds."""
+    """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds, and names."""
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {
         name: path.read_bytes()
@@ -131,7 +131,7 @@ def bits(folder: Path) -> dict[str, bytes]:
         if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
     }
     result = parsed(kept["result.json"])
-    return {**kept, "result.json": json.dumps({**result, "seconds": 0}).encode()}
+    return {**kept, "result.json": json.dumps({**result, "seconds": 0, "objectives": None}).encode()}
 
 
 def _was_made(name: str, written: dict[str, bytes]) -> bool:

@@ -132,7 +132,7 @@ def _fronts(figure: Any, result: Result) -> None:
         labelled.add(run.target)
         # Up to a place on the second axis there is what its next member has in the first.
         axes.step(second, first, "o-", where="pre", label=label, color=f"C{run.target % 10}", markersize=2, linewidth=1)
-    _dress(axes, "objective 1", "objective 2")
+    _dress(axes, *(result.objectives[:2]))
     _legend(figure, axes)
 
 

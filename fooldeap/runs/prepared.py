@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine import fronts
 from fooldeap.engine.evaluation import DependsOn
 from fooldeap.errors import RunError
 from fooldeap.lines import printable
@@ -97,16 +98,18 @@ class Prepared(Bench):
                     failures[run.info.label] = str(run.failure)
                     warn(f"{run.info.label} failed: {run.failure}; the others go on")
                 ended.append(run)
+        results = _sorted(result for run in ended for result in run.results)
         return Result(
             name=self.experiment.name,
             seed=self.experiment.seed,
             goal=self.experiment.stop.goal,
             evaluations=sum(run.evaluations for run in ended),
             seconds=timings.seconds,
-            runs=_sorted(result for run in ended for result in run.results),
+            runs=results,
             folder=folder.path if folder else None,
             failures=dict(sorted(failures.items())),
             names=tuple(getattr(self.classifier, "names", None) or ()),
+            objectives=fronts.called(results, self.experiment.fitness.plugin.options["objectives"]),
         )
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> Session:

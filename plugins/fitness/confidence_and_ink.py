@@ -7,7 +7,7 @@ import numpy as np
 from fooldeap.plugin import Annotated, Array, Ge, Images, Le, Predictions, fitness
 
 
-@fitness("confidence_and_ink")
+@fitness("confidence_and_ink", objectives=("log p", "-ink"))
 def confidence_and_ink(
     predictions: Predictions,
     target: int,

@@ -45,7 +45,7 @@ class Csv(Reporter):
             self._folder.write("log.csv", _text([LogRow._fields, *sorted(self._rows)]))
             front = [row for run in result for row in _front(run)]
             if front:
-                self._folder.write("front.csv", _text([(*_FRONT, *_objectives(len(front[0]) - len(_FRONT))), *front]))
+                self._folder.write("front.csv", _text([(*_FRONT, *result.objectives), *front]))
 
     def on_abort(self) -> None:
         """Write what is known, if that can be, and close the file."""
@@ -70,10 +70,6 @@ class Csv(Reporter):
         file, self._file = self._file, None
         if file is not None:
             file.close()
-
-
-def _objectives(count: int) -> Iterator[str]:
-    return (f"objective_{number + 1}" for number in range(count))
 
 
 def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
