@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import moocore
 import numpy as np
@@ -150,8 +151,8 @@ def test_the_page_shows_it(finished):
         assert all(end in section for end in ends)
 
 
-def test_it_is_found_again_and_a_folder_from_before_there_were_any_as_well(finished):
-    _, folder, _ = finished
+def test_it_is_found_again_and_a_folder_from_before_there_were_any_as_well(finished, tmp_path):
+    folder = shutil.copytree(finished[1], tmp_path / "run")
     assert verify(folder).reproduced
     for name in ("fronts.npz", "front.csv"):
         (folder / name).unlink()

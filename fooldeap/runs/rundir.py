@@ -249,7 +249,7 @@ class RunFolder(Folder):
         """Write ``snapshots.npz``, how the best images came about, and ``fronts.npz`` where there are fronts."""
         if any(run.snapshots for run in result):
             self.write(snapshots.FILE, snapshots.packed(result.runs))
-        if any(run.front for run in result):
+        if result.objectives:
             self.write(fronts.FILE, fronts.packed(result.runs))
 
     def write_result(self, result: Result) -> None:

@@ -43,9 +43,9 @@ class Csv(Reporter):
         self._close()
         if self._folder is not None:
             self._folder.write("log.csv", _text([LogRow._fields, *sorted(self._rows)]))
-            front = [row for run in result for row in _front(run)]
-            if front:
-                self._folder.write("front.csv", _text([(*_FRONT, *result.objectives), *front]))
+        if self._folder is not None and result.objectives:
+            front = (row for run in result for row in _front(run))
+            self._folder.write("front.csv", _text([(*_FRONT, *result.objectives), *front]))
 
     def on_abort(self) -> None:
         """Write what is known, if that can be, and close the file."""

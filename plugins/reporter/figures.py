@@ -21,5 +21,5 @@ class Figures(Reporter):
         """Draw the figures."""
         if self._folder is not None and len(result):
             self._folder.write("figures/growth.png", growth(result))
-        if self._folder is not None and any(run.front for run in result):
+        if self._folder is not None and result.objectives:
             self._folder.write("figures/front.png", fronts(result))
