@@ -168,7 +168,7 @@ class Reporter:
 
 
 class Predictions:
-    """What the classifier said about a batch of images.
+    """What the classifier said about a batch of images. All arrays are read-only: what is told of an image is of them.
 
     Attributes
     ----------
@@ -177,8 +177,8 @@ class Predictions:
     """
 
     def __init__(self, logits: NDArray[np.float32], images: Images) -> None:
-        self.logits = logits
-        self.images = images
+        self.logits = _read_only(logits)
+        self.images = _read_only(images)
 
     @functools.cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
@@ -187,12 +187,19 @@ class Predictions:
         # The ufuncs' own reductions: the methods of arrays take a detour through Python.
         scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
         scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
-        return scores
+        return _read_only(scores)
 
     @functools.cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, float64 (n, classes)."""
-        return np.exp(self.log_probabilities)
+        return _read_only(np.exp(self.log_probabilities))
+
+
+def _read_only(array: Array) -> Array:
+    """Return a view that nobody can write to; whoever owns the array still can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 BestYet = Callable[[int], Predictions | None]  # of a target: its best image alone, or None where none was shown yet

@@ -22,6 +22,16 @@ def test_predictions_are_scipys_softmax():
     assert np.allclose(got.probabilities, special.softmax(logits.astype(float), axis=1), atol=1e-14, rtol=0)
 
 
+@pytest.mark.parametrize("name", ["logits", "images", "log_probabilities", "probabilities"])
+def test_nobody_can_change_what_was_said(name):
+    """For the engine tells confidences and images from the same arrays."""
+    logits, images = rng().normal(size=(3, 4)).astype(np.float32), noise(3)
+    said = Predictions(logits, images)
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(said, name)[0] = 1
+    images[0], logits[0] = 1, 1  # whoever owns them can
+
+
 def test_softmax_loss_on_logits_by_hand():
     # L = -2 + log(e^2 + e^0 + e^1)
     loss = -2 + math.log(math.exp(2) + 1 + math.e)

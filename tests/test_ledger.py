@@ -1,5 +1,7 @@
 """The query ledger: every image that the classifier was shown is accounted for; a paid service is shown no other."""
 
+import warnings
+
 import numpy as np
 import pytest
 from conftest import KIT, TINY, bits, run, tiny
@@ -11,6 +13,7 @@ from fooldeap.configuration import config
 from fooldeap.engine.evolution import Run
 from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FooldeapWarning, PluginError
+from fooldeap.plugin import Split, dataclass, dataset
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 
@@ -75,6 +78,31 @@ def test_a_billable_classifier_is_shown_nothing_else(tmp_path):
     assert images.any(axis=1).all()  # no black ones among them
     same, _ = run(tiny(stop=STOP, targets=[0, 2]), tmp_path / "free")
     assert [each.score for each in same] == [each.score for each in result]
+
+
+@pytest.mark.parametrize("classifier", ["tiny", "billable"])
+def test_images_that_tell_how_good_a_model_is_are_probes_and_nobody_pays_for_them(tmp_path, classifier):
+    @dataset("noise")
+    @dataclass(frozen=True)
+    class Noise:
+        """Images of noise, of one class."""
+
+        def load(self):
+            images, labels = np.full((64, 8, 8, 1), 200, np.uint8), np.zeros(64, int)
+            return Split(images, labels, images, labels)
+
+    choices = {**TINY, "classifier": classifier, "dataset": "noise", "stop": STOP, "targets": [0, 2]}
+    experiment = config.load(choices, plugins=[KIT, Noise])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may be right on none of them
+        prepared = Prepared(experiment)
+    with prepared:
+        prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    (row,) = sessions(tmp_path / "run")
+    assert shown(prepared.classifier) == row["shown"]
+    assert row["classifier"] == 410
+    seen = sum((images == 200).all(axis=(1, 2, 3)).sum() for images in prepared.classifier.images)
+    assert seen == (64 if classifier == "tiny" else 0)
 
 
 def test_sums():

@@ -9,6 +9,7 @@ from conftest import KIT, ROOT, TINY
 from conftest import run as run_alone
 from studies import BITS, SELECTIONS, STUDY, bits, compare
 
+import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, RunError
 from fooldeap.runs.bench import Bench
@@ -190,6 +191,19 @@ def test_the_data_of_a_study_are_the_same_study():
     }
     assert list(study.variants) == ["strong", "weak", "none", "small"]
     assert study.variants["small"].algorithm.values["population"] == 4
+
+
+def test_that_runs_go_on_at_their_goal_is_kept(tmp_path):
+    changes = {"stop": {"at_goal": False}, "goal": {"confidence": 0.3}, "budget": 100, "seeds": 2, "targets": [0]}
+    study = definition.load({**STUDY, **changes})
+    again = definition.load(study.data())
+    assert {name: each.digest for name, each in again.variants.items()} == {
+        name: each.digest for name, each in study.variants.items()
+    }
+    done = compare(tmp_path / "study", **changes)
+    assert {run.evaluations for run in done.outcome.runs} == {100}
+    assert fooldeap.verify(done.folder).reproduced
+    assert fooldeap.compare(None, "seeds=3", resume=done.folder, quiet=True).outcome.seeds == (1, 2, 3)
 
 
 def test_runs_end_by_the_budget_and_not_by_generations():

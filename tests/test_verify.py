@@ -10,7 +10,7 @@ from resuming import interrupted
 import fooldeap
 from fooldeap import cli
 from fooldeap.engine.evolution import Run
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, PluginError
 from fooldeap.finished.verify import verify
 from fooldeap.runs import provenance
 
@@ -87,6 +87,17 @@ def test_a_result_that_somebody_embellished_is_seen(finished, tmp_path):
     for sample in (None, 1):
         verdict = verify(folder, sample=sample)
         assert [problem for problem in verdict.problems if "result.json" in problem]
+
+
+def test_a_study_whose_runs_fail_here_is_not_reproduced(study, monkeypatch):
+    def broken(*_):
+        raise PluginError("no longer")
+
+    monkeypatch.setattr(Run, "tell", broken)
+    verdict = verify(study.folder)
+    assert not verdict.reproduced
+    assert all("fails here: no longer" in problem for problem in verdict.problems)
+    assert len(verdict.problems) == 18
 
 
 def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):

@@ -90,6 +90,13 @@ class Evaluator:
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
         return [logits[start:end] for start, end in itertools.pairwise(ends)]
 
+    def aside(self, images: Images) -> NDArray[np.float32]:
+        """Return the logits of images that no run asks about; they count as probes."""
+        (logits,) = self.logits([images])
+        self.shown -= len(images)
+        self.probes += len(images)
+        return logits
+
     def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
         """Return all images in one array, black ones at its end, which is valid until the next call."""
         if len(self._lent) < count:

@@ -201,8 +201,10 @@ def _study(folder: StudyFolder, sample: int | None) -> Verdict:
             for run in bench.evolve(runs):
                 budget = group[run.info.variant].stop.evaluations or 0
                 made = [record_of(run.info.variant, result, budget) for result in run.results]
-                written = folder.records.read(run.info, {})
-                if written is None or not all(map(_same, made, written)):
+                written = folder.records.read(run.info, {}) or []
+                if run.failure is not None:
+                    problems.append(f"{run.info.label}: fails here: {run.failure}")
+                elif not len(made) == len(written) > 0 or not all(map(_same, made, written)):
                     problems.append(f"{run.info.label}: its record is another here")
     notes = _notes(folder, list(study.variants.values()))
     return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)

@@ -1,5 +1,6 @@
 """What a run was made with: versions, machine, and its plugins by the digests of their sources."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -12,7 +13,8 @@ from typing import Any
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import CHOICES, Experiment
 
-PACKAGES = ("fooldeap", "deap", "numpy", "tensorflow", "keras")
+# What computes bits, as far as it is installed.
+PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
 _NO_BITS = ("executor",)  # it decides where things are done, and no bit of what comes out
 
 
@@ -23,7 +25,7 @@ def environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": dict(_versions()),
         "plugins": dict(sorted(_sources(experiments))),
         "command": sys.argv,
     }
@@ -51,6 +53,12 @@ def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> l
 def _recorded(recorded: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = recorded.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
 
 
 def _sources(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:

@@ -292,7 +292,7 @@ def _taken(path: Path) -> InputError:
 
 def _next_folder(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    number = max((int(path.name) for path in parent.iterdir() if path.name.isdigit()), default=0)
+    number = max((int(path.name) for path in parent.iterdir() if path.name.isdecimal()), default=0)
     while True:
         number += 1
         path = parent / f"{number:03d}"

@@ -70,7 +70,7 @@ class Study:
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     own = {kind: data[kind] for kind in CHOICES if kind not in _COMMON}
-    return {**own, "stop": {"generations": data["stop"]["generations"]}}
+    return {**own, "stop": {name: data["stop"][name] for name in ("generations", "at_goal")}}
 
 
 def load(
