@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fooldeap.finished.verify import verify
     from fooldeap.results import FoolingImage, Result, RunResult
     from fooldeap.runs.experiment import fool, resume, run, toolbox
+    from fooldeap.runs.loaded import load
     from fooldeap.study.comparison import Comparison, compare
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "compare",
     "fool",
     "individual_view",
+    "load",
     "resume",
     "run",
     "toolbox",
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.experiment"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
+    "load": "fooldeap.runs.loaded",
     "verify": "fooldeap.finished.verify",
     "individual_view": "fooldeap.engine.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.contracts import Array, Batch, Images, Predictions, Rng
+from fooldeap.contracts import Array, Batch, Images, Predictions, Rng, Split
 
 Check = Callable[..., str | None]  # of what a plugin gave back, and what it was called with
 
@@ -95,6 +95,27 @@ def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
     if shape[:1] != (rows,) or len(shape) > 2 or 0 in shape[1:]:
         return f"returned {described(values)}, expected float64 ({rows},) or ({rows}, k), k at least 1"
     return _not_finite(values)
+
+
+def split(data: Any) -> str | None:
+    """Of ``load()`` by a dataset."""
+    if not isinstance(data, Split):
+        return f"loads {described(data)}, expected a Split"
+    parts = (("training", data.train_images, data.train_labels), ("test", data.test_images, data.test_labels))
+    for part, images, labels in parts:
+        fault = _labelled(images, labels)
+        if fault:
+            return f"loads {part} {fault}"
+    train, test = data.train_images.shape[1:], data.test_images.shape[1:]
+    return None if train == test else f"loads training images {train}, but test images {test}; expected one shape"
+
+
+def _labelled(images: Any, labels: Any) -> str | None:
+    if not (isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4 and len(images)):
+        return f"images {described(images)}, expected uint8 (n, height, width, channels)"
+    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (len(images),)):
+        return f"labels {described(labels)}, expected integers ({len(images)},)"
+    return f"labels from {labels.min()}, expected classes counted from 0" if labels.min() < 0 else None
 
 
 # Of the operators that are called in every generation, by their kind.

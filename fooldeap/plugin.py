@@ -112,17 +112,27 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plugin: what it is called with, and what it gives.
+    """A kind of plugin: what it gives, and what it is ``given`` before its parameters.
 
-    One that is not ``stateful`` is a function. One that is ``generational`` is called in every generation, and its
-    numbers may follow schedules.
+    It is a function, or, where it has ``methods``, a dataclass, which is made with what it is given. One that is
+    ``generational`` is called in every generation, and its numbers may follow schedules.
     """
 
     name: str
-    call: str
     gives: str
-    stateful: bool = False
+    given: tuple[str, ...] = ()
+    methods: str = ""
     generational: bool = False
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it is a dataclass."""
+        return bool(self.methods)
+
+    @property
+    def call(self) -> str:
+        """How it is called."""
+        return self.methods or f"f({', '.join(self.given)})"
 
 
 KINDS = {
@@ -130,19 +140,19 @@ KINDS = {
     for kind in (
         Kind(
             "genome",
-            "sample(count, rng), decode(genomes), take(genomes, indices)",
             "genomes; uint8 images; copies",
-            True,
+            ("shape",),
+            "sample(count, rng), decode(genomes), take(genomes, indices)",
         ),
-        Kind("fitness", "f(predictions, target)", "float64 (n,) or (n, k), larger is better", generational=True),
-        Kind("mutation", "f(genomes, rng)", "as many genomes", generational=True),
-        Kind("crossover", "f(first, second, rng)", "two batches of children", generational=True),
-        Kind("selection", "f(fitness, count, rng)", "count indices into the population", generational=True),
-        Kind("algorithm", "f(toolbox, rng)", "yields genomes, receives a Reply"),
-        Kind("classifier", "input_shape, classes, digest, logits(images)", "float32 (n, classes)", True),
-        Kind("dataset", "load()", "a Split of images and labels", True),
-        Kind("executor", "map(function, items)", "results in order", True),
-        Kind("reporter", "on_start, on_run_start, on_generation, on_run_end, on_finish, on_abort", "–", True),
+        Kind("fitness", "float64 (n,) or (n, k), larger is better", ("predictions", "target"), generational=True),
+        Kind("mutation", "as many genomes", ("genomes", "rng"), generational=True),
+        Kind("crossover", "two batches of children", ("first", "second", "rng"), generational=True),
+        Kind("selection", "count indices into the population", ("fitness", "count", "rng"), generational=True),
+        Kind("algorithm", "yields genomes, receives a Reply", ("toolbox", "rng")),
+        Kind("classifier", "float32 (n, classes)", methods="input_shape, classes, digest, logits(images)"),
+        Kind("dataset", "a Split of images and labels", methods="load()"),
+        Kind("executor", "results in order", methods="map(function, items)"),
+        Kind("reporter", "–", methods="on_start, on_run_start, on_generation, on_run_end, on_finish, on_abort"),
     )
 }
 
@@ -197,12 +207,24 @@ def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]
             raise InputError(f"{kind} {name!r}: a {kind} is a dataclass; put @dataclass under the decorator")
         try:
             parameters = parameters_of(target)
+            _check_given(KINDS[kind], target)
         except InputError as error:
             raise InputError(f"{kind} {name!r}: {error}") from None
         target.__fooldeap_plugin__ = Plugin(kind, name, target, parameters, options)  # type: ignore[attr-defined]
         return target
 
     return mark
+
+
+def _check_given(kind: Kind, target: Callable[..., Any]) -> None:
+    """Refuse a plugin that cannot be called with what its kind is given."""
+    every = inspect.signature(target).parameters.values()
+    taken = [each.name for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    if len(taken) == len(kind.given) or any(each.kind is each.VAR_POSITIONAL for each in every):
+        return
+    noun, mark = ("fields", "'_: KW_ONLY' above") if kind.stateful else ("arguments", "'*' before")
+    cure = f"; put {mark} its parameters" if len(taken) > len(kind.given) else ""
+    raise InputError(f"takes the {noun} ({', '.join(taken)}), expected ({', '.join(kind.given)}){cure}")
 
 
 def plugin_of(target: Any) -> Plugin | None:

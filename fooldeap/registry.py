@@ -66,12 +66,18 @@ class Registry:
 def load(sources: Iterable[Any] = ()) -> Registry:
     """Return the installed plugins with those from ``sources``: files, folders, or decorated functions and classes."""
     registry = Registry(_installed())
-    for source in sources:
+    for source in each(sources):
         try:
             registry.include(source)
         except InputError as error:
             raise InputError(f"plugins: {error}") from error
     return registry
+
+
+def each(sources: Any) -> tuple[Any, ...]:
+    """Return the sources of plugins one by one; a single one may stand for a list of it."""
+    single = isinstance(sources, str | Path) or plugin_of(sources) is not None
+    return (sources,) if single else tuple(sources)
 
 
 @functools.cache

@@ -165,7 +165,7 @@ class Result:
     alone. ``failures`` are the runs that failed, by label, each with why: what they had found is among the results.
     ``names`` are those of the classes, where the classifier says them, ``objectives`` those of the objectives, where
     there are fronts.
-    ``result[3]`` is target 3 (of the first seed).
+    ``result[3]`` is target 3; of several seeds, ``result[3, 2]`` is target 3 of seed 2.
     """
 
     name: str
@@ -179,11 +179,15 @@ class Result:
     names: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
 
-    def __getitem__(self, target: int) -> RunResult:
-        for run in self.runs:
-            if run.target == target:
-                return run
-        raise KeyError(f"no target {target}; there are {sorted({run.target for run in self.runs})}")
+    def __getitem__(self, key: int | tuple[int, int]) -> RunResult:
+        target, *seed = key if isinstance(key, tuple) else (key,)
+        found = [run for run in self.runs if run.target == target and seed in ([], [run.seed])]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise KeyError(f"target {target} has the seeds {[run.seed for run in found]}; name one: [{target}, SEED]")
+        there = sorted({run.target for run in self.runs}), sorted({run.seed for run in self.runs})
+        raise KeyError(f"got {key!r}; there are the targets {there[0]} and the seeds {there[1]}")
 
     def __iter__(self) -> Iterator[RunResult]:
         return iter(self.runs)

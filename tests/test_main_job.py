@@ -116,7 +116,7 @@ def test_an_image_shows_itself(main_job):
     png = result[3].image._repr_png_()
     assert png.startswith(b"\x89PNG")
     assert result[3].image.pixels.shape == (28, 28, 1)
-    with pytest.raises(KeyError, match="no target 11"):
+    with pytest.raises(KeyError, match="got 11; there are the targets"):
         _ = result[11]
 
 

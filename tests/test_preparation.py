@@ -1,14 +1,16 @@
 """What is found out before a run begins, so that nothing is started, and no folder made, in vain."""
 
 import warnings
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from conftest import KIT
 
 import fooldeap
 from fooldeap.configuration import config
-from fooldeap.errors import FooldeapWarning, InputError, RunError
-from fooldeap.plugin import Split, dataclass, dataset, mutation
+from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.plugin import Split, dataclass, dataset, genome, mutation
 from fooldeap.runs.prepared import Prepared
 
 
@@ -31,6 +33,42 @@ def test_a_model_that_was_well_loaded_is_not():
 def test_a_dataset_of_another_shape():
     with pytest.raises(InputError, match=r"command line: dataset: its images are \(28, 28, 1\), .* takes \(8, 8, 1\)"):
         prepared("dataset=mnist", "classifier=tiny")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "told"),
+    [
+        (np.zeros((5, 8, 8, 1)), np.zeros(5, int), r"loads training images float64 \(5, 8, 8, 1\), expected uint8"),
+        (np.zeros((5, 8, 8, 1), np.uint8), np.eye(5), r"loads training labels float64 \(5, 5\), expected integers"),
+    ],
+)
+def test_a_dataset_that_breaks_its_promise(images, labels, told):
+    @dataset("odd")
+    @dataclass
+    class Odd:
+        """Images, or labels, that no classifier takes."""
+
+        def load(self):
+            return Split(images, labels, images, labels)
+
+    with pytest.raises(PluginError, match=rf"^dataset 'odd' {told}"):
+        fooldeap.toolbox({"classifier": "tiny", "dataset": "odd"}, plugins=[KIT, Odd])
+
+
+def test_a_genome_that_cannot_be_made():
+    @genome("broken")
+    @dataclass
+    class Broken:
+        """It thinks that images are flat."""
+
+        shape: tuple[int, int, int]
+        dtype: ClassVar[str] = "uint8"
+
+        def __post_init__(self):
+            (self.size,) = self.shape
+
+    with pytest.raises(PluginError, match=r"^genome 'broken' raised ValueError: too many values to unpack"):
+        fooldeap.toolbox({"classifier": "tiny", "genome": "broken"}, plugins=[KIT, Broken])
 
 
 def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):

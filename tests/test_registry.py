@@ -188,7 +188,8 @@ def test_a_name_taken_twice_is_refused_and_both_files_named(folder):
 
 
 def test_one_name_may_be_taken_in_several_kinds(folder):
-    (folder / "again.py").write_text(DARKEN.replace("mutation", "crossover"))
+    crossover = DARKEN.replace("mutation", "crossover").replace("images, rng", "images, others, rng")
+    (folder / "again.py").write_text(crossover)
     kinds = [plugin.kind for plugin in load([folder]).all() if plugin.name == "darken"]
     assert kinds == ["mutation", "crossover"]
 
@@ -231,6 +232,26 @@ def test_a_function_with_a_bad_parameter_is_refused(parameter, told, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(DARKEN.replace("*, share: Annotated[float, Gt(0)] = 0.5", parameter))
     assert refusal(file) == f"{str(file)!r} does not load: mutation 'darken': parameter {told} (line 5)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("images", "takes the arguments (images), expected (genomes, rng)"),
+        ("images, rng, share", "takes the arguments (images, rng, share), expected (genomes, rng); put '*' before its"),
+    ],
+)
+def test_a_function_that_cannot_be_called_as_its_kind_is_refused(arguments, told, tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text(DARKEN.replace("images, rng, *, share: Annotated[float, Gt(0)] = 0.5", arguments))
+    assert refusal(file).startswith(f"{str(file)!r} does not load: mutation 'darken': {told}")
+
+
+def test_a_genome_that_cannot_be_made_for_a_shape_is_refused(tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text(COUNTER.replace("Reporter, ", "").replace("reporter", "genome").replace("(Reporter)", ""))
+    told = "genome 'counter': takes the fields (), expected (shape)"
+    assert refusal(file) == f"{str(file)!r} does not load: {told} (line 5)"
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,10 @@ def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
-    run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
-    assert fooldeap.resume(tmp_path / "run") is None
+    result, _ = run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+    assert fooldeap.resume(tmp_path / "run")[0].log == result[0].log
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
 def test_the_clock_goes_on_and_its_stop_is_replayed(tmp_path):

@@ -170,10 +170,40 @@ def test_another_version_is_named(begun, monkeypatch):
 def test_another_source_is_named(begun, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
-    with pytest.raises(InputError, match=r"the source of mutation 'mine' has changed; resume with"):
+    with pytest.raises(InputError, match=r"mine.py, the source of mutation 'mine', has changed; resume with"):
         fooldeap.resume(begun, quiet=True)
     assert fooldeap.resume(begun, quiet=True, force=True) is not None
-    assert json.loads((begun / "result.json").read_text())["forced"] == ["the source of mutation 'mine' has changed"]
+    assert json.loads((begun / "result.json").read_text())["forced"] == [
+        "mine.py, the source of mutation 'mine', has changed"
+    ]
+
+
+def test_a_file_of_several_plugins_is_named_once(tmp_path):
+    plugin, choices = tmp_path / "both.py", {**RUN, "mutation": "mine", "fitness": "bright"}
+    plugin.write_text(
+        "from fooldeap.plugin import fitness, mutation\n\n\n"
+        "@mutation('mine')\ndef mine(genomes, rng):\n    return genomes\n"
+        "\n\n@fitness('bright')\ndef bright(predictions, target):\n    return predictions.images.mean(axis=(1, 2, 3))\n"
+    )
+    with interrupted(Run, "settle", after=2):
+        fooldeap.run(choices, plugins=[plugin], out=tmp_path / "run", quiet=True)
+    plugin.write_text(plugin.read_text() + "\n# a comment\n")
+    told = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; resume with [^\n]*$"
+    with pytest.raises(InputError, match=told):
+        fooldeap.resume(tmp_path / "run", quiet=True)
+
+
+def test_a_plugin_file_that_was_moved_alone_is_named_where_it_is(begun, tmp_path, capsys):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "mine.py").rename(tmp_path / "there/mine.py")
+    capsys.readouterr()
+    with pytest.raises(
+        InputError, match=r"plugins\[\d\]: no file or folder '.*mine.py'; say where it is now: --plugins PATH"
+    ):
+        fooldeap.resume(begun, quiet=True)
+    assert "mine.py" not in capsys.readouterr().err, "announced, and then not there"
+    assert fooldeap.resume(begun, plugins=tmp_path / "there/mine.py", quiet=True) is not None
+    assert "forced" not in json.loads((begun / "result.json").read_text())
 
 
 def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(begun):
@@ -205,5 +235,5 @@ def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
 
 def test_a_finished_run_is_left_alone(finished):
     before = bits(finished)
-    assert fooldeap.resume(finished, quiet=True) is None
+    assert fooldeap.resume(finished, quiet=True).folder == finished
     assert bits(finished) == before

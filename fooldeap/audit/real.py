@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import registry
+from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.moved import ENVIRONMENT
-from fooldeap.errors import FooldeapError, InputError, blaming, did_you_mean
+from fooldeap.errors import FooldeapError, InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Images
 from fooldeap.storage.files import read
@@ -158,7 +159,6 @@ def _dataset(name: str) -> Images:
         cure = "name a folder of pictures or an .npz file in its place"
         raise InputError(f"--images {name}: that dataset needs {missing[0]!r}, which cannot be said here; {cure}")
     try:
-        with blaming(plugin):
-            return plugin.build({}).load().test_images  # type: ignore[no-any-return]
+        return loaded(plugin, {}).test_images
     except FooldeapError as error:
         raise InputError(f"--images {name}: {error}") from None

@@ -96,7 +96,7 @@ def load(
     InputError
         The model does not load, or it has no such classes.
     """
-    words, plugins = list(overrides), tuple(plugins)
+    words, plugins = list(overrides), registries.each(plugins)
     for word in words:
         if not re.match(r"(classifier|seed|name)[.=]", word):
             raise InputError(

@@ -35,10 +35,11 @@ def run(
     no_images: Annotated[bool, typer.Option("--no-images", help="Draw no images on the terminal.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or continue one."""
-    from fooldeap import Result
     from fooldeap.runs import experiment
+    from fooldeap.runs.rundir import RunFolder
 
     options: dict[str, Any] = {
+        "plugins": plugins or (),
         "workers": count(workers),
         "quiet": quiet,
         "images": not no_images,
@@ -50,16 +51,18 @@ def run(
         words, config = [str(config), *words], None
     if resume is None and config is None:
         raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
-    if resume is not None and (config is not None or out is not None or plugins):
+    if resume is not None and (config is not None or out is not None):
         raise InputError("--resume DIR goes alone: the folder holds its configuration")
     if force and resume is None:
         raise InputError("--force: got no --resume DIR, which it is for; leave it out")
     with interruptible():
         if config is not None:
-            done: Result | None = experiment.run(config, *words, out=out, plugins=plugins or (), **options)
-        elif resume is not None:
+            done = experiment.run(config, *words, out=out, **options)
+        else:
+            assert resume is not None
+            finished = RunFolder(resume).finished
             done = experiment.resume(resume, *words, force=force, **options)
-            if done is None and not quiet:
-                say(f"{resume}: is finished already; see {resume / 'result.json'}")
-        if done is not None and done.failures:
+            if finished and not quiet:
+                say(f"{resume}: is finished already; see {resume / RunFolder.LAST}")
+        if done.failures:
             raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}")

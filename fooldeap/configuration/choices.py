@@ -8,8 +8,8 @@ from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.schedules import Schedule
 from fooldeap.errors import InputError, PluginError, blaming
-from fooldeap.faults import CHECKS, Check
-from fooldeap.plugin import Plugin, Rng
+from fooldeap.faults import CHECKS, Check, split
+from fooldeap.plugin import Plugin, Rng, Split
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Choice:
     def build(self, *given: Any, generation: int = 0) -> Any:
         """Return the plugin ready for calls in a generation, see `Plugin.build`."""
         values = {name: _resolved(value, generation) for name, value in self.values.items()}
-        return self.plugin.build(values, *given)
+        with blaming(self.plugin):
+            return self.plugin.build(values, *given)
 
     @property
     def changes(self) -> bool:
@@ -74,6 +75,16 @@ class Checked:
         if fault:
             raise PluginError(f"{self.plugin} {fault}")
         return result
+
+
+def loaded(dataset: Plugin, values: Mapping[str, Any]) -> Split:
+    """Return what a dataset loads, or raise `PluginError` where that is no such thing."""
+    with blaming(dataset):
+        data = dataset.build(values).load()
+    fault = split(data)
+    if fault:
+        raise PluginError(f"{dataset} {fault}")
+    return data  # type: ignore[no-any-return]
 
 
 def _resolved(value: Any, generation: int) -> Any:

@@ -16,7 +16,7 @@ from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key, dotted
 from fooldeap.configuration.experiment import CHOICES, Experiment, Stop, plain_keys
 from fooldeap.configuration.moved import found_again
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, did_you_mean, nearest
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
@@ -96,23 +96,29 @@ def _defaults() -> Document:
 def registry_of(document: Document, more: Iterable[Any]) -> Registry:
     """Return the registry with the plugins that the document names and ``more``, and name all in the document.
 
-    Those that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`.
+    Those that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`. Of ``more``,
+    one of the same name stands for a file or folder that is no longer there.
     """
-    more, paths = tuple(more), document.data["plugins"]
+    more, paths = registries.each(more), document.data["plugins"]
     if not isinstance(paths, list):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
     # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
-    resolved = [_resolved(document, index, path) for index, path in enumerate(paths)]
-    for index, path in enumerate(resolved):
-        _admit(document, ("plugins", index), f"runs the plugins in {path}")
+    given = [_as_text(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
+    moved = {Path(path).name for path in given}
+    named = {("plugins", index): _resolved(document, index, path) for index, path in enumerate(paths)}
+    found = {key: path for key, path in named.items() if Path(path).exists() or Path(path).name not in moved}
+    for key, path in found.items():
+        if not Path(path).exists():
+            raise document.error(key, f"no file or folder {path!r}; say where it is now: --plugins PATH")
+    for key, path in found.items():
+        _admit(document, key, f"runs the plugins in {path}")
     registry = registries.load(more)
-    for index, path in enumerate(resolved):
+    for key, path in found.items():
         try:
             registry.include(path)
         except InputError as error:
-            raise document.error(("plugins", index), str(error)) from error
-    resolved += [_as_text(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
-    document.data["plugins"] = list(dict.fromkeys(resolved))
+            raise document.error(key, str(error)) from error
+    document.data["plugins"] = list(dict.fromkeys([*found.values(), *given]))
     return registry
 
 
@@ -233,6 +239,10 @@ class _ExperimentChecker(Checker):
         """Note an operator that does not fit; one that nobody chose, at the genome."""
         able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
         cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
+        genomes = [each.name for each in self.registry.all("genome")]
+        for name in named_by(operator):
+            if name not in genomes and nearest(name, genomes):
+                cure = f"it names {name!r}, which is none{did_you_mean(name, genomes)}"
         if self.document.place(path).source == DEFAULTS:
             said = f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
             self.problem(("genome",), said)
@@ -245,12 +255,18 @@ _WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has
 
 def fits(operator: Plugin, genome: Plugin) -> bool:
     """Tell whether an operator works on a genome: see `fooldeap.plugin.mutation`."""
-    named = operator.options.get("genome", "any")
-    if named == "any":
+    said = operator.options.get("genome", "any")
+    if said == "any":
         return True
     dtype, bounds = getattr(genome.target, "dtype", None), getattr(genome.target, "bounds", None)
-    if named is None:
+    if said is None:
         return dtype is not None
-    named = (named,) if isinstance(named, str) else named
+    named = named_by(operator)
     # Who names a dtype gives any value of it.
     return genome.name in named or (dtype in named and bounds in (None, _WHOLE.get(dtype)))
+
+
+def named_by(operator: Plugin) -> tuple[str, ...]:
+    """Return the genomes and dtypes that an operator names."""
+    said = operator.options.get("genome", "any")
+    return () if said in (None, "any") else (said,) if isinstance(said, str) else tuple(said)

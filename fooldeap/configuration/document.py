@@ -1,9 +1,11 @@
 """Data with positions: what was written, and where, so that every message can point at it; one over another."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from fooldeap.errors import InputError
 
@@ -94,14 +96,25 @@ def dotted(path: Key) -> str:
 
 
 def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
-    """Return plain data, as from Python, as a document. Keys may be dotted, see `from_overrides`."""
-    document = Document({})
+    """Return data as from Python, numpy's numbers and ranges among it, as a document. Keys may be dotted."""
+    document, data = Document({}), _plain(data)
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
         places = dict.fromkeys(_paths(data[key], path), Place(place))
         said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
         document = put_under(path, data[key], said, Place(place)).over(document)
     return document
+
+
+def _plain(value: Any) -> Any:
+    """Return data as YAML would have it."""
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def put_under(path: Key, value: Any, document: Document, place: Place) -> Document:
@@ -118,12 +131,9 @@ def put_under(path: Key, value: Any, document: Document, place: Place) -> Docume
 def _paths(value: Any, path: Key) -> Iterator[Key]:
     """Yield the path of a value and of all that is in it."""
     yield path
-    for key, inner in value.items() if isinstance(value, dict) else _numbered(value):
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
         yield from _paths(inner, (*path, key))
-
-
-def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
-    return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
 def _kept(places: Mapping[Key, T], before: Any, merged: Any) -> dict[Key, T]:

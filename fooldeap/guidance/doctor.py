@@ -135,9 +135,10 @@ def tensorflow() -> Iterator[Finding]:
 def models() -> Iterator[Finding]:
     """Show the shipped models digits whose labels are known."""
     from fooldeap import registry
+    from fooldeap.configuration.choices import loaded
 
     known = registry.load()
-    data = known.get("dataset", "mnist").build({}).load()
+    data = loaded(known.get("dataset", "mnist"), {})
     images, labels = data.test_images[:IMAGES], data.test_labels[:IMAGES]
     for name in MODELS:
         classifier = known.get("classifier", "keras").build({"model": name})

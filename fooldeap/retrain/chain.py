@@ -17,8 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap import registry as registries
 from fooldeap import trust
 from fooldeap.configuration import config
+from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.page.retrain import retrain_page
@@ -92,7 +94,7 @@ def retrain(
                 return None
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
         said = folder.config if folder is not None else source or {}
-        plugins = tuple(plugins)
+        plugins = registries.each(plugins)
         known = load(said, overrides, arguments={**given, **arguments}, plugins=plugins)
         chain = _Chain(known, plugins, quiet=quiet)
         if folder is None:
@@ -125,7 +127,7 @@ class _Chain:
 
     def __init__(self, retraining: Retraining, plugins: Sequence[Any], *, quiet: bool) -> None:
         self.known, self.plugins, self.quiet = retraining, plugins, quiet
-        self.data = _limited(retraining.dataset.build({}).load(), retraining.chain.images)
+        self.data = _limited(loaded(retraining.dataset, {}), retraining.chain.images)
         self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
         base = retraining.experiment
         self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)

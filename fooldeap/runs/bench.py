@@ -11,15 +11,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import BY_CHANCE, DependsOn, Evaluator
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
-from fooldeap.faults import described
 from fooldeap.lines import printable
 from fooldeap.numerals import level
-from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
+from fooldeap.plugin import Classifier, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.crew import Crew
 from fooldeap.runs.rundir import Folder
@@ -226,9 +226,7 @@ class Bench:
         if self.experiment.dataset is None or self.evaluator.billable:
             return
         with self.experiment.blaming("dataset"):
-            data = self.experiment.dataset.build().load()
-        if not isinstance(data, Split):
-            raise PluginError(f"{self.experiment.dataset.plugin} loads {described(data)}, expected a Split")
+            data = loaded(self.experiment.dataset.plugin, self.experiment.dataset.values)
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
         if images.shape[1:] != self.classifier.input_shape:
             raise self.experiment.error(

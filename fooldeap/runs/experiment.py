@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +12,9 @@ from fooldeap.configuration import config
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
-from fooldeap.plugin import Classifier, Toolbox
+from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.results import Result
+from fooldeap.runs.loaded import load
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 
@@ -65,28 +67,30 @@ def run(
 def resume(
     folder: str | Path,
     *overrides: str,
+    plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     quiet: bool = False,
     images: bool = True,
     trust_model: bool = False,
     no_plugins: bool = False,
     force: bool = False,
-) -> Result | None:
-    """Continue the experiment in a folder where it stopped; None if it was finished already.
+) -> Result:
+    """Continue the experiment in a folder where it stopped; where it was finished, return what it gave, see `load`.
 
-    ``force`` goes on although packages, plugins, the classifier or the configuration have changed since: at your own
-    risk, and the result says so. The rest as for `run`. There may be another executor or other ``workers`` than before,
-    ``"executor=serial"``: the bits are the same; ``overrides`` are for that alone. A folder does
-    not say that its model is trusted: say it again.
+    ``plugins`` are those that were handed over as functions or classes, or files that have moved since. ``force`` goes
+    on although packages, plugins, the classifier or the configuration have changed since: at your own risk, and the
+    result says so. The rest as for `run`. There may be another executor or other ``workers`` than before,
+    ``"executor=serial"``: the bits are the same; ``overrides`` are for that alone. A folder does not say that its model
+    is trusted: say it again.
     """
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         opened = RunFolder.open(Path(folder))
         if opened.finished:
-            return None
+            return load(folder)
         for word in overrides:
             if not re.match(r"executor[.=]", word):
                 raise InputError(f"--resume: got {word!r}, expected keys of the executor alone, as executor.mode=runs")
-        experiment = config.load(opened.config, overrides, arguments=_workers(workers))
+        experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins)
         with Prepared(experiment, rows=opened.rows) as prepared:
             return prepared.run(opened, resumed=True, quiet=quiet, images=images)
 
@@ -95,6 +99,7 @@ def fool(
     model: Any,
     target: int | list[int] | str = "all",
     *overrides: str,
+    plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
     trust_model: bool = False,
     **arguments: Any,
@@ -106,16 +111,16 @@ def fool(
     model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
         ``classifier`` of a file may say: a mapping, or the name of a plugin
     target : a class, several, or ``"all"``
-    overrides, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
+    overrides, plugins, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
     """
     named = isinstance(model, str | Mapping)
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
     arguments = {**given, **_workers(workers), **arguments}
-    experiment = config.load({}, overrides, arguments=arguments)
-    with (
-        trust.trusting(model=trust_model),
-        Prepared(experiment, None if named else wrapped(model, experiment.classifier)) as prepared,
-    ):
+    experiment = config.load({}, overrides, arguments=arguments, plugins=plugins)
+    classifier = None if named else wrapped(model, experiment.classifier)
+    if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
+        experiment = replace(experiment, classifier=_choice_of(classifier))
+    with trust.trusting(model=trust_model), Prepared(experiment, classifier) as prepared:
         return prepared.run(None)
 
 
@@ -151,6 +156,12 @@ def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
         f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
         "or an object with input_shape, classes and logits(images)"
     )
+
+
+def _choice_of(classifier: Classifier) -> Choice:
+    """Return what messages call a classifier in memory: its plugin, or its class."""
+    own = type(classifier)
+    return Choice(plugin_of(own) or Plugin("classifier", own.__name__, own, {}, {"suffixes": ()}), {})
 
 
 def _workers(count: int | str | None) -> dict[str, Any]:

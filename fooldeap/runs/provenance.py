@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import CHOICES, Experiment
+from fooldeap.plugin import Plugin
 
 # What computes bits, as far as it is installed.
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
@@ -33,6 +33,7 @@ def environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any]:
 
 def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> list[str]:
     """Return what is no longer as it was recorded, each in words; a plugin that is new is no change."""
+    experiments = list(experiments)
     now = environment(experiments)
     packages = _recorded(recorded, "packages")
     plugins = _recorded(recorded, "plugins")
@@ -43,11 +44,19 @@ def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> l
             if name in packages and packages[name] != version
         ),
         *(
-            f"the source of {plugin} has changed"
-            for plugin, digest in now["plugins"].items()
-            if plugin in plugins and plugins[plugin] != digest
+            f"{source}, the source of {' and '.join(sorted(its))}, has changed"
+            for source, its in _by_source(experiments).items()
+            if any(plugin in plugins and plugins[plugin] != now["plugins"][plugin] for plugin in its)
         ),
     ]
+
+
+def _by_source(experiments: Iterable[Experiment]) -> dict[str, set[str]]:
+    """Return the plugins that decide bits by the names of the files that define them."""
+    found: dict[str, set[str]] = {}
+    for plugin in _deciding(experiments):
+        found.setdefault(Path(plugin.source).name, set()).add(str(plugin))
+    return found
 
 
 def _recorded(recorded: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -63,16 +72,13 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 def _sources(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:
     """Yield each plugin that decides bits, with the SHA-256 of the file that defines it."""
+    for plugin in _deciding(experiments):
+        yield str(plugin), hashlib.sha256(Path(plugin.source).read_bytes()).hexdigest()
+
+
+def _deciding(experiments: Iterable[Experiment]) -> Iterator[Plugin]:
+    """Yield the plugins that decide bits and are defined in a file, not in a notebook."""
     for experiment in experiments:
-        for kind in CHOICES:
-            choice = getattr(experiment, kind)
-            if choice is None or kind in _NO_BITS:
-                continue
-            for each in _with_inner(choice):
-                source = Path(each.plugin.source)
-                if source.is_file():  # else it was defined in a notebook
-                    yield str(each.plugin), hashlib.sha256(source.read_bytes()).hexdigest()
-
-
-def _with_inner(choice: Choice) -> list[Choice]:
-    return [choice, *(inner for _, inner in choice.inner())]
+        for (kind, *_), choice in experiment.choices():
+            if kind in CHOICES and kind not in _NO_BITS and Path(choice.plugin.source).is_file():
+                yield choice.plugin

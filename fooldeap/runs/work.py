@@ -218,9 +218,7 @@ class Work:
         return {name: experiment.genome.build(shape) for name, experiment in self.experiments.items()}
 
     def _built(self) -> Classifier:
-        choice = self.experiment.classifier
-        with blaming(choice.plugin):
-            built: Classifier = choice.build()
+        built: Classifier = self.experiment.classifier.build()
         return built
 
     def _pursued(self, pursuit: Pursuit) -> Pursued:

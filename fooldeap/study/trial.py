@@ -29,7 +29,7 @@ def load(file: Path, overrides: Iterable[str], arguments: Mapping[str, Any], plu
         **arguments,
     }
     with resources.as_file(resources.files("fooldeap.data") / "trial.yaml") as study:
-        return definition.load(study, overrides, arguments=given, plugins=[str(file), *plugins])
+        return definition.load(study, overrides, arguments=given, plugins=[str(file), *registries.each(plugins)])
 
 
 def _the_plugin(file: Path) -> Plugin:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.configuration.choices import loaded
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import shown
 from fooldeap.plugin import Images, Rng, Split
@@ -76,7 +77,7 @@ def train(
     training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
-    data = dataset.build({}).load()
+    data = loaded(dataset, {})
     if _is_trained(training, data, path):
         return None
     return train_on(data, training, path, str(config_path), command, progress=progress)

@@ -138,7 +138,7 @@ class Tuple:
 @dataset("wrong-scaled")
 @dataclass
 class Scaled:
-    """Its training images are float64 (4, 3, 3, 1), expected uint8."""
+    """It loads training images float64 (4, 3, 3, 1), expected uint8."""
 
     def load(self):
         return _split(kind=np.float64)
@@ -147,7 +147,7 @@ class Scaled:
 @dataset("wrong-sides")
 @dataclass
 class Sides:
-    """Its training images are (3, 3, 1), its test images (3, 2, 1)."""
+    """It loads training images (3, 3, 1), but test images (3, 2, 1)."""
 
     def load(self):
         return _split(side=2)
@@ -165,7 +165,7 @@ class Label:
 @dataset("wrong-one-based")
 @dataclass
 class OneBased:
-    """It has the test label -1, expected classes counted from 0."""
+    """It loads test labels from -1, expected classes counted from 0."""
 
     def load(self):
         return _split(most=-1)

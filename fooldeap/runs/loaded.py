@@ -1,0 +1,74 @@
+"""The result of a finished run, read from its folder: no plugin and no classifier is needed, and none is run."""
+
+from pathlib import Path
+from typing import Any
+
+from fooldeap.errors import InputError
+from fooldeap.page import sources
+from fooldeap.page.views import RunView, views
+from fooldeap.results import FoolingImage, LogRow, Result, RunResult
+from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.storage.files import parsed, read
+
+_COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log; the rest are real numbers
+
+
+def load(folder: str | Path) -> Result:
+    """Return the result that `fooldeap.run` returned when it made a folder.
+
+    Logs are empty where the reporter ``csv`` was left out, which writes them.
+
+    Raises
+    ------
+    InputError
+        It is no folder of a run, is not finished, or one of its files was changed since.
+    """
+    opened = RunFolder.open_finished(Path(folder))
+    for problem in problems_in(opened.path):
+        raise InputError(f"{opened.path}: {problem}; restore it from a copy")
+    try:
+        return _loaded(opened)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{opened.path}: is damaged ({type(error).__name__}: {error})") from None
+
+
+def _loaded(folder: RunFolder) -> Result:
+    data = parsed(read(folder.path / RunFolder.LAST))
+    log = _log(folder.path / "log.csv")
+    return Result(
+        name=data["name"],
+        seed=data["seed"],
+        goal=data["goal"],
+        evaluations=data["evaluations"],
+        seconds=data["seconds"],
+        runs=tuple(_run(view, log) for view in views(folder.path, data, logs=False)),
+        folder=folder.path,
+        failures=data.get("failures", {}),
+        names=tuple(data.get("names", ())),
+        objectives=tuple(data.get("objectives", ())),
+    )
+
+
+def _run(view: RunView, log: dict[tuple[int, int], list[LogRow]]) -> RunResult:
+    if view.image is None:
+        raise InputError(f"{view.data['image']}: is not there, the image of target {view.data['target']}")
+    scalars: dict[str, Any] = {name: value for name, value in view.data.items() if name != "image"}
+    return RunResult(
+        **scalars,
+        image=FoolingImage(view.image),
+        log=tuple(log.get((scalars["seed"], scalars["target"]), ())),
+        snapshots=tuple(view.snapshots),
+        front=tuple(view.front),
+    )
+
+
+def _log(path: Path) -> dict[tuple[int, int], list[LogRow]]:
+    """Return the rows of ``log.csv`` by seed and target."""
+    found: dict[tuple[int, int], list[LogRow]] = {}
+    for cells in sources.rows(path):
+        values: dict[str, Any] = {name: int(cell) if name in _COUNTS else float(cell) for name, cell in cells.items()}
+        row = LogRow(**values)
+        found.setdefault((row.seed, row.target), []).append(row)
+    return found
