@@ -21,7 +21,7 @@ _PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that 
 MOST_TOLD = 50  # mistakes
 # Keys of files for other commands than the one that reads an experiment.
 OTHERS = {
-    **dict.fromkeys(("vary", "variants", "goal", "budget", "tried"), "compare"),
+    **dict.fromkeys(("vary", "variants", "factors", "goal", "budget", "tried"), "compare"),
     **dict.fromkeys(("networks", "training"), "retrain"),
 }
 _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]

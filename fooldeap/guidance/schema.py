@@ -69,6 +69,11 @@ def study(registry: Registry) -> Schema:
                 "properties": {kind: {"$ref": f"#/$defs/{kind}"} for kind in varied},
             },
         },
+        "factors": {
+            "type": "object",
+            "description": "By factor, the level of each variant; those of a grid of several keys are known.",
+            "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
         "goal": {**_mapping(goal, required=False), "description": "What a run is to reach: the primary endpoint."},
         "budget": {**keys_of(Stop)["evaluations"].schema, "description": "Evaluations a target."},
         "tried": {"type": "string", "description": "The variant to compare with each other one; else all pairs are."},

@@ -1,11 +1,9 @@
 """From the runs of a study to its figures, tests and cautions.
 
 The block is target x seed; where a variant pursues its targets jointly it is the seed, with the evaluations to all
-targets, see `Outcome.blocks`. All intervals are 95 %. Every random stream is named by the variants it is for, so that a
-figure is the same whatever else the study compares and in whatever order.
+targets, see `Outcome.blocks`. All intervals are 95 %.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -14,22 +12,25 @@ import numpy as np
 
 from fooldeap.study import stats
 from fooldeap.study.cautions import cautions
-from fooldeap.study.findings import Analysis, Friedman, Measures, Pair, Quartiles, Variant
+from fooldeap.study.factors import factors
+from fooldeap.study.findings import Analysis, Measures, Pair, Quartiles, Variant
 from fooldeap.study.outcome import Floats, Outcome
-from fooldeap.study.stats import Estimate
+from fooldeap.study.pairs import Samples, adjusted, by_mean, friedman, known, pairs, seeded
 
 
 def analyse(outcome: Outcome) -> Analysis:
     """Return all figures, tests and cautions of a study."""
     variants = _ranked(outcome)
     names = [variant.name for variant in variants]
-    pairs = _pairs(outcome, names)
+    samples = _samples(outcome)
+    found = adjusted(pairs(samples, _couples(outcome, names), outcome.block_budget))
     return Analysis(
         variants=variants,
-        friedman=_friedman(outcome),
-        pairs=pairs,
-        cliques=() if outcome.tried else _cliques(variants, pairs),
-        cautions=tuple(cautions(outcome, len(pairs))),
+        friedman=friedman(samples),
+        pairs=found,
+        cliques=() if outcome.tried else _cliques(variants, found),
+        factors=factors(outcome),
+        cautions=tuple(cautions(outcome, len(found))),
     )
 
 
@@ -68,17 +69,17 @@ def _on_target(outcome: Outcome, name: str, row: int) -> Measures:
     # What a joint run may spend is for all its targets, and any of them may be the last.
     budget = outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
     columns = {column: outcome.column(name, column)[[row]] for column in _COLUMNS}
-    return _measures(columns, _spent(columns), budget, columns, _seeded("target", name, outcome.targets[row]))
+    return _measures(columns, _spent(columns), budget, columns, seeded("target", name, outcome.targets[row]))
 
 
 def _overall(outcome: Outcome, name: str) -> Measures:
     columns = {column: outcome.column(name, column) for column in _COLUMNS}
     if not outcome.joint:
-        return _measures(columns, _spent(columns), outcome.budget, columns, _seeded("all targets", name))
+        return _measures(columns, _spent(columns), outcome.budget, columns, seeded("all targets", name))
     whole = np.max if name in outcome.joint else np.sum
     blocks = {column: whole(columns[column], axis=0, keepdims=True) for column in _EVALUATIONS}
     spent = whole(_spent(columns), axis=0, keepdims=True)
-    return _measures(blocks, spent, outcome.block_budget, columns, _seeded("all targets", name))
+    return _measures(blocks, spent, outcome.block_budget, columns, seeded("all targets", name))
 
 
 _EVALUATIONS = ("evaluations_to_goal", "evaluations_to_50", "evaluations_to_90", "evaluations_to_99")
@@ -103,7 +104,7 @@ def _measures(
         to_50=to_50,
         to_90=to_90,
         to_99=to_99,
-        running_time=_known(stats.bootstrap_running_time(goal, spent, rng), goal, 0, math.inf),
+        running_time=known(stats.bootstrap_running_time(goal, spent, rng), goal, 0, math.inf),
         restricted_mean=stats.restricted_mean(goal, budget),
         confidence=float(np.median(columns["confidence"])),
         area=float(columns["area"].mean()),
@@ -111,58 +112,20 @@ def _measures(
     )
 
 
-def _known(estimate: Estimate, sample: Floats, lowest: float, highest: float) -> Estimate:
-    """Return the estimate; of a single seed, which can be resampled in one way only, with all that is possible."""
-    return estimate if sample.shape[1] > 1 else Estimate(estimate.value, lowest, highest)
-
-
-def _seeded(*names: object) -> np.random.Generator:
-    digest = hashlib.sha256("\0".join(map(str, names)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "little"))
-
-
 # --- Several variants -----------------------------------------------------------------------------------------------
 
 
-def _friedman(outcome: Outcome) -> Friedman | None:
-    if len(outcome.variants) < 3:
-        return None
-    blocks = [outcome.blocks(name).ravel() for name in outcome.variants]
-    return Friedman(stats.friedman_statistic(blocks), len(blocks) - 1, blocks[0].size, stats.friedman(blocks))
-
-
-def _pairs(outcome: Outcome, names: Sequence[str]) -> tuple[Pair, ...]:
+def _couples(outcome: Outcome, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs to compare: all, or those of the variant on trial, which comes first."""
     tried = outcome.tried
-    couples = [couple for couple in combinations(names, 2) if tried is None or tried in couple]
-    pairs = [_pair(outcome, *_directed(outcome, *couple)) for couple in couples]
-    adjusted = stats.holm([pair.p for pair in pairs])
-    return tuple(pair._replace(p_holm=p) for pair, p in zip(pairs, adjusted, strict=True))
+    if tried is None:
+        samples = _samples(outcome)
+        return [by_mean(couple, samples, outcome.block_budget) for couple in combinations(names, 2)]
+    return [(tried, name) for name in names if name != tried and tried in names]
 
 
-def _directed(outcome: Outcome, one: str, other: str) -> tuple[str, str]:
-    if outcome.tried is not None:
-        return (one, other) if one == outcome.tried else (other, one)
-    means = {name: stats.restricted_mean(outcome.blocks(name), outcome.block_budget) for name in (one, other)}
-    first, second = sorted(means, key=lambda name: (means[name], name))
-    return first, second
-
-
-def _pair(outcome: Outcome, first: str, second: str) -> Pair:
-    one, other = outcome.blocks(first), outcome.blocks(second)
-    # The draws are the same in both directions.
-    a12 = stats.bootstrap_a12(one, other, _seeded("a12", *sorted((first, second))))
-    ratio = stats.bootstrap_ratio(one, other, outcome.block_budget, _seeded("ratio", *sorted((first, second))))
-    p = stats.signed_rank(one, other)
-    return Pair(
-        first,
-        second,
-        p,
-        p,
-        _known(a12, one, 0, 1),
-        _known(ratio, one, 0, math.inf),
-        blocks=one.size,
-        tied=int((one == other).sum()),
-    )
+def _samples(outcome: Outcome) -> Samples:
+    return {name: outcome.blocks(name) for name in outcome.variants}
 
 
 def _cliques(variants: Sequence[Variant], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:

@@ -183,6 +183,7 @@ class _Session:
             left_out=self.folder.records.left_out(run for group in self.plan.groups for run in group.runs),
             forced=tuple(forced),
             tried=study.tried,
+            factors=study.factors,
         )
 
     def _evolve(self, group: Group, bench: Bench) -> None:
@@ -248,6 +249,8 @@ def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None
     }
     if crossed is not None:
         made["transfer.csv"] = crossed.csv()
+    if outcome.factors:
+        made["factors.csv"] = tables.factors_csv(outcome)
     made |= {f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()}
     pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed)
     made |= {f"figures/{name}": picture for name, picture in pictures.items()}

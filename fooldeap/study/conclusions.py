@@ -6,7 +6,16 @@ from math import isclose
 from typing import NamedTuple
 
 from fooldeap.numerals import goal_text, grouped
-from fooldeap.study.findings import EARLY_GENERATIONS, SIGNIFICANT, Analysis, Caution, Friedman, Measures, Pair
+from fooldeap.study.findings import (
+    EARLY_GENERATIONS,
+    SIGNIFICANT,
+    Analysis,
+    Caution,
+    Factor,
+    Friedman,
+    Measures,
+    Pair,
+)
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import decimal, interval, percent, probability
 
@@ -46,7 +55,7 @@ def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
     neighbours = [pair for couple in pairwise(names) if (pair := analysis.pair(*couple)) and pair not in own]
     return Conclusions(
         _scope(outcome),
-        [*_standing(outcome, analysis), *_headline(own, hero)],
+        [*_standing(outcome, analysis), *map(_by_factor, analysis.factors), *_headline(own, hero)],
         [_clear(analysis, pair) for pair in own if _direction(pair)],
         [
             *(_unclear(pair) for pair in (*own, *neighbours) if pair.separated and not _direction(pair)),
@@ -138,9 +147,13 @@ def _headline(own: Sequence[Pair], hero: str) -> list[str]:
 def _clear(analysis: Analysis, pair: Pair) -> str:
     measures = {variant.name: variant.overall for variant in analysis.variants}
     one, other = measures[pair.first], measures[pair.second]
+    return _needs(pair, f"{_medians(one, other)}, ")
+
+
+def _needs(pair: Pair, medians: str = "") -> str:
     return (
         f"{pair.first} needs {'fewer' if _direction(pair) > 0 else 'more'} evaluations than {pair.second}: "
-        f"{_medians(one, other)}, A12 = {decimal(pair.a12.value)}, ratio {interval(pair.ratio, decimal)}, "
+        f"{medians}A12 = {decimal(pair.a12.value)}, ratio {interval(pair.ratio, decimal)}, "
         f"{_p(pair.p_holm)} after Holm."
     )
 
@@ -212,6 +225,35 @@ def listed(names: Sequence[str], last: str = "and") -> str:
 def _p(p: float) -> str:
     text = probability(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+# --- Factors --------------------------------------------------------------------------------------------------------
+
+
+def factor_sentences(factor: Factor) -> list[str]:
+    """Return what a study says of a factor: whether its levels differ, and how the best stands to each other."""
+    own, test = _of_the_best(factor), factor.friedman
+    differ = "differ" if test and test.p < SIGNIFICANT else "are not told apart"
+    sentences = [
+        *([f"its levels {differ} (Friedman, {friedman_text(test)})."] if test else []),
+        *(_needs(pair) for pair in own if _direction(pair)),
+        *(_unclear(pair) for pair in own if pair.separated and not _direction(pair)),
+        *_unseparated(own, []),
+    ]
+    return [f"{factor.name}: {sentence}" for sentence in sentences]
+
+
+def _of_the_best(factor: Factor) -> list[Pair]:
+    best = factor.levels[0].name
+    return [pair for level in factor.levels for pair in factor.pairs if {pair.first, pair.second} == {best, level.name}]
+
+
+def _by_factor(factor: Factor) -> str:
+    """Return in a sentence what stands in the section on factors."""
+    best, clear = factor.levels[0].name, [pair for pair in _of_the_best(factor) if _direction(pair)]
+    behind = [pair.second for pair in clear if pair.first == best]
+    said = f"{best} needs fewer evaluations than {listed(behind)}" if behind else "no level is clearly the best"
+    return f"By {factor.name}, over all settings of the other factors, {said}."
 
 
 # --- Cautions -------------------------------------------------------------------------------------------------------

@@ -1,10 +1,7 @@
 """A study file: an experiment file that also has the keys ``vary``, ``variants``, ``goal``, ``budget`` or ``tried``."""
 
-import itertools
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +13,12 @@ from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS
 from fooldeap.registry import Registry
+from fooldeap.study.variants import COMMON, ELSEWHERE, KEYS, factors, variants
 
-KEYS = ("vary", "variants", "goal", "budget", "tried")
 GOALS = ("confidence", "score")
-LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
-# What all variants have in common, since the study compares the rest; and what a study says in words of its own.
-_COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error", "report")
-_ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 _BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
 GENERATIONS_AN_EVALUATION = 4
-MOST_VARIANTS = 1000
-LONGEST_NAME = 120  # that a variant's folder may have
 
 Source = str | Path | Mapping[str, Any]
 
@@ -38,13 +28,15 @@ class Study:
     """Experiments to compare: the same targets, seeds, goal and budget, else different.
 
     ``budget`` is in evaluations a target: a run that pursues several targets jointly has so many for each, see
-    `resolved`. ``tried`` is the variant that is compared with each other one; None: all pairs are.
+    `resolved`. ``tried`` is the variant that is compared with each other one; None: all pairs are. ``factors`` are, by
+    key of a grid of several, the level of each variant.
     """
 
     name: str
     variants: dict[str, Experiment]
     budget: int
     tried: str | None = None
+    factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def common(self) -> Experiment:
@@ -60,16 +52,17 @@ class Study:
         """Return the study as plain data: written as YAML and read again, it is the same study."""
         common = self.common.data()
         return {
-            **{key: common[key] for key in _COMMON if key != "reporters"},
+            **{key: common[key] for key in COMMON if key != "reporters"},
             "goal": self.goal,
             "budget": self.budget,
             **({"tried": self.tried} if self.tried else {}),
             "variants": {name: _own(experiment.data()) for name, experiment in self.variants.items()},
+            **({"factors": {name: dict(levels) for name, levels in self.factors.items()}} if self.factors else {}),
         }
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
-    own = {kind: data[kind] for kind in CHOICES if kind not in _COMMON}
+    own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
     return {**own, "stop": {name: data["stop"][name] for name in ("generations", "at_goal")}}
 
 
@@ -86,7 +79,7 @@ def load(
     registry = config.registry_of(base, plugins)
     _check_said_once(study)
     base = _budgeted(study, _aimed(study, base))
-    parts = dict(_variants(study))
+    parts = dict(variants(study))
     if len(parts) < 2:
         message = f"got {len(parts) or 'none'}, expected at least two variants to compare; add some"
         raise study.error(("vary",) if "vary" in study.data else ("variants",), message)
@@ -97,7 +90,8 @@ def load(
     if tried is not None and (not isinstance(tried, str) or tried not in experiments):
         raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
     any_of_them = next(iter(experiments.values()))
-    return Study(any_of_them.name, experiments, any_of_them.stop.evaluations or 0, tried)
+    budget = any_of_them.stop.evaluations or 0
+    return Study(any_of_them.name, experiments, budget, tried, factors(study, experiments))
 
 
 def resolved(study: Study) -> tuple[Study, frozenset[str]]:
@@ -179,92 +173,10 @@ def _budgeted(study: Document, base: Document) -> Document:
     return study.part(("budget",), ("stop", "evaluations")).over(base)
 
 
-def _variants(study: Document) -> Iterator[tuple[str, Document]]:
-    """Yield the variants of the grid, then those that are named, each with what it lays over the base."""
-    names = set[str]()
-    for name, path, part in itertools.chain(_grid(study), _named(study)):
-        if name in names:
-            raise study.error(path, f"got a second variant {name!r}, expected each once; give it another name")
-        names.add(name)
-        yield name, part
-
-
-def _named(study: Document) -> Iterator[tuple[str, Key, Document]]:
-    for name, changes in _mapping(study, ("variants",), "{small: {algorithm.population: 20}, large: {...}}").items():
-        path: Key = ("variants", name)
-        _check_name(study, path, name)
-        if not isinstance(changes, dict):
-            raise study.error(path, f"got {shown(changes)}, expected a mapping of the keys that it changes")
-        part = Document({})
-        for key in sorted(changes, key=lambda each: each.count(".")):
-            _check_key(study, (*path, key), key)
-            part = study.part((*path, key), tuple(key.split("."))).over(part)
-        _check_stops(study, path, part)
-        yield name, path, part
-
-
-def _grid(study: Document) -> Iterator[tuple[str, Key, Document]]:
-    """Yield every combination of one option of each key."""
-    vary = _mapping(study, ("vary",), "{selection: {small: {name: tournament, size: 2}, roulette: roulette}}")
-    axes = [list(_options(study, key)) for key, options in vary.items() if options is not None]
-    if math.prod(map(len, axes)) > MOST_VARIANTS:
-        message = f"got {' x '.join(str(len(axis)) for axis in axes)} variants, expected at most {MOST_VARIANTS}"
-        raise study.error(("vary",), f"{message}; vary fewer keys at a time")
-    for combination in itertools.product(*axes) if axes else ():
-        part = Document({})
-        for _, path, under in sorted(combination, key=lambda each: len(each[2])):
-            part = study.part(path, under).over(part)
-        _check_stops(study, ("vary",), part)
-        name = "+".join(label for label, _, _ in combination)
-        if len(name) > LONGEST_NAME:
-            message = (
-                f"got the variant {name!r}, expected at most {LONGEST_NAME} letters; give its options shorter labels"
-            )
-            raise study.error(("vary",), message)
-        yield name, combination[-1][1], part
-
-
-def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
-    """Yield the options of a key: label, where it stands, where it goes."""
-    path: Key = ("vary", key)
-    options = study.data["vary"][key]
-    _check_key(study, path, key)
-    under: Key = tuple(key.split("."))
-    if isinstance(options, list) and options:
-        for index, value in enumerate(options):
-            yield _label(study, (*path, index), str(under[-1]), value), (*path, index), under
-    elif isinstance(options, dict) and options and "name" not in options:
-        for label in options:
-            _check_name(study, (*path, label), label)
-            yield label, (*path, label), under
-    else:
-        raise study.error(
-            path, f"got {shown(options)}, expected several: a list, or a mapping {{label: value, label: value}}"
-        )
-
-
-def _label(study: Document, path: Key, key: str, value: Any) -> str:
-    """Return a label for an option that has none: ``rate-0.01``, ``roulette``, ``tournament-2``."""
-    if isinstance(value, dict):
-        words = [value.get("name", key), *(each for name, each in value.items() if name != "name")]
-    else:
-        words = [value] if isinstance(value, str) else [key, "none" if value is None else value]
-    label = re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(map(str, words)))[:64]
-    _check_name(study, path, label)
-    return label
-
-
-def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
-    value = study.data.get(str(path[0])) or {}
-    if not isinstance(value, dict):
-        raise study.error(path, f"got {shown(value)}, expected a mapping such as {example}")
-    return value
-
-
 def _check_said_once(study: Document) -> None:
     """Refuse a stop that would be overruled by what the study itself says in its place, unless a base says it."""
     stop = study.data.get("stop")
-    for key, own in _ELSEWHERE.items():
+    for key, own in ELSEWHERE.items():
         path: Key = tuple(key.split("."))
         source = study.place(path).source
         if study.data.get(own) is None or not isinstance(stop, dict) or stop.get(path[-1]) is None:
@@ -285,28 +197,3 @@ def _check_used(study: Document, experiments: Iterable[Experiment]) -> None:
             raise study.error(
                 ("vary", key), f"no algorithm here uses a {kind} ({names}), so nothing would differ", at_key=True
             )
-
-
-def _check_name(study: Document, path: Key, name: str) -> None:
-    if not _VARIANT.fullmatch(name):
-        expected = "expected up to 64 letters, digits, '-', '_' or '.', a letter or digit first"
-        raise study.error(path, f"got {shown(name)} as a name, {expected}", at_key=True)
-
-
-def _check_key(study: Document, path: Key, key: str) -> None:
-    """Refuse to vary what all variants must have in common."""
-    first = key.partition(".")[0]
-    if first in _COMMON:
-        message = f"{first!r} is the same for all variants; say it beside 'vary'"
-        raise study.error(path, message, at_key=True)
-    if key in _ELSEWHERE or key in KEYS:
-        named = _ELSEWHERE.get(key, key)
-        raise study.error(path, f"is the same for all variants; say it with the study's {named!r}", at_key=True)
-
-
-def _check_stops(study: Document, path: Key, part: Document) -> None:
-    stop = part.data.get("stop")
-    for name in stop if isinstance(stop, dict) else ():
-        if f"stop.{name}" in _ELSEWHERE:
-            cure = f"say it with the study's {_ELSEWHERE[f'stop.{name}']!r}"
-            raise part.error(("stop", name), f"is the same for all variants; {cure}")

@@ -114,6 +114,32 @@ class Pair(NamedTuple):
         return self.tied == self.blocks
 
 
+class Level(NamedTuple):
+    """One level of a factor, over all settings of the others: see `fooldeap.study.factors`.
+
+    ``success`` is the share of all its runs that reached the goal, with Wilson's interval, ``evaluations`` the mean
+    over blocks.
+    """
+
+    name: str
+    mean_rank: float
+    success: Estimate
+    evaluations: float
+
+
+class Factor(NamedTuple):
+    """One key of a grid: its levels by mean rank, over so many settings of the others, and the comparisons of them.
+
+    ``friedman`` is None for two levels; p-values of pairs are adjusted for the family of the pairs of all factors.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+    settings: int
+    friedman: Friedman | None
+    pairs: tuple[Pair, ...]
+
+
 class Caution(NamedTuple):
     """What a reader must know before believing the rest.
 
@@ -149,6 +175,7 @@ class Analysis:
     friedman : None for fewer than three variants
     pairs : in the order of the variants; with a variant on trial, only its own
     cliques : the largest groups that nothing separates, see `stats.cliques`; none with a variant on trial
+    factors : of a grid of several keys, in the order of the keys
     cautions : in the order of `CautionKind`
     """
 
@@ -157,6 +184,7 @@ class Analysis:
     pairs: tuple[Pair, ...]
     cliques: tuple[tuple[str, ...], ...]
     cautions: tuple[Caution, ...]
+    factors: tuple[Factor, ...] = ()
 
     def pair(self, one: str, other: str) -> Pair | None:
         """Return the comparison of two variants, in the direction that it has; None if they were not compared."""

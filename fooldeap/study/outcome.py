@@ -57,6 +57,7 @@ class Outcome:
     left_out : runs that had ended and are none of its runs any more
     forced : what had changed when a session went on all the same
     tried : the variant on trial, compared with each other one; None: all pairs are compared
+    factors : of a grid of several keys, by key, the level of each variant
     """
 
     name: str
@@ -74,6 +75,7 @@ class Outcome:
     left_out: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     tried: str | None = None
+    factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def variants(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from fooldeap.study.conclusions import (
     Conclusions,
     caution_text,
     conclude,
+    factor_sentences,
     friedman_text,
     ranges,
 )
@@ -114,6 +115,7 @@ def _results(outcome: Outcome, analysis: Analysis) -> list[str]:
         ),
         _section("Figures", *(f"![{FIGURES[name]}](figures/{name}.png)" for name in _drawn(outcome, analysis))),
         _pairs(outcome, analysis),
+        _factors(analysis),
     ]
 
 
@@ -151,6 +153,21 @@ def _shown(outcome: Outcome, analysis: Analysis) -> list[Pair]:
         for pair in analysis.pairs
         if names[0] in (pair.first, pair.second) or {pair.first, pair.second} in neighbours
     ]
+
+
+def _factors(analysis: Analysis) -> str:
+    if not analysis.factors:
+        return ""
+    family = sum(len(factor.pairs) for factor in analysis.factors)
+    return _section(
+        "By factor",
+        "Each level over all settings of the other factors: of a block, the geometric mean of its evaluations over "
+        "them, the budget for a run without success, so that every setting has the same weight. What a level does in "
+        "one setting and not in another is not seen here: see the variants themselves.",
+        markdown_table(tables.factor_table(analysis.factors), left=2),
+        _bullets(sentence for factor in analysis.factors for sentence in factor_sentences(factor)),
+        f"P-values are adjusted for the family of the {family} pairs of levels (Holm 1979).",
+    )
 
 
 def _transfer(transfer: Transfer) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from fooldeap import numerals
 from fooldeap.lines import markdown, printable
 from fooldeap.numerals import grouped
-from fooldeap.study.findings import Analysis, Measures, Pair
+from fooldeap.study.findings import Analysis, Factor, Level, Measures, Pair
 from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate
 from fooldeap.study.transfer import Cell, Transfer
@@ -39,6 +39,12 @@ def curves_csv(outcome: Outcome) -> str:
         for evaluations, confidence in zip(grid, outcome.curves[_key(run)].tolist(), strict=True)
     )
     return _csv(("variant", "target", "seed", "evaluations", "confidence"), rows)
+
+
+def factors_csv(outcome: Outcome) -> str:
+    """Return ``factors.csv``: the level that each variant has of each factor, empty where it has none."""
+    rows = ([name, *(levels.get(name, "") for levels in outcome.factors.values())] for name in outcome.variants)
+    return _csv(("variant", *outcome.factors), rows)
 
 
 def _key(run: RunRow) -> tuple[str, int, int]:
@@ -94,6 +100,10 @@ def summary_json(outcome: Outcome, analysis: Analysis) -> str:
             {**pair._asdict(), "separated": pair.separated, "identical": pair.identical} for pair in analysis.pairs
         ],
         "cliques": analysis.cliques,
+        "factors": [
+            {**factor._asdict(), "pairs": [{**pair._asdict(), "separated": pair.separated} for pair in factor.pairs]}
+            for factor in analysis.factors
+        ],
         "cautions": analysis.cautions,
     }
     return json.dumps(_plain(summary), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -143,6 +153,7 @@ def latex(outcome: Outcome, analysis: Analysis) -> dict[str, str]:
     return {
         "variants.tex": _tabular(variant_table(analysis), "lrrrrr"),
         "pairs.tex": _tabular(pair_table(analysis.pairs), "llrrr"),
+        **({"factors.tex": _tabular(factor_table(analysis.factors), "llrrrr")} if analysis.factors else {}),
     }
 
 
@@ -198,6 +209,22 @@ def pair_table(pairs: Iterable[Pair]) -> list[list[str]]:
 
 def _comparison(pair: Pair) -> list[str]:
     return [probability(pair.p_holm), interval(pair.a12, decimal), interval(pair.ratio, decimal)]
+
+
+def factor_table(factors: Iterable[Factor]) -> list[list[str]]:
+    """Return the levels of factors by mean rank, its header first."""
+    header = ["factor", "level", "settings", "success [95 %]", "evaluations", "mean rank"]
+    return [header, *([factor.name, *_leveled(factor, level)] for factor in factors for level in factor.levels)]
+
+
+def _leveled(factor: Factor, level: Level) -> list[str]:
+    return [
+        level.name,
+        str(factor.settings),
+        share(level.success),
+        grouped(level.evaluations),
+        f"{level.mean_rank:.2f}",
+    ]
 
 
 def target_table(analysis: Analysis) -> list[list[str]]:
