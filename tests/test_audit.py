@@ -347,7 +347,7 @@ def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real
         audit(resume=tmp_path / "again", no_plugins=True)
     assert audit(resume=tmp_path / "again", quiet=True) == tmp_path / "again"
     assert without_seconds(tmp_path / "again") == said
-    assert audit(resume=tmp_path / "again") is None
+    assert audit(resume=tmp_path / "again") == tmp_path / "again"
     capsys.readouterr()
     assert trust.given() == trust.Trust()
 

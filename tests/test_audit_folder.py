@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -41,6 +42,19 @@ def test_a_page_that_was_removed_is_made_anew_from_the_folder_alone(folder, caps
     assert f"is finished already; its page is made anew by: fooldeap report {folder}" in capsys.readouterr().out
     assert pages.make(folder).read_bytes() == page
     assert problems_in(folder) == []
+
+
+def test_an_audit_that_was_killed_before_it_was_sealed_is_gone_on_with(folder, monkeypatch):
+    page = (folder / "report.html").read_bytes()
+    for name in ("report.html", "SHA256SUMS"):
+        (folder / name).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("fooldeap.audit.session.write_page", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            audit(resume=folder, quiet=True)
+    assert audit(resume=folder, quiet=True) == folder
+    assert problems_in(folder) == []
+    assert (folder / "report.html").read_bytes() == page
 
 
 def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):

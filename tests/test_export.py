@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import KIT, run, tiny
+from conftest import KIT, resealed, run, tiny
 from PIL import Image
 from test_cli import call
 
@@ -14,7 +14,6 @@ import fooldeap
 from fooldeap.configuration import config
 from fooldeap.finished.export import Collection, Evolved, collect
 from fooldeap.plugin import Predictions
-from fooldeap.storage.sums import SUMS, listing
 from fooldeap_plugins.dataset.npz import Npz
 
 
@@ -113,7 +112,7 @@ def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
     (tmp_path / "run/result.json").unlink()
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
     assert capsys.readouterr().err == (
-        f"fooldeap: {tmp_path / 'run'}: is not finished; go on with: fooldeap run --resume {tmp_path / 'run'}\n"
+        f"fooldeap: {tmp_path / 'run'}: is not finished; go on first: fooldeap run --resume {tmp_path / 'run'}\n"
     )
 
 
@@ -131,9 +130,6 @@ def test_a_file_that_was_changed_is_named(name, finished, tmp_path, capsys):
     assert not (tmp_path / "set.npz").exists()
 
 
-MADE = "name {} that 'fooldeap run' or 'fooldeap compare' made"
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -141,11 +137,12 @@ MADE = "name {} that 'fooldeap run' or 'fooldeap compare' made"
         (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a name that ends in .npz"),
         (
             ["nowhere", "--npz", "set.npz"],
-            "no folder 'nowhere'; name one that fooldeap run, compare or audit made",
+            "no folder 'nowhere'; name one that fooldeap run, compare, retrain or audit made",
         ),
         (
             [".", "--npz", "set.npz"],
-            ".: has none of config.yaml, study.yaml, audit.yaml; name one that fooldeap run, compare or audit made",
+            ".: has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; "
+            "name one that fooldeap run, compare, retrain or audit made",
         ),
         (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no' to write to; make it first"),
         (["RUN", "--npz", "old.npz"], "--npz old.npz: is there already; name a new file, or remove it"),
@@ -163,11 +160,6 @@ def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp
     assert (shown.out, shown.err) == ("", f"fooldeap: {told}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old.npz"]
     assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
-
-
-def resealed(folder):
-    """Write the checksums anew, as somebody does who sends a folder that he made up."""
-    (folder / SUMS).write_bytes(listing(folder, {}))
 
 
 @pytest.mark.parametrize(
@@ -198,4 +190,4 @@ def test_a_link_is_not_followed(finished, tmp_path, capsys):
     (tmp_path / "run/images").rename(tmp_path / "elsewhere")
     (tmp_path / "run/images").symlink_to(tmp_path / "elsewhere")
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
-    assert "run/images: is neither a file nor a folder" in capsys.readouterr().err
+    assert "run/images: is a symbolic link, and none is followed here" in capsys.readouterr().err

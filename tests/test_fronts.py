@@ -178,3 +178,11 @@ def test_what_objectives_are_called(finished):
 
 def test_equal_rows_are_not_better():
     assert pareto.best(np.zeros((4, 2))).tolist() == [0]
+
+
+def test_the_console_says_how_large_fronts_are(capsys):
+    result, _ = run(tiny(**{**CHOICES, "reporters": ["console"], "stop": {"confidence": None, "evaluations": 60}}))
+    sizes = {len(each.front) for each in result}
+    said = "".join(capsys.readouterr()).splitlines()[-1]
+    assert f"{min(sizes)} to {max(sizes)} images on a front by" in said or f"{min(sizes)} images on a front" in said
+    assert "reached the goal" not in said, "there was none"

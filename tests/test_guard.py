@@ -55,6 +55,47 @@ def test_what_takes_too_long_is_ended_and_all_is_as_before(act, method):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+def test_an_alarm_of_others_rings_when_it_should():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
+    try:
+        start = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0.4)
+        guarded = Guarded(Model(lambda images: time.sleep(0.1)), "classifier 'it'", 5)
+        guarded.logits([1])
+        assert rung == []
+        time.sleep(0.5)
+        assert len(rung) == 1
+        assert 0.39 <= rung[0] - start < 0.6
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        guarded.logits([1])  # which is due meanwhile
+        time.sleep(0.05)
+        assert len(rung) == 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
+    guarded = Guarded(Model(len), "classifier 'it'", 5)
+    set_handler = signal.signal
+
+    def ring_before(number, handler):  # as if the time were up while all is put back
+        if handler is mine:
+            signal.raise_signal(signal.SIGALRM)
+        return set_handler(number, handler)
+
+    def mine(*_):
+        raise AssertionError
+
+    before = set_handler(signal.SIGALRM, mine)
+    try:
+        monkeypatch.setattr(signal, "signal", ring_before)
+        assert guarded.logits([1, 2]) == 2
+    finally:
+        set_handler(signal.SIGALRM, before)
+
+
 def test_what_is_in_time_is_left_alone():
     guarded = Guarded(Model(len), "classifier 'quick'", 0.2)
     assert [guarded.logits([1, 2]), guarded.classes, guarded.gradient] == [2, 4, None]

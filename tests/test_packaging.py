@@ -1,5 +1,6 @@
 """What is installed is whole: a wheel built from the tree holds the plugins, the data and the command."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,3 +54,16 @@ def test_pages_can_be_made_from_the_wheel(wheel):
     )
     assert python(wheel, code) == f"{wheel}/fooldeap/page/__init__.py True </html>\n"
     assert (wheel / "fooldeap/page/templates/uplot/LICENSE").read_text().startswith("The MIT License")
+
+
+def test_the_page_on_design_names_every_module():
+    page = (ROOT / "docs/design.md").read_text()
+    parts = dict(re.findall(r"\*\*`(\w+)`\*\*:(.*?)(?=\n\*\*|\Z)", page, re.DOTALL))
+    assert {"configuration", "engine", "storage", "runs", "study"} <= parts.keys()
+    for part, text in parts.items():
+        modules = {path.stem for path in (ROOT / "fooldeap" / part).iterdir() if path.suffix == ".py" or path.is_dir()}
+        rows = re.findall(r"^\| (`.*?) \| ", text.partition("\n\n|")[2].partition("\n\n")[0], re.MULTILINE)
+        named = set(re.findall(r"`(\w+)`", " ".join(rows)))
+        assert named == {name for name in modules if not name.startswith("_")}, part
+    packages = {path.name for path in (ROOT / "fooldeap").iterdir() if (path / "__init__.py").is_file()}
+    assert packages - parts.keys() - {"data"} <= set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import run, tiny
+from conftest import resealed, run, tiny
 
 from fooldeap import registry
 from fooldeap.cli import main
@@ -77,11 +77,11 @@ def test_made_anew_it_is_the_same_and_the_checksums_hold(copy, capsys):
 
 
 def test_a_folder_without_snapshots_or_log_has_a_page(copy):
-    for name in ("snapshots.npz", "log.csv", "SHA256SUMS", "ledger.csv"):
+    for name in ("snapshots.npz", "log.csv", "ledger.csv"):
         (copy / name).unlink()
+    resealed(copy)
     page = pages.make(copy).read_text()
     assert data_of(page) == []
-    assert not (copy / "SHA256SUMS").exists()
 
 
 def test_without_a_log_curves_are_those_of_snapshots(tmp_path):
@@ -111,7 +111,7 @@ def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
 
 REFUSED = {
     "nothing": (
-        lambda folder: shutil.rmtree(folder),
+        lambda folder: (folder / "config.yaml").unlink(),
         "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name",
     ),
     "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; go on first: fooldeap run --r"),
@@ -139,8 +139,8 @@ def hostile(folder, **changes):
     result = json.loads((folder / "result.json").read_text())
     result.update(changes)
     (folder / "result.json").write_text(json.dumps(result))
-    for name in ("SHA256SUMS", "report.html"):
-        (folder / name).unlink()
+    (folder / "report.html").unlink()
+    resealed(folder)
 
 
 def test_an_image_elsewhere_is_refused(copy):
@@ -165,6 +165,7 @@ def test_no_plugin_is_loaded_for_it(copy, tmp_path, monkeypatch):
     text = (copy / "config.yaml").read_text()
     (copy / "config.yaml").write_text(re.sub(r"plugins: .*", f"plugins: [{tmp_path / 'evil.py'}]", text))
     (copy / "environment.json").write_text("{}")
+    resealed(copy)
     monkeypatch.setattr(registry, "load", None)
     assert "evil.py" in pages.make(copy).read_text()
     assert not (tmp_path / "owned").exists()

@@ -15,8 +15,9 @@ from fooldeap.finished import pages
 from fooldeap.finished.verify import verify
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
-from fooldeap.retrain.chain import retrain
+from fooldeap.retrain.chain import RetrainFolder, retrain
 from fooldeap.retrain.measures import Measures
+from fooldeap.runs.rundir import problems_in
 
 EXPERIMENT = {
     "name": "chain",
@@ -147,7 +148,18 @@ def test_a_chain_goes_on_where_it_was_interrupted(done, training, tmp_path):
     for network in (1, 2, 3):
         name = f"networks/{network:02d}/model.keras"
         assert (folder / name).read_bytes() == (done.folder / name).read_bytes()
-    assert retrain(resume=folder, plugins=PLUGINS, quiet=True) is None
+    assert retrain(resume=folder, plugins=PLUGINS, quiet=True).measures == done.measures
+
+
+def test_a_chain_that_was_killed_before_it_was_sealed_is_not_finished(done, tmp_path):
+    folder = shutil.copytree(done.folder, tmp_path / "again")
+    for name in ("SHA256SUMS", "report.html"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match="is not finished; go on first: fooldeap retrain --resume"):
+        RetrainFolder.open_finished(folder)
+    assert retrain(resume=folder, plugins=PLUGINS, quiet=True).measures == done.measures
+    assert problems_in(folder) == []
+    assert (folder / "report.html").is_file()
 
 
 def test_a_chain_goes_on_as_it_was_begun(done):

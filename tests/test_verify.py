@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import KIT, bits
+from conftest import KIT, bits, resealed
 from resuming import interrupted
 
 import fooldeap
@@ -12,7 +12,9 @@ from fooldeap import cli
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError, PluginError
 from fooldeap.finished.verify import verify
+from fooldeap.plugin import mutation
 from fooldeap.runs import provenance
+from fooldeap.runs.crew import Crew
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {
@@ -98,6 +100,38 @@ def test_a_study_whose_runs_fail_here_is_not_reproduced(study, monkeypatch):
     assert not verdict.reproduced
     assert all("fails here: no longer" in problem for problem in verdict.problems)
     assert len(verdict.problems) == 18
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "summary.json", "report.md", "tables/pairs.tex"])
+def test_a_table_of_a_study_that_somebody_embellished_is_seen(study, name, tmp_path):
+    folder = copied(study.folder, tmp_path)
+    text = (folder / name).read_text()
+    (folder / name).write_text(text.replace("1", "2", 1))
+    resealed(folder)
+    assert verify(folder).problems == (f"{name}: is not what follows from the records",)
+    assert verify(folder, sample=1).reproduced, "of a sample no table can be made"
+
+
+def test_the_runs_of_a_study_are_made_again_by_its_workers(study, monkeypatch):
+    pursued = []
+    pursue = Crew.pursue
+    monkeypatch.setattr(Crew, "pursue", lambda crew, infos, *more: pursued.extend(infos) or pursue(crew, infos, *more))
+    assert verify(study.folder, workers=2).reproduced
+    assert len(pursued) == len(study.outcome.runs)
+
+
+def test_a_run_with_a_function_as_plugin_is_found_again_with_it(tmp_path):
+    @mutation("dip")
+    def dip(genomes, rng):
+        """Redraw one."""
+        genomes[:, 0] = rng.integers(0, 256)
+        return genomes
+
+    fooldeap.run({**RUN, "mutation": "dip"}, plugins=[dip], out=tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="no mutation is named 'dip'"):
+        verify(tmp_path / "run")
+    assert verify(tmp_path / "run", plugins=dip).reproduced
+    assert verify(tmp_path / "run", sample=3, plugins=[dip]).reproduced
 
 
 def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):

@@ -52,8 +52,8 @@ def audit(
     trust_model: bool = False,
     no_plugins: bool = False,
     force: bool = False,
-) -> Path | None:
-    """Attack a classifier with the battery, and return the folder with the page; None where it was finished already.
+) -> Path:
+    """Attack a classifier with the battery, and return the folder with the page.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def audit(
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         folder = None if resume is None else AuditFolder.open(Path(resume))
         if folder is not None and folder.finished:
-            return None
+            return folder.path
         settings = load(
             model,
             overrides,

@@ -39,15 +39,17 @@ def audit(
 
     And see on one page what it took, and whether a threshold would have told.
     """
+    from fooldeap.audit.session import AuditFolder
     from fooldeap.audit.session import audit as carry_out
     from fooldeap.audit.settings import numbers_in
 
     if resume is None and model is None:
         raise InputError("name the model: fooldeap audit mnist_cnn")
-    if resume is not None and any(each is not None for each in (model, images, budget, classes, out, plugins)):
+    if resume is not None and any(each is not None for each in (model, images, budget, classes, out)):
         raise InputError("--resume DIR goes alone: the folder holds its settings")
     if force and resume is None:
         raise InputError("--force: got no --resume DIR, which it is for; leave it out")
+    finished = resume is not None and AuditFolder(resume).finished
     with interruptible():
         folder = carry_out(
             model,
@@ -63,9 +65,9 @@ def audit(
             no_plugins=no_plugins,
             force=force,
         )
-    if folder is None:
-        page = Path(str(resume)) / "report.html"
-        see = f"see {page}" if page.is_file() else f"its page is made anew by: fooldeap report {resume}"
-        say(f"{resume}: is finished already; {see}")
+    page = folder / "report.html"
+    if finished:
+        see = f"see {page}" if page.is_file() else f"its page is made anew by: fooldeap report {folder}"
+        say(f"{folder}: is finished already; {see}")
     elif not quiet:
-        say(f"\n{folder / 'report.html'}")
+        say(f"\n{page}")

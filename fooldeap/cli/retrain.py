@@ -23,12 +23,14 @@ def retrain(
 
     And see whether they are harder to fool.
     """
+    from fooldeap.retrain.chain import RetrainFolder
     from fooldeap.retrain.chain import retrain as make_chain
 
     options: dict[str, Any] = {"plugins": plugins or (), "workers": count(workers), "force": force, "quiet": quiet}
+    finished = resume is not None and RetrainFolder(resume).finished
     with interruptible():
         done = make_chain(config, *(overrides or ()), out=out, resume=resume, no_plugins=no_plugins, **options)
-    if done is None:
-        say(f"{resume}: is finished already; see {Path(str(resume)) / 'report.md'}")
+    if finished:
+        say(f"{done.folder}: is finished already; see {done.folder / 'report.md'}")
     elif not quiet:
         say(f"\n{done}\n\n{done.folder / 'report.md'}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import NoPlugins, TrustModel, Workers, count, say
+from fooldeap.cli.options import NoPlugins, Plugins, TrustModel, Workers, count, say
 from fooldeap.errors import InputError, RunError
 
 
@@ -18,6 +18,7 @@ def verify(
         typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),
     ] = None,
     workers: Workers = None,
+    plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
 ) -> None:
@@ -28,7 +29,7 @@ def verify(
     if sample is not None and sample < 1:
         raise InputError(f"--sample: got {sample}, expected a number of at least 1")
     with trusting(model=trust_model, no_plugins=no_plugins):
-        verdict = verdict_on(folder, sample=sample, workers=count(workers))
+        verdict = verdict_on(folder, sample=sample, workers=count(workers), plugins=plugins or ())
     if not verdict.reproduced:
         raise RunError(str(verdict))
     say(str(verdict))

@@ -83,22 +83,36 @@ def _limited(seconds: float | None, late: str) -> Iterator[None]:
         return
     _watch.until(time.monotonic() + seconds + GRACE, late)
     interruptible = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGALRM, _time_up) if interruptible else None
     try:
-        if interruptible:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
+        with _alarm(seconds) if interruptible else contextlib.nullcontext():
+            yield
     except _TimeUp:
         raise PluginError(late) from None
     finally:
-        if interruptible:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
         _watch.until(None, "")
 
 
-def _time_up(*_: object) -> None:
-    raise _TimeUp
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise `_TimeUp` within the block, and nowhere else, where it lasts longer; then set an alarm of others again."""
+    running, begun = True, time.monotonic()
+
+    def time_up(*_: object) -> None:
+        if running:
+            raise _TimeUp
+
+    handler = signal.signal(signal.SIGALRM, time_up)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        try:
+            yield
+        finally:
+            running = False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:  # what would have rung meanwhile does so now
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-6), interval)
 
 
 class _Watch:

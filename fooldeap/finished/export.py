@@ -17,10 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import FileError, FooldeapError, InputError
+from fooldeap.finished.kinds import opened
 from fooldeap.results import FoolingImage
+from fooldeap.runs.rundir import Folder, RunFolder
 from fooldeap.storage.files import make_folders, parsed, read, write_whole
-from fooldeap.storage.sums import SUMS, digest, problems, strangers
+from fooldeap.storage.sums import digest, problems
+from fooldeap.study.plan import StudyFolder
 
 _MACHINE = ("python", "platform", "machine", "packages", "plugins")  # and nothing that names the user's folders
 
@@ -139,13 +143,16 @@ def collect(folder: Path) -> Collection:
     InputError
         It is none of these, is not finished, has no images, or a file that is needed was changed since or is damaged.
     """
-    kind = next((kind for kind in _KINDS if (folder / kind.configuration).is_file()), None)
-    if kind is None or not (folder / kind.outcome).is_file():
-        raise InputError(_unfinished(folder, kind))
+    finished = opened(folder)
+    kind = _KINDS.get(type(finished))
+    if kind is None:
+        raise InputError(
+            f"{folder}: is a retraining; export the run of one of its networks: {folder / 'networks/01/run'}"
+        )
     source = _Source(folder)
     try:
         evolved = tuple(sorted(kind.found(source), key=lambda each: (each.variant, each.seed, each.target)))
-        provenance = _provenance(source, kind, evolved)
+        provenance = _provenance(source, finished, kind.ledgers, evolved)
     except FooldeapError:
         raise
     except Exception as error:  # damage shows as whatever the readers of JSON, CSV and PNG make of it
@@ -156,26 +163,11 @@ def collect(folder: Path) -> Collection:
     return Collection(evolved, provenance)
 
 
-def _unfinished(folder: Path, kind: "_Kind | None") -> str:
-    if kind is not None:
-        return f"{folder}: is not finished; go on with: fooldeap {kind.command} --resume {folder}"
-    if (folder / "retrain.yaml").is_file():
-        return f"{folder}: is a retraining; export the run of one of its networks: {folder / 'networks/01/run'}"
-    cure = "name one that fooldeap run, compare or audit made"
-    if not folder.is_dir():
-        return f"no folder {str(folder)!r}; {cure}"
-    return f"{folder}: has none of {', '.join(kind.configuration for kind in _KINDS)}; {cure}"
-
-
 class _Source:
     """The files of a finished folder, each as its checksum says."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not (folder / SUMS).is_file():
-            raise InputError(f"{folder}: has no {SUMS}; the folder is not finished, or that file was removed")
-        for stranger in strangers(folder):
-            raise InputError(f"{stranger}: is neither a file nor a folder, and none is followed here; remove it")
         self._wrong = {problem.partition(":")[0]: problem for problem in problems(folder)}
 
     def read(self, name: str) -> bytes:
@@ -225,20 +217,17 @@ def _of_audit(source: _Source) -> Iterator[Evolved]:
 
 
 class _Kind(NamedTuple):
-    """Folders of a kind: the files that hold what was asked and what came of it, ledgers, and what the images are."""
+    """Where folders of a kind have their ledgers, and what their images are."""
 
-    command: str
-    configuration: str
-    outcome: str
     ledgers: str
     found: Callable[[_Source], Iterable[Evolved]]
 
 
-_KINDS = (
-    _Kind("run", "config.yaml", "result.json", "ledger.csv", _of_run),
-    _Kind("compare", "study.yaml", "summary.json", "ledger.csv", _of_study),
-    _Kind("audit", "audit.yaml", "audit.json", "attacks/*/ledger.csv", _of_audit),
-)
+_KINDS: dict[type[Folder], _Kind] = {
+    RunFolder: _Kind("ledger.csv", _of_run),
+    StudyFolder: _Kind("ledger.csv", _of_study),
+    AuditFolder: _Kind("attacks/*/ledger.csv", _of_audit),
+}
 
 
 def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evolved:
@@ -256,19 +245,19 @@ def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evo
     )
 
 
-def _provenance(source: _Source, kind: _Kind, evolved: Sequence[Evolved]) -> dict[str, Any]:
+def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence[Evolved]) -> dict[str, Any]:
     known = source.parsed("environment.json")
-    ledgers = [source.read(name).decode() for name in source.names(kind.ledgers)]
+    ledgers = [source.read(name).decode() for name in source.names(pattern)]
     sessions = [session for ledger in ledgers for session in csv.DictReader(io.StringIO(ledger))]
     return {
         "exported_by": f"fooldeap {metadata.version('fooldeap')}",
-        "configuration": source.read(kind.configuration).decode(),
+        "configuration": source.read(folder.FILE).decode(),
         "seeds": sorted({each.seed for each in evolved}),
         "classifier": known.get("classifier") or _classifiers(source),
         "shown_to_the_classifier": sum(int(session["shown"]) for session in sessions),
         "made_with": {name: known[name] for name in _MACHINE if name in known},
         "forced": known.get("forced", []),
-        "sha256": {name: digest(source.read(name)) for name in (kind.configuration, kind.outcome)},
+        "sha256": {name: digest(source.read(name)) for name in (folder.FILE, folder.LAST)},
     }
 
 

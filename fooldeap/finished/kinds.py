@@ -22,7 +22,6 @@ def opened(path: Path) -> Folder:
     kind = next((kind for kind in KINDS if (path / kind.FILE).is_file()), None)
     if kind is None:
         names = ", ".join(each.FILE for each in KINDS)
-        raise InputError(
-            f"{path}: has none of {names}; name a folder that fooldeap run, compare, retrain or audit made"
-        )
+        what = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
+        raise InputError(f"{what}; name one that fooldeap run, compare, retrain or audit made")
     return kind.open_finished(path)

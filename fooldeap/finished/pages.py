@@ -15,7 +15,6 @@ from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.rundir import Folder, RunFolder, problems_in
 from fooldeap.storage.files import parsed, read, write_whole
 from fooldeap.storage.lock import locked
-from fooldeap.storage.sums import SUMS
 from fooldeap.study.plan import StudyFolder
 
 _PAGES: dict[type[Folder], Callable[[Path], str]] = {
@@ -29,8 +28,8 @@ _PAGES: dict[type[Folder], Callable[[Path], str]] = {
 def make(path: str | Path) -> Path:
     """Write ``report.html`` of a finished run, study, retraining or audit, and return where it is.
 
-    Nothing is run for it, neither plugins nor the classifier. Where the folder has checksums, they are held against its
-    files before, and brought in line after.
+    Nothing is run for it, neither plugins nor the classifier. The checksums of the folder are held against its files
+    before, and brought in line after.
 
     Raises
     ------
@@ -44,15 +43,14 @@ def make(path: str | Path) -> Path:
         page = _made(folder).encode()
         if not (path / PAGE).is_file() or read(path / PAGE) != page:
             write_whole(path / PAGE, page)
-        if (path / SUMS).is_file() and problems_in(path):  # of the page alone, as it was just written
+        if problems_in(path):  # of the page alone, as it was just written
             folder.seal()
     return path / PAGE
 
 
 def _check(path: Path) -> None:
     """Refuse a folder whose files, but for its page, are not as they were written."""
-    found = problems_in(path) if (path / SUMS).is_file() else []
-    damaged = [problem for problem in found if not problem.startswith(f"{PAGE}: ")]
+    damaged = [problem for problem in problems_in(path) if not problem.startswith(f"{PAGE}: ")]
     if damaged:
         more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         raise InputError(f"{path}: {damaged[0]}{more}; restore it from a copy")

@@ -1,15 +1,18 @@
 """Whether a finished folder is as it was written, and whether every bit of it is found again here."""
 
+import contextlib
 import json
 import random
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from fooldeap import registry
 from fooldeap.audit.session import AuditFolder
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
@@ -22,9 +25,12 @@ from fooldeap.runs import provenance
 from fooldeap.runs.bench import Bench
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import Folder, RunFolder, problems_in
-from fooldeap.storage.files import parsed
+from fooldeap.runs.work import Ended
+from fooldeap.storage.files import parsed, read
 from fooldeap.study import definition
-from fooldeap.study.plan import StudyFolder, by_classifier
+from fooldeap.study.analysis import analyse
+from fooldeap.study.comparison import crossed, outcome_of, texts
+from fooldeap.study.plan import Plan, StudyFolder, plan
 from fooldeap.study.records import Record, record_of
 
 # What another session, machine or version may write otherwise; all else is the bits that are promised.
@@ -66,6 +72,7 @@ def verify(
     *,
     sample: int | None = None,
     workers: int | Literal["auto"] | None = None,
+    plugins: Iterable[Any] = (),
 ) -> Verdict:
     """Replay a finished run, study, retraining or audit and compare every bit.
 
@@ -75,27 +82,33 @@ def verify(
     sample : of a run, how many batches of its journals are shown to the classifier again, also of each run of a
         retraining or an audit; of a study, how many of its runs are made again; None: everything is
     workers : how many processes help where everything is made again
+    plugins : as for `fooldeap.resume`: those that were handed over, or whose files have moved since
 
     Raises
     ------
     InputError
         The folder is no finished one, or cannot be replayed here.
     """
-    folder = opened(Path(path))
+    folder, plugins = opened(Path(path)), registry.each(plugins)
     match folder:
         case StudyFolder():
-            return _study(folder, sample)
+            return _study(folder, sample, workers, plugins)
         case RetrainFolder():
-            return _retraining(folder, sample, workers)
+            return _retraining(folder, sample, workers, plugins)
         case AuditFolder():
-            return _audit(folder, sample, workers)
-    return _run(folder, sample, workers)
+            return _audit(folder, sample, workers, plugins)
+    return _run(folder, sample, workers, plugins)
 
 
-def _run(folder: Folder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+def _helped(workers: int | Literal["auto"] | None, **more: str) -> dict[str, Any]:
+    return {} if workers is None else {"executor": {"name": "scoop", "workers": workers, **more}}
+
+
+def _run(
+    folder: Folder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
+) -> Verdict:
     path = folder.path
-    executor = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
-    experiment = config.load(folder.config, arguments=executor)
+    experiment = config.load(folder.config, arguments=_helped(workers), plugins=plugins)
     found = problems_in(path)
     if sample is None:
         looked_at, different = f"{path}: everything", _again(folder, experiment)
@@ -189,25 +202,49 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 # --- Studies --------------------------------------------------------------------------------------------------------
 
 
-def _study(folder: StudyFolder, sample: int | None) -> Verdict:
-    """Make runs of a study again, and hold them against their records."""
-    study, _ = definition.resolved(definition.load(folder.config))
+def _study(
+    folder: StudyFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
+) -> Verdict:
+    """Make runs of a study again, and hold them against their records, and these against what was written of them."""
+    study = definition.load(folder.config, arguments=_helped(workers, mode="runs"), plugins=plugins)
     problems, count, total = list(problems_in(folder.path)), 0, 0
-    for group in by_classifier(study):
-        with Bench(group) as bench:
-            ended = [run for run in bench.runs if folder.records.kept(run)]
+    with contextlib.ExitStack() as stack:
+        known = plan(study, folder, stack)
+        for group in known.groups:
+            ended = [run for run in group.runs if run not in group.missing]
             runs = ended if sample is None else random.Random(0).sample(ended, min(sample, len(ended)))
             count, total = count + len(runs), total + len(ended)
-            for run in bench.evolve(runs):
-                budget = group[run.info.variant].stop.evaluations or 0
-                made = [record_of(run.info.variant, result, budget) for result in run.results]
-                written = folder.records.read(run.info, {}) or []
-                if run.failure is not None:
-                    problems.append(f"{run.info.label}: fails here: {run.failure}")
-                elif not len(made) == len(written) > 0 or not all(map(_same, made, written)):
-                    problems.append(f"{run.info.label}: its record is another here")
+            bench = known.bench or stack.enter_context(Bench(group.experiments))
+            problems += [problem for run in bench.evolve(runs) if (problem := _of_record(run, known, folder))]
+            if known.bench is None:
+                bench.close()
+        if sample is None:
+            problems += _of_texts(known, folder)
     notes = _notes(folder, list(study.variants.values()))
     return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
+
+
+def _of_record(run: Ended, known: Plan, folder: StudyFolder) -> str | None:
+    """Return what is other in a run than its record says."""
+    if run.failure is not None:
+        return f"{run.info.label}: fails here: {run.failure}"
+    made = [record_of(run.info.variant, result, known.budgets[run.info.variant]) for result in run.results]
+    written = folder.records.read(run.info, {}) or []
+    alike = len(made) == len(written) > 0 and all(map(_same, made, written))
+    return None if alike else f"{run.info.label}: its record is another here"
+
+
+def _of_texts(known: Plan, folder: StudyFolder) -> list[str]:
+    """Return which tables, and whether the report, are other than what follows from the records."""
+    summary, design = parsed(read(folder.path / folder.LAST)), folder.design() or {}
+    outcome = outcome_of(known, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
+    made = texts(outcome, analyse(outcome), crossed(known, outcome))
+    written = {name: folder.path / name for name in made}
+    return [
+        f"{name}: is not what follows from the records"
+        for name, path in written.items()
+        if path.is_file() and read(path) != made[name].encode()
+    ]
 
 
 def _same(one: Record, other: Record) -> bool:
@@ -218,12 +255,14 @@ def _same(one: Record, other: Record) -> bool:
 # --- Retrainings ----------------------------------------------------------------------------------------------------
 
 
-def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+def _retraining(
+    folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
+) -> Verdict:
     """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
     problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
     for place in places:
         check_model(place / "model.keras")
-        found = _run(RunFolder.open_finished(place / "run"), sample, workers).problems
+        found = _run(RunFolder.open_finished(place / "run"), sample, workers, plugins).problems
         problems += [f"{place.name}: {problem}" for problem in found]
     looked_at = f"{folder.path}: the runs on {len(places)} networks"
     return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))
@@ -232,10 +271,12 @@ def _retraining(folder: RetrainFolder, sample: int | None, workers: int | Litera
 # --- Audits ---------------------------------------------------------------------------------------------------------
 
 
-def _audit(folder: AuditFolder, sample: int | None, workers: int | Literal["auto"] | None) -> Verdict:
+def _audit(
+    folder: AuditFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
+) -> Verdict:
     """Replay the run of every attack; what thresholds would have told is not worked out again."""
     places = sorted((folder.path / "attacks").glob("*"))
-    verdicts = [_run(RunFolder.open_finished(place), sample, workers) for place in places]
+    verdicts = [_run(RunFolder.open_finished(place), sample, workers, plugins) for place in places]
     found = [
         f"{place.name}: {each}" for place, verdict in zip(places, verdicts, strict=True) for each in verdict.problems
     ]

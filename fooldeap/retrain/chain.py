@@ -67,13 +67,14 @@ def retrain(
     no_plugins: bool = False,
     force: bool = False,
     **arguments: Any,
-) -> Retrained | None:
-    """Make a chain of networks, each trained on the images that fooled those before; None if it was finished already.
+) -> Retrained:
+    """Make a chain of networks, each trained on the images that fooled those before.
 
     Parameters
     ----------
     source : a YAML file, or its content as a mapping; None: what is in the folder to resume
-    resume : the folder of an earlier session, which goes on; ``overrides`` and ``arguments`` are for the executor then
+    resume : the folder of an earlier session, which goes on; ``overrides`` and ``arguments`` are for the executor then.
+        Of one that is finished, what was found is returned
     force : resume although packages or plugins have changed since
     others : as for `fooldeap.run`
 
@@ -91,7 +92,8 @@ def retrain(
         if folder is not None:
             _only_executor([*overrides, *arguments])
             if folder.finished:
-                return None
+                found = parsed(read(folder.path / folder.LAST))
+                return Retrained(tuple(Measures(**each) for each in found), folder.path)
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
         said = folder.config if folder is not None else source or {}
         plugins = registries.each(plugins)

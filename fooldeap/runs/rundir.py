@@ -33,7 +33,7 @@ _NOTED, _FORCED = "sha256", "forced"
 class Folder:
     """A folder that belongs to one piece of work, which a YAML file in it describes.
 
-    It is finished when it has its ``LAST`` file.
+    It is finished when it has its ``LAST`` file, and the checksums of all its files.
     """
 
     FILE: ClassVar[str]
@@ -83,7 +83,7 @@ class Folder:
     @property
     def finished(self) -> bool:
         """Whether the work came to its end."""
-        return (self.path / self.LAST).is_file()
+        return (self.path / self.LAST).is_file() and (self.path / SUMS).is_file()
 
     @property
     def config(self) -> Path:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -137,9 +137,8 @@ def carry_out(
         try:
             session = _Session(todo, folder, quiet=quiet)
             session.evolve()
-            outcome = session.outcome(extended=design["extended"], forced=folder.forced)
-            groups = [group.experiments for group in todo.groups]
-            analysis = write(outcome, folder, transfer.shown(outcome, groups))
+            outcome = outcome_of(todo, folder, session.failed, extended=design["extended"])
+            analysis = write(outcome, folder, crossed(todo, outcome))
             if study.common.report:
                 write_page(folder, lambda: study_page(folder.path))
             folder.seal()
@@ -161,30 +160,6 @@ class _Session:
             with contextlib.ExitStack() as stack:
                 bench = self.plan.bench or stack.enter_context(Bench(group.experiments))
                 self._evolve(group, bench)
-
-    def outcome(self, *, extended: bool, forced: Sequence[str]) -> Outcome:
-        """Return what was found, by this session and those before."""
-        study, budgets = self.plan.study, self.plan.budgets
-        records = [record for record in self.plan.found.values() if record.row.variant not in self.failed]
-        points = grid(max(budgets.values()))
-        return Outcome(
-            name=study.name,
-            classifier=classifiers(study.variants.values()),
-            goal=study.goal,
-            budget=study.budget,
-            runs=rows(records),
-            grid=points,
-            curves={record.key: record.curve(points) for record in records},
-            images={record.key: record.image for record in records},
-            joint=self.plan.joint - set(self.failed),
-            paired=self.plan.paired,
-            failed=dict(sorted(self.failed.items())),
-            extended=extended,
-            left_out=self.folder.records.left_out(run for group in self.plan.groups for run in group.runs),
-            forced=tuple(forced),
-            tried=study.tried,
-            factors=study.factors,
-        )
 
     def _evolve(self, group: Group, bench: Bench) -> None:
         done = set(group.runs) - set(group.missing)
@@ -237,23 +212,61 @@ class _Session:
                 warn(f"{run.variant} failed: {failures[run]}; the traceback is in {log}")
 
 
-def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> Analysis:
-    """Write everything that follows from an outcome, and return its analysis."""
-    analysis = analyse(outcome)
-    ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
-    made: dict[str, str | bytes] = {
+def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, extended: bool) -> Outcome:
+    """Return what was found, in one session or several: what the plan has on record."""
+    study, budgets = plan.study, plan.budgets
+    records = [record for record in plan.found.values() if record.row.variant not in failed]
+    points = grid(max(budgets.values()))
+    return Outcome(
+        name=study.name,
+        classifier=classifiers(study.variants.values()),
+        goal=study.goal,
+        budget=study.budget,
+        runs=rows(records),
+        grid=points,
+        curves={record.key: record.curve(points) for record in records},
+        images={record.key: record.image for record in records},
+        joint=plan.joint - set(failed),
+        paired=plan.paired,
+        failed=dict(sorted(failed.items())),
+        extended=extended,
+        left_out=folder.records.left_out(run for group in plan.groups for run in group.runs),
+        forced=tuple(folder.forced),
+        tried=study.tried,
+        factors=study.factors,
+    )
+
+
+def crossed(plan: Plan, outcome: Outcome) -> Transfer | None:
+    """Return what the classifiers of a study say to the images of the others; None where there is one alone."""
+    return transfer.shown(outcome, [group.experiments for group in plan.groups])
+
+
+def texts(outcome: Outcome, analysis: Analysis, crossed: Transfer | None = None) -> dict[str, str]:
+    """Return all tables and the report, by the names of their files."""
+    made = {
         "runs.csv": tables.runs_csv(outcome),
         "curves.csv": tables.curves_csv(outcome),
         "summary.json": tables.summary_json(outcome, analysis),
         "report.md": report.markdown(outcome, analysis, crossed),
+        **{f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()},
     }
     if crossed is not None:
         made["transfer.csv"] = crossed.csv()
     if outcome.factors:
         made["factors.csv"] = tables.factors_csv(outcome)
-    made |= {f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()}
+    return made
+
+
+def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> Analysis:
+    """Write everything that follows from an outcome, and return its analysis."""
+    analysis = analyse(outcome)
+    ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
     pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed)
-    made |= {f"figures/{name}": picture for name, picture in pictures.items()}
+    made: dict[str, str | bytes] = {
+        **texts(outcome, analysis, crossed),
+        **{f"figures/{name}": picture for name, picture in pictures.items()},
+    }
     for path in [*folder.path.glob("tables/*"), *folder.path.glob("figures/*")]:
         if str(path.relative_to(folder.path)) not in made:  # of a report before this one
             remove(path)

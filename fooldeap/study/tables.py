@@ -24,12 +24,6 @@ def runs_csv(outcome: Outcome) -> str:
     return _csv(RunRow._fields, rows)
 
 
-def read_runs(text: str) -> tuple[RunRow, ...]:
-    """Return the rows of ``runs.csv``."""
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    return tuple(RunRow(**{name: _READ[name](cell) for name, cell in row.items()}) for row in reader)
-
-
 def curves_csv(outcome: Outcome) -> str:
     """Return ``curves.csv``: the confidence of the best image of each run until each point of the grid."""
     grid = outcome.grid.tolist()
@@ -62,29 +56,6 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _cells(row: Sequence[Any]) -> list[Any]:
     # repr of a numpy float would name its type.
     return [repr(float(value)) if isinstance(value, float) else value for value in row]
-
-
-def _count_or_none(cell: str) -> int | None:
-    return int(cell) if cell else None
-
-
-_READ: dict[str, Any] = {
-    "variant": str,
-    "target": int,
-    "seed": int,
-    "evaluations_to_goal": _count_or_none,
-    "evaluations_to_50": _count_or_none,
-    "evaluations_to_90": _count_or_none,
-    "evaluations_to_99": _count_or_none,
-    "evaluations": int,
-    "generations": int,
-    "stopped": str,
-    "predicted": int,
-    "confidence": float,
-    "score": float,
-    "area": float,
-    "diversity": float,
-}
 
 
 def summary_json(outcome: Outcome, analysis: Analysis) -> str:

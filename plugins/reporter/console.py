@@ -92,11 +92,7 @@ class Console(Reporter):
             self._view.close()
             self._view.print_images()
         self._say(result.markdown() if self._view is None else _table(result))
-        reached = sum(run.reached for run in result)
-        rate = result.evaluations / result.seconds if result.seconds else 0
-        where = f"; {result.folder}" if result.folder else ""
-        spent = f"{result.evaluations:,} evaluations in {result.seconds:.1f} s ({rate:,.0f} a second)"
-        self._say(f"{reached} of {len(result)} reached the goal; {spent}{where}")
+        self._say(_summary(result))
 
     def on_abort(self) -> None:
         """Leave the screen in order."""
@@ -134,6 +130,20 @@ class Console(Reporter):
         ended = {run for run in self._spent if all((run.seed, target) in self._ended for target in run.targets)}
         left = sum(budget - self._spent.get(run, 0) for run in self._session.runs if run not in ended)
         return f", < {math.ceil(left / rate)} s left"
+
+
+def _summary(result: Result) -> str:
+    """Return what came of it all in a line."""
+    rate = result.evaluations / result.seconds if result.seconds else 0
+    sizes = [len(run.front) for run in result if run.front]
+    several = f"{min(sizes)} to {max(sizes)}" if len(set(sizes)) > 1 else f"{sizes[0]}" if sizes else ""
+    parts = [
+        f"{sum(run.reached for run in result)} of {len(result)} reached the goal" if result.goal else "",
+        f"{several} images on a front by {' and '.join(result.objectives)}" if sizes else "",
+        f"{result.evaluations:,} evaluations in {result.seconds:.1f} s ({rate:,.0f} a second)",
+        str(result.folder or ""),
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _sentence(result: RunResult) -> str:
