@@ -7,8 +7,9 @@ from typing import Any
 
 from fooldeap.configuration import config, reading
 from fooldeap.configuration import document as documents
+from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.document import Document, Key
-from fooldeap.configuration.experiment import CHOICES, Experiment
+from fooldeap.configuration.experiment import CHOICES, Experiment, Stop
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS
@@ -78,6 +79,7 @@ def load(
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
     _check_said_once(study)
+    _check_own(study, registry)
     base = _budgeted(study, _aimed(study, base))
     parts = dict(variants(study))
     if len(parts) < 2:
@@ -171,6 +173,16 @@ def _budgeted(study: Document, base: Document) -> Document:
     if study.data.get("budget") is None:
         return base
     return study.part(("budget",), ("stop", "evaluations")).over(base)
+
+
+def _check_own(study: Document, registry: Registry) -> None:
+    """Hold goal and budget against what a run's stops may be, under the names that a study has for them."""
+    checker, stops = Checker(study, registry), keys_of(Stop)
+    goal, budget = study.data.get("goal"), study.data.get("budget")
+    if isinstance(goal, dict):
+        checker.values({name: stops[name] for name in GOALS if name in goal}, goal, ("goal",), also=GOALS)
+    checker.values({"budget": replace(stops["evaluations"], name="budget")}, {"budget": budget}, ())
+    checker.finish()
 
 
 def _check_said_once(study: Document) -> None:
