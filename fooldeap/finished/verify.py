@@ -5,10 +5,10 @@ import json
 import random
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -47,6 +47,7 @@ _VARYING = (
 )
 _LATER = ("snapshots.npz", "fronts.npz", "front.csv")  # a folder made before there were any has none
 _PICTURES = "figures"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,31 +90,41 @@ def verify(
     InputError
         The folder is no finished one, or cannot be replayed here.
     """
-    folder, plugins = opened(Path(path)), registry.each(plugins)
+    folder, how = opened(Path(path)), _How(sample, workers, registry.each(plugins))
     match folder:
         case StudyFolder():
-            return _study(folder, sample, workers, plugins)
+            return _study(folder, how)
         case RetrainFolder():
-            return _retraining(folder, sample, workers, plugins)
+            return _retraining(folder, how)
         case AuditFolder():
-            return _audit(folder, sample, workers, plugins)
-    return _run(folder, sample, workers, plugins)
+            return _audit(folder, how)
+    return _run(folder, how)
 
 
-def _helped(workers: int | Literal["auto"] | None, **more: str) -> dict[str, Any]:
-    return {} if workers is None else {"executor": {"name": "scoop", "workers": workers, **more}}
+class _How(NamedTuple):
+    """The parameters of `verify`."""
+
+    sample: int | None
+    workers: int | Literal["auto"] | None
+    plugins: tuple[Any, ...]
+
+    def executor(self, **more: str) -> dict[str, Any]:
+        """Return the key of an experiment that has them help."""
+        return {} if self.workers is None else {"executor": {"name": "scoop", "workers": self.workers, **more}}
+
+    def chosen(self, every: Sequence[T]) -> list[T]:
+        """Return a sample, always the same, or all."""
+        return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
-def _run(
-    folder: Folder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
-) -> Verdict:
+def _run(folder: Folder, how: _How) -> Verdict:
     path = folder.path
-    experiment = config.load(folder.config, arguments=_helped(workers), plugins=plugins)
+    experiment = config.load(folder.config, arguments=how.executor(), plugins=how.plugins)
     found = problems_in(path)
-    if sample is None:
+    if how.sample is None:
         looked_at, different = f"{path}: everything", _again(folder, experiment)
     else:
-        looked_at, different = _sampled(folder, experiment, sample)
+        looked_at, different = _sampled(folder, experiment, how)
     return Verdict(looked_at, (*found, *different), _notes(folder, [experiment]))
 
 
@@ -165,7 +176,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
     )
 
 
-def _sampled(folder: Folder, experiment: Experiment, sample: int) -> tuple[str, list[str]]:
+def _sampled(folder: Folder, experiment: Experiment, how: _How) -> tuple[str, list[str]]:
     """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
     written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
@@ -174,7 +185,7 @@ def _sampled(folder: Folder, experiment: Experiment, sample: int) -> tuple[str, 
         runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]
         lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
         batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
-        chosen = set(random.Random(0).sample(batches, min(sample, len(batches))))
+        chosen = set(how.chosen(batches))
         problems = [problem for run in runs for problem in _replayed(run, chosen)]
         results = [result for run in runs for result in run.results()]
     found = {(result.seed, result.target): result for result in results}
@@ -202,23 +213,21 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 # --- Studies --------------------------------------------------------------------------------------------------------
 
 
-def _study(
-    folder: StudyFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
-) -> Verdict:
+def _study(folder: StudyFolder, how: _How) -> Verdict:
     """Make runs of a study again, and hold them against their records, and these against what was written of them."""
-    study = definition.load(folder.config, arguments=_helped(workers, mode="runs"), plugins=plugins)
+    study = definition.load(folder.config, arguments=how.executor(mode="runs"), plugins=how.plugins)
     problems, count, total = list(problems_in(folder.path)), 0, 0
     with contextlib.ExitStack() as stack:
         known = plan(study, folder, stack)
         for group in known.groups:
             ended = [run for run in group.runs if run not in group.missing]
-            runs = ended if sample is None else random.Random(0).sample(ended, min(sample, len(ended)))
+            runs = how.chosen(ended)
             count, total = count + len(runs), total + len(ended)
             bench = known.bench or stack.enter_context(Bench(group.experiments))
             problems += [problem for run in bench.evolve(runs) if (problem := _of_record(run, known, folder))]
             if known.bench is None:
                 bench.close()
-        if sample is None:
+        if how.sample is None:
             problems += _of_texts(known, folder)
     notes = _notes(folder, list(study.variants.values()))
     return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
@@ -255,14 +264,12 @@ def _same(one: Record, other: Record) -> bool:
 # --- Retrainings ----------------------------------------------------------------------------------------------------
 
 
-def _retraining(
-    folder: RetrainFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
-) -> Verdict:
+def _retraining(folder: RetrainFolder, how: _How) -> Verdict:
     """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
     problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
     for place in places:
         check_model(place / "model.keras")
-        found = _run(RunFolder.open_finished(place / "run"), sample, workers, plugins).problems
+        found = _run(RunFolder.open_finished(place / "run"), how).problems
         problems += [f"{place.name}: {problem}" for problem in found]
     looked_at = f"{folder.path}: the runs on {len(places)} networks"
     return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))
@@ -271,12 +278,10 @@ def _retraining(
 # --- Audits ---------------------------------------------------------------------------------------------------------
 
 
-def _audit(
-    folder: AuditFolder, sample: int | None, workers: int | Literal["auto"] | None, plugins: tuple[Any, ...]
-) -> Verdict:
+def _audit(folder: AuditFolder, how: _How) -> Verdict:
     """Replay the run of every attack; what thresholds would have told is not worked out again."""
     places = sorted((folder.path / "attacks").glob("*"))
-    verdicts = [_run(RunFolder.open_finished(place), sample, workers, plugins) for place in places]
+    verdicts = [_run(RunFolder.open_finished(place), how) for place in places]
     found = [
         f"{place.name}: {each}" for place, verdict in zip(places, verdicts, strict=True) for each in verdict.problems
     ]

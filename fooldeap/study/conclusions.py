@@ -19,7 +19,7 @@ from fooldeap.study.findings import (
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import decimal, interval, percent, probability
 
-_NAMED = 3  # runs, where many are left out
+_NAMED = 5  # of very many in a sentence
 
 
 class Conclusions(NamedTuple):
@@ -177,12 +177,18 @@ def _unseparated(own: Sequence[Pair], neighbours: Sequence[Pair]) -> list[str]:
     found: list[str] = []
     for pairs in (own, neighbours):
         apart = [
-            f"{first} from {listed([f'{pair.second} ({_ratio(pair)})' for pair in group])}"
+            f"{first} from {listed(_shortened([f'{pair.second} ({_ratio(pair)})' for pair in group]))}"
             for first, group in groupby(filter(_is_open, pairs), key=lambda pair: pair.first)
         ]
         if apart:
-            found.append(f"{'Nor do they' if found else 'These seeds do not'} separate {listed(apart, 'or')}.")
+            said = listed(_shortened(apart, "more pairs"), "or")
+            found.append(f"{'Nor do they' if found else 'These seeds do not'} separate {said}.")
     return found
+
+
+def _shortened(named: Sequence[str], rest: str = "more") -> Sequence[str]:
+    """Return the first of very many, and how many more there are."""
+    return [*named[:_NAMED], f"{len(named) - _NAMED} {rest}"] if len(named) > _NAMED + 1 else named
 
 
 def _is_open(pair: Pair) -> bool:
@@ -272,11 +278,9 @@ def _extended(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
 
 
 def _left_out(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    runs = caution.subjects
-    named = listed([*runs[:_NAMED], f"{len(runs) - _NAMED} more"] if len(runs) > _NAMED + 1 else runs)
     return (
-        f"Runs that had ended are left out: {named}. What they showed could be known when the study was changed: "
-        "resume it with them, or say why they are missing."
+        f"Runs that had ended are left out: {listed(_shortened(caution.subjects))}. What they showed could be known "
+        "when the study was changed: resume it with them, or say why they are missing."
     )
 
 
