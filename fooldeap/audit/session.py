@@ -115,8 +115,8 @@ class _Session:
             self.folder = AuditFolder.new(name, self.settings.data(), self.out, self.experiments.values())
         folder = self.folder
         with folder.locked():
-            folder.check(self.experiments.values())
-            folder.check_classifier(self.settings.classifier.digest, self.depends_on)
+            folder.environment.check(self.experiments.values())
+            folder.environment.check_classifier(self.settings.classifier.digest, self.depends_on)
             folder.unseal()
             try:
                 self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")

@@ -103,7 +103,7 @@ def retrain(
             place = Path(out) if out is not None else None
             folder = RetrainFolder.new(known.experiment.name, known.data(), place, [known.experiment])
         with folder.locked():
-            folder.check([known.experiment])
+            folder.environment.check([known.experiment])
             try:
                 return chain.made(folder)
             except BaseException as error:

@@ -55,8 +55,8 @@ class Prepared(Bench):
 
     def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
-            folder.check([self.experiment])
-            folder.check_classifier(self.crew.work.digest, self.depends_on)
+            folder.environment.check([self.experiment])
+            folder.environment.check_classifier(self.crew.work.digest, self.depends_on)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")

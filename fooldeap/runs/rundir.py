@@ -13,21 +13,16 @@ from typing import Any, ClassVar, Self
 
 from ruamel.yaml import YAML
 
-from fooldeap import trust
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
 from fooldeap.engine import fronts, snapshots
 from fooldeap.engine.evaluation import MOST_ROWS, ROWS
 from fooldeap.engine.ledger import Ledger
 from fooldeap.errors import FileError, InputError
 from fooldeap.results import Result, RunInfo
-from fooldeap.runs import provenance
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import Environment
 from fooldeap.storage.files import make_folders, parsed, read, remove, write_whole
 from fooldeap.storage.lock import LOCK, locked
-from fooldeap.storage.sums import SUMS, digest, listing, problems, strangers
-
-_NOTED, _FORCED = "sha256", "forced"
+from fooldeap.storage.sums import SUMS, listing, problems, strangers
 
 
 class Folder:
@@ -42,7 +37,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._changed: list[str] = []
+        self.environment = Environment(path)
 
     @classmethod
     def new(
@@ -55,7 +50,9 @@ class Folder:
             raise InputError(f"{error.filename}: cannot be made ({error.strerror}); choose another --out") from None
         try:
             with locked(folder.path):
-                folder._begin(as_yaml(data), {**environment(experiments), MADE_AT: str(folder.path.resolve())})
+                if _holds_more(folder.path):
+                    raise _taken(folder.path)  # by somebody who began there at the same moment
+                folder.environment.begin(cls.FILE, as_yaml(data), experiments)
         except FileError as error:
             raise InputError(f"{error}, or choose another --out") from None
         return folder
@@ -69,7 +66,7 @@ class Folder:
             what = "a symbolic link, and none is followed here" if stranger.is_symlink() else "no file"
             raise InputError(f"{stranger}: is {what}; remove it")
         folder = cls(path)
-        folder._check_noted()
+        folder.environment.check_files({cls.FILE: f"start anew with it: {cls.MADE_BY} {path / cls.FILE}"})
         return folder
 
     @classmethod
@@ -115,57 +112,6 @@ class Folder:
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
-    def check(self, experiments: Iterable[Experiment]) -> None:
-        """Refuse to go on where packages or plugins have changed; by ``--force``, note it. To be called when locked."""
-        known = self._environment()
-        self._changed += provenance.changes(known, experiments)
-        self._refuse_changes()
-        if self._changed:
-            known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
-            self._write_environment(known)
-
-    def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
-        """Note what identifies the classifier, or refuse another one; by ``--force``, note that.
-
-        What its answers depend on is noted too, where that is known: see `Evaluator.depends_on`.
-        """
-        known = self._environment()
-        before = known.get("classifier", digest)
-        if before != digest:
-            self._changed.append("the classifier is another")
-            self._refuse_changes()
-            known[_FORCED] = list(dict.fromkeys([*self.forced, *self._changed]))
-        noted = {**known, "classifier": digest, **({"answers_depend_on": depends_on} if depends_on else {})}
-        if noted != known:
-            self._write_environment(noted)
-
-    @property
-    def forced(self) -> list[str]:
-        """What had changed when somebody went on by ``--force``."""
-        return list(self._environment().get(_FORCED, []))
-
-    def _refuse_changes(self) -> None:
-        if self._changed and not trust.given().force:
-            cure = "resume with what it was begun with, or go on at your own risk with --force"
-            raise InputError("\n".join(f"{self.path}: {change}; {cure}" for change in self._changed))
-
-    def write_noted(self, name: str, content: str) -> None:
-        """Write a file whose checksum stands in ``environment.json``, so that `open` refuses it where it was changed.
-
-        The checksums of its former contents stay there: whatever is interrupted here, one of them is right.
-        """
-        path, raw = self.path / name, content.encode()
-        if path.is_file() and read(path) == raw:
-            return
-        known = self._environment()
-        noted = known.setdefault(_NOTED, {}).setdefault(name, [])
-        if digest(raw) not in noted:
-            noted.append(digest(raw))
-            if name == self.FILE:
-                known[MADE_AT] = str(self.path.resolve())  # where its paths hold
-            self._write_environment(known)
-        self.write(name, raw)
-
     def seal(self) -> None:
         """Write the checksums of all files, after the last of them."""
         remove(self.path / "error.log")  # of a session before this one
@@ -179,7 +125,7 @@ class Folder:
         """Add a session to ``ledger.csv``."""
         path = self.path / "ledger.csv"
         before = read(path).decode(errors="replace").rstrip("\n") if path.is_file() else Ledger.head()
-        self.write_noted("ledger.csv", f"{before}\n{ledger.row()}\n")
+        self.environment.write_noted("ledger.csv", f"{before}\n{ledger.row()}\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -195,38 +141,6 @@ class Folder:
                 yield
         except FileError as error:
             raise FileError(f"{error}, then go on with: {self.MADE_BY} --resume {self.path}") from error
-
-    def _begin(self, configuration: str, known: dict[str, Any]) -> None:
-        """Write the configuration, last: a folder that has one is complete."""
-        if _holds_more(self.path):
-            raise _taken(self.path)  # by somebody who began there at the same moment
-        try:
-            self._write_environment({**known, _NOTED: {self.FILE: [digest(configuration.encode())]}})
-            self.write(self.FILE, configuration)
-        except FileError:
-            with contextlib.suppress(FileError):
-                remove(self.path / ENVIRONMENT)
-            raise
-
-    def _environment(self) -> dict[str, Any]:
-        path = self.path / ENVIRONMENT
-        try:
-            known = parsed(read(path)) if path.is_file() else {}
-            return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
-
-    def _write_environment(self, known: dict[str, Any]) -> None:
-        self.write(ENVIRONMENT, json.dumps(known, indent=2) + "\n")
-
-    def _check_noted(self) -> None:
-        for name, sums in self._environment()[_NOTED].items():
-            path = self.path / name
-            if path.is_file() and digest(read(path)) not in sums:
-                cure = f"start anew with it: {self.MADE_BY} {path}" if name == self.FILE else "restore it from a copy"
-                if not trust.given().force:
-                    raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
-                self._changed.append(f"{name} is another")
 
 
 class RunFolder(Folder):
@@ -257,7 +171,7 @@ class RunFolder(Folder):
         self.write("table.md", result.markdown())
         if not result.failures:
             remove(self.path / "error.log")  # of a session before this one
-        forced = {"forced": self.forced} if self.forced else {}
+        forced = {"forced": self.environment.forced} if self.environment.forced else {}
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
         self.write(SUMS, listing(self.path, {self.LAST: content}))
         self.write(self.LAST, content)

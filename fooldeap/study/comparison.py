@@ -125,15 +125,15 @@ def carry_out(
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(folder.locked())
-            folder.check(study.variants.values())
+            folder.environment.check(study.variants.values())
         todo = plan(study, folder, stack)
         if folder is None:
             folder = StudyFolder.new(study.name, study.data(), out, study.variants.values())
             stack.enter_context(folder.locked())
         design = redesigned(todo, folder)
         folder.unseal()
-        folder.write_noted(StudyFolder.FILE, as_yaml(study.data()))  # perhaps with more seeds than when it was made
-        folder.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")
+        folder.environment.write_noted(StudyFolder.FILE, as_yaml(study.data()), paths=True)  # perhaps with more seeds
+        folder.environment.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")
         try:
             session = _Session(todo, folder, quiet=quiet)
             session.evolve()
@@ -231,7 +231,7 @@ def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, ex
         failed=dict(sorted(failed.items())),
         extended=extended,
         left_out=folder.records.left_out(run for group in plan.groups for run in group.runs),
-        forced=tuple(folder.forced),
+        forced=tuple(folder.environment.forced),
         tried=study.tried,
         factors=study.factors,
     )

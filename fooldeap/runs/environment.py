@@ -1,0 +1,113 @@
+"""What a folder notes of itself in ``environment.json``: what it was begun with, and the checksums of some files."""
+
+import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fooldeap import trust
+from fooldeap.configuration.experiment import Experiment
+from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
+from fooldeap.errors import FileError, InputError
+from fooldeap.runs import provenance
+from fooldeap.storage.files import parsed, read, remove, write_whole
+from fooldeap.storage.sums import digest
+
+_NOTED, _FORCED = "sha256", "forced"
+
+
+class Environment:
+    """The notes of the folder at ``path``.
+
+    What is no longer as it was noted is refused; by ``--force`` it is gone on with, and that is noted: see `forced`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._changed: list[str] = []
+
+    def begin(self, name: str, content: str, experiments: Iterable[Experiment]) -> None:
+        """Write the first notes, and then the file that describes the work: a folder that has one is complete."""
+        known = {**provenance.environment(experiments), MADE_AT: str(self.path.resolve())}
+        try:
+            self._write({**known, _NOTED: {name: [digest(content.encode())]}})
+            write_whole(self.path / name, content.encode())
+        except FileError:
+            with contextlib.suppress(FileError):
+                remove(self.path / ENVIRONMENT)
+            raise
+
+    def check(self, experiments: Iterable[Experiment]) -> None:
+        """Refuse to go on where packages or plugins have changed. To be called when the folder is locked."""
+        known = self._known()
+        self._changed += provenance.changes(known, experiments)
+        self._refuse_changes()
+        if self._changed:
+            self._write(self._with_forced(known))
+
+    def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
+        """Note what identifies the classifier, or refuse another one.
+
+        What its answers depend on is noted too, where that is known: see `Evaluator.depends_on`.
+        """
+        known = noted = self._known()
+        if known.get("classifier", digest) != digest:
+            self._changed.append("the classifier is another")
+            self._refuse_changes()
+            noted = self._with_forced(known)
+        noted = {**noted, "classifier": digest, **({"answers_depend_on": depends_on} if depends_on else {})}
+        if noted != known:
+            self._write(noted)
+
+    def check_files(self, cures: dict[str, str]) -> None:
+        """Refuse files that were changed since their checksums were noted; ``cures`` are by the names of files."""
+        for name, sums in self._known()[_NOTED].items():
+            path = self.path / name
+            if path.is_file() and digest(read(path)) not in sums:
+                if not trust.given().force:
+                    cure = cures.get(name, "restore it from a copy")
+                    raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
+                self._changed.append(f"{name} is another")
+
+    def write_noted(self, name: str, content: str, *, paths: bool = False) -> None:
+        """Write a file whose checksum is noted, so that it is refused where it was changed.
+
+        The checksums of its former contents stay: whatever is interrupted here, one of them is right. ``paths``: it has
+        some, which hold where the folder is now.
+        """
+        path, raw = self.path / name, content.encode()
+        if path.is_file() and read(path) == raw:
+            return
+        known = self._known()
+        noted = known.setdefault(_NOTED, {}).setdefault(name, [])
+        if digest(raw) not in noted:
+            noted.append(digest(raw))
+            if paths:
+                known[MADE_AT] = str(self.path.resolve())
+            self._write(known)
+        write_whole(path, raw)
+
+    @property
+    def forced(self) -> list[str]:
+        """What had changed when somebody went on by ``--force``."""
+        return list(self._known().get(_FORCED, []))
+
+    def _refuse_changes(self) -> None:
+        if self._changed and not trust.given().force:
+            cure = "resume with what it was begun with, or go on at your own risk with --force"
+            raise InputError("\n".join(f"{self.path}: {change}; {cure}" for change in self._changed))
+
+    def _with_forced(self, known: dict[str, Any]) -> dict[str, Any]:
+        return {**known, _FORCED: list(dict.fromkeys([*known.get(_FORCED, []), *self._changed]))}
+
+    def _known(self) -> dict[str, Any]:
+        path = self.path / ENVIRONMENT
+        try:
+            known = parsed(read(path)) if path.is_file() else {}
+            return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
+
+    def _write(self, known: dict[str, Any]) -> None:
+        write_whole(self.path / ENVIRONMENT, (json.dumps(known, indent=2) + "\n").encode())
