@@ -19,7 +19,7 @@ from fooldeap.plugin import mutation, plugin_of
 SCHEMAS = {
     "experiment": schema.experiment(registry.load()),
     "study": schema.study(registry.load()),
-    "training": schema.training(),
+    "training": schema.training(registry.load()),
     "retraining": schema.retraining(registry.load()),
 }
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))

@@ -91,7 +91,7 @@ def test_every_command_and_option_is_in_the_reference(tools):
 def test_every_key_is_in_the_reference_with_its_meaning(tools):
     page = tools["yaml_page"].page()
     known = registry.load()
-    for content in (schema.experiment(known), schema.study(known), schema.retraining(known), schema.training()):
+    for content in (schema.experiment(known), schema.study(known), schema.retraining(known), schema.training(known)):
         for key in content["properties"]:
             assert re.search(rf"^\| `{key}` \| .+ \| .* \| .+ \|$", page, re.MULTILINE), key
 

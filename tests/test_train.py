@@ -152,6 +152,18 @@ def test_the_card(config):
     assert not re.search(r"20\d\d-\d\d", card)
 
 
+def test_an_archive_beside_the_file_gives_the_same_network(config):
+    data = Stripes().load()
+    arrays = ("x_train", data.train_images), ("y_train", data.train_labels), ("x_test", data.test_images)
+    (config.parent / "own").mkdir()
+    np.savez(config.parent / "own/stripes.npz", **dict(arrays), y_test=data.test_labels)
+    expected = trained(config, out="expected.keras")
+    config.write_text(CONFIG.replace("dataset: stripes", "dataset: {name: npz, path: own/stripes.npz}"))
+    assert trained(config, out="tiny.keras").sha256 == expected.sha256
+    assert str(config.parent) not in config.with_name("tiny.md").read_text()
+    assert trained(config, out="tiny.keras") is None, "it is there already"
+
+
 def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
     train(config, ["epochs=2"], config.with_name("tiny.keras"), plugins=[Stripes])
     lines = capfd.readouterr().err.splitlines()
@@ -165,6 +177,9 @@ def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
         ("epochs: 3", "epochs: 0", ("epochs: got 0, expected an integer > 0",)),
         ("name: tiny", "", ("name: is missing",)),
         ("dataset: stripes", "dataset: stripe", ("did you mean 'stripes'?",)),
+        ("dataset: stripes", "dataset: null", ("dataset: got null, expected a dataset to train on",)),
+        ("dataset: stripes", "dataset: {name: npz}", ("dataset.path: is missing",)),
+        ("dataset: stripes", "dataset: {name: stripes, width: 3}", ("dataset.width: unknown key",)),
         ("validation: 64", "validation: 300", ("validation: got 300",)),
         ("- Flatten", "- Flaten", ("layers[2]", "did you mean 'Flatten'?")),
         ("- Flatten", "- Lambda: {function: os.system}", ("layers[2]", "no layer is named 'Lambda'")),

@@ -29,7 +29,7 @@ def main() -> None:
     schemas = {
         "experiment": schema.experiment(known),
         "study": schema.study(known),
-        "training": schema.training(),
+        "training": schema.training(known),
         "retraining": schema.retraining(known),
     }
     for name, content in schemas.items():

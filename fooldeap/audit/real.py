@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import registry
-from fooldeap.configuration.choices import loaded
+from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.configuration.moved import ENVIRONMENT
 from fooldeap.errors import FooldeapError, InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
@@ -159,6 +159,6 @@ def _dataset(name: str) -> Images:
         cure = "name a folder of pictures or an .npz file in its place"
         raise InputError(f"--images {name}: that dataset needs {missing[0]!r}, which cannot be said here; {cure}")
     try:
-        return loaded(plugin, {}).test_images
+        return loaded(Choice(plugin, {})).test_images
     except FooldeapError as error:
         raise InputError(f"--images {name}: {error}") from None

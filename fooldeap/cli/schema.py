@@ -20,7 +20,7 @@ def schema(
     known = registry.load(plugins or ())
     wanted = schemas.experiment(known)
     if training:
-        wanted = schemas.training()
+        wanted = schemas.training(known)
     elif study:
         wanted = schemas.study(known)
     elif retraining:

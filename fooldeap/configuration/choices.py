@@ -77,13 +77,13 @@ class Checked:
         return result
 
 
-def loaded(dataset: Plugin, values: Mapping[str, Any]) -> Split:
+def loaded(dataset: Choice) -> Split:
     """Return what a dataset loads, or raise `PluginError` where that is no such thing."""
-    with blaming(dataset):
-        data = dataset.build(values).load()
+    with blaming(dataset.plugin):
+        data = dataset.build().load()
     fault = split(data)
     if fault:
-        raise PluginError(f"{dataset} {fault}")
+        raise PluginError(f"{dataset.plugin} {fault}")
     return data  # type: ignore[no-any-return]
 
 

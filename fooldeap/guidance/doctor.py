@@ -135,10 +135,10 @@ def tensorflow() -> Iterator[Finding]:
 def models() -> Iterator[Finding]:
     """Show the shipped models digits whose labels are known."""
     from fooldeap import registry
-    from fooldeap.configuration.choices import loaded
+    from fooldeap.configuration.choices import Choice, loaded
 
     known = registry.load()
-    data = loaded(known.get("dataset", "mnist"), {})
+    data = loaded(Choice(known.get("dataset", "mnist"), {}))
     images, labels = data.test_images[:IMAGES], data.test_labels[:IMAGES]
     for name in MODELS:
         classifier = known.get("classifier", "keras").build({"model": name})

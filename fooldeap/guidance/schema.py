@@ -84,7 +84,7 @@ def study(registry: Registry) -> Schema:
 def retraining(registry: Registry) -> Schema:
     """Return the schema of a retraining file: an experiment's, and how networks are trained."""
     schema = experiment(registry)
-    trained = _mapping(keys_of(Training))
+    trained = _training()
     named = {"type": "string", "description": "A training file, relative to this one; or what would stand in it."}
     own: Schema = {**_properties(keys_of(Chain)), "training": {"anyOf": [named, trained]}}
     return {**schema, "title": "fooldeap retraining", "properties": {**schema["properties"], **own}}
@@ -100,9 +100,19 @@ def _options(each: Schema) -> Schema:
     }
 
 
-def training() -> Schema:
+def training(registry: Registry) -> Schema:
     """Return the schema of a training file."""
-    return {**_mapping(keys_of(Training)), "$schema": _DIALECT, "title": "fooldeap training"}
+    return {
+        **_training(),
+        "$schema": _DIALECT,
+        "title": "fooldeap training",
+        "$defs": {"dataset": _choice(registry, "dataset")},
+    }
+
+
+def _training() -> Schema:
+    schema = _mapping(keys_of(Training))
+    return {**schema, "properties": {**schema["properties"], "dataset": {"$ref": "#/$defs/dataset"}}}
 
 
 def text(schema: Schema) -> str:

@@ -129,7 +129,7 @@ class _Chain:
 
     def __init__(self, retraining: Retraining, plugins: Sequence[Any], *, quiet: bool) -> None:
         self.known, self.plugins, self.quiet = retraining, plugins, quiet
-        self.data = _limited(loaded(retraining.dataset, {}), retraining.chain.images)
+        self.data = _limited(loaded(retraining.dataset), retraining.chain.images)
         self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
         base = retraining.experiment
         self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)

@@ -9,11 +9,11 @@ from annotated_types import Ge, Gt, Le
 
 from fooldeap.configuration import config, reading
 from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
-from fooldeap.plugin import Plugin
 from fooldeap.registry import Registry
 from fooldeap.training import settings as training
 from fooldeap.training.settings import Training
@@ -43,7 +43,7 @@ class Retraining:
 
     experiment: Experiment
     training: Training
-    dataset: Plugin
+    dataset: Choice
     chain: Chain
 
     def data(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Retraining:
         trained = {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.training).items()
         }
-        return {**self.experiment.data(), **own, "training": trained}
+        return {**self.experiment.data(), **own, "training": {**trained, "dataset": self.dataset.data()}}
 
 
 KEYS = (*keys_of(Chain), "training")
@@ -82,7 +82,7 @@ def load(
     return _small(made) if made.chain.smoke else made
 
 
-def _training(document: Document, registry: Registry) -> tuple[Training, Plugin]:
+def _training(document: Document, registry: Registry) -> tuple[Training, Choice]:
     said = document.data.get("training")
     if isinstance(said, dict):
         return training.checked(document.part(("training",), ()), registry)

@@ -226,7 +226,7 @@ class Bench:
         if self.experiment.dataset is None or self.evaluator.billable:
             return
         with self.experiment.blaming("dataset"):
-            data = loaded(self.experiment.dataset.plugin, self.experiment.dataset.values)
+            data = loaded(self.experiment.dataset)
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
         if images.shape[1:] != self.classifier.input_shape:
             raise self.experiment.error(

@@ -11,9 +11,8 @@ from pydantic import Field, StringConstraints
 from fooldeap import registry
 from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
-from fooldeap.errors import InputError
-from fooldeap.plugin import Plugin
 from fooldeap.registry import Registry
 
 Name = Annotated[
@@ -31,7 +30,7 @@ class Training:
 
     ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
     held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
-    random.
+    random. ``dataset`` is the name of one.
     """
 
     name: Name
@@ -62,20 +61,19 @@ class Trained:
     sha256: str
 
 
-def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Plugin]:
+def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
     return checked(reading.from_overrides(overrides).over(reading.read(path)), registry.load(plugins))
 
 
-def checked(document: Document, known: Registry) -> tuple[Training, Plugin]:
-    """Return what a document says as the settings of a training, and the dataset it names."""
-    checker = Checker(document, known)
-    settings = checker.values(keys_of(Training), document.data, ())
-    dataset = None
-    try:
-        dataset = checker.registry.get("dataset", settings.get("dataset", "mnist"))
-    except InputError as error:
-        checker.problem(("dataset",), str(error))
+def checked(document: Document, known: Registry) -> tuple[Training, Choice]:
+    """Return what a document says as the settings of a training, and the dataset it chooses."""
+    checker, keys = Checker(document, known), dict(keys_of(Training))
+    said = {"dataset": keys.pop("dataset").default, **document.data}
+    dataset = checker.choice("dataset", said.pop("dataset"), ("dataset",))
+    settings = checker.values(keys, said, (), also=("dataset",))
+    if document.data.get("dataset", "") is None:
+        checker.problem(("dataset",), "got null, expected a dataset to train on")
     checker.finish()
     assert dataset is not None
-    return Training(**settings), dataset
+    return Training(**settings, dataset=dataset.plugin.name), dataset

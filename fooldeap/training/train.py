@@ -77,7 +77,7 @@ def train(
     training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
-    data = loaded(dataset, {})
+    data = loaded(dataset)
     if _is_trained(training, data, path):
         return None
     return train_on(data, training, path, str(config_path), command, progress=progress)

@@ -36,7 +36,7 @@ def page() -> str:
     for title, command, content, source, head in (
         ("Study", "compare", schema.study(known), "comparing.md", "key"),
         ("Retraining", "retrain", schema.retraining(known), "retraining.md", "key"),
-        ("Training", "train", schema.training(), "configuration.md", "training"),
+        ("Training", "train", schema.training(known), "configuration.md", "training"),
     ):
         also = "" if title == "Training" else " The keys of an experiment, and these:"
         keys = {key: each for key, each in content["properties"].items() if also == "" or key not in experiment}
