@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.study import stats
+from fooldeap.study.factors import over_settings
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -68,6 +69,17 @@ def first_pair(study: Floats) -> bool:
     return (0, 1) in separated(study)
 
 
+def separated_levels(grid: Floats, budget: float) -> set[tuple[int, Pair]]:
+    """Return which pairs of levels are separated, each with its factor; a grid is (levels, levels, targets, seeds)."""
+    pairs, p_values = [], []
+    for factor in (0, 1):
+        levels = [over_settings(list(each), budget) for each in np.moveaxis(grid, factor, 0)]
+        for one, other in itertools.combinations(range(len(levels)), 2):
+            pairs.append((factor, (one, other)))
+            p_values.append(stats.signed_rank(levels[one], levels[other]))
+    return {pair for pair, p in zip(pairs, stats.holm(p_values), strict=True) if p < LEVEL}
+
+
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
     """Spare thousands of studies the garbage collection that statsmodels asks for in every call of Holm's procedure."""
@@ -117,6 +129,15 @@ def by_seed(separate: Floats) -> Floats:
 def together(joint: Floats) -> Floats:
     """Return the evaluations to all targets, where these share a run: one row, blocks are seeds."""
     return joint.max(axis=1, keepdims=True)
+
+
+def one_factor_only(variants: Floats, copies: int, rng: Rng) -> Floats:
+    """Return a grid of a factor whose levels are real variants, and of one that does nothing: (variants, copies, ...).
+
+    Of each variant the values of its targets are drawn anew, as often as there are levels that do nothing.
+    """
+    seeds = variants.shape[-1]
+    return np.stack([rng.choice(each, (copies, seeds), axis=1).swapaxes(0, 1) for each in variants])
 
 
 # --- With a difference ----------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class Calibration:
         yield from self.by_seed()
         yield from self.joint_runs()
         yield from self.power_by_seed()
+        yield from self.factors()
 
     def without_difference(self) -> Iterator[Count]:
         """Real values, dealt out among the variants within each block."""
@@ -158,6 +159,40 @@ class Calibration:
             self.notes.append(
                 f"Seeds needed to find A12 = {A12} with {POWER:.0%} by seeds, {name}: {enough or 'more than 200'}."
             )
+
+    def factors(self) -> Iterator[Count]:
+        """Grids of 3 x 2, without a difference, and with a factor that makes one beside one that makes none."""
+        budget = float(self.real[np.isfinite(self.real)].max())
+        rng = np.random.default_rng(self.seed)
+        (nothing,) = self._count(
+            lambda: made.permuted(made.some(self.real, 6, rng), rng).reshape(3, 2, *self.real.shape[1:]),
+            lambda grid: bool(made.separated_levels(grid, budget)),
+        )
+        yield self._false("grid of 3 x 2, no difference, any pair of levels", nothing)
+        rng = np.random.default_rng(self.seed)
+        (found,) = self._count(
+            lambda: made.one_factor_only(made.some(self.real, 3, rng), 2, rng),
+            lambda grid: (1, (0, 1)) in made.separated_levels(grid, budget),
+        )
+        yield self._false("grid of 3 x 2, the factor that does nothing", found)
+        (seen, single) = self._better_level(budget)
+        yield self._true(f"grid of 3 x 2, a level better by A12 = {A12} in each setting", seen)
+        yield Count(f"the same, one of the three pairs of variants by itself, of {15} pairs", single, self.studies)
+
+    def _better_level(self, budget: float) -> tuple[int, int]:
+        """Return in how many studies a better level is separated, and the better variant of one setting."""
+        rng = np.random.default_rng(self.seed)
+        better = self.population.better(A12)
+
+        def grid() -> made.Floats:
+            return np.stack([self.population.draw(2, SEEDS, rng, better) for _ in range(3)])
+
+        seen, single = self._count(
+            grid,
+            lambda each: (1, (0, 1)) in made.separated_levels(each, budget),
+            lambda each: (0, 1) in made.separated(each.reshape(6, *each.shape[2:])),
+        )
+        return seen, single
 
     def _some(self, rng: made.Rng) -> made.Floats:
         return made.some(self.real, VARIANTS, rng)

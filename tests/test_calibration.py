@@ -52,6 +52,23 @@ def test_a_study_is_read_as_it_stands(real):
     assert 0 < np.isinf(real).mean() < 0.5  # else censoring is not tested here
 
 
+def test_no_false_alarms_by_factor(real, rng):
+    """Grids of 2 x 2 without a difference; and of a factor that makes one, and one that makes none."""
+    budget = real[np.isfinite(real)].max()
+    (nothing,) = alarms(
+        lambda: made.permuted(real, rng).reshape(2, 2, *real.shape[1:]),
+        lambda grid: bool(made.separated_levels(grid, budget)),
+    )
+    assert nothing <= LIMIT
+    idle, real_one = alarms(
+        lambda: made.one_factor_only(real[[0, 3]], 2, rng),
+        lambda grid: (1, (0, 1)) in made.separated_levels(grid, budget),
+        lambda grid: (0, (0, 1)) in made.separated_levels(grid, budget),
+    )
+    assert idle <= LIMIT
+    assert real_one >= POWER
+
+
 @pytest.mark.parametrize("blocks", [lambda study: study, made.by_seed], ids=["target x seed", "seed"])
 def test_no_false_alarms_where_no_variant_differs(blocks, real, rng):
     friedman, pairs = alarms(lambda: made.permuted(blocks(real), rng), made.friedman_alarms, made.any_pair)

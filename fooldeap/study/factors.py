@@ -6,14 +6,14 @@ run without success: each setting has the same weight, whether it is quick or sl
 is tested, so a grid with more settings has no more blocks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
 from fooldeap.study import stats
 from fooldeap.study.findings import Factor, Level
-from fooldeap.study.outcome import Outcome
+from fooldeap.study.outcome import Floats, Outcome
 from fooldeap.study.pairs import Samples, adjusted, by_mean, friedman, pairs
 
 Setting = Mapping[str, str]  # the variant of each level
@@ -26,14 +26,19 @@ def factors(outcome: Outcome) -> tuple[Factor, ...]:
     return tuple(factor._replace(pairs=tuple(next(family) for _ in factor.pairs)) for factor in found)
 
 
+def over_settings(evaluations: Sequence[Floats], budget: float) -> Floats:
+    """Return the geometric mean of the evaluations of several variants, block by block, none above the budget."""
+    mean: Floats = np.exp(np.mean(np.log(np.minimum(evaluations, budget)), axis=0))
+    return mean
+
+
 def _factor(outcome: Outcome, name: str) -> Factor | None:
     settings = _settings(outcome, name)
     if not settings:
         return None
     levels, budget = sorted(settings[0]), outcome.block_budget
     samples: Samples = {
-        level: np.exp(np.mean([np.log(np.minimum(outcome.blocks(each[level]), budget)) for each in settings], axis=0))
-        for level in levels
+        level: over_settings([outcome.blocks(setting[level]) for setting in settings], budget) for level in levels
     }
     ranks = stats.mean_ranks([samples[level].ravel() for level in levels])
     ranked = sorted(
