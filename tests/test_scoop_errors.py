@@ -153,7 +153,7 @@ def test_never_silently_serial(monkeypatch, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
     with pytest.warns(FooldeapWarning, match="not ready before the end; others did all"):
         fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
-    pools = importlib.import_module("fooldeap_plugins.executor._pool")
-    monkeypatch.setattr(pools, "READY_SECONDS", 0.0)
+    foremen = importlib.import_module("fooldeap_plugins.executor._foreman")
+    monkeypatch.setattr(foremen, "READY_SECONDS", 0.0)
     with Prepared(config.load(experiment)) as ready, pytest.raises(RunError, match="one was not ready after 0 s"):
         ready.run(None)

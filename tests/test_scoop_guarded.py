@@ -39,23 +39,23 @@ def test_nothing_listens_but_sockets_that_no_other_user_can_reach(mode, tmp_path
 
 
 def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, monkeypatch):
-    from fooldeap_plugins.executor import _pool
+    from fooldeap_plugins.executor._folder import PrivateFolder
 
     for parent in (tmp_path / ("x" * 80), tmp_path / "with:colon"):
         parent.mkdir()
         monkeypatch.setattr("tempfile.tempdir", str(parent))
-        folder = _pool._PrivateFolder()
+        folder = PrivateFolder()
         assert folder.name.startswith("/tmp/fooldeap-scoop-")
         folder.remove()
 
 
 def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
     """As a root leaves one that is killed together with its foreman."""
-    from fooldeap_plugins.executor import _pool
+    from fooldeap_plugins.executor._folder import PrivateFolder
 
     tmp_path = Path(tempfile.mkdtemp(prefix="swept-", dir="/tmp"))  # a long name would not do for a socket's folder
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    held = _pool._PrivateFolder()
+    held = PrivateFolder()
     names = "left", "newborn", "elsewhere"
     left, newborn, elsewhere = (tmp_path / f"fooldeap-scoop-{name}" for name in names)
     for folder in (left, newborn):
@@ -66,7 +66,7 @@ def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
     (tmp_path / "fooldeap-other").mkdir()
     for folder in (held.name, left, tmp_path / "kept", tmp_path / "fooldeap-other"):
         os.utime(folder, (0, 0))
-    another = _pool._PrivateFolder()
+    another = PrivateFolder()
     there = {each.name for each in tmp_path.iterdir()}
     own = {Path(each.name).name for each in (held, another)}
     assert there == {*own, newborn.name, elsewhere.name, "kept", "fooldeap-other"}
