@@ -168,6 +168,21 @@ def test_scoop_by_hand_from_python_and_twice_in_a_process():
 # --- Helpers --------------------------------------------------------------------------------------------------------
 
 
+def test_results_come_one_by_one_and_the_rest_may_be_left(slow, tmp_path):
+    """So a study has a record, and its display a step, whenever runs have ended, and not at its end alone."""
+    with Prepared(config.load(SLOW, arguments={"executor": scoop()})) as ready:
+        ready.executor.wait()
+        begun = time.monotonic()
+        moments = [time.monotonic() - begun for _ in ready.executor.map(time.sleep, [0.2] * 16)]
+        assert moments[0] < 0.6 * moments[-1]
+        rest = ready.executor.map(abs, [-1, -2, -3])
+        assert next(rest) == 1  # of others nobody wants to know
+        assert list(ready.executor.map(abs, [-4, -5])) == [4, 5]
+        with pytest.raises(TypeError):
+            list(ready.executor.map(abs, [-1, "x", -2]))
+        assert list(ready.executor.map(abs, range(-9, 0))) == list(range(9, 0, -1))
+
+
 def test_scoops_own_launcher(slow, tmp_path):
     main = ROOT / "fooldeap/__main__.py"
     words = ["run", str(write(tmp_path / "slow.yaml", SLOW)), "--out", str(tmp_path / "run"), "--quiet"]

@@ -3,7 +3,7 @@
 import os
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from greenlet import GreenletExit
@@ -67,9 +67,9 @@ class Failure(NamedTuple):
         return made
 
 
-def unfailed(outcomes: list[Any]) -> list[Any]:
-    """Return the outcomes, or raise the first failure among them."""
+def unfailed(outcomes: Iterable[Any]) -> Iterator[Any]:
+    """Yield the outcomes, or raise the first failure among them."""
     for outcome in outcomes:
         if isinstance(outcome, Failure):
             raise outcome.error()
-    return outcomes
+        yield outcome

@@ -8,7 +8,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from fooldeap.errors import InputError, RunError
@@ -59,8 +59,8 @@ class Pool:
             self.close()
             raise
 
-    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
-        """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
+    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the results of ``function`` over ``items``, in order. An error in one is raised here."""
         self._check()
         return unfailed(self._root.map(Call(function), list(items)))
 
@@ -137,9 +137,9 @@ class Launched:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
-        """Return the results of ``function`` over ``items``, in order. An error in one is raised here."""
-        return unfailed(list(futures.map(Call(function, self._threads), list(items))))
+    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the results of ``function`` over ``items``, in order. An error in one is raised here."""
+        return unfailed(futures.map(Call(function, self._threads), list(items)))
 
     def wait(self) -> None:
         """Do nothing: the launcher waited."""
