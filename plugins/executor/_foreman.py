@@ -7,23 +7,39 @@ import signal
 import subprocess
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fooldeap.errors import FooldeapWarning, RunError
 
 from ._hosts import Host
 
-if TYPE_CHECKING:
-    from ._pool import Pool
-
 PATIENCE = 5.0  # seconds that a foreman has to end in
 READY_SECONDS = 180.0  # that the workers of a host have to load everything
+
+
+class Owner(Protocol):
+    """Who a foreman works for."""
+
+    closed: bool
+
+    @property
+    def log(self) -> Any:
+        """The file that takes what others say."""
+
+    def lost(self, address: str) -> None:
+        """Take note of a worker that is gone."""
+
+    def failed(self, message: str) -> None:
+        """Take note that a machine cannot be used."""
+
+    def last_words(self) -> str:
+        """Return the last line that the others said."""
 
 
 class Foreman:
     """A foreman's process, and a thread that listens to what it tells."""
 
-    def __init__(self, pool: "Pool", host: Host, command: list[str], settings: dict[str, Any]) -> None:
+    def __init__(self, pool: Owner, host: Host, command: list[str], settings: dict[str, Any]) -> None:
         self._pool, self._host = pool, host
         self._addresses: dict[int, str] = {}
         self._was_ready = self._given_up = False
