@@ -11,6 +11,7 @@ from scipy.stats import friedmanchisquare, gmean, wilcoxon
 import fooldeap
 from fooldeap.study import definition
 from fooldeap.study.factors import factors
+from fooldeap.study.figures.effects import effects
 
 GRID = {
     "base": {},
@@ -123,6 +124,27 @@ def test_what_is_written_of_them():
     assert "factors.tex" not in without
 
 
+def test_they_are_drawn_over_all_settings_and_in_each():
+    tables = {"a+low": [[100, 400]], "a+high": [[100, 100]], "b+low": [[400, 1600]], "b+high": [[900, None]]}
+    study = outcome(tables, factors=levels(tables))
+    mutation, rate = effects(study, factors(study)).axes
+    assert [(mutation.get_title(), rate.get_title())] == [("mutation", "rate")]
+    high, low, bold = (line.get_ydata() for line in mutation.lines)
+    assert list(high) == [100, (900 + BUDGET) / 2]  # settings are those of the sorted variants
+    assert list(low) == [250, 1000]
+    assert list(bold) == pytest.approx([150, (600 + np.sqrt(1600 * BUDGET)) / 2])
+    assert [text.get_text() for text in mutation.get_legend().texts] == ["high", "low"]
+    assert [text.get_text() for text in rate.get_xticklabels()] == ["low", "high"]  # as the study has them
+
+
+def test_of_many_settings_none_is_named():
+    tables = {f"{letter}+{number}": [[100, 200]] for letter in "ab" for number in range(9)}
+    study = outcome(tables, factors=levels(tables))
+    letter, number = effects(study, factors(study)).axes
+    assert (letter.get_legend(), len(letter.lines)) == (None, 10)
+    assert len(number.get_legend().texts) == 2
+
+
 # --- In a study file ------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +182,7 @@ def test_factors_are_resumed_with_the_study(tmp_path):
     done = fooldeap.compare({**keys, "vary": VARY}, plugins=[KIT], out=tmp_path / "study", quiet=True)
     expected = (tmp_path / "study/report.md").read_bytes()
     assert b"## By factor" in expected
+    assert (tmp_path / "study/figures/factors.png").is_file()
     assert b"By factor" in (tmp_path / "study/report.html").read_bytes()
     header, *rows = (tmp_path / "study/factors.csv").read_text().splitlines()
     assert header == "variant,mutation,algorithm.elites"

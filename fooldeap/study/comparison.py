@@ -262,7 +262,7 @@ def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None
     """Write everything that follows from an outcome, and return its analysis."""
     analysis = analyse(outcome)
     ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
-    pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed)
+    pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed, analysis.factors)
     made: dict[str, str | bytes] = {
         **texts(outcome, analysis, crossed),
         **{f"figures/{name}": picture for name, picture in pictures.items()},

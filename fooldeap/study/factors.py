@@ -33,31 +33,31 @@ def over_settings(evaluations: Sequence[Floats], budget: float) -> Floats:
 
 
 def _factor(outcome: Outcome, name: str) -> Factor | None:
-    settings = _settings(outcome, name)
-    if not settings:
+    every = settings(outcome, name)
+    if not every:
         return None
-    levels, budget = sorted(settings[0]), outcome.block_budget
+    levels, budget = sorted(every[0]), outcome.block_budget
     samples: Samples = {
-        level: over_settings([outcome.blocks(setting[level]) for setting in settings], budget) for level in levels
+        level: over_settings([outcome.blocks(setting[level]) for setting in every], budget) for level in levels
     }
     ranks = stats.mean_ranks([samples[level].ravel() for level in levels])
     ranked = sorted(
-        (_level(outcome, level, float(rank), samples, settings) for level, rank in zip(levels, ranks, strict=True)),
+        (_level(outcome, level, float(rank), samples, every) for level, rank in zip(levels, ranks, strict=True)),
         key=lambda level: (level.mean_rank, level.evaluations, level.name),
     )
     couples = [by_mean(couple, samples, budget) for couple in combinations([level.name for level in ranked], 2)]
-    return Factor(name, tuple(ranked), len(settings), friedman(samples), pairs(samples, couples, budget))
+    return Factor(name, tuple(ranked), len(every), friedman(samples), pairs(samples, couples, budget))
 
 
-def _settings(outcome: Outcome, name: str) -> list[Setting]:
+def settings(outcome: Outcome, name: str) -> list[Setting]:
     """Return the settings of all other factors in which there is a variant for every level of this one."""
-    settings: dict[tuple[str, ...], dict[str, str]] = {}
+    found: dict[tuple[str, ...], dict[str, str]] = {}
     for variant in outcome.variants:
         if all(variant in levels for levels in outcome.factors.values()):
             others = tuple(levels[variant] for factor, levels in outcome.factors.items() if factor != name)
-            settings.setdefault(others, {})[outcome.factors[name][variant]] = variant
-    levels = {level for setting in settings.values() for level in setting}
-    return [setting for setting in settings.values() if set(setting) == levels] if len(levels) > 1 else []
+            found.setdefault(others, {})[outcome.factors[name][variant]] = variant
+    levels = {level for setting in found.values() for level in setting}
+    return [setting for setting in found.values() if set(setting) == levels] if len(levels) > 1 else []
 
 
 def _level(outcome: Outcome, name: str, rank: float, samples: Samples, settings: list[Setting]) -> Level:

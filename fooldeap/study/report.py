@@ -165,6 +165,7 @@ def _factors(analysis: Analysis) -> str:
         "them, the budget for a run without success, so that every setting has the same weight. What a level does in "
         "one setting and not in another is not seen here: see the variants themselves.",
         markdown_table(tables.factor_table(analysis.factors), left=2),
+        "![Each factor: bold over all settings of the others, thin in each of them](figures/factors.png)",
         _bullets(sentence for factor in analysis.factors for sentence in factor_sentences(factor)),
         f"P-values are adjusted for the family of the {family} pairs of levels (Holm 1979).",
     )

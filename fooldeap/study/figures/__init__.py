@@ -4,18 +4,20 @@ A variant has one colour, dash and marker in all of them, and all list the varia
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.study.figures.curves import convergence, ecdf
+from fooldeap.study.figures.effects import effects
 from fooldeap.study.figures.gallery import images
 from fooldeap.study.figures.heat import heat
 from fooldeap.study.figures.looks import STYLE
 from fooldeap.study.figures.ranking import critical_differences
 from fooldeap.study.figures.strips import targets
+from fooldeap.study.findings import Factor
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.transfer import Transfer
 
@@ -28,6 +30,7 @@ def draw(
     ranks: Mapping[str, float],
     p_values: NDArray[np.float64] | None,
     transfer: Transfer | None = None,
+    factors: Sequence[Factor] = (),
 ) -> dict[str, bytes]:
     """Return the figures of a study by file name.
 
@@ -38,12 +41,13 @@ def draw(
     p_values : (variants, variants), symmetric, in the order of ``outcome.variants``: of each pair, adjusted for their
         number; None where not all pairs were compared, and then there is no figure of critical differences
     transfer : of a study with several classifiers
+    factors : of a grid of several keys
 
     Returns
     -------
     dict
-        ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences`` and ``transfer``, each with
-        ``.png`` and ``.svg``; nothing for a study without runs
+        ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences``, ``factors`` and ``transfer``, each
+        with ``.png`` and ``.svg``; nothing for a study without runs
     """
     from matplotlib import style
 
@@ -59,6 +63,8 @@ def draw(
         }
         if p_values is not None:
             figures["critical_differences"] = critical_differences(outcome, order, ranks, p_values)
+        if factors:
+            figures["factors"] = effects(outcome, factors)
         if transfer is not None:
             figures["transfer"] = heat(transfer)
         return {f"{name}.{kind}": saved(each, kind) for name, each in figures.items() for kind in ("png", "svg")}

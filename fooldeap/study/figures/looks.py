@@ -53,7 +53,7 @@ class Look(NamedTuple):
 
 
 # Of Okabe and Ito (2008), but grey for their yellow, which is lost on white.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
 _DASHES = ("-", (0, (3.5, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v")
 
@@ -62,8 +62,8 @@ def looks(outcome: Outcome) -> dict[str, Look]:
     """Return how each variant looks, which follows from the names alone: with up to eight, only colours differ."""
     found = {}
     for index, name in enumerate(outcome.variants):  # they are sorted
-        turn, colour = divmod(index, len(_COLOURS))
-        found[name] = Look(_COLOURS[colour], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)])
+        turn, colour = divmod(index, len(COLOURS))
+        found[name] = Look(COLOURS[colour], _DASHES[turn % len(_DASHES)], _MARKERS[turn % len(_MARKERS)])
     return found
 
 
