@@ -99,6 +99,12 @@ def test_npz_files_that_will_not_do(tmp_path, arrays, said):
         load("npz", path=str(tmp_path / "own.npz"))
 
 
+def test_labels_may_stand_in_a_column(tmp_path):
+    np.savez(tmp_path / "own.npz", x_train=IMAGES, y_train=LABELS[:, None], x_test=IMAGES, y_test=LABELS[:, None])
+    data = load("npz", path=str(tmp_path / "own.npz"))
+    assert data.train_labels.tolist() == data.test_labels.tolist() == LABELS.tolist()
+
+
 def good(path):
     np.savez_compressed(path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS)
     return path.read_bytes()

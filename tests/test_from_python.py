@@ -1,5 +1,7 @@
 """What may be handed over from Python: numbers of numpy, functions as plugins, models of one's own."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import KIT, TINY
@@ -54,9 +56,34 @@ def test_a_single_plugin_need_be_no_list(single):
     assert toolbox.mutate.func.plugin.name == "smudge"
 
 
+def test_its_names_are_there_to_be_completed():
+    assert {*fooldeap.__all__} <= {*dir(fooldeap)}
+
+
 def test_fool_takes_functions_as_plugins():
     result = fooldeap.fool(Own(10**9), 1, plugins=[smudge], mutation="smudge", stop={"evaluations": 50})
     assert result[1].evaluations == 50 or result[1].reached
+
+
+def test_fool_takes_a_model_file():
+    model = Path(fooldeap.__file__).parent / "data/classifiers/mnist_cnn.keras"
+    for named in (model, str(model)):
+        assert fooldeap.fool(named, 8, stop={"evaluations": 100})[8].reached
+
+
+@pytest.mark.parametrize("source", [None, 3, ["configs/mnist.yaml"]])
+def test_what_is_no_experiment_is_told_in_a_line(source):
+    with pytest.raises(InputError, match=r"^got .* as the experiment, expected a YAML file, or its content as"):
+        fooldeap.run(source)
+
+
+def test_names_of_classes_are_counted_before_the_start(tmp_path):
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    with pytest.raises(InputError, match=r"names.txt.* has 2 lines, expected a name for each of 10"):
+        fooldeap.run(
+            {"classifier": {"name": "keras", "class_names": str(tmp_path / "names.txt")}}, out=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
 
 
 def test_fool_names_the_object_that_is_at_fault():

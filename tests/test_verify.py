@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from conftest import KIT, bits, resealed
 from resuming import interrupted
@@ -60,6 +61,29 @@ def test_it_changes_nothing(finished):
     verify(finished)
     verify(finished, sample=3)
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_other_headers_of_an_archive_are_no_other_bits(finished, tmp_path):
+    """As another release of Python writes them."""
+    folder = copied(finished, tmp_path)
+    with np.load(folder / "snapshots.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(folder / "snapshots.npz", **arrays)
+    resealed(folder)
+    assert verify(folder).reproduced
+    arrays["score"][0] += 1
+    np.savez(folder / "snapshots.npz", **arrays)
+    resealed(folder)
+    assert verify(folder).problems == ("snapshots.npz: has other bits",)
+
+
+@pytest.mark.parametrize("sample", [None, 2])
+def test_a_classifier_that_was_replaced_is_named(finished, sample, monkeypatch):
+    from fooldeap.runs.work import Work
+
+    monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
+    (problem,) = verify(finished, sample=sample).problems
+    assert problem.startswith("the classifier is another than the one that was fooled")
 
 
 def test_a_folder_from_before_there_were_snapshots_is_found_again(finished, tmp_path):

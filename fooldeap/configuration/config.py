@@ -64,6 +64,8 @@ def said(
     """
     if isinstance(source, Experiment):
         source = source.data()
+    if not isinstance(source, Mapping | str | Path):
+        raise InputError(f"got {source!r} as the {unnamed}, expected a YAML file, or its content as a mapping")
     if isinstance(source, Mapping):
         document, name = documents.from_mapping(source), unnamed
     else:

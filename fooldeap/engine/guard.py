@@ -49,6 +49,9 @@ class Guarded:
             raise PluginError(f"{self.name} has the input_shape {shape!r}, expected (height, width, channels)")
         if not _is_count(classes):
             raise PluginError(f"{self.name} has {classes!r} classes, expected a number of at least 1")
+        names = getattr(self._classifier, "names", None)
+        if names is not None and len(names) != classes:
+            raise PluginError(f"{self.name} has {len(names)} names for {classes} classes")
         if digest is not None and not isinstance(digest, str):
             raise PluginError(f"{self.name} has a digest that is {type(digest).__name__}, expected text")
 

@@ -1,6 +1,7 @@
 """Whether a finished folder is as it was written, and whether every bit of it is found again here."""
 
 import contextlib
+import io
 import json
 import random
 import shutil
@@ -26,6 +27,7 @@ from fooldeap.runs.bench import Bench
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import Folder, RunFolder, problems_in
 from fooldeap.runs.work import Ended
+from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.files import parsed, read
 from fooldeap.study import definition
 from fooldeap.study.analysis import analyse
@@ -47,6 +49,7 @@ _VARYING = (
 )
 _LATER = ("snapshots.npz", "fronts.npz", "front.csv")  # a folder made before there were any has none
 _PICTURES = "figures"
+ANOTHER = "the classifier is another than the one that was fooled: its file, or what it is trained to, has changed"
 T = TypeVar("T")
 
 
@@ -140,22 +143,40 @@ def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
 def _again(folder: Folder, experiment: Experiment) -> list[str]:
     """Make the whole run again elsewhere, and return which files differ."""
     with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
+        if _is_another(folder, prepared):
+            return [ANOTHER]
         again = RunFolder.create(experiment, Path(name) / "run")
         prepared.run(again, quiet=True)
         written, found = bits(folder.path), bits(again.path)
         return _differences(written, {name: each for name, each in found.items() if _was_made(name, written)})
 
 
+def _is_another(folder: Folder, prepared: Prepared) -> bool:
+    """Tell whether the classifier is not the one that was fooled."""
+    recorded = parsed(read(folder.path / "environment.json")).get("classifier")
+    return recorded is not None and recorded != prepared.crew.work.digest
+
+
 def bits(folder: Path) -> dict[str, bytes]:
     """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds, and names."""
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {
-        name: path.read_bytes()
+        name: _arrays(path.read_bytes()) if path.suffix == ".npz" else path.read_bytes()
         for name, path in files.items()
         if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
     }
     result = parsed(kept["result.json"])
     return {**kept, "result.json": json.dumps({**result, "seconds": 0, "objectives": None}).encode()}
+
+
+def _arrays(content: bytes) -> bytes:
+    """Return the arrays of an archive, whose own headers are other bits by another release of Python."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except DAMAGE:
+        return content
+    return b"".join(f"{name} {each.dtype} {each.shape} ".encode() + each.tobytes() for name, each in arrays.items())
 
 
 def _was_made(name: str, written: dict[str, bytes]) -> bool:
@@ -180,6 +201,8 @@ def _sampled(folder: Folder, experiment: Experiment, how: _How) -> tuple[str, li
     """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
     written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
+        if _is_another(folder, prepared):
+            return f"{folder.path}: its classifier", [ANOTHER]
         journals = Path(name) / "journal"
         shutil.copytree(folder.journals, journals)  # which a run may write to
         runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]

@@ -108,12 +108,14 @@ def fool(
 
     Parameters
     ----------
-    model : a model in memory that a classifier plugin takes (a Keras model), a classifier, or what the key
-        ``classifier`` of a file may say: a mapping, or the name of a plugin
+    model : a model in memory that a classifier plugin takes (a Keras model), a classifier, a model file, or what the
+        key ``classifier`` of a file may say: a mapping, or the name of a plugin
     target : a class, several, or ``"all"``
     overrides, plugins, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
     """
-    named = isinstance(model, str | Mapping)
+    plugins, named = registries.each(plugins), isinstance(model, str | Path | Mapping)
+    if isinstance(model, str | Path) and (reader := registries.load(plugins).formats().get(Path(model).suffix.lower())):
+        model = {"name": reader, "model": str(model)}
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
     arguments = {**given, **_workers(workers), **arguments}
     experiment = config.load({}, overrides, arguments=arguments, plugins=plugins)

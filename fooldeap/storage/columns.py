@@ -9,6 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# What numpy and zipfile make of an archive that is none.
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 Format = Mapping[str, tuple[type[np.generic], int]]  # of each column, by name: its type, and how many dimensions it has
 
 
@@ -32,17 +44,7 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in form}
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        MemoryError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGE as error:
         raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
     lengths = {len(array) for array in arrays.values() if array.ndim}
     if len(lengths) != 1 or not all(_fits(array, *form[name]) for name, array in arrays.items()):

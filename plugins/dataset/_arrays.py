@@ -16,8 +16,9 @@ def check_size(where: str, path: Path, unpacked: int) -> None:
 
 
 def split(where: str, train_images: Array, train_labels: Array, test_images: Array, test_labels: Array) -> Split:
-    """Return the arrays as a `Split`, checked; images (n, h, w) become (n, h, w, 1)."""
+    """Return the arrays as a `Split`, checked; images (n, h, w) become (n, h, w, 1), labels (n, 1) become (n,)."""
     train, test = _images(train_images, "training images", where), _images(test_images, "test images", where)
+    train_labels, test_labels = _flat(train_labels), _flat(test_labels)
     for images, labels, name in ((train, train_labels, "training"), (test, test_labels, "test")):
         if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
             raise InputError(
@@ -26,6 +27,11 @@ def split(where: str, train_images: Array, train_labels: Array, test_images: Arr
         if labels.min() < 0:
             raise InputError(f"{where}: got {labels.min()} among its {name} labels, expected classes from 0 on")
     return Split(train, train_labels, test, test_labels)
+
+
+def _flat(labels: Array) -> Array:
+    """Return labels in a column, as those of Keras's sets in colour are, as a row."""
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _images(images: Array, name: str, where: str) -> Array:
