@@ -13,6 +13,7 @@ from parallel import ON_LINUX, SLOW, prepared, scoop, wait_for, write
 
 import fooldeap
 from fooldeap.configuration import config
+from fooldeap.errors import PluginError
 from fooldeap.plugin import Executor, dataclass, executor
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
@@ -178,7 +179,7 @@ def test_results_come_one_by_one_and_the_rest_may_be_left(slow, tmp_path):
         rest = ready.executor.map(abs, [-1, -2, -3])
         assert next(rest) == 1  # of others nobody wants to know
         assert list(ready.executor.map(abs, [-4, -5])) == [4, 5]
-        with pytest.raises(TypeError):
+        with pytest.raises((TypeError, PluginError), match="bad operand type"):  # the root's own, or a worker's
             list(ready.executor.map(abs, [-1, "x", -2]))
         assert list(ready.executor.map(abs, range(-9, 0))) == list(range(9, 0, -1))
 
