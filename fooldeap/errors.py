@@ -26,6 +26,10 @@ class PluginError(RunError):
     """A plugin broke its contract while running; the message names the plugin."""
 
 
+class OvertimeError(PluginError):
+    """A call of a plugin took longer than it may."""
+
+
 class FileError(RunError):
     """A file could not be written or read; the message names the file, the reason and the cure."""
 

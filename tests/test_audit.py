@@ -52,6 +52,7 @@ def found_of(*tries, classes=2, names=None, detected=None):
         tries=tries,
         seconds={attack.name: 1.0 for attack in attacks},
         shown={attack.name: 9 for attack in attacks},
+        failures={attack.name: {} for attack in attacks},
         real=None if detected is None else {"source": "a|b<i>", "found": 90, "taken": 40, "sha256": "def"},
         detection=detected,
     )
@@ -307,6 +308,30 @@ def without_seconds(folder):
     for attack in said["attacks"]:
         del attack["seconds"]
     return said
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_go_on(tiny, tmp_path):
+    loaded, folder = settings.load(tiny, budget=300, classes=[0, 2]), tmp_path / "out"
+    answer, calls = type(loaded.classifier).logits, []
+
+    def touchy(self, images):
+        path = folder / "attacks/genetic"
+        if images.any() and path.is_dir() and not (path / "result.json").exists():
+            calls.append(len(images))
+            if len(calls) > 1:
+                raise ZeroDivisionError("no luck")
+        return answer(self, images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(loaded.classifier), "logits", touchy)
+        session._Session(loaded, None, folder, quiet=True).run()
+    failures = {each["name"]: each["failures"] for each in json.loads((folder / "audit.json").read_text())["attacks"]}
+    assert list(failures.pop("genetic")) == ["seed1-target0", "seed1-target2"]
+    assert not any(failures.values())
+    told = "genetic failed in seed1-target2, and counts as far as it came: "
+    assert told in (folder / "report.md").read_text()
+    assert told in (folder / "report.html").read_text()
 
 
 def test_an_audit_ends_in_a_page_and_goes_on_where_it_was_interrupted(tiny, real_images, tmp_path, monkeypatch, capsys):

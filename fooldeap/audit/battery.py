@@ -100,6 +100,7 @@ def experiment_of(attack: Attack, classifier: Mapping[str, Any], seed: int, targ
             "evaluations": attack.run_budget,
             "generations": GENERATIONS_AN_EVALUATION * attack.run_budget,
         },
+        "on_error": "skip",
         "reporters": ["csv", "images"],
         "report": False,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,15 @@ class Try:
         return self.predicted == self.target and self.confidence >= LEVELS[0]
 
 
+class Attacked(NamedTuple):
+    """What came of an attack: its classes, the seconds it took, the images it showed, and why runs failed, by label."""
+
+    tries: list[Try]
+    seconds: float
+    shown: int
+    failures: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Judged:
     """What each score makes of so many fooling images."""
@@ -64,7 +73,7 @@ class Findings:
     """An audit's outcome.
 
     ``real`` says which real images it had, as `RealImages.data` does; ``detection`` is None where there are none, or no
-    fooling ones. ``seconds`` and ``shown`` are by attack: its evolution, and the images of it.
+    fooling ones. ``seconds``, ``shown`` and ``failures`` are by attack: see `Attacked`.
     """
 
     title: str
@@ -78,6 +87,7 @@ class Findings:
     tries: tuple[Try, ...]
     seconds: dict[str, float]
     shown: dict[str, int]
+    failures: dict[str, dict[str, str]]
     real: dict[str, Any] | None
     detection: Detection | None
 
@@ -107,14 +117,15 @@ class Findings:
         return sorted(each.images_to[level] for each in best if each is not None)
 
 
-def tries_in(folder: Path, attack: Attack, classes: Sequence[int]) -> tuple[list[Try], float, int]:
-    """Return what a finished run folder says of an attack, its seconds, and how many images it showed."""
+def attacked(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacked:
+    """Return what a finished run folder says of an attack."""
     path = folder / "result.json"
     try:
         said = parsed(read(path))
         tries = [_try(folder, attack, run, len(classes)) for run in said["runs"]]
-        return tries, float(said["seconds"]), int(said["evaluations"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        failures = {str(label): str(why) for label, why in said.get("failures", {}).items()}
+        return Attacked(tries, float(said["seconds"]), int(said["evaluations"]), failures)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise InputError(f"{path}: is damaged ({error}); remove its folder, and the attack is made again") from None
 
 

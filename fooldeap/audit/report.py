@@ -39,6 +39,7 @@ def data(found: Findings) -> dict[str, Any]:
                 "budget": attack.budget,
                 "images": found.shown[attack.name],
                 "seconds": found.seconds[attack.name],
+                "failures": found.failures[attack.name],
                 "reached": {str(level): len(found.costs(attack.name, level)) for level in LEVELS},
             }
             for attack in found.attacks

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import trust
-from fooldeap.audit import detection, findings, real, report
+from fooldeap.audit import detection, real, report
 from fooldeap.audit.battery import Attack, battery, experiment_of
 from fooldeap.audit.detection import Floats
-from fooldeap.audit.findings import Detection, Findings, Judged, Try
+from fooldeap.audit.findings import Attacked, Detection, Findings, Judged, Try, attacked
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
@@ -137,18 +137,13 @@ class _Session:
         return [(attack, self.experiments[attack.name]) for attack in self.attacks]
 
     def _found(self, path: Path) -> Findings:
-        tries: list[Try] = []
-        seconds, shown = {}, {}
+        settings, came = self.settings, dict[str, Attacked]()
         for attack, experiment in self._pairs():
             self._evolve(experiment, path / "attacks" / attack.name)
-            own, seconds[attack.name], shown[attack.name] = findings.tries_in(
-                path / "attacks" / attack.name, attack, self.settings.classes
-            )
-            tries += own
-            fooled = sum(each.fooling for each in own)
-            classes = len(self.settings.classes)
-            self._say(f"  {attack.name}: {fooled} of {classes} classes; {grouped(shown[attack.name])} images")
-        settings = self.settings
+            own = came[attack.name] = attacked(path / "attacks" / attack.name, attack, settings.classes)
+            fooled = sum(each.fooling for each in own.tries)
+            self._say(f"  {attack.name}: {fooled} of {len(settings.classes)} classes; {grouped(own.shown)} images")
+        tries = [each for own in came.values() for each in own.tries]
         return Findings(
             title=settings.title,
             classifier=settings.choice,
@@ -159,8 +154,9 @@ class _Session:
             names={target: settings.name_of(target) for target in settings.classes},
             attacks=self.attacks,
             tries=tuple(tries),
-            seconds=seconds,
-            shown=shown,
+            seconds={name: own.seconds for name, own in came.items()},
+            shown={name: own.shown for name, own in came.items()},
+            failures={name: own.failures for name, own in came.items()},
             real=None if self.images is None else self.images.data(),
             detection=None if self.images is None else self._detection(self.images.images, tries),
         )
@@ -168,7 +164,7 @@ class _Session:
     def _evolve(self, experiment: Experiment, path: Path) -> None:
         """Make the run of an attack, or what is missing of it."""
         begun = RunFolder.open(path) if (path / RunFolder.FILE).is_file() else None
-        if begun is not None and begun.finished:
+        if begun is not None and begun.settled:
             return
         self.rows = self.rows or (begun.rows if begun is not None else None)
         with self._prepared(experiment) as prepared:

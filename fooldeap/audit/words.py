@@ -77,6 +77,9 @@ def _special(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
 
 def limits(found: Findings) -> Iterator[str]:
     """Yield what the figures do not mean."""
+    for attack, failures in found.failures.items():
+        for label, why in failures.items():
+            yield f"{attack} failed in {label}, and counts as far as it came: {why}."
     yield "An image that looks to you like its class fools nobody: look at the images before you count them."
     yield "A class that was not reached is not safe: a larger budget, another seed or another attack may reach it."
     yield (

@@ -60,9 +60,9 @@ def run(
             done = experiment.run(config, *words, out=out, **options)
         else:
             assert resume is not None
-            finished = RunFolder(resume).finished
+            settled = RunFolder(resume).settled
             done = experiment.resume(resume, *words, force=force, **options)
-            if finished and not quiet:
+            if settled and not quiet:
                 say(f"{resume}: is finished already; see {resume / RunFolder.LAST}")
         if done.failures:
             raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}")

@@ -97,6 +97,14 @@ class Evaluator:
         self.probes += len(images)
         return logits
 
+    def answers_black(self) -> bool:
+        """Tell whether the classifier answers black images."""
+        try:
+            self.aside(np.zeros((ROWS, *self.classifier.input_shape), np.uint8))
+        except PluginError:
+            return False
+        return True
+
     def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
         """Return all images in one array, black ones at its end, which is valid until the next call."""
         if len(self._lent) < count:

@@ -6,7 +6,8 @@ decoding, evaluation, budgets, stops, the log, and the journal that makes every 
 
 import contextlib
 import itertools
-from collections.abc import Callable, Generator, Iterable
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.engine.ledger import Answers
 from fooldeap.engine.tally import Tally
 from fooldeap.engine.toolboxes import stream
-from fooldeap.errors import FileError, FooldeapError, InputError, PluginError, raised_by
+from fooldeap.errors import (
+    FileError,
+    FooldeapError,
+    FooldeapWarning,
+    InputError,
+    OvertimeError,
+    PluginError,
+    raised_by,
+)
 from fooldeap.faults import described
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -215,12 +224,17 @@ class Run:
 
 
 def drive(
-    runs: Iterable[Run], evaluator: Evaluator, width: int, on_batch: Callable[[], None] = lambda: None
+    runs: Iterable[Run],
+    evaluator: Evaluator,
+    width: int,
+    on_batch: Callable[[], None] = lambda: None,
+    *,
+    isolate: bool = False,
 ) -> Generator[Run, None, None]:
     """Advance runs together, at most ``width`` at a time, each from its start to its end, and yield each then.
 
     ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full. A run that fails
-    ends alone, see `Run.failure`.
+    ends alone, see `Run.failure`; with ``isolate`` so does one with images that the classifier fails on.
     """
     waiting, active = iter(runs), list[Run]()
     try:
@@ -231,9 +245,10 @@ def drive(
             # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
             asked = [run for run in active if run.attempt(run.ask)]
             unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
-            answers = evaluator.logits([rows for _, rows in unseen])
+            answers = (_isolated if isolate else _together)(unseen, evaluator)
             for (run, _), logits in zip(unseen, answers, strict=True):
-                run.attempt(run.tell, logits)
+                if logits is not None:
+                    run.attempt(run.tell, logits)
             for run in asked:
                 if not run.stopped:
                     run.attempt(run.settle)
@@ -242,6 +257,38 @@ def drive(
             yield from ended
     finally:
         _close(active)
+
+
+def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
+    """Return the answers to the images of each run."""
+    return evaluator.logits([rows for _, rows in unseen])
+
+
+def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
+    """Return the answers as well; where the classifier fails, None for each run whose images are the cause.
+
+    Raises
+    ------
+    PluginError
+        It fails on other images as well, and so it is no run's fault; or it is too slow or too dear to be asked again.
+    """
+    try:
+        return _together(unseen, evaluator)
+    except PluginError as error:
+        if isinstance(error, OvertimeError) or evaluator.billable:
+            raise
+        answers = [run.attempt(_alone, evaluator, rows) for run, rows in unseen]
+        if all(answer is None for answer in answers) and not evaluator.answers_black():
+            raise
+        if all(answer is not None for answer in answers):
+            again = "asked again, run by run, it answers, and the runs go on"
+            warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
+        return answers
+
+
+def _alone(evaluator: Evaluator, rows: Rows) -> Any:
+    (answer,) = evaluator.logits([rows])
+    return answer
 
 
 def _close(runs: Iterable[Run]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
-from fooldeap.errors import PluginError, blaming
+from fooldeap.errors import OvertimeError, PluginError, blaming
 
 LIMIT = "seconds_a_batch"  # the parameter by which an executor says how long a classifier may take
 GRACE = 2.0  # seconds from the signal to the last resort
@@ -80,7 +80,7 @@ def _is_count(value: object) -> bool:
 
 @contextlib.contextmanager
 def _limited(seconds: float | None, late: str) -> Iterator[None]:
-    """Raise `PluginError` where the block lasts longer."""
+    """Raise `OvertimeError` where the block lasts longer."""
     if seconds is None:
         yield
         return
@@ -90,7 +90,7 @@ def _limited(seconds: float | None, late: str) -> Iterator[None]:
         with _alarm(seconds) if interruptible else contextlib.nullcontext():
             yield
     except _TimeUp:
-        raise PluginError(late) from None
+        raise OvertimeError(late) from None
     finally:
         _watch.until(None, "")
 

@@ -158,7 +158,8 @@ class Bench:
             observer.on_run_start(info, run.tally.best)
             return run
 
-        with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick)) as driven:
+        isolate = self.crew.work.isolates
+        with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick, isolate=isolate)) as driven:
             for run in driven:
                 del self._active[run.info]
                 self._answers += run.answers

@@ -77,19 +77,22 @@ def resume(
 ) -> Result:
     """Continue the experiment in a folder where it stopped; where it was finished, return what it gave, see `load`.
 
-    ``plugins`` are those that were handed over as functions or classes, or files that have moved since. ``force`` goes
-    on although packages, plugins, the classifier or the configuration have changed since: at your own risk, and the
-    result says so. The rest as for `run`. There may be another executor or other ``workers`` than before,
-    ``"executor=serial"``: the bits are the same; ``overrides`` are for that alone. A folder does not say that its model
-    is trusted: say it again.
+    Runs that failed, and were skipped, are tried again: they go on from what they had been answered. ``plugins`` are
+    those that were handed over as functions or classes, or files that have moved since. ``force`` goes on although
+    packages, plugins, the classifier or the configuration have changed since: at your own risk, and the result says so.
+    The rest as for `run`. There may be another executor or other ``workers`` than before, ``"executor=serial"``: the
+    bits are the same; ``overrides`` are for that, and for ``"on_error=skip"``. A folder does not say that its model is
+    trusted: say it again.
     """
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         opened = RunFolder.open(Path(folder))
-        if opened.finished:
+        if opened.settled:
             return load(folder)
         for word in overrides:
-            if not re.match(r"executor[.=]", word):
-                raise InputError(f"--resume: got {word!r}, expected keys of the executor alone, as executor.mode=runs")
+            if not re.match(r"executor[.=]|on_error=", word):
+                raise InputError(
+                    f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
+                )
         experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins)
         with Prepared(experiment, rows=opened.rows) as prepared:
             return prepared.run(opened, resumed=True, quiet=quiet, images=images)

@@ -59,6 +59,7 @@ class Prepared(Bench):
             folder.environment.check_classifier(self.crew.work.digest, self.depends_on)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
+            folder.unseal()  # where runs that failed are tried again
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         try:
             reporters.call("on_start", self._session(folder, resumed))

@@ -155,6 +155,16 @@ class RunFolder(Folder):
         """Make a new folder, see `Folder.new`."""
         return cls.new(experiment.name, experiment.data(), out, [experiment])
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is finished and no run failed, so that there is nothing to resume."""
+        if not self.finished:
+            return False
+        try:
+            return not parsed(read(self.path / self.LAST)).get("failures")
+        except (ValueError, AttributeError):
+            return True  # whoever reads it will say that it is damaged
+
     def journal(self, info: RunInfo) -> Path:
         """Return where the journal of a run is."""
         return self.journals / info.journal

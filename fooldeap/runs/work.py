@@ -133,6 +133,11 @@ class Work:
         return json.dumps(data)
 
     @property
+    def isolates(self) -> bool:
+        """Whether images that the classifier fails on end their run alone; in a study they do."""
+        return "" not in self.experiments or self.experiment.on_error == "skip"
+
+    @property
     def digest(self) -> str:
         """What identifies the classifier, empty where it does not say."""
         return getattr(self.classifier, "digest", "")
@@ -243,7 +248,7 @@ class Work:
             )
             for info in pursuit.infos
         )
-        driven = drive(waiting, evaluator, pursuit.width)
+        driven = drive(waiting, evaluator, pursuit.width, isolate=self.isolates)
         ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
         return Pursued(ended, evaluator.gradients, evaluator.padding)
 

@@ -19,15 +19,17 @@ from fooldeap.plugin import Executor, Reporter, algorithm, classifier, dataclass
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder, problems_in
 
-PLUGIN = '''
+PLUGIN = r'''
 import os
 import time
+from hashlib import sha1
 from pathlib import Path
 import numpy as np
 from fooldeap.plugin import algorithm, classifier, dataclass, fitness, mutation
 
 SAYS = Path(__file__).with_name("fault.txt")
 COUNTED = {}
+BLACK = sha1(bytes(64)).hexdigest()
 
 
 def due(kind, after):
@@ -58,6 +60,16 @@ class Doubtful:
         fault = due("classifier", 4)
         while fault == "hangs":
             time.sleep(100)
+        bad = SAYS.with_name("bad.txt")  # images that it fails on
+        kind, word = SAYS.read_text().split()
+        digests = [sha1(image).hexdigest() for image in images]
+        if kind == "images" and any(digest in bad.read_text() for digest in digests):
+            fault = word
+        if kind == "record":
+            with SAYS.with_name("recorded.txt").open("a") as recorded:
+                recorded.write("".join(f"{digest}\n" for digest in digests if digest != BLACK))
+        if kind == "once" and due("once", 4) and COUNTED["once"] == 5:
+            fault = word
         weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
         logits = np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, weights).astype(np.float32)
         return spoilt(logits, fault)
@@ -190,6 +202,71 @@ def test_where_it_is_to_be_skipped_the_other_targets_go_on(tmp_path, fooldeap_ru
     assert (folder / result["runs"][1]["image"]).is_file()
     assert problems_in(folder) == []
     check_adds_up(folder)
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+@pytest.mark.parametrize("executor", ["serial", "{name: scoop, workers: 1}", "{name: scoop, workers: 1, mode: runs}"])
+@pytest.mark.parametrize("fault", ["raises", "nan"])
+def test_a_classifier_that_fails_on_images_of_one_run_fails_that_run(tmp_path, fooldeap_run, expected, fault, executor):
+    folder = tmp_path / "run"
+    (tmp_path / "bad.txt").write_text(shown_late(tmp_path, fooldeap_run))
+    words = [str(tmp_path / "run.yaml"), "on_error=skip", f"executor={executor}", "--out", str(folder)]
+    code, said = fooldeap_run(f"images {fault}", *words)
+    assert (code, len(said)) == (1, 2)
+    assert said[0].startswith("fooldeap: warning: seed1-target1 failed: classifier 'doubtful' ")
+    result, right = json.loads((folder / "result.json").read_text()), json.loads(expected["result.json"])
+    assert [run["stopped"] for run in result["runs"]] == ["evaluations", "failed", "evaluations"]
+    assert [result["runs"][number] for number in (0, 2)] == [right["runs"][number] for number in (0, 2)]
+    assert problems_in(folder) == []
+    check_adds_up(folder)
+    # A run that failed is tried again by who resumes, and others are not touched.
+    assert fooldeap_run(f"images {fault}", "--resume", str(folder))[0] == 1
+    assert json.loads((folder / "result.json").read_text())["runs"] == result["runs"]
+    assert fooldeap_run("none -", "--resume", str(folder)) == (0, [])
+    assert bits(folder) == expected
+    assert problems_in(folder) == []
+    check_adds_up(folder)
+
+
+def shown_late(tmp_path, fooldeap_run):
+    """Return the digests of the last images that a run of target 1 shows before its budget is used up."""
+    alone, recorded = tmp_path / "alone", tmp_path / "recorded.txt"
+    fooldeap_run("record -", str(tmp_path / "run.yaml"), "targets=[1]", "--out", str(alone))
+    return "\n".join(recorded.read_text().split()[-2:])
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+@pytest.mark.parametrize("fault", ["raises", "nan"])
+def test_a_classifier_that_fails_altogether_fails_no_run(tmp_path, fooldeap_run, expected, fault):
+    """Whatever is to be done about failing runs: it is gone for a while, and all are resumed when it is back."""
+    folder = tmp_path / "run"
+    code, said = fooldeap_run(f"classifier {fault}", str(tmp_path / "run.yaml"), "on_error=skip", "--out", str(folder))
+    assert (code, len(said)) == (1, 1)
+    assert WRONG[f"classifier {fault}"] in said[0]
+    assert not (folder / "result.json").exists()
+    assert fooldeap_run("none -", "--resume", str(folder)) == (0, [])
+    assert bits(folder) == expected
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+def test_a_classifier_that_fails_once_is_asked_again_where_runs_may_fail_alone(tmp_path, fooldeap_run, expected):
+    folder = tmp_path / "run"
+    code, said = fooldeap_run("once raises", str(tmp_path / "run.yaml"), "on_error=skip", "--out", str(folder))
+    assert (code, len(said)) == (0, 1)
+    assert said[0].startswith("fooldeap: warning: classifier 'doubtful' raised ZeroDivisionError: no luck; asked again")
+    assert bits(folder) == expected
+
+
+@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
+def test_a_folder_whose_run_is_stopped_by_an_image_is_resumed_without_that_run(tmp_path, fooldeap_run):
+    folder = tmp_path / "run"
+    (tmp_path / "bad.txt").write_text(shown_late(tmp_path, fooldeap_run))
+    code, said = fooldeap_run("images nan", str(tmp_path / "run.yaml"), "--out", str(folder))
+    assert (code, len(said)) == (1, 1)
+    assert fooldeap_run("images nan", "--resume", str(folder))[0] == 1, "it dies at the same place"
+    assert not (folder / "result.json").exists()
+    assert fooldeap_run("images nan", "--resume", str(folder), "on_error=skip")[0] == 1
+    assert list(json.loads((folder / "result.json").read_text())["failures"]) == ["seed1-target1"]
 
 
 def test_an_algorithm_that_ends_early_is_no_fault(tmp_path, fooldeap_run):
