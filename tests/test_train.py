@@ -117,8 +117,24 @@ def test_what_is_trained_already_is_left_alone(config, capsys):
     before = first.model.stat()
     assert trained(config, "epochs=1", out="tiny.keras") is None
     assert first.model.stat() == before
-    assert trained(config, "epochs=1", "seed=9", out="tiny.keras").sha256 != first.sha256
-    first.model.write_bytes(b"damaged")
+
+
+def test_what_another_made_is_not_replaced(config, monkeypatch):
+    first = trained(config, "epochs=1", out="tiny.keras")
+    content = first.model.read_bytes()
+    taken = "is there already, and is not of this training with these settings; choose another --out, or remove it"
+    with pytest.raises(InputError, match=rf"^{first.model}: {taken}"):
+        trained(config, "epochs=1", "seed=9", out="tiny.keras")
+    assert first.model.read_bytes() == content
+    first.model.unlink()
+    with pytest.raises(InputError, match=rf"^{first.card}: {taken}"):
+        trained(config, "epochs=1", "seed=9", out="tiny.keras")
+    first.card.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):  # after the last file was written
+            trained(config, "epochs=1", out="tiny.keras")
+    first.model.unlink()
     assert trained(config, "epochs=1", out="tiny.keras").sha256 == first.sha256
 
 

@@ -60,8 +60,8 @@ def train(
         ``key=value`` texts that replace keys of the file.
     out
         The model file to write, ending in ``.keras``; by default the training's name in the current folder.
-        The card lies beside it, ending in ``.md``. A file of that name is replaced. Until it is there, a file ending in
-        ``.training`` says how far the training has come: the next one goes on from there.
+        The card lies beside it, ending in ``.md``. Until it is there, a file ending in ``.training`` says how far the
+        training has come: the next one goes on from there. What another training or anybody else wrote is not replaced.
     progress
         Whether to show progress on stderr.
     plugins
@@ -72,7 +72,7 @@ def train(
     Raises
     ------
     InputError
-        A key, layer or path that will not do, or a training begun there that was another. Nothing was trained.
+        A key, layer or path that will not do, or a path where something else is already. Nothing was trained.
     """
     training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
@@ -80,6 +80,7 @@ def train(
     data = loaded(dataset)
     if _is_trained(training, data, path):
         return None
+    _refuse_others(training, data, path)
     return train_on(data, training, path, str(config_path), command, progress=progress)
 
 
@@ -98,7 +99,7 @@ def train_on(
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(training.seed)
     model = _build(training, data.train_images.shape[1:], classes, where)
-    checkpoint = Checkpoint(path.with_suffix(".training"), _belongs_to(training, data))
+    checkpoint = _checkpoint(training, data, path)
     epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
     content = content_of(model)
     trained = Trained(
@@ -132,11 +133,24 @@ def _is_trained(training: Training, data: Split, path: Path) -> bool:
     return tells_of(its_card.read_text(encoding="utf-8", errors="replace"), digest, training, data)
 
 
-def _belongs_to(training: Training, data: Split) -> dict[str, str]:
-    """Return by name what decides the bytes of a model."""
+def _refuse_others(training: Training, data: Split, path: Path) -> None:
+    """Refuse to replace a model or a card, unless this training was interrupted while it wrote them."""
+    if _checkpoint(training, data, path).read() is not None:
+        return
+    for taken in (path, path.with_suffix(".md")):
+        if taken.exists():
+            raise InputError(
+                f"{taken}: is there already, and is not of this training with these settings; "
+                "choose another --out, or remove it"
+            )
+
+
+def _checkpoint(training: Training, data: Split, path: Path) -> Checkpoint:
+    """Return the file that says how far the training of a model has come; it has, by name, what decides its bytes."""
     versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
     settings = json.dumps(asdict(training), sort_keys=True)
-    return {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
+    belongs_to = {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
+    return Checkpoint(path.with_suffix(".training"), belongs_to)
 
 
 def _writable(path: Path) -> Path:
