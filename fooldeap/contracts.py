@@ -18,6 +18,7 @@ Batch = Any  # an ndarray (n, ...) or a list of n objects
 Rng = np.random.Generator
 Toolbox = Any  # deap.base.Toolbox, which is untyped
 File = Annotated[str, "file"]  # a path, or a name; a path in YAML is taken relative to the YAML file
+Names = Annotated[str, "file", "shown"]  # likewise, of words that are shown: it decides no bit of what is evolved
 Directory = Annotated[str, "directory"]  # likewise
 Command = Annotated[str, "command"]  # what is run: told where a file says it, and refused with --no-plugins
 Code = Annotated[str, "command", "code"]  # module:name or file.py:name; a file in YAML is relative to the YAML file

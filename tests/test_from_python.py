@@ -86,6 +86,25 @@ def test_names_of_classes_are_counted_before_the_start(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_names_of_classes_may_be_mended_before_a_run_goes_on(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"digit {digit}" for digit in range(10)))
+    choices = {**SHORT, "classifier": {"name": "keras", "class_names": str(names)}, "reporters": ["csv"]}
+    expected = fooldeap.run(choices, plugins=KIT, out=tmp_path / "whole")
+    with interrupted(Run, "settle", after=20):
+        fooldeap.run(choices, plugins=KIT, out=tmp_path / "run")
+    names.write_text("\n".join(f"the {digit}" for digit in range(10)))
+    result = fooldeap.resume(tmp_path / "run")
+    assert [run.log for run in result] == [run.log for run in expected]
+    assert (expected.names[3], result.names[3]) == ("digit 3", "the 3")
+
+
+@pytest.mark.parametrize("what", [None, "configs/mnist.yaml", 3])
+def test_what_is_no_toolbox_has_no_view(what):
+    with pytest.raises(InputError, match=r"^got .*, expected a toolbox, as fooldeap\.toolbox\(source\) gives it"):
+        fooldeap.individual_view(what)
+
+
 def test_fool_names_the_object_that_is_at_fault():
     with pytest.raises(PluginError, match=r"^classifier 'Own' raised MemoryError: no room$"):
         fooldeap.fool(Own(0), 1)

@@ -170,11 +170,13 @@ class Experiment:
 
 
 def _by_content(choice: Choice) -> dict[str, Any]:
-    """Return a choice as plain data, with the SHA-256 of a file in place of its path."""
+    """Return a choice as plain data, the SHA-256 of a file in place of its path, and without what is only shown."""
     data = choice.data()
     for name, parameter in choice.plugin.parameters.items():
         path = data[name]
-        if marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
+        if marked(parameter.annotation, "shown"):
+            data[name] = None
+        elif marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
             with contextlib.suppress(OSError):  # whoever needs it will say that it is gone
                 data[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return data

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xxhash
@@ -184,7 +184,7 @@ class Evaluator:
     def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)
         if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
-            raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}")
+            raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}{_cure(logits)}")
         if not np.isfinite(logits).all():
             count = np.count_nonzero(~np.isfinite(logits).all(axis=1))
             raise fault(
@@ -192,6 +192,11 @@ class Evaluator:
                 "the model overflow on noise?"
             )
         return logits
+
+
+def _cure(logits: Any) -> str:
+    plain = isinstance(logits, np.ndarray) and logits.dtype.kind == "f"
+    return "; return logits.astype(numpy.float32)" if plain and logits.dtype != np.float32 else ""
 
 
 def aligned(shape: tuple[int, ...]) -> Images:

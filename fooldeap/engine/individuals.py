@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from deap import base
 
+from fooldeap.errors import InputError
+from fooldeap.faults import described
 from fooldeap.plugin import Array, Batch, Toolbox
 
 
@@ -76,6 +78,8 @@ def individual_view(toolbox: Toolbox, evaluate: Callable[[Batch], Array] | None 
     toolbox : of `fooldeap.toolbox`
     evaluate : from a batch of genomes to their fitness (n,) or (n, k); by default ``toolbox.evaluate``
     """
+    if not hasattr(toolbox, "sample"):
+        raise InputError(f"got {described(toolbox)}, expected a toolbox, as fooldeap.toolbox(source) gives it")
     evaluate = evaluate or toolbox.evaluate
     view = base.Toolbox()
 

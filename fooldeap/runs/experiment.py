@@ -104,6 +104,7 @@ def fool(
     *overrides: str,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
+    quiet: bool = False,
     trust_model: bool = False,
     **arguments: Any,
 ) -> Result:
@@ -114,7 +115,8 @@ def fool(
     model : a model in memory that a classifier plugin takes (a Keras model), a classifier, a model file, or what the
         key ``classifier`` of a file may say: a mapping, or the name of a plugin
     target : a class, several, or ``"all"``
-    overrides, plugins, workers, trust_model, arguments : as for `run`; other processes need a model that they can load
+    overrides, plugins, workers, quiet, trust_model, arguments : as for `run`, but that there are no reporters unless
+        they are named; other processes need a model that they can load
     """
     plugins, named = registries.each(plugins), isinstance(model, str | Path | Mapping)
     if isinstance(model, str | Path) and (reader := registries.load(plugins).formats().get(Path(model).suffix.lower())):
@@ -126,7 +128,7 @@ def fool(
     if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
         experiment = replace(experiment, classifier=_choice_of(classifier))
     with trust.trusting(model=trust_model), Prepared(experiment, classifier) as prepared:
-        return prepared.run(None)
+        return prepared.run(None, quiet=quiet)
 
 
 def toolbox(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import nearest
 from fooldeap.faults import described
-from fooldeap.plugin import Code, File, Ge, Images, InputError, classifier, dataclass
+from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dataclass
 from fooldeap.registry import import_file
 
 from ._model import SentAsSettings
@@ -39,7 +39,7 @@ class FunctionClassifier(SentAsSettings):
     classes: Annotated[int, Ge(2)]
     outputs: Outputs = "auto"
     billable: bool = False
-    class_names: File | None = None
+    class_names: Names | None = None
 
     def __post_init__(self) -> None:
         if self.billable and self.outputs == "auto":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import File, Images, InputError, classifier, dataclass, field
+from fooldeap.plugin import File, Images, InputError, Names, classifier, dataclass, field
 
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
@@ -35,7 +35,7 @@ class Keras(FromFile):
     model: File = "mnist_cnn"
     outputs: Outputs = "auto"
     input_range: InputRange = (0, 255)
-    class_names: File | None = None
+    class_names: Names | None = None
     _object: Any = field(default=None, init=False, repr=False)
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Array, File, Images, InputError, classifier, dataclass
+from fooldeap.plugin import Array, File, Images, InputError, Names, classifier, dataclass
 
 from ._model import FromFile
 from ._onnx_graph import Graph, Input, opened
@@ -42,7 +42,7 @@ class Onnx(FromFile):
     std: tuple[float, ...] | None = None
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
     shape: tuple[int, int, int] | None = None
-    class_names: File | None = None
+    class_names: Names | None = None
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""

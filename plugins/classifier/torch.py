@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, classifier, dataclass
+from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, Names, classifier, dataclass
 from fooldeap.quiet import thread_limit
 
 from ._model import FromFile
@@ -36,7 +36,7 @@ class Torch(FromFile):
     input_range: InputRange = (0, 255)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    class_names: File | None = None
+    class_names: Names | None = None
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
