@@ -9,7 +9,9 @@ from conftest import bits, tiny
 
 import fooldeap
 from fooldeap import registry
-from fooldeap.engine.evaluation import ALIGNMENT, ROWS, TRIAL_SECONDS, Evaluator, Rows, aligned
+from fooldeap.engine import calibration
+from fooldeap.engine.calibration import calibrate
+from fooldeap.engine.evaluation import ALIGNMENT, ROWS, Evaluator, Rows, aligned
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 
@@ -77,11 +79,49 @@ class Odd(Timed):
 )
 def test_what_answers_depend_on_is_found_out_and_counted(more, expected, times):
     evaluator = Evaluator(Odd(more))
-    assert evaluator.depends_on() == expected
+    found = calibrate(evaluator)
+    assert found.depends_on == expected
     assert evaluator.probes == sum(evaluator.classifier.sizes)
     assert evaluator.shown == 0
-    assert evaluator.classifier.sizes.count(ROWS) >= times * evaluator.rows // ROWS  # asked again only where need be
-    assert evaluator.probes < times * 2.2 * evaluator.rows
+    assert evaluator.classifier.sizes.count(ROWS) == times * 32  # asked again only where need be
+    assert found.rows == evaluator.rows or more == "nothing"
+    assert found.noise.shape == (32 * ROWS, 4)
+
+
+@pytest.mark.parametrize("rows", [32, 64, 96, 512, 2048])
+@pytest.mark.parametrize("more", ["nothing", "batch", "chance"])
+def test_a_known_number_of_images_at_a_time_is_tried_and_no_other(more, rows):
+    evaluator = Evaluator(Odd(more))
+    found = calibrate(evaluator, rows)
+    assert found.depends_on == {"nothing": "image"}.get(more, more)
+    assert set(evaluator.classifier.sizes) <= {ROWS, min(96, rows), rows}
+    assert found.rows == (rows if more == "nothing" else evaluator.rows)
+
+
+class Place(Timed):
+    """Answers an image otherwise in batches of a size, or at a place in them."""
+
+    def __init__(self, wrong):
+        super().__init__(lambda _: 0)
+        self.wrong = wrong
+
+    def logits(self, images):
+        logits = super().logits(images)
+        logits[self.wrong(np.arange(len(images)), len(images))] += np.float32(0.01)
+        return logits
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda places, size: places >= 1024,
+        lambda places, size: (places < 8) & (size > 32),
+        lambda places, size: size == 96,
+        lambda places, size: (size >= 512) & (places > size - 32),
+    ],
+)
+def test_answers_that_depend_on_the_size_of_the_batch_or_the_place_in_it_are_found(wrong):
+    assert calibrate(Evaluator(Place(wrong))).depends_on == "batch"
 
 
 @pytest.mark.parametrize(("more", "told"), [("batch", "rest of its batch"), ("chance", "no result can be reproduced")])
@@ -96,7 +136,8 @@ def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, 
 def test_a_billable_one_is_taken_at_its_word():
     classifier = Odd("chance")
     classifier.billable = True
-    assert (Evaluator(classifier).depends_on(), classifier.sizes) == ("image", [])
+    found = calibrate(Evaluator(classifier))
+    assert (found.depends_on, found.rows, len(found.noise), classifier.sizes) == ("image", 1024, 0, [])
 
 
 @pytest.mark.parametrize("offset", [0, 1, 16, ALIGNMENT])
@@ -130,19 +171,49 @@ def test_images_on_the_way_to_the_classifier_are_aligned():
 
 def test_the_fastest_number_of_rows():
     small = Evaluator(Timed(lambda size: 0.001 if size <= 256 else 0.02))
-    assert small.fastest_rows() == 256
+    assert calibrate(small).rows == 256
     large = Evaluator(Timed(lambda size: 0.004))
-    assert large.fastest_rows() == 2048
+    assert calibrate(large).rows == 2048
     usual = Evaluator(Timed(lambda size: size * 1e-5))
-    assert usual.fastest_rows() == 1024, "it stands where another is not clearly faster"
+    assert calibrate(usual).rows == 1024, "it stands where another is not clearly faster"
 
 
-def test_a_slow_classifier_is_tried_for_a_moment_only():
-    classifier = Timed(lambda size: 0.002 * size)
-    start = time.perf_counter()
-    assert Evaluator(classifier).fastest_rows() == 128
-    assert len(classifier.sizes) == 2
-    assert time.perf_counter() - start < TRIAL_SECONDS + 2
+def test_a_slow_classifier_is_asked_little(monkeypatch):
+    """Whose images take their time: two small batches, and a few larger ones. Whose calls do: up to the largest."""
+    monkeypatch.setattr(calibration, "SECONDS", 0.05)
+    images = Timed(lambda size: 0.002 * size)
+    assert calibrate(Evaluator(images)).rows == 128
+    assert images.sizes == [32, 32, 96, 128]
+    calls = Timed(lambda _: 0.1)
+    assert calibrate(Evaluator(calls)).rows == 2048
+    assert calls.sizes == [32, 32, 96, 128, 256, 512, 1024, 2048]
+    again = Timed(lambda _: 0.1)
+    assert calibrate(Evaluator(again), 2048).depends_on == "image"
+    assert again.sizes == [32, 32, 96, 2048]
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1.0, False), (100.0, True)])
+def test_a_classifier_that_is_far_too_sure_of_noise_is_warned_of(scale, told, recwarn):
+    class Scaled(Timed):
+        def logits(self, images):
+            return super().logits(images) * np.float32(scale)
+
+    fooldeap.fool(Scaled(lambda _: 0), 1, stop={"evaluations": 10}, quiet=True)
+    said = [str(each.message) for each in recwarn]
+    assert [text.split(",")[0] for text in said] == ["the logits of an image of noise lie 15"] * told, said
+    assert all(text.endswith("if the classifier was trained on other pixels than 0..255, scale them") for text in said)
+
+
+def test_a_network_that_is_fed_other_pixels_than_it_was_trained_on_is_warned_of():
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    keras.utils.set_random_seed(1)
+    model.layers[-1].set_weights([np.random.default_rng(0).normal(0, 0.5, (784, 10)), np.zeros(10)])
+    few = {"stop": {"evaluations": 10}}
+    with pytest.warns(fooldeap.FooldeapWarning, match=r"trained on other pixels .*, say 'input_range: \[0, 1\]'"):
+        fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits"}, **few)
+    fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits", "input_range": [0, 1]}, **few)
 
 
 def test_the_number_of_rows_is_recorded_and_used_again(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras_models import dense_softmax, images_like, softmax
 
+from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.plugin import plugin_of
 from fooldeap_plugins.classifier._model import path_of
@@ -31,14 +32,14 @@ def test_shipped_models_agree_with_predict(keras, name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_rows_of_shipped_models_do_not_depend_on_their_batch(name):
-    assert Evaluator(Keras(model=name)).depends_on() == "image"
+    assert calibrate(Evaluator(Keras(model=name))).depends_on == "image"
 
 
 def test_a_model_that_mixes_its_rows_is_found_out(keras):
     image = keras.Input((5, 5, 1))
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(image / 255.0))
     model = keras.Model(image, scores - keras.ops.mean(scores, axis=0, keepdims=True))
-    assert Evaluator(Keras.from_object(model, outputs="logits")).depends_on() == "batch"
+    assert calibrate(Evaluator(Keras.from_object(model, outputs="logits"))).depends_on == "batch"
 
 
 def test_gradient_against_finite_differences(keras):

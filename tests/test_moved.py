@@ -145,7 +145,8 @@ def test_resumed_by_another_executor(project, capsys):
         cli.main(["run", "--resume", str(folder), "mutation=block"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
-        "fooldeap: --resume: got 'mutation=block', expected on_error=skip, or keys of the executor, as executor.mode=runs\n"
+        "fooldeap: --resume: got 'mutation=block', "
+        "expected on_error=skip, or keys of the executor, as executor.mode=runs\n"
     )
     with pytest.raises(SystemExit) as ended:
         cli.main(["run", "--resume", str(folder), "executor=scoop", "executor.workers=1", "executor.mode=runs", "-q"])

@@ -9,6 +9,7 @@ import pytest
 from conftest import KIT
 
 from fooldeap import registry, trust
+from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError
 from fooldeap.plugin import plugin_of
@@ -65,7 +66,7 @@ def test_an_export_gives_the_logits_of_the_model(exported, layout, batch, softma
     ours, theirs = (np.sort(each.features(DIGITS)) for each in (made, original))  # flattened in another order
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert made.logits(DIGITS[:0]).shape == (0, 10)
-    assert Evaluator(made).depends_on() == "image"
+    assert calibrate(Evaluator(made)).depends_on == "image"
 
 
 def test_logarithms_are_taken_of_probabilities(exported):
@@ -186,7 +187,7 @@ def test_torchscript_gives_the_scores_of_the_model_and_their_gradient(torch, net
     np.testing.assert_allclose(made.logits(COLOURS), scores.detach(), atol=1e-5)
     torch.log_softmax(scores, 1)[:, 2].sum().backward()
     np.testing.assert_allclose(made.gradient(COLOURS, 2), pixels.grad.permute(0, 2, 3, 1), atol=1e-6)
-    assert Evaluator(made).depends_on() == "image"
+    assert calibrate(Evaluator(made)).depends_on == "image"
 
 
 @pytest.mark.filterwarnings("ignore")

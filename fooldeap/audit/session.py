@@ -17,7 +17,8 @@ from fooldeap.audit.findings import Attacked, Detection, Findings, Judged, Try, 
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.evaluation import DependsOn, Evaluator
+from fooldeap.engine.calibration import Calibration
+from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
@@ -99,7 +100,7 @@ class _Session:
         self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
-        self.depends_on: DependsOn | None = None
+        self.calibration: Calibration | None = None
 
     def _experiment(self, attack: Attack) -> Experiment:
         own = self.settings
@@ -116,7 +117,8 @@ class _Session:
         folder = self.folder
         with folder.locked():
             folder.environment.check(self.experiments.values())
-            folder.environment.check_classifier(self.settings.classifier.digest, self.depends_on)
+            depends_on = self.calibration and self.calibration.depends_on
+            folder.environment.check_classifier(self.settings.classifier.digest, depends_on)
             folder.unseal()
             try:
                 self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
@@ -174,10 +176,10 @@ class _Session:
     def _prepared(self, experiment: Experiment) -> Prepared:
         """Return an attack ready to run; what is to be said of the classifier is said at the first."""
         with warnings.catch_warnings():
-            if self.depends_on is not None:
+            if self.calibration is not None:
                 warnings.simplefilter("ignore", FooldeapWarning)
-            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, depends_on=self.depends_on)
-        self.depends_on, self.rows = prepared.depends_on, prepared.evaluator.rows
+            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
+        self.calibration, self.rows = prepared.calibration, prepared.calibration.rows
         return prepared
 
     def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:

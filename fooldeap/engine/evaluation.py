@@ -3,10 +3,9 @@
 import functools
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -22,11 +21,6 @@ ALIGNMENT = 64  # bytes; what a row of 32 images begins at is then a multiple of
 MOST_ROWS = 2048
 USUAL_ROWS = 1024
 MOST_VALUES = 10_000_000  # of one forward pass, so that large images do not fill the memory
-TRIAL_SECONDS = 0.3  # for finding out how many rows go fastest
-WORTH = 1.05  # how much faster than the usual number another has to be
-
-DependsOn = Literal["image", "batch", "chance"]
-BY_CHANCE = "this classifier answers differently when it is shown the same images again"
 
 
 @dataclass(frozen=True)
@@ -120,24 +114,6 @@ class Evaluator:
         self._lent[start:count] = 0
         return self._lent[:count]
 
-    def fastest_rows(self) -> int:
-        """Return how many rows at a time go fastest through the classifier, by a short trial.
-
-        The usual number stands unless another is clearly faster. Where the time runs out before, the classifier is so
-        slow that it makes no difference, and small chunks are the handier ones.
-        """
-        if self.billable:
-            return self.rows
-        rates: dict[int, float] = {}
-        start, size = time.perf_counter(), 4 * ROWS
-        while size <= self.most_rows and time.perf_counter() < start + TRIAL_SECONDS:
-            images = np.random.default_rng(0).integers(0, 256, (size, *self.classifier.input_shape), dtype=np.uint8)
-            rates[size] = size / min(_seconds(self._answer, images) for _ in range(2))
-            size *= 2
-        best = max(rates, key=rates.__getitem__, default=self.rows)
-        usual = min(self.rows, max(rates, default=self.rows))
-        return usual if rates.get(best, 0.0) < WORTH * rates.get(usual, 0.0) else best
-
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
         """Return the gradient of log p(target) by the image, float32, shaped as the images."""
         gradient = getattr(self.classifier, "gradient", None)
@@ -156,28 +132,14 @@ class Evaluator:
             )
         return found
 
-    def depends_on(self) -> DependsOn:
-        """Return what the answer to an image depends on.
+    def probe(self, images: Images) -> Array:
+        """Return what the classifier says to a batch as it is, for whoever finds out about it.
 
-        ``"image"``, on nothing else: it has the same bits in any batch of a multiple of 32, at any place in it.
-        ``"batch"``: on the images beside it, so runs cannot share a forward pass without changing each other's results.
-        ``"chance"``: the very same batches are answered otherwise the next time, so no result can be found again.
+        Raises
+        ------
+        InputError
+            That is not finite.
         """
-        if self.billable:  # it is not asked to find out, and taken at its word
-            return "image"
-        sizes = [size for size in (ROWS, 2 * ROWS, 3 * ROWS, USUAL_ROWS) if size <= self.rows]
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (sizes[-1], *self.classifier.input_shape), dtype=np.uint8)
-        alone = self._in_small_batches(images)
-        orders = [rng.permutation(len(images))[:size] for size in sizes]
-        if all(np.array_equal(self._answer(images[order]), alone[order]) for order in orders):
-            return "image"
-        return "batch" if np.array_equal(self._in_small_batches(images), alone) else "chance"
-
-    def _in_small_batches(self, images: Images) -> Array:
-        return np.concatenate([self._answer(part) for part in np.split(images, len(images) // ROWS)])
-
-    def _answer(self, images: Images) -> Array:
         self.probes += len(images)
         return self._checked(self.classifier.logits(images), images, InputError)
 
@@ -205,12 +167,6 @@ def aligned(shape: tuple[int, ...]) -> Images:
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size].reshape(shape)
-
-
-def _seconds(function: Callable[[Images], object], images: Images) -> float:
-    start = time.perf_counter()
-    function(images)
-    return time.perf_counter() - start
 
 
 def _round_up(count: float) -> int:

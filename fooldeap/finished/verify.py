@@ -17,7 +17,7 @@ from fooldeap import registry
 from fooldeap.audit.session import AuditFolder
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.evaluation import BY_CHANCE
+from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
 from fooldeap.finished.kinds import opened
 from fooldeap.results import RunInfo

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.evaluation import BY_CHANCE, DependsOn, Evaluator
+from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
+from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.lines import printable
 from fooldeap.numerals import level
-from fooldeap.plugin import Classifier, Executor, Images, Toolbox
+from fooldeap.plugin import Array, Classifier, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.crew import Crew
 from fooldeap.runs.rundir import Folder
@@ -29,6 +30,7 @@ from fooldeap.storage.timings import Timings
 
 BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
 ACCURACY_IMAGES = 2000
+FAR_APART = 300  # logits of noise; a softmax is 0 or 1 in float32 where they are 104 apart
 _WHY_ALONE = {
     "batch": "this classifier's answer to an image depends on the rest of its batch",
     "chance": f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run ends "
@@ -46,10 +48,11 @@ class Bench:
     strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
     rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
         where the rows of a batch are not independent, their number is fixed
-    depends_on : what the answer to an image depends on, where that was found out before; None: it is tried
+    calibration : what was found out about the classifier before; None: it is found out, and doubts are told
 
     Attributes
     ----------
+    calibration : what is known of the classifier
     runs : over the experiments' seeds and targets, seed by seed
     starts : by experiment, what identifies the images that its first run begins with
     """
@@ -61,7 +64,7 @@ class Bench:
         *,
         strict: Collection[str] = (),
         rows: int | None = None,
-        depends_on: DependsOn | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
         self._answers = Answers()
@@ -79,20 +82,16 @@ class Bench:
             self.evaluator = self.crew.evaluator
             every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
             self.runs = tuple(sorted(every, key=lambda run: run.seed))
-            with self.experiment.blaming("classifier"):
-                self.depends_on = depends_on or self.evaluator.depends_on()
-            self._check_accuracy()
+            self.calibration = calibration or self._calibrated(rows)
+            self.evaluator.rows = self.calibration.rows
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
-            self.width = self.experiment.lockstep
-            if self.depends_on == "image":
-                with self.experiment.blaming("classifier"):
-                    self.evaluator.rows = rows or self.evaluator.fastest_rows()
         except BaseException:
             self.close()
             raise
-        if self.depends_on != "image":
+        self.width = self.experiment.lockstep
+        if self.calibration.depends_on != "image":
             self.width = self.evaluator.shares = 1
-            warn(f"{_WHY_ALONE[self.depends_on]}; runs are evaluated one by one")
+            warn(f"{_WHY_ALONE[self.calibration.depends_on]}; runs are evaluated one by one")
 
     def __enter__(self) -> Self:
         return self
@@ -221,6 +220,28 @@ class Bench:
             return run.start
         finally:
             run.close()
+
+    def _calibrated(self, rows: int | None) -> Calibration:
+        """Find out about the classifier, and warn of one that was hardly loaded as its owner thinks."""
+        with self.experiment.blaming("classifier"):
+            found = calibrate(self.evaluator, rows)
+        self._check_pixels(found.noise)
+        self._check_accuracy()
+        return found
+
+    def _check_pixels(self, noise: Array) -> None:
+        """Warn of a model that is far too sure of noise: most likely it was trained on other pixels than it is fed.
+
+        One that was trained on 0..1 is as accurate on 0..255, as far as its layers are linear, and without a doubt.
+        """
+        apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
+        if apart > FAR_APART:
+            own = "input_range" in self.experiment.classifier.plugin.parameters
+            cure = "say 'input_range: [0, 1]'" if own else "scale them"
+            warn(
+                f"the logits of an image of noise lie {apart:,.0f} apart, so every confidence is all or nothing: if "
+                f"the classifier was trained on other pixels than 0..255, {cure}"
+            )
 
     def _check_accuracy(self) -> None:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""

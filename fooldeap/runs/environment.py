@@ -49,7 +49,7 @@ class Environment:
     def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
         """Note what identifies the classifier, or refuse another one.
 
-        What its answers depend on is noted too, where that is known: see `Evaluator.depends_on`.
+        What its answers depend on is noted too, where that is known: see `Calibration`.
         """
         known = noted = self._known()
         if known.get("classifier", digest) != digest:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts
-from fooldeap.engine.evaluation import DependsOn
+from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import RunError
 from fooldeap.lines import printable
 from fooldeap.page.run import run_page
@@ -23,7 +23,7 @@ from fooldeap.storage.timings import Timings
 class Prepared(Bench):
     """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
 
-    ``rows`` and ``depends_on`` as for `Bench`.
+    ``rows`` and ``calibration`` as for `Bench`.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Prepared(Bench):
         classifier: Classifier | None = None,
         *,
         rows: int | None = None,
-        depends_on: DependsOn | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self._folder: RunFolder | None = None
-        super().__init__({"": experiment}, classifier, rows=rows, depends_on=depends_on)
+        super().__init__({"": experiment}, classifier, rows=rows, calibration=calibration)
 
     def close(self) -> str:
         """Let the helping processes go; what they said is left in the folder."""
@@ -56,7 +56,7 @@ class Prepared(Bench):
     def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
             folder.environment.check([self.experiment])
-            folder.environment.check_classifier(self.crew.work.digest, self.depends_on)
+            folder.environment.check_classifier(self.crew.work.digest, self.calibration.depends_on)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
                 self.crew.work.journal(info, folder.journal(info)).close()
             folder.unseal()  # where runs that failed are tried again

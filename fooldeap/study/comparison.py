@@ -157,16 +157,16 @@ class _Session:
     def evolve(self) -> None:
         """Make the missing runs, of the variants of one classifier after those of another."""
         for group in self.plan.groups:
+            done = set(group.runs) - set(group.missing)
+            board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
+            board.say(f"{self.plan.study.name}: {self._counted(group)}; in {self.folder.path}")
+            if not group.missing:
+                continue
             with contextlib.ExitStack() as stack:
-                bench = self.plan.bench or stack.enter_context(Bench(group.experiments))
-                self._evolve(group, bench)
+                bench = self.plan.bench or stack.enter_context(Bench(group.experiments, calibration=group.calibration))
+                self._evolve(group, bench, board)
 
-    def _evolve(self, group: Group, bench: Bench) -> None:
-        done = set(group.runs) - set(group.missing)
-        board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
-        board.say(f"{self.plan.study.name}: {self._counted(group)}; in {self.folder.path}")
-        if not group.missing:
-            return
+    def _evolve(self, group: Group, bench: Bench, board: Board) -> None:
         failures: dict[RunInfo, FooldeapError] = {}
         journals, timings = self.folder.journals, Timings(self.folder.path / "timings.csv")
         try:

@@ -1,25 +1,15 @@
-"""What a study says in plain sentences, and what to beware of."""
+"""What a study says in plain sentences."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from math import isclose
 from typing import NamedTuple
 
 from fooldeap.numerals import goal_text, grouped
-from fooldeap.study.findings import (
-    EARLY_GENERATIONS,
-    SIGNIFICANT,
-    Analysis,
-    Caution,
-    Factor,
-    Friedman,
-    Measures,
-    Pair,
-)
+from fooldeap.study.findings import SIGNIFICANT, Analysis, Factor, Measures, Pair
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.tables import decimal, interval, percent, probability
-
-_NAMED = 5  # of very many in a sentence
+from fooldeap.study.tables import decimal, interval, percent
+from fooldeap.study.words import friedman_text, listed, p_text, ranges, shortened
 
 
 class Conclusions(NamedTuple):
@@ -106,24 +96,6 @@ def _place(name: str, ranks: Mapping[str, float]) -> str:
     return f"{name} is number {first} of {len(ranks)} {rank}."
 
 
-def friedman_text(test: Friedman) -> str:
-    """Return the result of Friedman's test: χ²(15) = 35.1, p = .002."""
-    return f"χ²({test.freedom}) = {test.chi_square:.1f}, {_p(test.p)}"
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Return ascending numbers, three or more in a row as a range: 0–9, 12."""
-    if not numbers:
-        return "none"
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 2 else ", ".join(map(str, group)) for group in groups)
-
-
 # --- Sentences ------------------------------------------------------------------------------------------------------
 
 
@@ -154,7 +126,7 @@ def _needs(pair: Pair, medians: str = "") -> str:
     return (
         f"{pair.first} needs {'fewer' if _direction(pair) > 0 else 'more'} evaluations than {pair.second}: "
         f"{medians}A12 = {decimal(pair.a12.value)}, ratio {interval(pair.ratio, decimal)}, "
-        f"{_p(pair.p_holm)} after Holm."
+        f"{p_text(pair.p_holm)} after Holm."
     )
 
 
@@ -168,8 +140,9 @@ def _medians(one: Measures, other: Measures) -> str:
 
 def _unclear(pair: Pair) -> str:
     return (
-        f"{pair.first} and {pair.second} differ ({_p(pair.p_holm)} after Holm), but these runs do not say which needs "
-        f"fewer evaluations on average: A12 = {interval(pair.a12, decimal)}, ratio {interval(pair.ratio, decimal)}."
+        f"{pair.first} and {pair.second} differ ({p_text(pair.p_holm)} after Holm), but these runs do not say which "
+        f"needs fewer evaluations on average: A12 = {interval(pair.a12, decimal)}, "
+        f"ratio {interval(pair.ratio, decimal)}."
     )
 
 
@@ -177,18 +150,13 @@ def _unseparated(own: Sequence[Pair], neighbours: Sequence[Pair]) -> list[str]:
     found: list[str] = []
     for pairs in (own, neighbours):
         apart = [
-            f"{first} from {listed(_shortened([f'{pair.second} ({_ratio(pair)})' for pair in group]))}"
+            f"{first} from {listed(shortened([f'{pair.second} ({_ratio(pair)})' for pair in group]))}"
             for first, group in groupby(filter(_is_open, pairs), key=lambda pair: pair.first)
         ]
         if apart:
-            said = listed(_shortened(apart, "more pairs"), "or")
+            said = listed(shortened(apart, "more pairs"), "or")
             found.append(f"{'Nor do they' if found else 'These seeds do not'} separate {said}.")
     return found
-
-
-def _shortened(named: Sequence[str], rest: str = "more") -> Sequence[str]:
-    """Return the first of very many, and how many more there are."""
-    return [*named[:_NAMED], f"{len(named) - _NAMED} {rest}"] if len(named) > _NAMED + 1 else named
 
 
 def _is_open(pair: Pair) -> bool:
@@ -197,7 +165,7 @@ def _is_open(pair: Pair) -> bool:
 
 def _ratio(pair: Pair) -> str:
     text = f"ratio {interval(pair.ratio, decimal)}"
-    return text if pair.ratio.low <= 1 <= pair.ratio.high else f"{text}, but {_p(pair.p_holm)} after Holm"
+    return text if pair.ratio.low <= 1 <= pair.ratio.high else f"{text}, but {p_text(pair.p_holm)} after Holm"
 
 
 def _identical(analysis: Analysis) -> list[str]:
@@ -221,16 +189,6 @@ def _join(groups: list[list[str]], one: str, other: str) -> None:
             group += [name for name in (one, other) if name not in group]
             return
     groups.append([one, other])
-
-
-def listed(names: Sequence[str], last: str = "and") -> str:
-    """Return names as in a sentence: a, b and c."""
-    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _p(p: float) -> str:
-    text = probability(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 # --- Factors --------------------------------------------------------------------------------------------------------
@@ -260,107 +218,3 @@ def _by_factor(factor: Factor) -> str:
     behind = [pair.second for pair in clear if pair.first == best]
     said = f"{best} needs fewer evaluations than {listed(behind)}" if behind else "no level is clearly the best"
     return f"By {factor.name}, over all settings of the other factors, {said}."
-
-
-# --- Cautions -------------------------------------------------------------------------------------------------------
-
-
-def caution_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    """Return a caution in words."""
-    return _CAUTIONS[caution.kind](outcome, analysis, caution)
-
-
-def _extended(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        "Extended after results were seen: exploratory. The study was changed when runs of it had ended, which neither "
-        "p-values nor intervals allow for."
-    )
-
-
-def _left_out(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"Runs that had ended are left out: {listed(_shortened(caution.subjects))}. What they showed could be known "
-        "when the study was changed: resume it with them, or say why they are missing."
-    )
-
-
-def _forced(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return f"Gone on with by force although {listed(caution.subjects)}: not all runs were made alike."
-
-
-def _matched_by_seed(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return "Matched by seed only: not all variants start from the same images, so blocks even out less of the chance."
-
-
-def _joint(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    every = set(outcome.variants) <= set(caution.subjects)
-    subject = (
-        "All variants pursue" if every else f"{listed(caution.subjects)} pursue{'s' * (len(caution.subjects) == 1)}"
-    )
-    others = "" if every else " (in all its runs together, for a variant with a run a target)"
-    return (
-        f"{subject} all targets in one run. So a block is a seed, with the evaluations until every target was reached"
-        f"{others}. An image that a joint run shows counts for each of its targets, so what stands by target compares "
-        "joint runs with joint runs alone."
-    )
-
-
-def _few_seeds(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    if caution.value == 1:
-        return "There is one seed, of which no interval can be had: those printed are all that is possible."
-    return f"There are {caution.value:.0f} seeds: intervals from resampling so few are too narrow."
-
-
-def _no_power(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    blocks, pairs = analysis.pairs[0].blocks, len(analysis.pairs)
-    least = probability(caution.value or 0)
-    return (
-        f"Too few blocks: with {blocks} of them and {pairs} pair{'s' * (pairs > 1)}, p after Holm is {least} at the "
-        "least, so no pair can be separated whatever the runs show."
-    )
-
-
-def _easy_targets(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    target = "Target" if len(caution.subjects) == 1 else "Targets"
-    return (
-        f"{target} {listed(caution.subjects)}: more than half of all runs reach the goal within {EARLY_GENERATIONS} "
-        "generations, too soon to tell the variants apart."
-    )
-
-
-def _ceiling(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"{listed(caution.subjects)}: more than half of the runs reach the goal within {EARLY_GENERATIONS} "
-        "generations, which leaves little to compare."
-    )
-
-
-def _censored(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"{listed(caution.subjects)}: fewer than half of the runs reached the goal within the budget. Their medians "
-        "are ∞; their restricted means and ratios hold for this budget and would move with a larger one."
-    )
-
-
-def _ended_early(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    one = caution.value == 1
-    return (
-        f"{listed(caution.subjects)}: {caution.value:.0f} run{'s' * (not one)} ended before the budget without having "
-        f"reached the goal. In tests and restricted means {'it counts' if one else 'they count'} as if the budget had "
-        "been spent."
-    )
-
-
-_CAUTIONS: dict[str, Callable[[Outcome, Analysis, Caution], str]] = {
-    "extended": _extended,
-    "left_out": _left_out,
-    "forced": _forced,
-    "matched_by_seed": _matched_by_seed,
-    "joint": _joint,
-    "few_seeds": _few_seeds,
-    "no_power": _no_power,
-    "easy_targets": _easy_targets,
-    "ceiling": _ceiling,
-    "censored": _censored,
-    "ended_early": _ended_early,
-}

@@ -9,6 +9,7 @@ from typing import Any
 
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench
@@ -46,13 +47,14 @@ class StudyFolder(Folder):
 class Group:
     """The variants that share a classifier, all their runs, and those of them that are missing.
 
-    ``belongs_to`` says, by variant, what its records belong to.
+    ``belongs_to`` says, by variant, what its records belong to; ``calibration`` is what was found of the classifier.
     """
 
     experiments: dict[str, Experiment]
     runs: tuple[RunInfo, ...]
     missing: list[RunInfo]
     belongs_to: dict[str, dict[str, str]]
+    calibration: Calibration
 
 
 @dataclass
@@ -127,6 +129,7 @@ def _survey(plan: Plan, experiments: dict[str, Experiment], bench: Bench, folder
         bench.runs,
         [],
         {name: {"experiment": each.digest, "classifier": digest} for name, each in experiments.items()},
+        bench.calibration,
     )
     plan.groups.append(group)
     for run in bench.runs:

@@ -9,19 +9,14 @@ from fooldeap.lines import markdown as markdown_text
 from fooldeap.numerals import goal_text, grouped
 from fooldeap.study import tables
 from fooldeap.study.analysis import p_values
-from fooldeap.study.conclusions import (
-    Conclusions,
-    caution_text,
-    conclude,
-    factor_sentences,
-    friedman_text,
-    ranges,
-)
+from fooldeap.study.cautions import caution_text
+from fooldeap.study.conclusions import Conclusions, conclude, factor_sentences
 from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.stats import EXACT, RESAMPLES
 from fooldeap.study.tables import markdown_table
 from fooldeap.study.transfer import Transfer
+from fooldeap.study.words import friedman_text, ranges
 
 FIGURES = {
     "convergence": "Confidence of the best image until each evaluation: median and quartiles over runs",
