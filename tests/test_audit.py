@@ -20,7 +20,7 @@ from fooldeap.audit.findings import Findings, Try
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
-from fooldeap.errors import InputError
+from fooldeap.errors import FooldeapWarning, InputError
 from fooldeap.page import sources
 from fooldeap.page.audit import audit_page, steps
 from fooldeap.runs.prepared import Prepared
@@ -310,7 +310,6 @@ def without_seconds(folder):
     return said
 
 
-@pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
 def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_go_on(tiny, tmp_path):
     loaded, folder = settings.load(tiny, budget=300, classes=[0, 2]), tmp_path / "out"
     answer, calls = type(loaded.classifier).logits, []
@@ -323,7 +322,7 @@ def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_
                 raise ZeroDivisionError("no luck")
         return answer(self, images)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, pytest.warns(FooldeapWarning, match="failed: classifier 'tiny' raised"):
         patch.setattr(type(loaded.classifier), "logits", touchy)
         session._Session(loaded, None, folder, quiet=True).run()
     failures = {each["name"]: each["failures"] for each in json.loads((folder / "audit.json").read_text())["attacks"]}

@@ -222,7 +222,7 @@ def test_a_fault_names_the_plugin(arguments, message):
 
 
 def test_a_classifier_without_finite_answers_is_refused():
-    with pytest.raises(InputError, match=r"classifier: gave NaN or infinity for 512 of 512 images"):
+    with pytest.raises(InputError, match=r"classifier: gave NaN or infinity for (\d+) of \1 images"):
         run(tiny(classifier="broken", targets=[0]))
 
 
