@@ -310,7 +310,7 @@ def without_seconds(folder):
     return said
 
 
-def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_go_on(tiny, tmp_path):
+def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_go_on(tiny, tmp_path, monkeypatch):
     loaded, folder = settings.load(tiny, budget=300, classes=[0, 2]), tmp_path / "out"
     answer, calls = type(loaded.classifier).logits, []
 
@@ -322,8 +322,8 @@ def test_an_attack_whose_images_the_classifier_fails_on_is_named_and_the_others_
                 raise ZeroDivisionError("no luck")
         return answer(self, images)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.warns(FooldeapWarning, match="failed: classifier 'tiny' raised"):
-        patch.setattr(type(loaded.classifier), "logits", touchy)
+    monkeypatch.setattr(type(loaded.classifier), "logits", touchy)
+    with pytest.warns(FooldeapWarning, match="failed: classifier 'tiny' raised"):
         session._Session(loaded, None, folder, quiet=True).run()
     failures = {each["name"]: each["failures"] for each in json.loads((folder / "audit.json").read_text())["attacks"]}
     assert list(failures.pop("genetic")) == ["seed1-target0", "seed1-target2"]
