@@ -217,6 +217,10 @@ def test_what_it_says_as_yaml_is_the_same_retraining(training):
         ("training: tiny.yaml\nnetworks: 1\n", "broken.yaml:2:11: networks: got 1, expected"),
         ("training: tiny.yaml\nlatter: 1\n", "broken.yaml:2:1: latter: unknown key; did you mean 'later'?"),
         ("training: {name: x, layers: [Flatten], epochs: 0}\n", "broken.yaml:1:48: epochs: got 0"),
+        (
+            "training: {plugins: [a.py]}\n",
+            "broken.yaml:1:21: plugins: stands in the training file, expected in that of",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text, told, training, tmp_path):

@@ -180,6 +180,20 @@ def test_an_archive_beside_the_file_gives_the_same_network(config):
     assert trained(config, out="tiny.keras") is None, "it is there already"
 
 
+def test_a_file_may_name_the_plugin_with_its_dataset(config, capsys):
+    own = "from fooldeap.plugin import dataclass, dataset\nfrom test_train import Stripes\n\n\n"
+    (config.parent / "own.py").write_text(
+        own + '@dataset("own")\n@dataclass(frozen=True)\nclass Own(Stripes):\n    """The same stripes."""\n'
+    )
+    config.write_text(CONFIG.replace("dataset: stripes", "dataset: own\nplugins: [own.py]"))
+    expected = train(config, ["dataset=stripes", "epochs=1"], config.with_name("a.keras"), plugins=[Stripes])
+    made = train(config, ["epochs=1"], config.with_name("b.keras"))
+    assert made.model.read_bytes() == expected.model.read_bytes()
+    assert f"runs the plugins in {config.parent / 'own.py'}, which {config} names" in capsys.readouterr().err
+    with pytest.raises(InputError, match=rf"{config}:\d+:\d+: plugins\[0\]: runs .* which --no-plugins refuses"):
+        train(config, ["epochs=1"], config.with_name("c.keras"), no_plugins=True)
+
+
 def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
     train(config, ["epochs=2"], config.with_name("tiny.keras"), plugins=[Stripes])
     lines = capfd.readouterr().err.splitlines()

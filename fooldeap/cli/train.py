@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import Overrides, Plugins, Quiet, say
+from fooldeap.cli.options import NoPlugins, Overrides, Plugins, Quiet, say
 from fooldeap.errors import Interrupted
 
 
@@ -16,13 +16,16 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="The model file to write; default: <name>.keras.")
     ] = None,
     plugins: Plugins = None,
+    no_plugins: NoPlugins = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the classifier that a YAML file describes."""
     from fooldeap.training.train import train as train_classifier
 
     try:
-        trained = train_classifier(config, overrides or (), out, progress=not quiet, plugins=plugins or ())
+        trained = train_classifier(
+            config, overrides or (), out, progress=not quiet, plugins=plugins or (), no_plugins=no_plugins
+        )
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the same command goes on after the last epoch that was finished") from None
     if trained is None and not quiet:

@@ -47,8 +47,8 @@ class Evaluator:
     ----------
     rows : images in the largest chunk, a multiple of 32; changes no bit where answers depend on the image alone
     shown, gradients, padding, probes : how many images it was shown that runs asked about, how many once more for the
-        gradient, how many to fill up batches, and how many to find out about it. One that is ``billable``, a paid
-        service, is shown only what runs ask about
+        gradient, how many to fill up batches, and how many to find out about it, or in vain, as it failed. One that is
+        ``billable``, a paid service, is shown only what runs ask about
     """
 
     def __init__(
@@ -78,7 +78,11 @@ class Evaluator:
         padded = self._together(batches, count + missing)
         rows = min(self.rows, _round_up(len(padded) / self.shares))
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
-        answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
+        try:
+            answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
+        except PluginError:
+            self.probes += len(padded)  # at the most: how far it came nobody knows
+            raise
         self.shown += count
         self.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)

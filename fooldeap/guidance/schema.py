@@ -102,8 +102,10 @@ def _options(each: Schema) -> Schema:
 
 def training(registry: Registry) -> Schema:
     """Return the schema of a training file."""
+    own = _training()
     return {
-        **_training(),
+        **own,
+        "properties": {**own["properties"], **_properties({"plugins": plain_keys()["plugins"]})},
         "$schema": _DIALECT,
         "title": "fooldeap training",
         "$defs": {"dataset": _choice(registry, "dataset")},

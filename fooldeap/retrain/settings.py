@@ -85,15 +85,21 @@ def load(
 def _training(document: Document, registry: Registry) -> tuple[Training, Choice]:
     said = document.data.get("training")
     if isinstance(said, dict):
-        return training.checked(document.part(("training",), ()), registry)
+        return _checked(document.part(("training",), ()), registry)
     if not isinstance(said, str):
         got = "is missing" if said is None else f"got {shown(said)}"
         raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")
     path = document.folders.get(("training",), Path.cwd()) / said
     try:
-        return training.checked(reading.read(path), registry)
+        return _checked(reading.read(path), registry)
     except InputError as error:
         raise document.error(("training",), str(error)) from error
+
+
+def _checked(document: Document, registry: Registry) -> tuple[Training, Choice]:
+    if "plugins" in document.data:
+        raise document.error(("plugins",), "stands in the training file, expected in that of the retraining; move it")
+    return training.checked(document, registry)
 
 
 def with_classes(training: Training, classes: int) -> Training:

@@ -81,6 +81,7 @@ class Crew:
             for pursued in self._done_by_all(self.work.pursue, groups):
                 self.evaluator.gradients += pursued.gradients
                 self.evaluator.padding += pursued.padding
+                self.evaluator.probes += pursued.probes
                 for run in pursued.ended:
                     self.evaluator.shown += run.answers.classifier
                     yield run

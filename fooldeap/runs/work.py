@@ -78,11 +78,12 @@ class Ended(NamedTuple):
 
 
 class Pursued(NamedTuple):
-    """What came of a pursuit: its runs, and how many images were shown for gradients, and to fill up batches."""
+    """What came of a pursuit: its runs, and how many images were shown beside theirs, see `Evaluator`."""
 
     ended: list[Ended]
     gradients: int
     padding: int
+    probes: int
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ class Work:
         )
         driven = drive(waiting, evaluator, pursuit.width, isolate=self.isolates)
         ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
-        return Pursued(ended, evaluator.gradients, evaluator.padding)
+        return Pursued(ended, evaluator.gradients, evaluator.padding, evaluator.probes)
 
     def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
         start = time.perf_counter()

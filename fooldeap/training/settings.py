@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Len, Lt
 from pydantic import Field, StringConstraints
 
-from fooldeap import registry
-from fooldeap.configuration import reading
+from fooldeap.configuration import config, reading
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
@@ -26,7 +25,7 @@ Layer = str | dict[str, dict[str, Value]]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The keys of a training file.
+    """The keys of a training file, beside ``plugins``, as in an experiment file.
 
     ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
     held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
@@ -63,15 +62,18 @@ class Trained:
 
 def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
-    return checked(reading.from_overrides(overrides).over(reading.read(path)), registry.load(plugins))
+    document = reading.from_overrides(overrides).over(reading.read(path))
+    document.data.setdefault("plugins", [])
+    return checked(document, config.registry_of(document, plugins))
 
 
 def checked(document: Document, known: Registry) -> tuple[Training, Choice]:
     """Return what a document says as the settings of a training, and the dataset it chooses."""
     checker, keys = Checker(document, known), dict(keys_of(Training))
     said = {"dataset": keys.pop("dataset").default, **document.data}
+    said.pop("plugins", None)
     dataset = checker.choice("dataset", said.pop("dataset"), ("dataset",))
-    settings = checker.values(keys, said, (), also=("dataset",))
+    settings = checker.values(keys, said, (), also=("dataset", "plugins"))
     if document.data.get("dataset", "") is None:
         checker.problem(("dataset",), "got null, expected a dataset to train on")
     checker.finish()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap import trust
 from fooldeap.configuration.choices import loaded
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import shown
@@ -49,6 +50,7 @@ def train(
     *,
     progress: bool = True,
     plugins: Iterable[Any] = (),
+    no_plugins: bool = False,
 ) -> Trained | None:
     """Train the classifier that a YAML file describes, and write the model and its card; None if that was done already.
 
@@ -66,6 +68,8 @@ def train(
         Whether to show progress on stderr.
     plugins
         Where else datasets may come from: see `fooldeap.registry.load`.
+    no_plugins
+        Refuse a file that names plugins or commands.
 
     TensorFlow stays seeded and deterministic for the rest of the process.
 
@@ -74,7 +78,8 @@ def train(
     InputError
         A key, layer or path that will not do, or a path where something else is already. Nothing was trained.
     """
-    training, dataset = read(Path(config_path), overrides, plugins)
+    with trust.trusting(no_plugins=no_plugins):
+        training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
     data = loaded(dataset)
