@@ -44,6 +44,11 @@ _GOALS: dict[str, Callable[[float], str]] = {
 }
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many of what: 1 image, 15,800 images; for a terminal, which has no narrow spaces."""
+    return f"{number:,} {noun if number == 1 else f'{noun}es' if noun.endswith('s') else f'{noun}s'}"
+
+
 def grouped(number: float) -> str:
     """Return how many, grouped by narrow spaces: 15\u202f800; infinite ∞."""
     return "∞" if math.isinf(number) else f"{number:,.0f}".replace(",", "\u202f")

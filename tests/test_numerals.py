@@ -69,3 +69,11 @@ def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):
     for text in texts:
         percentages = re.findall(r"(?:[\d.]+|< 0\.001) %", text.replace("\u00a0", " "))
         assert shown in percentages
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [(0, "image", "0 images"), (1, "image", "1 image"), (15800, "run", "15,800 runs"), (2, "class", "2 classes")],
+)
+def test_how_many_of_what(number, noun, text):
+    assert numerals.counted(number, noun) == text

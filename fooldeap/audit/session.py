@@ -22,7 +22,7 @@ from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
-from fooldeap.numerals import grouped
+from fooldeap.numerals import counted
 from fooldeap.page import sources
 from fooldeap.page.audit import audit_page
 from fooldeap.page.writing import write_page
@@ -133,7 +133,7 @@ class _Session:
         own = self.settings
         count = len(own.classes)
         most = sum(attack.run_budget * (count if attack.charged == "own" else 1) for attack in self.attacks)
-        return f"{len(self.attacks)} attacks on {count} classes, at most {grouped(most)} images"
+        return f"{counted(len(self.attacks), 'attack')} on {counted(count, 'class')}, at most {counted(most, 'image')}"
 
     def _pairs(self) -> list[tuple[Attack, Experiment]]:
         return [(attack, self.experiments[attack.name]) for attack in self.attacks]
@@ -144,7 +144,8 @@ class _Session:
             self._evolve(experiment, path / "attacks" / attack.name)
             own = came[attack.name] = attacked(path / "attacks" / attack.name, attack, settings.classes)
             fooled = sum(each.fooling for each in own.tries)
-            self._say(f"  {attack.name}: {fooled} of {len(settings.classes)} classes; {grouped(own.shown)} images")
+            classes, images = counted(len(settings.classes), "class"), counted(own.shown, "image")
+            self._say(f"  {attack.name}: {fooled} of {classes}; {images}")
         tries = [each for own in came.values() for each in own.tries]
         return Findings(
             title=settings.title,

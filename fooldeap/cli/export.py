@@ -22,9 +22,10 @@ def export(
     if npz is not None and npz.suffix != ".npz":
         raise InputError(f"--npz: got {str(npz)!r}, expected a name that ends in .npz")
     from fooldeap.finished.export import export as write
+    from fooldeap.numerals import counted
 
-    count = len(write(folder, npz, png).evolved)
+    images = counted(len(write(folder, npz, png).evolved), "image")
     if npz is not None:
-        say(f"{npz}: {count} images with labels and provenance")
+        say(f"{npz}: {images} with labels and provenance")
     if png is not None:
-        say(f"{png}: {count} images, metadata.csv and provenance.json")
+        say(f"{png}: {images}, metadata.csv and provenance.json")

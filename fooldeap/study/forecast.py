@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from fooldeap.engine.evolution import Observer
+from fooldeap.numerals import counted
 from fooldeap.results import LogRow, RunInfo
 from fooldeap.runs.bench import Bench
 from fooldeap.study.board import duration
@@ -25,10 +26,11 @@ class Forecast:
 
     def __str__(self) -> str:
         if not self.runs:
-            return f"{self.variants} variants, no run is missing"
+            return f"{counted(self.variants, 'variant')}, no run is missing"
         rate = self.evaluations / self.seconds
         return (
-            f"{self.variants} variants, {self.runs} runs, at most {self.evaluations:,} evaluations; at the "
+            f"{counted(self.variants, 'variant')}, {counted(self.runs, 'run')}, "
+            f"at most {counted(self.evaluations, 'evaluation')}; at the "
             f"{rate:,.0f} a second measured here in one process, at most {duration(self.seconds)}"
         )
 

@@ -8,7 +8,7 @@ from rich.console import Console as Screen
 from rich.table import Table
 
 from fooldeap.lines import printable
-from fooldeap.numerals import percent
+from fooldeap.numerals import counted, percent
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -56,7 +56,7 @@ class Console(Reporter):
         self._total = sum(len(run.targets) for run in session.runs)
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
-        self._say(f"{session.name}: {verb} {self._total} images{where}")
+        self._say(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None
@@ -106,7 +106,7 @@ class Console(Reporter):
     def _draw(self) -> None:
         evaluations = sum(self._spent.values())
         rate = evaluations / max(self._pace.elapsed, 1e-9)
-        note = f"{len(self._ended)} of {self._total} done, {evaluations:,} evaluations, {rate:,.0f}/s"
+        note = f"{len(self._ended)} of {self._total} done, {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
         if self._view is None:
             self._say(f"  {note}")
             return
@@ -119,7 +119,7 @@ class Console(Reporter):
         seed = f"seed {row.seed} " if self._several else ""
         ended, budget = (row.seed, row.target) in self._ended, self._session.budget
         done = 1.0 if ended else row.evaluations / budget if budget else 0.0
-        note = f"{percent(row.confidence):>9}  {row.evaluations:,} evaluations"
+        note = f"{percent(row.confidence):>9}  {counted(row.evaluations, 'evaluation')}"
         return Bar(f"{seed}target {row.target}", done, note)
 
     def _left(self, rate: float) -> str:
@@ -136,11 +136,12 @@ def _summary(result: Result) -> str:
     """Return what came of it all in a line."""
     rate = result.evaluations / result.seconds if result.seconds else 0
     sizes = [len(run.front) for run in result if run.front]
-    several = f"{min(sizes)} to {max(sizes)}" if len(set(sizes)) > 1 else f"{sizes[0]}" if sizes else ""
+    fewest, most = (min(sizes), max(sizes)) if sizes else (0, 0)
+    several = f"{fewest} to {most} images" if fewest < most else counted(most, "image")
     parts = [
         f"{sum(run.reached for run in result)} of {len(result)} reached the goal" if result.goal else "",
-        f"{several} images on a front by {' and '.join(result.objectives)}" if sizes else "",
-        f"{result.evaluations:,} evaluations in {result.seconds:.1f} s ({rate:,.0f} a second)",
+        f"{several} on a front by {' and '.join(result.objectives)}" if sizes else "",
+        f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s ({rate:,.0f} a second)",
         str(result.folder or ""),
     ]
     return "; ".join(part for part in parts if part)
@@ -149,8 +150,8 @@ def _summary(result: Result) -> str:
 def _sentence(result: RunResult) -> str:
     seen = f"seen as {result.predicted} with {percent(result.confidence)}"
     way = (
-        f"after {result.evaluations_to_goal:,} evaluations"
-        if result.reached
+        f"after {counted(result.evaluations_to_goal, 'evaluation')}"
+        if result.evaluations_to_goal is not None
         else f"goal not reached ({result.stopped})"
     )
     return f"seed {result.seed}, target {result.target}: {seen}, {way}"
