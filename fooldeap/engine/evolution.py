@@ -1,13 +1,11 @@
-"""The engine: drives algorithms, which are generators, in lockstep, so that many runs share one forward pass.
+"""One run under way: an algorithm, which is a generator, with its seed and targets, step by step.
 
 An algorithm yields genomes and receives a `Reply`. All else is done here, once for every algorithm and plugin:
 decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
 """
 
 import contextlib
-import itertools
-import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,15 +15,7 @@ from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.engine.ledger import Answers
 from fooldeap.engine.tally import Tally
 from fooldeap.engine.toolboxes import stream
-from fooldeap.errors import (
-    FileError,
-    FooldeapError,
-    FooldeapWarning,
-    InputError,
-    OvertimeError,
-    PluginError,
-    raised_by,
-)
+from fooldeap.errors import FooldeapError, InputError, PluginError, raised_by
 from fooldeap.faults import described
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -221,83 +211,3 @@ class Run:
 
     def _where(self) -> str:
         return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
-
-
-def drive(
-    runs: Iterable[Run],
-    evaluator: Evaluator,
-    width: int,
-    on_batch: Callable[[], None] = lambda: None,
-    *,
-    isolate: bool = False,
-) -> Generator[Run, None, None]:
-    """Advance runs together, at most ``width`` at a time, each from its start to its end, and yield each then.
-
-    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full. A run that fails
-    ends alone, see `Run.failure`; with ``isolate`` so does one with images that the classifier fails on.
-    """
-    waiting, active = iter(runs), list[Run]()
-    try:
-        while True:
-            active += itertools.islice(waiting, width - len(active))
-            if not active:
-                return
-            # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
-            asked = [run for run in active if run.attempt(run.ask)]
-            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
-            answers = (_isolated if isolate else _together)(unseen, evaluator)
-            for (run, _), logits in zip(unseen, answers, strict=True):
-                if logits is not None:
-                    run.attempt(run.tell, logits)
-            for run in asked:
-                if not run.stopped:
-                    run.attempt(run.settle)
-            on_batch()
-            ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
-            yield from ended
-    finally:
-        _close(active)
-
-
-def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
-    """Return the answers to the images of each run."""
-    return evaluator.logits([rows for _, rows in unseen])
-
-
-def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
-    """Return the answers as well; where the classifier fails, None for each run whose images are the cause.
-
-    Raises
-    ------
-    PluginError
-        It fails on other images as well, and so it is no run's fault; or it is too slow or too dear to be asked again.
-    """
-    try:
-        return _together(unseen, evaluator)
-    except PluginError as error:
-        if isinstance(error, OvertimeError) or evaluator.billable:
-            raise
-        answers = [run.attempt(_alone, evaluator, rows) for run, rows in unseen]
-        if all(answer is None for answer in answers) and not evaluator.answers_black():
-            raise
-        if all(answer is not None for answer in answers):
-            again = "asked again, run by run, it answers, and the runs go on"
-            warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
-        return answers
-
-
-def _alone(evaluator: Evaluator, rows: Rows) -> Any:
-    (answer,) = evaluator.logits([rows])
-    return answer
-
-
-def _close(runs: Iterable[Run]) -> None:
-    """Close all runs, also where the journal of one cannot be written to its end."""
-    failure = None
-    for run in runs:
-        try:
-            run.close()
-        except FileError as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure

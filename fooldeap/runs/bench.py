@@ -15,8 +15,9 @@ from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.engine.evolution import Observer, Run, drive
+from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.ledger import Answers, Ledger
+from fooldeap.engine.lockstep import drive
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.lines import printable
 from fooldeap.numerals import level

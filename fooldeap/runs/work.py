@@ -24,9 +24,10 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
 from fooldeap.engine.evaluation import ROWS, Evaluator
-from fooldeap.engine.evolution import Observer, Run, drive
+from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.guard import LIMIT, Guarded
 from fooldeap.engine.ledger import Answers
+from fooldeap.engine.lockstep import drive
 from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
