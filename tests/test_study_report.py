@@ -71,6 +71,16 @@ def test_sentences_of_what_never_reaches_the_goal_and_of_what_is_identical():
     ]
 
 
+def test_what_rarely_reaches_the_goal_is_not_said_to_be_identical():
+    """Of two targets one is reached in all runs, by the same evaluations; how far the others came may well differ."""
+    rarely = [[100] * 6, [None] * 6]
+    said = sentences(selection({"best": SEVEN, "a": rarely, "b": rarely}))[-1]
+    assert said == (
+        "- a and b cannot be told apart: 6 of 12 runs of each reached the goal, with the same evaluations, "
+        "and no other did. A larger budget may help."
+    )
+
+
 def test_the_best_of_all_is_said_to_be():
     outcome = selection({"tournament-7": SEVEN, "roulette": ROULETTE, "random": NEVER})
     assert sentences(outcome)[2] == "- tournament-7 needs fewer evaluations than every other variant."

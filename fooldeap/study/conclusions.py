@@ -173,13 +173,20 @@ def _identical(analysis: Analysis) -> list[str]:
     for pair in analysis.pairs:
         if pair.identical:
             _join(groups, pair.first, pair.second)
-    reached = {variant.name: variant.overall.reached for variant in analysis.variants}
-    return [
-        f"{listed(group)} are identical in these runs: the same evaluations in every block."
-        if reached[group[0]]
-        else f"{listed(group)} cannot be told apart: no run of any of them reached the goal. A larger budget may help."
-        for group in groups
-    ]
+    measures = {variant.name: variant.overall for variant in analysis.variants}
+    return [_alike(listed(group), measures[group[0]]) for group in groups]
+
+
+def _alike(names: str, each: Measures) -> str:
+    if each.reached == each.runs:
+        return f"{names} are identical in these runs: the same evaluations in every block."
+    if each.reached:
+        came = (
+            f"{each.reached} of {each.runs} runs of each reached the goal, with the same evaluations, and no other did"
+        )
+    else:
+        came = "no run of any of them reached the goal"
+    return f"{names} cannot be told apart: {came}. A larger budget may help."
 
 
 def _join(groups: list[list[str]], one: str, other: str) -> None:
