@@ -129,11 +129,11 @@ def test_they_are_drawn_over_all_settings_and_in_each():
     study = outcome(tables, factors=levels(tables))
     mutation, rate = effects(study, factors(study)).axes
     assert [(mutation.get_title(), rate.get_title())] == [("mutation", "rate")]
-    high, low, bold = (line.get_ydata() for line in mutation.lines)
-    assert list(high) == [100, (900 + BUDGET) / 2]  # settings are those of the sorted variants
+    low, high, bold = (line.get_ydata() for line in mutation.lines)  # as the study has them
+    assert list(high) == [100, (900 + BUDGET) / 2]
     assert list(low) == [250, 1000]
     assert list(bold) == pytest.approx([150, (600 + np.sqrt(1600 * BUDGET)) / 2])
-    assert [text.get_text() for text in mutation.get_legend().texts] == ["high", "low"]
+    assert [text.get_text() for text in mutation.get_legend().texts] == ["low", "high"]
     assert [text.get_text() for text in rate.get_xticklabels()] == ["low", "high"]  # as the study has them
 
 

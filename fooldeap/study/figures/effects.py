@@ -43,7 +43,8 @@ def _draw(axes: "Axes", outcome: Outcome, factor: Factor) -> None:
     from matplotlib.ticker import EngFormatter
 
     levels = [level for level in dict.fromkeys(outcome.factors[factor.name].values()) if level in _known(factor)]
-    every = settings(outcome, factor.name)
+    place = {variant: place for place, variant in enumerate(outcome.factors[factor.name])}  # as in the file
+    every = sorted(settings(outcome, factor.name), key=lambda setting: min(map(place.__getitem__, setting.values())))
     for number, setting in enumerate(every):
         means = [stats.restricted_mean(outcome.blocks(setting[level]), outcome.block_budget) for level in levels]
         label, colour = (_name(outcome, factor, setting), COLOURS[number]) if len(every) <= NAMED else (None, "0.7")
