@@ -65,4 +65,5 @@ def run(
             if settled and not quiet:
                 say(f"{resume}: is finished already; see {resume / RunFolder.LAST}")
         if done.failures:
-            raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}")
+            again = f"to try again: fooldeap run --resume {done.folder}"
+            raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}; {again}")
