@@ -59,7 +59,8 @@ class Classifier(Protocol):
     May say ``billable = True``, where every image costs money: then it is shown nothing but what algorithms ask about,
     and no batch is filled up. May also have ``gradient(images, target)``, giving the gradient of log p(target) by the
     image, float32, in grey levels, shaped as the images; ``features(images)``, giving what goes into the last layer,
-    float32 (n, d), or None; ``names``, what the classes are called, or None; and a class method ``from_object(model)``
+    float32 (n, d), or None; ``names``, what the classes are called, or None; ``rejection``, the class that stands for
+    what is none of the others, which ``targets: all`` leaves out, or None; and a class method ``from_object(model)``
     that makes a classifier of a model in memory, or returns None where the model is not of its sort.
     """
 

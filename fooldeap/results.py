@@ -225,6 +225,7 @@ class Result:
     def cells(self, run: RunResult) -> list[str]:
         """Return a run as the cells of the table; evaluations are those to the goal, where there is one."""
         missed = f"not reached in {run.evaluations}" if self.goal else f"{run.evaluations}"
+        missed = f"failed after {run.evaluations}" if run.stopped == "failed" else missed
         spent = f"{run.evaluations_to_goal}" if run.reached else missed
         return [
             str(run.target),

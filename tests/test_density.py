@@ -8,9 +8,11 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from fooldeap import registry
+from fooldeap.audit import settings
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Split
+from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.classifier import _mixture
 from fooldeap_plugins.classifier.density import Density
 
@@ -89,6 +91,16 @@ def test_the_shipped_one_knows_digits_from_noise():
     assert (logits.argmax(axis=1) == data.test_labels[:3000]).mean() > 0.95
     noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28, 1), dtype=np.uint8)
     assert (classifier.logits(noise).argmax(axis=1) == 10).all()
+
+
+def test_what_is_rejected_is_no_target_and_no_cause_for_doubt():
+    """Its log-odds are in the thousands for noise; whoever wants it says so."""
+    choices = {"classifier": {"name": "density", "reject": 0.01}, "stop": {"evaluations": 100}}
+    with Prepared(config.load(choices)) as ready:
+        assert [run.targets for run in ready.runs] == [(digit,) for digit in range(10)]
+    with Prepared(config.load({**choices, "targets": [10]})) as ready:
+        assert ready.runs[0].targets == (10,)
+    assert settings.load("mnist_density", ["classifier.reject=0.01"], budget=10).classes == tuple(range(10))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not an archive"])

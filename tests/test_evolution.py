@@ -208,6 +208,10 @@ def test_gradients(tmp_path):
         ({"algorithm": "cheat"}, r"write 'reply = yield genomes'"),
         ({"algorithm": "joint_ascent", "targets": [0, 1]}, r"asks for a gradient, which is for runs with one target"),
         ({"algorithm": "no_generator"}, r"is no generator"),
+        (
+            {"algorithm": "not_finite"},
+            r"'not_finite' at generation 1 of seed1-target0 yielded genomes that are not finite",
+        ),
         ({"algorithm": "tuples"}, r"'tuples' at generation 0 of seed1-target0 yielded tuple"),
         ({"algorithm": "ascent", "classifier": "steep"}, r"gave a gradient float64 .* expected finite float32"),
         (

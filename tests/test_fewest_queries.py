@@ -30,13 +30,17 @@ def drawn(count, classes, seed=0):
 def toolbox(genome, seed=0):
     chance = np.random.default_rng(seed)
     return SimpleNamespace(
-        sample=lambda count: genome.sample(count, chance), decode=genome.decode, bounds=genome.bounds, targets=(0, 1)
+        sample=lambda count: genome.sample(count, chance),
+        decode=genome.decode,
+        bounds=genome.bounds,
+        targets=(0, 1),
+        goal={},
     )
 
 
-def small(**arguments):
+def small(confidence=0.99, **arguments):
     genome = {"name": "dct", "size": 4, "sigma": 100.0}
-    algorithm = {"name": "bayesian_optimisation", "start": 8, "confidence": 0.99}
+    algorithm = {"name": "bayesian_optimisation", "start": 8, "confidence": confidence}
     return tiny(genome=genome, algorithm=algorithm, **{"stop": {"confidence": 0.99, "evaluations": 200}, **arguments})
 
 
@@ -128,6 +132,12 @@ def test_images_for_some_targets_count_once():
     result, prepared = run(small(targets=[1, 3]))
     assert [each.stopped for each in result] == ["goal", "goal"]
     assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.shown}
+
+
+@pytest.mark.parametrize("goal", [0.9, 0.9995])
+def test_its_goal_is_that_of_the_run_where_it_is_told_none(goal):
+    result, _ = run(small(None, stop={"confidence": goal, "evaluations": 300}))
+    assert [each.stopped for each in result] == ["goal"] * len(result)
 
 
 def test_what_reached_its_own_goal_goes_on_with_all_targets():

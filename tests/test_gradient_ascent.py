@@ -4,11 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import run, tiny
+from conftest import KIT, TINY, run, tiny
 
+from fooldeap.configuration import config
 from fooldeap.errors import InputError
+from fooldeap.plugin import dataclass, genome
 from fooldeap.results import RunInfo
 from fooldeap.runs.prepared import Prepared
+from fooldeap_plugins.genome.pixels import Pixels
 
 
 class Said:
@@ -51,6 +54,21 @@ def test_the_confidence_of_a_linear_classifier_rises_to_the_end():
         confidence = [row.confidence for row in each.log]
         assert confidence[-1] > 0.9
         assert (np.diff(confidence) > -1e-3).all()
+
+
+@genome("negative")
+@dataclass(frozen=True)
+class Negative(Pixels):
+    """Images that are shown inverted: of the shape and the dtype of an image, and yet none."""
+
+    def decode(self, genomes):
+        return 255 - genomes
+
+
+def test_a_genome_that_is_inverted_is_not_climbed_down():
+    experiment = config.load({**TINY, "algorithm": "gradient_ascent", "genome": "negative"}, plugins=[KIT, Negative])
+    with pytest.raises(InputError, match="gradient_ascent moves the image itself; use the genome 'pixels'"):
+        run(experiment)
 
 
 def test_another_genome_is_refused():

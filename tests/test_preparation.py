@@ -141,3 +141,13 @@ def test_an_error_in_the_input_that_shows_late_leaves_a_folder_and_is_no_input_e
     with pytest.raises(RunError, match="mutation 'fussy': no more; the traceback is in"):
         fooldeap.run({}, *words, plugins=[KIT, fussy], out=tmp_path / "run")
     assert (tmp_path / "run/error.log").is_file()
+
+
+def test_a_genome_that_does_not_fit_the_image_is_told_at_its_key(tmp_path):
+    path = tmp_path / "size.yaml"
+    path.write_text("algorithm: cma_es\ngenome: {name: dct, size: 29}\n")
+    with pytest.raises(
+        InputError, match=rf"^{path}:2:9: genome: size: got 29, but an image of 28 x 28 has at most 28$"
+    ):
+        fooldeap.run(path, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

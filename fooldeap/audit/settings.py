@@ -1,7 +1,7 @@
 """What an audit is of: a model as the user names it becomes a classifier, which is loaded and asked what it is."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,7 @@ from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.guard import Guarded
 from fooldeap.errors import InputError
+from fooldeap.runs.bench import targets_of
 
 YAML = (".yaml", ".yml")
 USUAL_BUDGET, BUDGET_OF_LARGE = 5000, 500  # images a class and attack
@@ -151,23 +152,24 @@ def _settled(
         classifier = experiment.classifier.build()
         _ = getattr(classifier, "digest", "")  # a file that is not there is told before anything is loaded
         Guarded(classifier, str(experiment.classifier.plugin)).check()
-        shape, count = classifier.input_shape, classifier.classes
+        shape = classifier.input_shape
         gradient = _has_gradient(classifier)
         _ = getattr(classifier, "names", None)
     if budget is None and getattr(classifier, "billable", False):
         raise InputError("--budget: is missing; every image costs money here, so say how many a class and attack")
     usual = BUDGET_OF_LARGE if shape[0] * shape[1] * shape[2] > LARGE else USUAL_BUDGET
-    return Settings(experiment, classifier, budget or usual, _chosen(classes, count), images, gradient)
+    return Settings(experiment, classifier, budget or usual, _chosen(classes, targets_of(classifier)), images, gradient)
 
 
-def _chosen(classes: Iterable[int] | None, count: int) -> tuple[int, ...]:
+def _chosen(classes: Iterable[int] | None, known: Sequence[int]) -> tuple[int, ...]:
     """Return the classes to attack: those that were named, or all, or some of very many, evenly spread."""
+    count = len(known)
     if classes is None:
         few = count if count <= MANY_CLASSES else CHOSEN_CLASSES
-        return tuple(index * count // few for index in range(few))
+        return tuple(known[index * count // few] for index in range(few))
     chosen = tuple(sorted(set(classes)))
-    if chosen[-1] >= count:
-        raise InputError(f"--classes: got {chosen[-1]}, expected classes from 0 to {count - 1}")
+    if chosen[-1] > known[-1]:
+        raise InputError(f"--classes: got {chosen[-1]}, expected classes from 0 to {known[-1]}")
     if len(chosen) > MOST_CLASSES:
         raise InputError(f"--classes: got {len(chosen)}, expected at most {MOST_CLASSES}; choose some")
     return chosen

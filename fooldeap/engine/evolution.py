@@ -159,6 +159,8 @@ class Run:
             raise PluginError(f"{self._where()} asks for a gradient, which is for runs with one target: targets='one'")
         if not isinstance(ask.genomes, np.ndarray | list) or len(ask.genomes) == 0:
             raise PluginError(f"{self._where()} yielded {described(ask.genomes)}, expected at least one genome")
+        if isinstance(ask.genomes, np.ndarray) and ask.genomes.dtype.kind == "f" and not np.isfinite(ask.genomes).all():
+            raise PluginError(f"{self._where()} yielded genomes that are not finite numbers")
         return ask
 
     def _from_journal(self) -> Answer | None:

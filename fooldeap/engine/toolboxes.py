@@ -4,7 +4,7 @@ What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indi
 ``mate(first, second)``, ``select(fitness, count)`` (of these three those that the algorithm uses),
 ``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the
 classes the run pursues, ``toolbox.generation`` is the one under way, counted from 0, which schedules follow,
-``toolbox.bounds`` are those of the genome, or None.
+``toolbox.bounds`` are those of the genome, or None, and ``toolbox.goal`` is the run's, ``{"confidence": 0.9999}``.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def build(
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
     toolbox.targets, toolbox.generation = targets, 0
-    toolbox.bounds = getattr(genome, "bounds", None)
+    toolbox.bounds, toolbox.goal = getattr(genome, "bounds", None), experiment.stop.goal
 
     def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
         toolbox.register(name, Checked(choice.plugin, check, call, rng))

@@ -79,9 +79,9 @@ class Bench:
             with self.experiment.blaming("classifier"):
                 work.guarded.check()
                 self.crew = Crew(work, self.executor)
-                classes = work.classifier.classes
+                _ = work.classifier.classes  # loaded here, where what is wrong with it is laid at its door
             self.evaluator = self.crew.evaluator
-            every = [run for name, each in experiments.items() for run in _runs(name, each, classes)]
+            every = [run for name, each in experiments.items() for run in _runs(name, each, work.classifier)]
             self.runs = tuple(sorted(every, key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
             self.evaluator.rows = self.calibration.rows
@@ -207,6 +207,8 @@ class Bench:
         """
         experiment = self.crew.work.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
+        with experiment.blaming("genome"):
+            experiment.genome.build(self.classifier.input_shape)
         run = self.crew.work.run(info, _Imagined(self.crew.work.guarded))
         try:
             with experiment.blaming("algorithm"):
@@ -235,6 +237,7 @@ class Bench:
 
         One that was trained on 0..1 is as accurate on 0..255, as far as its layers are linear, and without a doubt.
         """
+        noise = noise[:, targets_of(self.classifier)]
         apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
         if apart > FAR_APART:
             own = "input_range" in self.experiment.classifier.plugin.parameters
@@ -273,10 +276,10 @@ class _Imagined(Evaluator):
         return np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
 
 
-def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInfo]:
+def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Iterator[RunInfo]:
     """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
-    targets = experiment.targets
-    wanted = tuple(range(classes)) if targets == "all" else targets
+    targets, classes = experiment.targets, classifier.classes
+    wanted = tuple(targets_of(classifier)) if targets == "all" else targets
     beyond = [target for target in wanted if target >= classes]
     if beyond:
         raise experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")
@@ -284,6 +287,12 @@ def _runs(variant: str, experiment: Experiment, classes: int) -> Iterator[RunInf
     together = [wanted] if jointly else [(target,) for target in wanted]
     for seed in range(experiment.seed, experiment.seed + experiment.seeds):
         yield from (RunInfo(seed, each, variant) for each in together)
+
+
+def targets_of(classifier: Classifier) -> list[int]:
+    """Return the classes that an image can be taken for: all but that of what is rejected."""
+    rejection = getattr(classifier, "rejection", None)
+    return [each for each in range(classifier.classes) if each != rejection]
 
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:

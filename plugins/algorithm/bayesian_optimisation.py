@@ -13,6 +13,7 @@ from ._vectors import Space
 
 Floats = NDArray[np.float64]
 
+USUAL = 0.9999  # confidence, where the run has none for its goal
 MEMORY = 1000  # images that the model knows, the latest: its cost grows with their cube
 NOISE = 1e-4  # variance of what the model leaves unexplained, as a share of that of the logits
 STARTS = 4  # climbs for each target that begin at its best images, and as many that begin at random
@@ -29,7 +30,7 @@ def bayesian_optimisation(
     rng: Rng,
     *,
     start: Annotated[int, Ge(STARTS)] = 25,
-    confidence: Annotated[float, Gt(0), Lt(1)] = 0.9999,
+    confidence: Annotated[float, Gt(0), Lt(1)] | None = None,
     length: Annotated[float, Gt(0)] = 100.0,
 ) -> Evolution:
     """Show, for each target, the image that is likeliest to reach it by all that was seen until now.
@@ -38,12 +39,14 @@ def bayesian_optimisation(
     pursues all targets, since the logits of an image tell about all of them. First come ``start`` images at random.
     Then Gaussian processes (Rasmussen and Williams 2006) predict the logits of any image from those of the images
     shown; images are alike where they differ by less than ``length`` grey levels, root mean square. For each target
-    that has no image of ``confidence`` yet, which should be that of ``stop.confidence``, the image with the highest
-    probability of it is shown next; gradient ascent finds it, on the model: of the classifier, logits are all it
-    takes. For genomes that are arrays, and images that are linear in them before they are clipped, as of ``dct``.
+    that has no image of ``confidence`` yet (null: that of ``stop.confidence``, or 0.9999 where there is none), the
+    image with the highest probability of it is shown next; gradient ascent finds it, on the model: of the classifier,
+    logits are all it takes. For genomes that are arrays, and images that are linear in them before they are clipped,
+    as of ``dct``.
     """
     space = _Waves(toolbox)
     blas = ThreadpoolController().select(user_api="blas")
+    confidence = confidence or toolbox.goal.get("confidence", USUAL)
     goal = math.log(confidence / (1 - confidence))
     genomes = toolbox.sample(start)
     reply = yield genomes

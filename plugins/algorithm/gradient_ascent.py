@@ -25,11 +25,7 @@ def gradient_ascent(
     fractions of grey levels to itself and shows the images rounded, so the gradient is that of the image shown.
     """
     genomes = toolbox.sample(population)
-    if (
-        not isinstance(genomes, np.ndarray)
-        or genomes.dtype != np.uint8
-        or genomes.shape[1:] != _shown(toolbox, genomes)
-    ):
+    if not np.array_equal(toolbox.decode(genomes), genomes):
         raise InputError("gradient_ascent moves the image itself; use the genome 'pixels'")
     images = genomes.astype(np.float64)
     while True:
@@ -38,9 +34,3 @@ def gradient_ascent(
         steepness = np.sqrt(np.mean(np.square(slope), axis=(1, 2, 3), keepdims=True))
         images += step * slope / np.maximum(steepness, np.finfo(np.float64).tiny)
         images = np.clip(centre + (1 - decay) * (images - centre), 0, 255)
-
-
-def _shown(toolbox: Toolbox, genomes: np.ndarray) -> tuple[int, ...]:
-    """Return the shape of the images that genomes become."""
-    shape: tuple[int, ...] = toolbox.decode(genomes[:1]).shape[1:]
-    return shape

@@ -36,6 +36,11 @@ class Density(FromFile):
         """Those of the densities, and one more where images are rejected."""
         return self._loaded.classes + (self.reject is not None)
 
+    @property
+    def rejection(self) -> int | None:
+        """The class of what is rejected."""
+        return None if self.reject is None else self._loaded.classes
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file and of what is rejected."""

@@ -113,3 +113,11 @@ def unseeded(toolbox, rng):
     """Draw from randomness that nobody seeded."""
     while True:
         yield toolbox.take(toolbox.sample(5), np.random.default_rng().integers(0, 5, 5))
+
+
+@algorithm("not_finite")
+def not_finite(toolbox, rng):
+    """Yield numbers, and then none."""
+    genomes = toolbox.sample(4)
+    yield genomes
+    yield genomes * np.float64("nan")
