@@ -68,9 +68,8 @@ def _pays(rates: list[float]) -> bool:
 
 def _fastest(rates: dict[int, float], usual: int) -> int:
     """Return the number at the highest rate; the usual one, or the nearest to it, unless it is clearly slower."""
-    best = max(rates, key=rates.__getitem__, default=usual)
-    usual = min(usual, max(rates, default=usual))
-    return usual if rates.get(best, 0.0) < WORTH * rates.get(usual, 0.0) else best
+    best, usual = max(rates, key=rates.__getitem__), min(usual, max(rates))
+    return usual if rates[best] < WORTH * rates.get(usual, 0.0) else best
 
 
 class _Trial:
