@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-SUM = ("classifier", "gradients", "padding", "probes", "repeats")
+SUM = ("classifier", "gradients", "padding", "probes", "lost")
 
 
 def sessions(folder: Path) -> list[dict[str, int]]:
     """Return the rows of ``ledger.csv``."""
     with (folder / "ledger.csv").open(newline="") as file:
-        return [{name: int(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: int(value) for name, value in row.items() if name != "crc32"} for row in csv.DictReader(file)]
 
 
 def answered(journal: bytes) -> int:

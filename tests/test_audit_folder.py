@@ -15,7 +15,7 @@ from fooldeap.errors import InputError
 from fooldeap.finished import pages
 from fooldeap.finished.export import collect, export
 from fooldeap.finished.verify import verify
-from fooldeap.runs.rundir import problems_in
+from fooldeap.runs.folder import problems_in
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):
         pages.make(folder)
     figures.unlink()
     for what in (pages.make, verify, collect):
-        with pytest.raises(InputError, match=r"is not finished; go on .*fooldeap audit --resume"):
+        with pytest.raises(InputError, match=r"is not finished; finish it first: fooldeap audit --resume"):
             what(folder)
 
 

@@ -47,7 +47,7 @@ def test_every_batch_gets_its_own_answers_whatever_the_chunks(counts, shares):
         for batch, answer in zip(batches, answers, strict=True):
             assert np.array_equal(answer, batch.reshape(len(batch), 64)[:, :4])
     assert all(size % ROWS == 0 and size <= 64 for size in classifier.sizes)
-    assert evaluator.shown == 2 * sum(counts)
+    assert evaluator.queries.classifier == 2 * sum(counts)
 
 
 def test_rows_of_a_batch_are_taken_without_the_others():
@@ -81,8 +81,8 @@ def test_what_answers_depend_on_is_found_out_and_counted(more, expected, times):
     evaluator = Evaluator(Odd(more))
     found = calibrate(evaluator)
     assert found.depends_on == expected
-    assert evaluator.probes == sum(evaluator.classifier.sizes)
-    assert evaluator.shown == 0
+    assert evaluator.queries.probes == sum(evaluator.classifier.sizes)
+    assert evaluator.queries.classifier == 0
     assert evaluator.classifier.sizes.count(ROWS) == times * 32  # asked again only where need be
     assert found.rows == evaluator.rows or more == "nothing"
     assert found.noise.shape == (32 * ROWS, 4)

@@ -22,7 +22,7 @@ def shown_in_order(prepared):
 def test_evaluations_are_the_distinct_images_shown():
     result, prepared = run(tiny(targets=[2], stop={"evaluations": 200, **OFF}))
     images = shown_in_order(prepared)
-    assert result[2].evaluations == result.evaluations == 200 == len(images) == prepared.evaluator.shown
+    assert result[2].evaluations == result.evaluations == 200 == len(images) == prepared.evaluator.queries.classifier
 
 
 def test_evaluations_to_goal_is_the_place_of_the_first_image_that_reached_it():
@@ -43,7 +43,7 @@ def test_the_goal_is_reached_or_the_result_says_so():
 @pytest.mark.parametrize("budget", [1, 11, 12, 13, 100])
 def test_a_budget_is_never_exceeded_and_always_used(budget):
     result, prepared = run(tiny(targets=[0], stop={"evaluations": budget, **OFF}))
-    assert result[0].evaluations == prepared.evaluator.shown == budget
+    assert result[0].evaluations == prepared.evaluator.queries.classifier == budget
     assert result[0].stopped == "evaluations"
 
 
@@ -81,15 +81,15 @@ def test_seconds():
 def test_an_algorithm_that_shows_nothing_new_is_stalled():
     result, prepared = run(tiny(targets=[0], algorithm="constant", stop=OFF))
     assert result[0].stopped == "stalled"
-    assert result[0].evaluations == prepared.evaluator.shown == 5
+    assert result[0].evaluations == prepared.evaluator.queries.classifier == 5
     assert len(result[0].log) == 1 + 100
 
 
 def test_an_image_is_counted_once_a_batch():
     result, prepared = run(tiny(targets=[0], algorithm="twins", stop={"generations": 3, **OFF}))
-    assert result[0].evaluations == prepared.evaluator.shown == 4 * 5
+    assert result[0].evaluations == prepared.evaluator.queries.classifier == 4 * 5
     result, prepared = run(tiny(targets=[0], algorithm="twins", stop={"evaluations": 7, **OFF}))
-    assert result[0].evaluations == prepared.evaluator.shown == 7
+    assert result[0].evaluations == prepared.evaluator.queries.classifier == 7
 
 
 def test_an_algorithm_may_end():
@@ -100,7 +100,7 @@ def test_an_algorithm_may_end():
 @pytest.mark.parametrize("overrides", [(), ("algorithm.mutation_rate=0.2", "algorithm.crossover_rate=0.2")])
 def test_elites_and_unchanged_children_are_answered_from_memory(overrides):
     result, prepared = run(tiny(*overrides, "stop.generations=20", targets=[0], stop=OFF))
-    assert prepared.evaluator.shown == result.evaluations < 12 * 21
+    assert prepared.evaluator.queries.classifier == result.evaluations < 12 * 21
 
 
 def test_the_log_is_of_the_population():
@@ -131,7 +131,7 @@ def test_lockstep_changes_no_bit(tmp_path):
 def test_runs_share_forward_passes():
     alone, together = (run(tiny(f"lockstep={n}", stop={"evaluations": 240, **OFF}))[1] for n in (1, 4))
     assert len(together.classifier.images) < len(alone.classifier.images) / 2
-    assert together.evaluator.padding < alone.evaluator.padding
+    assert together.evaluator.queries.padding < alone.evaluator.queries.padding
 
 
 def test_same_seed_same_bits_and_other_seed_others():
@@ -165,7 +165,7 @@ def test_one_run_for_all_targets():
     result, prepared = run(tiny(algorithm="tiny_map_elites", stop={"confidence": 0.9, "evaluations": 20_000}))
     assert [each.target for each in result] == [0, 1, 2, 3]
     assert all(each.reached for each in result)
-    assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.shown}
+    assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.queries.classifier}
     assert result.evaluations == max(row.evaluations for row in result[0].log)
 
 

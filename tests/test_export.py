@@ -81,11 +81,11 @@ def test_a_folder_has_a_class_each_and_a_table(finished, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"set"}
 
 
-def test_classes_sort_as_text_as_they_do_as_numbers(tmp_path):
+def test_classes_sort_as_text_as_they_do_as_numbers():
     grey = np.zeros((2, 2, 1), np.uint8)
     evolved = tuple(Evolved(grey, target, 1, "", target, 1.0, 1.0, 1, 1) for target in (2, 10, 999))
-    Collection(evolved, {}).write_png(tmp_path / "set")
-    assert sorted(path.name for path in (tmp_path / "set").iterdir() if path.is_dir()) == ["002", "010", "999"]
+    folders = {name.partition("/")[0] for name in Collection(evolved, {}).files() if "/" in name}
+    assert sorted(folders) == ["002", "010", "999"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -103,8 +103,7 @@ def test_a_study_is_exported_with_its_variants(tmp_path):
     confidences = {(row.variant, row.seed): row.confidence for row in done.outcome.runs}
     assert {(each.variant, each.seed): each.confidence for each in collection.evolved} == confidences
     assert collection.provenance["classifier"] == {"random": "tiny", "roulette": "tiny"}
-    collection.write_png(tmp_path / "set")
-    assert (tmp_path / "set/0/random-seed-2.png").is_file()
+    assert "0/random-seed-2.png" in collection.files()
 
 
 def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
@@ -112,7 +111,7 @@ def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
     (tmp_path / "run/result.json").unlink()
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
     assert capsys.readouterr().err == (
-        f"fooldeap: {tmp_path / 'run'}: is not finished; go on first: fooldeap run --resume {tmp_path / 'run'}\n"
+        f"fooldeap: {tmp_path / 'run'}: is not finished; finish it first: fooldeap run --resume {tmp_path / 'run'}\n"
     )
 
 
@@ -160,6 +159,16 @@ def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp
     assert (shown.out, shown.err) == ("", f"fooldeap: {told}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old.npz"]
     assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
+
+
+def test_the_same_export_again_changes_nothing(finished, tmp_path):
+    words = ["export", str(finished[1]), "--npz", str(tmp_path / "set.npz"), "--png", str(tmp_path / "set")]
+    assert call(*words) == 0
+    before = {path: (path.stat().st_ino, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()}
+    assert call(*words) == 0
+    assert before == {path: (path.stat().st_ino, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()}
+    (tmp_path / "set/2/seed-1.png").unlink()
+    assert call(*words) == 2
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_every_digit_in_a_fraction_of_what_separate_runs_take():
 def test_images_for_some_targets_count_once():
     result, prepared = run(small(targets=[1, 3]))
     assert [each.stopped for each in result] == ["goal", "goal"]
-    assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.shown}
+    assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.queries.classifier}
 
 
 @pytest.mark.parametrize("goal", [0.9, 0.9995])

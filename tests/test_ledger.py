@@ -11,8 +11,8 @@ from resuming import interrupted
 
 from fooldeap.configuration import config
 from fooldeap.engine.evolution import Run
-from fooldeap.engine.ledger import Answers, Ledger
-from fooldeap.errors import FooldeapWarning, PluginError
+from fooldeap.engine.query_log import Queries, QueryLog
+from fooldeap.errors import FooldeapWarning, InputError, PluginError
 from fooldeap.plugin import Split, dataclass, dataset
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
@@ -35,7 +35,7 @@ def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockst
     assert row["gradients"] == (row["classifier"] if algorithm == "ascent" else 0)
     assert row["classifier"] == result.evaluations
     check_adds_up(tmp_path / "run")
-    assert row["repeats"] == row["journal"] == 0
+    assert row["lost"] == row["uncertain"] == row["journal"] == 0
 
 
 def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path):
@@ -105,12 +105,44 @@ def test_images_that_tell_how_good_a_model_is_are_probes_and_nobody_pays_for_the
     assert seen == (64 if classifier == "tiny" else 0)
 
 
-def test_sums():
-    total = Answers(10, 2, 3, 5) + Answers(1, 1, 0, 0)
-    assert total == (11, 3, 3, 5)
-    ledger = Ledger(total, gradients=17, padding=7, probes=11, repeats=13)
-    assert ledger.shown == 5 + 17 + 7 + 11 + 13
-    assert dict(zip(Ledger.head().split(","), ledger.row().split(","), strict=True))["shown"] == "53"
+def test_the_counts_add_up():
+    queries = Queries(memory=2, journal=3, classifier=5, gradients=17, padding=7, probes=11, lost=13, uncertain=1)
+    assert queries.asked == 2 + 3 + 5
+    assert queries.shown == 5 + 17 + 7 + 11 + 13
+    queries.add(Queries(memory=1, classifier=1))
+    assert queries == Queries(3, 3, 6, 17, 7, 11, 13, 1)
+
+
+def test_rows_of_a_session_become_one_when_it_ends(tmp_path):
+    path = tmp_path / "ledger.csv"
+    with QueryLog(path) as log:
+        log.write(Queries(classifier=32, padding=3))
+        other = log.add_row()
+        other.write(Queries(classifier=64, uncertain=8))
+        assert other.read() == Queries(classifier=64, uncertain=8)
+        assert [row["session"] for row in sessions(tmp_path)] == [1, 1]
+        other.close()
+    with QueryLog(path) as log:
+        log.write(Queries(journal=96))
+    first, second = sessions(tmp_path)
+    assert (first["session"], first["classifier"], first["shown"], first["uncertain"]) == (1, 96, 99, 8)
+    assert (second["session"], second["journal"], second["asked"], second["shown"]) == (2, 96, 96, 0)
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_a_changed_count_is_refused(tmp_path, line):
+    path = tmp_path / "ledger.csv"
+    for _ in range(2):
+        QueryLog(path).close()
+    lines = path.read_text().splitlines(keepends=True)
+    lines[line] = lines[line].replace(" 0,", " 1,", 1) if line else lines[line].replace("asked", "askes")
+    path.write_text("".join(lines))
+    if line == 2:  # the last row: a power cut may leave it incomplete
+        QueryLog(path).close()
+        assert [row["session"] for row in sessions(tmp_path)] == [1, 2]  # and that of now
+        return
+    with pytest.raises(InputError, match=f"ledger.csv:{line + 1}: is damaged; restore it from a copy, or remove it"):
+        QueryLog(path)
 
 
 # --- A run that fails ----------------------------------------------------------------------------------------------

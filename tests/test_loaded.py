@@ -69,7 +69,7 @@ def test_what_was_changed_since_is_refused(made, name, tmp_path):
 def test_what_is_not_finished_is_refused(made, tmp_path):
     folder = shutil.copytree(made.folder, tmp_path / "copy")
     (folder / "result.json").unlink()
-    with pytest.raises(InputError, match=r"copy: is not finished; go on first: fooldeap run --resume"):
+    with pytest.raises(InputError, match=r"copy: is not finished; finish it first: fooldeap run --resume"):
         fooldeap.load(folder)
 
 

@@ -12,7 +12,7 @@ from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
 from fooldeap.finished import pages
-from fooldeap.runs.rundir import problems_in
+from fooldeap.runs.folder import problems_in
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ REFUSED = {
         lambda folder: (folder / "config.yaml").unlink(),
         "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name",
     ),
-    "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; go on first: fooldeap run --r"),
+    "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; finish it first: fooldeap run"),
     "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
     "missing": (lambda folder: (folder / "snapshots.npz").unlink(), "snapshots.npz: is missing; restore it from a co"),
     "link": (lambda folder: (folder / "x").symlink_to("/etc/passwd"), "x: is a symbolic link, and none is followed"),

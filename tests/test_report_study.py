@@ -13,7 +13,7 @@ from test_report import data_of
 from fooldeap.errors import InputError
 from fooldeap.finished import pages
 from fooldeap.page.markdown import parts
-from fooldeap.runs.rundir import problems_in
+from fooldeap.runs.folder import problems_in
 from fooldeap.study.comparison import compare
 
 STUDY = {
@@ -94,7 +94,7 @@ def test_snapshots_belong_to_their_record(copy):
 
 def test_only_a_finished_study_has_one(copy):
     (copy / "summary.json").unlink()
-    with pytest.raises(InputError, match="is not finished; go on first: fooldeap compare --resume"):
+    with pytest.raises(InputError, match="is not finished; finish it first: fooldeap compare --resume"):
         pages.make(copy)
 
 

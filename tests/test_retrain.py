@@ -17,7 +17,7 @@ from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
 from fooldeap.retrain.chain import RetrainFolder, retrain
 from fooldeap.retrain.measures import Measures
-from fooldeap.runs.rundir import problems_in
+from fooldeap.runs.folder import problems_in
 
 EXPERIMENT = {
     "name": "chain",
@@ -60,7 +60,7 @@ def test_a_chain_is_verified(done, tmp_path):
     (problem, *_) = verify(copy, sample=1).problems
     assert "log.csv" in problem
     (copy / "summary.json").unlink()
-    with pytest.raises(InputError, match="is not finished; go on first: fooldeap retrain --resume"):
+    with pytest.raises(InputError, match="is not finished; finish it first: fooldeap retrain --resume"):
         verify(copy)
 
 
@@ -132,15 +132,12 @@ def test_what_falls_short_of_the_goal_is_not_printed_as_the_goal():
 
 
 def test_a_chain_goes_on_where_it_was_interrupted(done, training, tmp_path):
-    """A run cut short, a network lost, and a run that had just been begun: the same bytes at the end."""
+    """A run that was interrupted, and a network that is missing with its run: the same bytes at the end."""
     folder = tmp_path / "again"
     shutil.copytree(done.folder, folder)
     for name in ("summary.json", "SHA256SUMS", "networks/02/run/result.json", "networks/02/run/SHA256SUMS"):
         (folder / name).unlink()
-    shutil.rmtree(folder / "networks/03/run/journal")
-    for path in (folder / "networks/03").rglob("*"):
-        if path.is_file() and path.name != "environment.json":
-            path.unlink()
+    shutil.rmtree(folder / "networks/03")
     configuration = folder / "networks/02/run/config.yaml"
     assert str(done.folder) in configuration.read_text()  # its model is where it was
     again = retrain(resume=folder, plugins=PLUGINS, quiet=True)
@@ -155,7 +152,7 @@ def test_a_chain_that_was_killed_before_it_was_sealed_is_not_finished(done, tmp_
     folder = shutil.copytree(done.folder, tmp_path / "again")
     for name in ("SHA256SUMS", "report.html"):
         (folder / name).unlink()
-    with pytest.raises(InputError, match="is not finished; go on first: fooldeap retrain --resume"):
+    with pytest.raises(InputError, match="is not finished; finish it first: fooldeap retrain --resume"):
         RetrainFolder.open_finished(folder)
     assert retrain(resume=folder, plugins=PLUGINS, quiet=True).measures == done.measures
     assert problems_in(folder) == []

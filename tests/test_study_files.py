@@ -96,7 +96,7 @@ def test_quiet_is_quiet_but_for_what_a_file_has_us_run(study, capsys):
         (["--try", "x.py"], "no file or folder 'x.py'"),
         (
             ["study.yaml", "--out", "taken"],
-            "--out taken: is there already; name a new folder, or resume it with --resume taken",
+            "--out taken: is there already; name a new folder",
         ),
         (["study.yaml", "--workers", "0"], "--workers: got '0', expected a number of at least 1, or auto"),
     ],

@@ -190,7 +190,7 @@ def test_the_command(finished, tmp_path, capsys):
 def test_an_unfinished_run_is_refused(finished, tmp_path):
     folder = copied(finished, tmp_path)
     (folder / "result.json").unlink()
-    with pytest.raises(InputError, match=r"is not finished; go on first: fooldeap run --resume"):
+    with pytest.raises(InputError, match=r"is not finished; finish it first: fooldeap run --resume"):
         verify(folder)
 
 

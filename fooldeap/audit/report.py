@@ -14,7 +14,7 @@ from fooldeap.audit.findings import Detection, Findings, Judged, Try
 from fooldeap.lines import markdown as escaped
 from fooldeap.numerals import grouped
 from fooldeap.page.sources import Provenance
-from fooldeap.runs.rundir import as_yaml
+from fooldeap.runs.folder import as_yaml
 
 
 def data(found: Findings) -> dict[str, Any]:

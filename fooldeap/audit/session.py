@@ -28,8 +28,9 @@ from fooldeap.page.audit import audit_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images
 from fooldeap.runs.bench import left_behind
+from fooldeap.runs.folder import Folder, State
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import Folder, RunFolder
+from fooldeap.runs.rundir import RunFolder
 
 
 class AuditFolder(Folder):
@@ -166,7 +167,7 @@ class _Session:
 
     def _evolve(self, experiment: Experiment, path: Path) -> None:
         """Make the run of an attack, or what is missing of it."""
-        begun = RunFolder.open(path) if (path / RunFolder.FILE).is_file() else None
+        begun = None if RunFolder(path).state is State.ABSENT else RunFolder.open(path)
         if begun is not None and begun.settled:
             return
         self.rows = self.rows or (begun.rows if begun is not None else None)

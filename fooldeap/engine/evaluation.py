@@ -1,9 +1,10 @@
 """From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
 
+import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from fooldeap.engine.guard import Guarded
+from fooldeap.engine.query_log import Queries, QueryLog, Row
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
@@ -46,9 +48,8 @@ class Evaluator:
     Attributes
     ----------
     rows : images in the largest chunk, a multiple of 32; changes no bit where answers depend on the image alone
-    shown, gradients, padding, probes : how many images it was shown that runs asked about, how many once more for the
-        gradient, how many to fill up batches, and how many to find out about it, or in vain, as it failed. One that is
-        ``billable``, a paid service, is shown only what runs ask about
+    queries : how many images the classifier was shown, and why. A classifier that is ``billable``, a paid service, is
+        shown only what runs ask about
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class Evaluator:
         shares: int = 1,
     ) -> None:
         self.classifier = classifier
-        self.shown = self.gradients = self.padding = self.probes = 0
+        self.queries = Queries()
+        self._log: QueryLog | Row | None = None
         self.billable = bool(getattr(classifier, "billable", False))
         self._name = classifier.name if isinstance(classifier, Guarded) else "the classifier"
         self.shares = shares
@@ -67,6 +69,45 @@ class Evaluator:
         values = int(np.prod(classifier.input_shape))
         self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
         self.rows = min(USUAL_ROWS, self.most_rows)
+
+    def record(self, log: QueryLog | Row | None) -> None:
+        """Record queries in a log as they happen; None ends that, and counts from zero again."""
+        before, self._log = self._log, log
+        if before is not None:
+            queries, self.queries = self.queries, Queries()
+            before.write(queries)
+
+    @contextlib.contextmanager
+    def _query(self, images: int) -> Iterator[None]:
+        """Count images as uncertain until the classifier has answered."""
+        self.queries.uncertain += images
+        if self._log is not None:
+            self._log.write(self.queries)
+        yield
+        self.queries.uncertain -= images
+
+    def answers(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
+        """Yield what each query answered: the index of a batch, and the logits of its next rows.
+
+        All batches are one query. A billable classifier is asked with at most `rows` images at a time, so that each
+        answer can be stored before the next query.
+        """
+        for query in self._queries(batches) if self.billable else [list(enumerate(batches))]:
+            logits = self.logits([rows for _, rows in query])
+            yield [(index, each) for (index, _), each in zip(query, logits, strict=True)]
+
+    def _queries(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, Rows]]]:
+        """Yield the batches cut and grouped into queries."""
+        query: list[tuple[int, Rows]] = []
+        for index, batch in enumerate(batches):
+            for start in range(0, max(1, len(batch)), self.rows):
+                part = Rows(batch.images, batch.rows[start : start + self.rows])
+                if query and sum(len(rows) for _, rows in query) + len(part) > self.rows:
+                    yield query
+                    query = []
+                query.append((index, part))
+        if query:
+            yield query
 
     def logits(self, batches: Sequence[Images | Rows]) -> list[NDArray[np.float32]]:
         """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
@@ -78,21 +119,18 @@ class Evaluator:
         padded = self._together(batches, count + missing)
         rows = min(self.rows, _round_up(len(padded) / self.shares))
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
-        try:
+        with self._query(len(padded)):
             answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
-        except PluginError:
-            self.probes += len(padded)  # at the most: how far it came nobody knows
-            raise
-        self.shown += count
-        self.padding += missing
+        self.queries.classifier += count
+        self.queries.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
         return [logits[start:end] for start, end in itertools.pairwise(ends)]
 
     def aside(self, images: Images) -> NDArray[np.float32]:
         """Return the logits of images that no run asks about; they count as probes."""
         (logits,) = self.logits([images])
-        self.shown -= len(images)
-        self.probes += len(images)
+        self.queries.classifier -= len(images)
+        self.queries.probes += len(images)
         return logits
 
     def answers_black(self) -> bool:
@@ -124,12 +162,13 @@ class Evaluator:
         if gradient is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not give")
         chunks = (images[start : start + self.rows] for start in range(0, len(images), self.rows))
-        answers = [
-            np.empty((0, *images.shape[1:]), np.float32),
-            *(gradient(chunk, target) for chunk in chunks),
-        ]
+        with self._query(len(images)):
+            answers = [
+                np.empty((0, *images.shape[1:]), np.float32),
+                *(gradient(chunk, target) for chunk in chunks),
+            ]
         found = np.concatenate(answers)
-        self.gradients += len(images)
+        self.queries.gradients += len(images)
         if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
             raise PluginError(
                 f"{self._name} gave a gradient {described(found)}, expected finite float32 {images.shape}"
@@ -144,8 +183,10 @@ class Evaluator:
         InputError
             That is not finite.
         """
-        self.probes += len(images)
-        return self._checked(self.classifier.logits(images), images, InputError)
+        with self._query(len(images)):
+            logits = self.classifier.logits(images)
+        self.queries.probes += len(images)
+        return self._checked(logits, images, InputError)
 
     def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)

@@ -12,7 +12,6 @@ import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
-from fooldeap.engine.ledger import Answers
 from fooldeap.engine.tally import Tally
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FooldeapError, InputError, PluginError, raised_by
@@ -64,7 +63,6 @@ class Run:
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
-        self.answers = Answers()
         self._plugin = experiment.algorithm.plugin
         self._seconds = experiment.stop.seconds
         self._toolbox, self._evaluator = toolbox, evaluator
@@ -79,6 +77,8 @@ class Run:
         self._images: Images
         self._batch: Batch
         self._recorded: Answer | None = None
+        self._logits: list[Any] = []  # of the new images, query by query
+        self._gradient: Any = None
 
     def ask(self) -> bool:
         """Let the algorithm go on to its next images, and return whether it did; if not, the run ended."""
@@ -98,18 +98,31 @@ class Run:
         self.start = self.start or self._batch.digest
         self.tally.look(self._batch.images)
         self._recorded = self._from_journal()
-        return Rows(self._batch.images, self._batch.new[:0] if self._recorded else self._batch.new)
+        self._logits = [] if self._recorded is None else [self._recorded.logits]
+        self._gradient = None if self._recorded is None else self._recorded.gradient
+        return Rows(self._batch.images, self._batch.new[self._answered() :])
 
     def reproduced(self) -> bool:
         """Tell whether the classifier answers the new images as the journal has it."""
         (logits,) = self._evaluator.logits([Rows(self._batch.images, self._batch.new)])
         return self._recorded is not None and np.array_equal(logits, self._recorded.logits)
 
-    def tell(self, logits: Any) -> None:
-        """Take the logits of the unseen images, and put them on record."""
-        self._count()  # only now, for a session may end before there is an answer
-        answer = self._recorded or self._record(logits)
-        everything, gradient = self._memory.answer(self._batch, answer.logits, self._shaped(answer))
+    def store(self, logits: Any) -> None:
+        """Record the answer to the next of the unseen images, before there is another query."""
+        if self._recorded is not None and self._recorded.complete:
+            return
+        self._logits.append(logits)
+        complete = self._answered() == len(self._batch.new)
+        if complete and self._ask.gradient:
+            self._gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
+        if self._journal is not None:
+            self._journal.write_answer(Answer(self._batch.digest, logits, self._gradient, complete))
+
+    def tell(self) -> None:
+        """Give the answers to the algorithm, those from the journal and those that were stored now."""
+        self._count()
+        logits = self._logits[0] if len(self._logits) == 1 else np.concatenate(self._logits)
+        everything, gradient = self._memory.answer(self._batch, logits, self._shaped_gradient())
         self._reply = Reply(
             Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
         )
@@ -168,7 +181,7 @@ class Run:
         if (
             recorded is not None
             and self._journal is not None
-            and (recorded.digest != self._batch.digest or len(recorded.logits) != len(self._batch.new))
+            and (recorded.digest != self._batch.digest or not _fits(recorded, len(self._batch.new)))
         ):
             raise PluginError(
                 f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
@@ -177,21 +190,17 @@ class Run:
         return recorded
 
     def _count(self) -> None:
-        asked, new = len(self._batch.digests), len(self._batch.new)
-        replayed = new if self._recorded else 0
-        self.answers += Answers(asked, asked - new, replayed, new - replayed)
+        """Count what memory and journal answered; the evaluator counts the rest."""
+        queries = self._evaluator.queries
+        queries.memory += len(self._batch.digests) - len(self._batch.new)
+        queries.journal += 0 if self._recorded is None else len(self._recorded.logits)
 
-    def _record(self, logits: Any) -> Answer:
-        gradient = None
-        if self._ask.gradient:
-            gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
-        answer = Answer(self._batch.digest, logits, gradient)
-        if self._journal is not None:
-            self._journal.write_answer(answer)
-        return answer
+    def _answered(self) -> int:
+        """How many of the new images of this batch have an answer."""
+        return sum(map(len, self._logits))
 
-    def _shaped(self, answer: Answer) -> Any:
-        found = answer.gradient
+    def _shaped_gradient(self) -> Any:
+        found = self._gradient
         if found is None and self._ask.gradient and not len(self._batch.new):
             found = np.empty(0, np.float32)  # a record of no new images does not tell what was asked for
         return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
@@ -213,3 +222,8 @@ class Run:
 
     def _where(self) -> str:
         return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
+
+
+def _fits(recorded: Answer, new: int) -> bool:
+    """Tell whether an answer has the rows of a batch with so many new images; an incomplete one has fewer."""
+    return len(recorded.logits) == new if recorded.complete else len(recorded.logits) < new

@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from fooldeap.engine.evaluation import Evaluator, Rows
@@ -32,13 +32,12 @@ def drive(
             # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
             asked = [run for run in active if run.attempt(run.ask)]
             unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
-            answers = (_isolated if isolate else _together)(unseen, evaluator)
-            for (run, _), logits in zip(unseen, answers, strict=True):
-                if logits is not None:
-                    run.attempt(run.tell, logits)
-            for run in asked:
-                if not run.stopped:
-                    run.attempt(run.settle)
+            for run, logits in (_isolated if isolate else _together)(unseen, evaluator):
+                run.attempt(run.store, logits)
+            for step in (Run.tell, Run.settle):
+                for run in asked:
+                    if not run.stopped:
+                        run.attempt(step, run)
             on_batch()
             ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
             yield from ended
@@ -46,31 +45,37 @@ def drive(
         _close(active)
 
 
-def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
-    """Return the answers to the images of each run."""
-    return evaluator.logits([rows for _, rows in unseen])
+Answered = tuple[Run, Any]  # a run, and the logits of its next images
 
 
-def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Sequence[Any]:
-    """Return the answers as well; where the classifier fails, None for each run whose images are the cause.
+def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
+    """Yield the answers to the images of each run, those of one query before the next query."""
+    for answers in evaluator.answers([rows for _, rows in unseen]):
+        for index, logits in answers:
+            yield unseen[index][0], logits
+
+
+def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
+    """Yield the answers as well; if the classifier fails, those of each run whose images are not the cause.
 
     Raises
     ------
     PluginError
-        It fails on other images as well, and so it is no run's fault; or it is too slow or too dear to be asked again.
+        The classifier fails on other images as well, so no run is the cause; or it is too slow or too expensive to be
+        asked again.
     """
     try:
-        return _together(unseen, evaluator)
+        yield from _together(unseen, evaluator)
     except PluginError as error:
         if isinstance(error, OvertimeError) or evaluator.billable:
             raise
-        answers = [run.attempt(_alone, evaluator, rows) for run, rows in unseen]
-        if all(answer is None for answer in answers) and not evaluator.answers_black():
+        answers = [(run, run.attempt(_alone, evaluator, rows)) for run, rows in unseen]
+        if all(answer is None for _, answer in answers) and not evaluator.answers_black():
             raise
-        if all(answer is not None for answer in answers):
+        if all(answer is not None for _, answer in answers):
             again = "asked again, run by run, it answers, and the runs go on"
             warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
-        return answers
+        yield from ((run, answer) for run, answer in answers if answer is not None)
 
 
 def _alone(evaluator: Evaluator, rows: Rows) -> Any:

@@ -6,8 +6,6 @@ Everything is read from the folder's files, whose checksums are compared: no plu
 import csv
 import io
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,11 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.audit.session import AuditFolder
-from fooldeap.errors import FileError, FooldeapError, InputError
+from fooldeap.engine import query_log
+from fooldeap.errors import FooldeapError, InputError
 from fooldeap.finished.kinds import opened
 from fooldeap.results import FoolingImage
-from fooldeap.runs.rundir import Folder, RunFolder
-from fooldeap.storage.files import make_folders, parsed, read, write_whole
+from fooldeap.runs.folder import Folder
+from fooldeap.runs.rundir import RunFolder
+from fooldeap.storage.files import (
+    make_folder,
+    make_folders,
+    parsed,
+    publish,
+    read,
+    remove_leftovers,
+    temporary_name,
+    write_whole,
+)
 from fooldeap.storage.sums import digest, problems
 from fooldeap.study.plan import StudyFolder
 
@@ -50,8 +59,8 @@ class Collection:
     evolved: tuple[Evolved, ...]
     provenance: dict[str, Any]
 
-    def write_npz(self, path: Path) -> None:
-        """Write a NumPy archive; no array needs pickle.
+    def archive(self) -> bytes:
+        """Return the content of a NumPy archive; no array needs pickle.
 
         images uint8 (n, h, w, c); labels (the targets), predicted, seeds, evaluations and evaluations_to_goal (-1 where
         no image reached the goal), int64 (n,); confidence and score float64 (n,); variants text (n,); provenance, a
@@ -79,36 +88,26 @@ class Collection:
         }
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
-        write_whole(path, content.getvalue())
+        return content.getvalue()
 
-    def write_png(self, path: Path) -> None:
-        """Write a folder with one below it for each target, ``metadata.csv``, a row an image, and ``provenance.json``.
+    def files(self) -> dict[str, bytes]:
+        """Return the files of a folder by name: an image a file, ``metadata.csv`` and ``provenance.json``.
 
-        The names of targets are of one length, so that their order as text is that of the numbers.
+        The images are in one folder for each target. The names of these have the same length, so that their order as
+        text is that of the numbers.
         """
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            temporary.mkdir()
-            self._write_files(temporary)
-            temporary.replace(path)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _write_files(self, folder: Path) -> None:
         digits = len(str(max(each.target for each in self.evolved)))
-        table = io.StringIO()
+        table, found = io.StringIO(), dict[str, bytes]()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(["file", *Evolved._fields[1:]])
         for each in self.evolved:
             variant = f"{each.variant}-" if each.variant else ""
             name = f"{each.target:0{digits}d}/{variant}seed-{each.seed}.png"
-            make_folders(folder, (folder / name).parent)
-            write_whole(folder / name, FoolingImage(each.image).png())
+            found[name] = FoolingImage(each.image).png()
             writer.writerow([name, *each[1:]])
-        write_whole(folder / "metadata.csv", table.getvalue().encode())
-        write_whole(folder / "provenance.json", (_json(self.provenance) + "\n").encode())
+        found["metadata.csv"] = table.getvalue().encode()
+        found["provenance.json"] = (_json(self.provenance) + "\n").encode()
+        return found
 
     def _integers(self, name: str) -> NDArray[np.int64]:
         values = [getattr(each, name) for each in self.evolved]
@@ -118,21 +117,57 @@ class Collection:
 def export(folder: Path, npz: Path | None = None, png: Path | None = None) -> Collection:
     """Write the evolved images of a finished run, study or audit to a new archive, a new or empty folder, or both.
 
+    An archive or folder that has exactly this content already is left as it is.
+
     Raises
     ------
     InputError
-        As `collect` does, or there is something already where it would write; nothing was written.
+        As `collect` does, or something else is where it would write; nothing was written.
     """
-    if npz is not None:
-        _check_new("--npz", npz, "file")
-    if png is not None:
-        _check_new("--png", png, "folder")
+    for option, path in (("--npz", npz), ("--png", png)):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{option}: no folder {str(path.parent)!r} to write to; make it first")
     collection = collect(folder)
-    if npz is not None:
-        collection.write_npz(npz)
-    if png is not None:
-        collection.write_png(png)
+    archive = None if npz is None else collection.archive()
+    images = None if png is None else collection.files()
+    there = npz is not None and archive is not None and _is_there("--npz", npz, archive)
+    if png is not None and images is not None and not _is_there("--png", png, images):
+        _write_folder(png, images)
+    if npz is not None and archive is not None and not there:
+        remove_leftovers(npz.parent)
+        write_whole(npz, archive)
     return collection
+
+
+def _is_there(option: str, path: Path, content: bytes | dict[str, bytes]) -> bool:
+    """Tell whether a file or folder with this content is there; raise `InputError` if something else is."""
+    is_file = isinstance(content, bytes)
+    if not path.is_symlink() and (not path.exists() or (not is_file and path.is_dir() and not any(path.iterdir()))):
+        return False
+    if path.is_symlink() or _content(path) != content:
+        what = "file" if is_file else "folder"
+        raise InputError(f"{option} {path}: is there already; name a new {what}, or remove it")
+    return True
+
+
+def _content(path: Path) -> bytes | dict[str, bytes]:
+    """Return what a file holds, or the files below a folder by name."""
+    if path.is_file():
+        return read(path)
+    files = (file for file in path.rglob("*") if not file.is_dir())
+    return {file.relative_to(path).as_posix(): read(file) if file.is_file() else b"" for file in files}
+
+
+def _write_folder(path: Path, files: dict[str, bytes]) -> None:
+    """Write a folder atomically."""
+    place = path.resolve()
+    remove_leftovers(place.parent)
+    with temporary_name(place.parent) as temporary:
+        make_folder(temporary)
+        for name, content in files.items():
+            make_folders(temporary, (temporary / name).parent)
+            write_whole(temporary / name, content)
+        publish(temporary, place)
 
 
 def collect(folder: Path) -> Collection:
@@ -152,7 +187,7 @@ def collect(folder: Path) -> Collection:
     source = _Source(folder)
     try:
         evolved = tuple(sorted(kind.found(source), key=lambda each: (each.variant, each.seed, each.target)))
-        provenance = _provenance(source, finished, kind.ledgers, evolved)
+        provenance = _provenance(source, finished, kind.logs, evolved)
     except FooldeapError:
         raise
     except Exception as error:  # damage shows as whatever the readers of JSON, CSV and PNG make of it
@@ -217,9 +252,9 @@ def _of_audit(source: _Source) -> Iterator[Evolved]:
 
 
 class _Kind(NamedTuple):
-    """Where folders of a kind have their ledgers, and what their images are."""
+    """Where folders of a kind have their query logs, and what their images are."""
 
-    ledgers: str
+    logs: str
     found: Callable[[_Source], Iterable[Evolved]]
 
 
@@ -247,14 +282,15 @@ def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evo
 
 def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence[Evolved]) -> dict[str, Any]:
     known = source.parsed("environment.json")
-    ledgers = [source.read(name).decode() for name in source.names(pattern)]
-    sessions = [session for ledger in ledgers for session in csv.DictReader(io.StringIO(ledger))]
+    logs = [query_log.parsed(source.read(name), source.folder / name) for name in source.names(pattern)]
+    queries = [each for log in logs for _, each in log]
     return {
         "exported_by": f"fooldeap {metadata.version('fooldeap')}",
         "configuration": source.read(folder.FILE).decode(),
         "seeds": sorted({each.seed for each in evolved}),
         "classifier": known.get("classifier") or _classifiers(source),
-        "shown_to_the_classifier": sum(int(session["shown"]) for session in sessions),
+        "shown_to_the_classifier": sum(each.shown for each in queries),
+        "perhaps_shown_besides": sum(each.uncertain for each in queries),
         "made_with": {name: known[name] for name in _MACHINE if name in known},
         "forced": known.get("forced", []),
         "sha256": {name: digest(source.read(name)) for name in (folder.FILE, folder.LAST)},
@@ -269,10 +305,3 @@ def _classifiers(source: _Source) -> dict[str, str]:
 
 def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
-
-
-def _check_new(option: str, path: Path, what: str) -> None:
-    if not path.parent.is_dir():
-        raise InputError(f"{option}: no folder {str(path.parent)!r} to write to; make it first")
-    if path.is_symlink() or (path.exists() and not (what == "folder" and path.is_dir() and not any(path.iterdir()))):
-        raise InputError(f"{option} {path}: is there already; name a new {what}, or remove it")

@@ -5,7 +5,8 @@ from pathlib import Path
 from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import InputError
 from fooldeap.retrain.chain import RetrainFolder
-from fooldeap.runs.rundir import Folder, RunFolder
+from fooldeap.runs.folder import Folder
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.study.plan import StudyFolder
 
 KINDS: tuple[type[Folder], ...] = (RunFolder, StudyFolder, RetrainFolder, AuditFolder)

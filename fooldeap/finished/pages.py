@@ -10,11 +10,12 @@ from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.run import run_page
 from fooldeap.page.study import study_page
-from fooldeap.page.writing import PAGE
 from fooldeap.retrain.chain import RetrainFolder
-from fooldeap.runs.rundir import Folder, RunFolder, problems_in
+from fooldeap.runs.folder import Folder, problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.storage.files import parsed, read, write_whole
 from fooldeap.storage.lock import locked
+from fooldeap.storage.sums import PAGE
 from fooldeap.study.plan import StudyFolder
 
 _PAGES: dict[type[Folder], Callable[[Path], str]] = {
@@ -28,8 +29,7 @@ _PAGES: dict[type[Folder], Callable[[Path], str]] = {
 def make(path: str | Path) -> Path:
     """Write ``report.html`` of a finished run, study, retraining or audit, and return where it is.
 
-    Nothing is run for it, neither plugins nor the classifier. The checksums of the folder are held against its files
-    before, and brought in line after.
+    Nothing is run for it, neither plugins nor the classifier. The checksums of the folder's files are compared first.
 
     Raises
     ------
@@ -40,17 +40,13 @@ def make(path: str | Path) -> Path:
     folder = opened(path)
     with locked(path):
         _check(path)
-        page = _made(folder).encode()
-        if not (path / PAGE).is_file() or read(path / PAGE) != page:
-            write_whole(path / PAGE, page)
-        if problems_in(path):  # of the page alone, as it was just written
-            folder.seal()
+        write_whole(path / PAGE, _made(folder).encode())
     return path / PAGE
 
 
 def _check(path: Path) -> None:
-    """Refuse a folder whose files, but for its page, are not as they were written."""
-    damaged = [problem for problem in problems_in(path) if not problem.startswith(f"{PAGE}: ")]
+    """Refuse a folder whose files are not as they were written."""
+    damaged = problems_in(path)
     if damaged:
         more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         raise InputError(f"{path}: {damaged[0]}{more}; restore it from a copy")

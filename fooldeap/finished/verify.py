@@ -24,8 +24,9 @@ from fooldeap.results import RunInfo
 from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.runs import provenance
 from fooldeap.runs.bench import Bench
+from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import Folder, RunFolder, problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.runs.work import Ended
 from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.files import parsed, read
@@ -227,7 +228,7 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
             return [*problems, f"{run.info.label}: its journal ends before the run does"]
         if (run.info, number) in chosen and not run.reproduced():
             problems.append(f"{run.info.label}: generation {number} gets other answers here")
-        run.tell(None)
+        run.tell()
         run.settle()
         number += 1
     return problems

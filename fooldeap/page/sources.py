@@ -63,12 +63,12 @@ def _ledger(path: Path) -> Table | None:
     found = rows(path)
     if not found:
         return None
-    header = ["session", *found[0]]
-    return Table(header, [[str(place), *map(_count, row.values())] for place, row in enumerate(found, 1)])
+    return Table(list(found[0])[:-1], [[_count(cell) for cell in list(row.values())[:-1]] for row in found])
 
 
 def _count(cell: Any) -> str:
-    return grouped(int(cell)) if str(cell).isdecimal() else str(cell)
+    text = str(cell).strip()
+    return grouped(int(text)) if text.isdecimal() else text
 
 
 def rows(path: Path) -> list[dict[str, str]]:

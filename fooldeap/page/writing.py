@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from fooldeap.errors import FooldeapError, FooldeapWarning
 from fooldeap.results import Folder
-
-PAGE = "report.html"
+from fooldeap.storage.sums import PAGE
 
 
 def write_page(folder: Folder, page: Callable[[], str]) -> None:

@@ -7,7 +7,6 @@ a folder of their own, so that a chain which was interrupted goes on from there.
 import hashlib
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +30,9 @@ from fooldeap.retrain import report
 from fooldeap.retrain.measures import Measures, measured
 from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.runs.bench import left_behind
+from fooldeap.runs.folder import Folder, State
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import Folder, RunFolder
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.storage.files import make_folders, parsed, read
 from fooldeap.training.train import refuse, train_on
 
@@ -186,12 +186,10 @@ class _Chain:
     def _evolved(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
         """Return the results of the runs on a network and their images; they are made unless they are there."""
         place = self._place(index) / "run"
-        folder = RunFolder.open(place) if (place / RunFolder.FILE).is_file() else None
+        folder = None if RunFolder(place).state is State.ABSENT else RunFolder.open(place)
         if folder is None or not folder.finished:
             self._say(f"network {index + 1} of {self.known.chain.networks}: evolving images")
             with Prepared(self._experiment(index, model), rows=None if folder is None else folder.rows) as prepared:
-                if folder is None and place.is_dir():  # we were killed before there was anything in it to go on with
-                    shutil.rmtree(place)
                 begun = folder or RunFolder.create(prepared.experiment, place)
                 prepared.run(begun, resumed=folder is not None, quiet=True)
         found = parsed((place / "result.json").read_text(encoding="utf-8"))["runs"]

@@ -16,15 +16,15 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.evolution import Observer, Run
-from fooldeap.engine.ledger import Answers, Ledger
 from fooldeap.engine.lockstep import drive
+from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.lines import printable
 from fooldeap.numerals import level
 from fooldeap.plugin import Array, Classifier, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.crew import Crew
-from fooldeap.runs.rundir import Folder
+from fooldeap.runs.folder import Folder
 from fooldeap.runs.work import Ended, Work
 from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.timings import Timings
@@ -68,8 +68,6 @@ class Bench:
         calibration: Calibration | None = None,
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
-        self._answers = Answers()
-        self._active: dict[RunInfo, Run] = {}
         with self.experiment.blaming("classifier"):
             work = Work(experiments, classifier)
         self.executor: Executor = self.experiment.executor.build()
@@ -120,22 +118,27 @@ class Bench:
         journals: Path | None = None,
         observer: Observer | None = None,
         timings: Timings | None = None,
+        log: QueryLog | None = None,
     ) -> Generator[Ended, None, None]:
         """Evolve runs to their ends, as many in lockstep as the experiments say, and yield each when it ended.
 
         Each has its journal below ``journals``, and goes on where that ends. ``observer`` is told of its generations
-        and of its end.
+        and of its end. ``log`` gets a row for each process that pursues whole runs.
         """
         timings, observer = timings or Timings(), observer or Observer()
-        shown_before = self.evaluator.shown
+        answered_before = self.answered
 
         def tick(*, last: bool = False) -> None:
-            timings.tick(self.evaluator.shown - shown_before, last=last)
+            timings.tick(self.answered - answered_before, last=last)
 
-        way = self._pursue if self.executor.whole_runs else self._drive
         gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
         try:
-            with contextlib.closing(way(runs, journals, observer, timings, tick)) as ended:
+            way = (
+                self._pursue(runs, journals, observer, timings, tick, log)
+                if self.executor.whole_runs
+                else self._drive(runs, journals, observer, timings, tick)
+            )
+            with contextlib.closing(way) as ended:
                 yield from ended
         finally:
             gc.unfreeze()
@@ -154,15 +157,12 @@ class Bench:
         def begun(info: RunInfo) -> Run:
             journal = journals and journals / info.journal
             run = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
-            self._active[info] = run
             observer.on_run_start(info, run.tally.best)
             return run
 
         isolate = self.crew.work.isolates
         with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick, isolate=isolate)) as driven:
             for run in driven:
-                del self._active[run.info]
-                self._answers += run.answers
                 yield Ended.of(run, [])
 
     def _pursue(
@@ -172,10 +172,11 @@ class Bench:
         observer: Observer,
         timings: Timings,
         tick: Callable[[], None],
+        log: QueryLog | None,
     ) -> Generator[Ended, None, None]:
         """Let everybody drive some of the runs, and report each when it has ended."""
         elapsed = {info: timings.elapsed(info.label) for info in runs}
-        for run in self.crew.pursue(runs, self.width, journals, elapsed):
+        for run in self.crew.pursue(runs, self.width, journals, elapsed, log):
             if journals is not None and run.journal is not None:
                 path = journals / run.info.journal
                 make_folders(journals, path.parent)
@@ -185,13 +186,12 @@ class Bench:
             if run.failure is None:
                 observer.on_run_end(run.results)
             tick()
-            self._answers += run.answers
             yield run
 
-    def ledger(self) -> Ledger:
-        """Return who answered what until now, and what the classifier was shown for it."""
-        under_way = (run.answers for run in self._active.values())
-        return self.crew.ledger(sum(under_way, self._answers))
+    @property
+    def answered(self) -> int:
+        """How many images of runs the classifier has answered until now, here or elsewhere."""
+        return self.evaluator.queries.classifier + self.crew.pursued
 
     def workers(self) -> str:
         """Return who showed how many images in how many seconds of its own, as CSV."""
@@ -216,7 +216,8 @@ class Bench:
             with experiment.blaming("algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
                 if begun:
                     answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
-                    run.tell(answers.astype(np.float32))
+                    run.store(answers.astype(np.float32))
+                    run.tell()
                     run.settle()
                 if not run.stopped:
                     run.ask()

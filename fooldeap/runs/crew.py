@@ -11,7 +11,7 @@ import numpy as np
 
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.engine.evolution import Run
-from fooldeap.engine.ledger import Answers, Ledger
+from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import PluginError, RunError, blaming
 from fooldeap.faults import described
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
@@ -26,12 +26,16 @@ FULL, MANY = 4, 16  # widths in a group, and widths in all from which on there a
 class Crew:
     """Shares out the work of an experiment by its executor, and keeps count of who did how much.
 
-    ``done`` has, by `Place`, the images shown there (padding included) and the seconds that took.
+    Attributes
+    ----------
+    done : by `Place`, the images shown there (padding included) and the seconds that took
+    pursued : how many images of runs were answered where whole runs are pursued
     """
 
     def __init__(self, work: Work, executor: Executor) -> None:
         self.work, self.executor = work, executor
         self.done: dict[Place, tuple[int, float]] = {}
+        self.pursued = 0
         self._probed = {here()}
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
@@ -50,16 +54,13 @@ class Crew:
         costly = getattr(self.work.experiments[info.variant].genome.plugin.target, "costly", False)
         return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
 
-    def ledger(self, answers: Answers) -> Ledger:
-        """Return the ledger of a session in which runs were answered so.
-
-        Of a worker that was lost nobody knows what it had shown: it is taken for whole batches.
-        """
-        repeats = self.executor.sent_again * self.evaluator.rows
-        return Ledger(answers, self.evaluator.gradients, self.evaluator.padding, self.evaluator.probes, repeats)
-
     def pursue(
-        self, infos: Sequence[RunInfo], width: int, journals: Path | None, elapsed: dict[RunInfo, float]
+        self,
+        infos: Sequence[RunInfo],
+        width: int,
+        journals: Path | None,
+        elapsed: dict[RunInfo, float],
+        log: QueryLog | None = None,
     ) -> Iterator[Ended]:
         """Have whole runs pursued, and yield each when its group has ended."""
         if not infos:
@@ -75,22 +76,31 @@ class Crew:
             write_whole(journals / TOKEN, token.encode())
         try:
             groups = [
-                Pursuit(tuple(infos[start : start + size]), width, self.evaluator.rows, journals, token, elapsed)
+                Pursuit(
+                    tuple(infos[start : start + size]),
+                    width,
+                    self.evaluator.rows,
+                    journals,
+                    token,
+                    elapsed,
+                    None if log is None else log.add_row(),
+                )
                 for start in range(0, len(infos), size)
             ]
             for pursued in self._done_by_all(self.work.pursue, groups):
-                self.evaluator.gradients += pursued.gradients
-                self.evaluator.padding += pursued.padding
-                self.evaluator.probes += pursued.probes
-                for run in pursued.ended:
-                    self.evaluator.shown += run.answers.classifier
-                    yield run
+                self.pursued += pursued.queries.classifier
+                if not pursued.recorded:  # a worker on another machine does not see the folder
+                    self.evaluator.queries.add(pursued.queries)
+                yield from pursued.ended
         finally:
             if journals is not None:
                 remove(journals / TOKEN)
 
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
-        return self._done_by_all(self.work.logits, chunks)
+        sent_again = self.executor.sent_again
+        yield from self._done_by_all(self.work.logits, chunks)
+        # Nobody knows how much of a chunk a worker had seen when it was lost.
+        self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * self.evaluator.rows
 
     def _decoded(self, variant: str, genomes: Batch) -> Images:
         size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
@@ -128,5 +138,5 @@ class Crew:
     def _count_probes(self, place: Place) -> None:
         """Count what is shown to compare the bits of another process with ours: the same images to each, once."""
         if place not in self._probed and not self.evaluator.billable:
-            self.evaluator.probes += ROWS * (2 if len(self._probed) == 1 else 1)
+            self.evaluator.queries.probes += ROWS * (2 if len(self._probed) == 1 else 1)
             self._probed.add(place)

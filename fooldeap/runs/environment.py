@@ -1,6 +1,5 @@
 """What a folder notes of itself in ``environment.json``: what it was begun with, and the checksums of some files."""
 
-import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 from fooldeap import trust
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
-from fooldeap.errors import FileError, InputError
+from fooldeap.errors import InputError
 from fooldeap.runs import provenance
-from fooldeap.storage.files import parsed, read, remove, write_whole
+from fooldeap.storage.files import parsed, read, write_whole
 from fooldeap.storage.sums import digest
 
 _NOTED, _FORCED = "sha256", "forced"
@@ -27,16 +26,11 @@ class Environment:
         self.path = path
         self._changed: list[str] = []
 
-    def begin(self, name: str, content: str, experiments: Iterable[Experiment]) -> None:
-        """Write the first notes, and then the file that describes the work: a folder that has one is complete."""
-        known = {**provenance.environment(experiments), MADE_AT: str(self.path.resolve())}
-        try:
-            self._write({**known, _NOTED: {name: [digest(content.encode())]}})
-            write_whole(self.path / name, content.encode())
-        except FileError:
-            with contextlib.suppress(FileError):
-                remove(self.path / ENVIRONMENT)
-            raise
+    def begin(self, name: str, content: str, experiments: Iterable[Experiment], place: Path) -> None:
+        """Write the first notes and the file that describes the work; ``place`` is where the folder will be."""
+        known = {**provenance.environment(experiments), MADE_AT: str(place)}
+        self._write({**known, _NOTED: {name: [digest(content.encode())]}})
+        write_whole(self.path / name, content.encode())
 
     def check(self, experiments: Iterable[Experiment]) -> None:
         """Refuse to go on where packages or plugins have changed. To be called when the folder is locked."""

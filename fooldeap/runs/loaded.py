@@ -7,7 +7,8 @@ from fooldeap.errors import InputError
 from fooldeap.page import sources
 from fooldeap.page.views import RunView, views
 from fooldeap.results import FoolingImage, LogRow, Result, RunResult
-from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.runs.folder import problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.storage.files import parsed, read
 
 _COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log; the rest are real numbers

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
+from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import RunError
 from fooldeap.lines import printable
 from fooldeap.page.run import run_page
@@ -62,16 +63,15 @@ class Prepared(Bench):
             folder.unseal()  # where runs that failed are tried again
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         try:
-            reporters.call("on_start", self._session(folder, resumed))
-            result = self._evolved(folder, reporters)
-            reporters.call("on_finish", result)
+            with folder.recording(self.evaluator) if folder else contextlib.nullcontext() as log:
+                reporters.call("on_start", self._session(folder, resumed))
+                result = self._evolved(folder, reporters, log)
+                reporters.call("on_finish", result)
         except BaseException as error:
             with contextlib.suppress(RunError):  # the first error is the one to tell
                 reporters.abort()
             if folder is None:
                 raise
-            with contextlib.suppress(RunError):
-                folder.add_session(self.ledger())
             with contextlib.suppress(RunError):
                 self.close()
             raise left_behind(error, folder, "fooldeap run --resume") from error
@@ -79,7 +79,6 @@ class Prepared(Bench):
             warn(message)
         if folder:
             folder.write("workers.csv", self.workers())
-            folder.add_session(self.ledger())
             self.close()  # what the others said is in the folder before it is sealed
             folder.write_images(result)
             if self.experiment.report:
@@ -87,11 +86,11 @@ class Prepared(Bench):
             folder.write_result(result)
         return result
 
-    def _evolved(self, folder: RunFolder | None, reporters: Reporters) -> Result:
+    def _evolved(self, folder: RunFolder | None, reporters: Reporters, log: QueryLog | None) -> Result:
         journals = folder.journals if folder else None
         timings = Timings(folder.path / "timings.csv" if folder else None)
         ended, failures = list[Ended](), dict[str, str]()
-        with contextlib.closing(self.evolve(self.runs, journals, reporters, timings)) as runs:
+        with contextlib.closing(self.evolve(self.runs, journals, reporters, timings, log)) as runs:
             for run in runs:
                 if run.failure is not None:
                     if self.experiment.on_error == "stop":

@@ -26,8 +26,8 @@ from fooldeap.engine import toolboxes
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.guard import LIMIT, Guarded
-from fooldeap.engine.ledger import Answers
 from fooldeap.engine.lockstep import drive
+from fooldeap.engine.query_log import Queries, Row
 from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -68,23 +68,21 @@ class Ended(NamedTuple):
     rows: list[LogRow]
     results: list[RunResult]
     evaluations: int
-    answers: Answers
     failure: FooldeapError | None = None
     journal: bytes | None = None  # where it could not be written to the experiment's own folder
 
     @classmethod
     def of(cls, run: Run, rows: list[LogRow]) -> "Ended":
         """Return what a run gave that has ended."""
-        return cls(run.info, rows, run.results(), run.tally.evaluations, run.answers, run.failure)
+        return cls(run.info, rows, run.results(), run.tally.evaluations, run.failure)
 
 
 class Pursued(NamedTuple):
-    """What came of a pursuit: its runs, and how many images were shown beside theirs, see `Evaluator`."""
+    """What came of a pursuit: its runs, its queries, and whether these were recorded in the query log already."""
 
     ended: list[Ended]
-    gradients: int
-    padding: int
-    probes: int
+    queries: Queries
+    recorded: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,7 @@ class Pursuit:
 
     ``journals`` is the folder of journals, where a file holds the ``token``; a process that does not find it there
     is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier sessions.
+    ``row`` is where queries are recorded, None without a folder.
     """
 
     infos: tuple[RunInfo, ...]
@@ -101,6 +100,7 @@ class Pursuit:
     journals: Path | None
     token: str
     elapsed: dict[RunInfo, float]
+    row: Row | None = None
 
 
 class Work:
@@ -206,7 +206,8 @@ class Work:
             "targets": list(info.targets),
         }
         make_folders(path.parent.parent, path.parent)
-        return Journal(path, belongs_to, anyway=self._trusted.force)
+        billable = bool(getattr(self.classifier, "billable", False))
+        return Journal(path, belongs_to, anyway=self._trusted.force, at_once=billable)
 
     def toolbox(
         self,
@@ -230,15 +231,19 @@ class Work:
 
     def _pursued(self, pursuit: Pursuit) -> Pursued:
         if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
-            return self._driven(pursuit, pursuit.journals)
+            return self._driven(pursuit, pursuit.journals, pursuit.row)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
             pursued = self._driven(pursuit, Path(folder))
             ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
             return pursued._replace(ended=ended)
 
-    def _driven(self, pursuit: Pursuit, journals: Path | None) -> Pursued:
+    def _driven(self, pursuit: Pursuit, journals: Path | None, row: Row | None = None) -> Pursued:
         evaluator = Evaluator(self.guarded, lambda chunks: map(self.answer, chunks))
         evaluator.rows = pursuit.rows
+        if row is not None:
+            earlier = row.read()  # of a worker that was lost on the way
+            evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)
+            evaluator.record(row)
         collector = _Collector()
         waiting = (
             self.run(
@@ -252,7 +257,11 @@ class Work:
         )
         driven = drive(waiting, evaluator, pursuit.width, isolate=self.isolates)
         ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
-        return Pursued(ended, evaluator.gradients, evaluator.padding, evaluator.probes)
+        queries = evaluator.queries
+        evaluator.record(None)
+        if row is not None:
+            row.close()
+        return Pursued(ended, queries, recorded=row is not None)
 
     def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
         start = time.perf_counter()
@@ -262,7 +271,7 @@ class Work:
 
 
 def _shown(pursued: Pursued) -> int:
-    return sum(run.answers.classifier for run in pursued.ended) + pursued.padding
+    return pursued.queries.classifier + pursued.queries.padding
 
 
 def here() -> Place:

@@ -1,12 +1,19 @@
-"""Files that appear whole or not at all, and files that grow by whole pieces. No symbolic link is followed.
+"""Atomic writes of files and folders, and files that grow by whole pieces. Symbolic links are not followed.
 
-What the system refuses becomes a `FileError` of one line: which file, why, and the cure.
+A file or folder is written under a temporary name beside its place and then renamed. The temporary name carries the
+host and the process, so that the leftovers of a killed process can be recognised: see `remove_leftovers`.
+
+An error of the operating system becomes a `FileError` of one line: the file, the reason and the cure.
 """
 
 import contextlib
 import errno
+import itertools
 import json
 import os
+import re
+import shutil
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +22,11 @@ from typing import Any
 from fooldeap.errors import FileError
 
 # Descriptors take no Path; and all is asked of `os` by that name, which tests replace by one that fails.
-# ruff: noqa: PTH102, PTH105, PTH108
+# ruff: noqa: PTH101, PTH102, PTH103, PTH105, PTH108
 
 _CURES = {
+    errno.EBUSY: "it is a mount point; name a folder in it",
+    errno.EXDEV: "it is a mount point; name a folder in it",
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make its folder writable"),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "bring its folder back"),
@@ -26,31 +35,110 @@ _CURES = {
 }
 _OTHERWISE = "check its disk"
 
+_TEMPORARY = re.compile(r"\.fooldeap-(?P<host>.*)-(?P<process>\d+)-\d+\.part")
+_numbers = itertools.count()
+_in_use: set[str] = set()  # temporary names of this process
+
+
+@contextlib.contextmanager
+def temporary_name(folder: Path) -> Iterator[Path]:
+    """Give a path for a temporary file or folder in ``folder``. It is removed after an error."""
+    path = folder / f".fooldeap-{socket.gethostname()}-{os.getpid()}-{next(_numbers)}.part"
+    _in_use.add(path.name)
+    try:
+        yield path
+    except BaseException:
+        _remove_temporary(path)
+        raise
+    finally:
+        _in_use.discard(path.name)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file or folder has a temporary name: it is being written, or was left by a killed process."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders in ``folder`` that processes of this host left when they were killed."""
+    with contextlib.suppress(OSError):  # a folder that cannot be listed has nothing to tidy up
+        for path in sorted(folder.iterdir()):
+            match = _TEMPORARY.fullmatch(path.name)
+            if match is not None and match["host"] == socket.gethostname() and not _is_writing(match, path.name):
+                _remove_temporary(path)
+
+
+def remove_all_leftovers(folder: Path) -> None:
+    """Remove every temporary file and folder below ``folder``. To be called by the only process that writes there."""
+    for place, folders, names in os.walk(folder):
+        for name in filter(is_temporary, [*folders, *names]):
+            _remove_temporary(Path(place, name))
+        folders[:] = [name for name in folders if not is_temporary(name)]
+
+
+def _is_writing(match: re.Match[str], name: str) -> bool:
+    """Tell whether the process that made a temporary name may still write there."""
+    process = int(match["process"])
+    if process == os.getpid():
+        return name in _in_use
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # the process belongs to another user
+    return True
+
+
+def _remove_temporary(path: Path) -> None:
+    try:
+        os.unlink(path)
+    except (IsADirectoryError, PermissionError):  # macOS reports a folder as the latter
+        shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        pass  # nothing depends on it
+
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it.
+    """Write a file atomically: it is there completely, or it is as it was before.
 
-    A link of that name is replaced, and what it led to is left alone.
+    A symbolic link of that name is replaced; its target is not touched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _told(path, "written"):
+    with temporary_name(path.parent) as temporary, _told(path, "written"):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
-            try:
-                _write(descriptor, content, 0)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _write(descriptor, content, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        _sync_names(path.parent)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Rename a complete temporary file or folder to ``path``, where nothing or an empty folder may be.
+
+    Raises
+    ------
+    FileExistsError
+        Something is there.
+    FileError
+        ``path`` cannot be made; the message names the reason.
+    """
+    try:
+        with _told(path, "made"):
+            if path.is_dir():
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             os.replace(temporary, path)
             _sync_names(path.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+    except FileError as error:
+        if getattr(error.__cause__, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError(f"{path}: is there already") from None
+        raise
 
 
 def _sync_names(folder: Path) -> None:
-    """Wait until the disk knows which names a folder has, so that a power cut does not bring back an old file."""
+    """Wait until the names in a folder are on the disk, so that a power cut does not bring back an old file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -75,6 +163,18 @@ def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     with _told(path, "removed"), contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def make_parents(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing."""
+    with _told(folder, "made"):
+        os.makedirs(folder, exist_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that is not there yet."""
+    with _told(folder, "made"):
+        os.mkdir(folder)
 
 
 def make_folders(root: Path, folder: Path) -> None:
@@ -143,6 +243,12 @@ class Appended:
                     os.ftruncate(self.fileno(), self.size)
                 raise
         self.size += len(content)
+        self._changed = True
+
+    def overwrite(self, content: bytes, start: int) -> None:
+        """Replace bytes that are in the file already; its size stays."""
+        with _told(self.path, "written"):
+            _write(self.fileno(), content, start)
         self._changed = True
 
     def cut(self, size: int) -> None:

@@ -1,9 +1,13 @@
 """What the classifier answered, append-only: a run is started again from its seed and answered from here.
 
 A file is a sequence of records, each ``length uint32 | crc32 uint32 | kind 1 byte | body``, little-endian, the checksum
-over kind and body. Kinds: ``H``, what the journal belongs to, JSON; ``A``, an answer: digest of the batch's images (16
-bytes), rows and classes (uint32 each), logits float32 of the images newly shown, then gradients float32 if any were
-asked for; ``E``, an end that cannot be computed again (the clock), its reason as text.
+over kind and body. Kinds:
+
+- ``H``, the header: what the journal belongs to, JSON
+- ``A``, an answer: digest of the batch's images (16 bytes), rows and classes (uint32 each), logits float32 of the
+  images newly shown, then gradients float32 if any were asked for
+- ``P``, part of an answer: as ``A``, with the rows of one query; ``A`` with the last rows follows
+- ``E``, an end that cannot be computed again (the clock): its reason as text
 
 A record that the end of the file cuts short is what a killed process leaves: it is cut off, and evaluated again to the
 same bits; so is a damaged answer at the end. Any other damage is an error, found when the file is opened: a record with
@@ -38,18 +42,28 @@ _FLOAT = np.dtype("<f4")
 
 @dataclass(frozen=True)
 class Answer:
-    """What the classifier said to the new images of one batch."""
+    """The answer of the classifier to the new images of one batch, or to the first of them if not ``complete``."""
 
     digest: bytes
     logits: NDArray[np.float32]
-    gradient: NDArray[np.float32] | None = None
+    gradient: NDArray[np.float32] | None = None  # of all new images, a row each
+    complete: bool = True
 
 
 class Journal:
-    """The journal of one run: first it is read to its end, then it is written."""
+    """The journal of one run: first it is read to its end, then it is written.
 
-    def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False) -> None:
-        self.path, self._anyway = path, anyway
+    Parameters
+    ----------
+    path : the file
+    belongs_to : what the journal belongs to, by name
+    anyway : whether to continue a journal that belongs to something else
+    at_once : whether each answer is on the disk before `write_answer` returns; otherwise a killed process loses the
+        answers of the last tenth of a second
+    """
+
+    def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False, at_once: bool = False) -> None:
+        self.path, self._anyway, self._at_once = path, anyway, at_once
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
@@ -71,14 +85,26 @@ class Journal:
 
     def next_answer(self) -> Answer | None:
         """Return the next recorded answer, or None where the journal goes no further."""
-        found = self._peek()
-        if found is None or found[0] != b"A":
-            return None
-        self._ahead = None
         try:
-            return _decode(found[1])
+            return self._next_answer()
         except (struct.error, ValueError):  # its checksum is right, so somebody made it up
             raise self._damaged(self._place) from None
+
+    def _next_answer(self) -> Answer | None:
+        parts = list[Answer]()
+        while (found := self._peek()) is not None and found[0] in (b"A", b"P"):
+            self._ahead = None
+            parts.append(_decode(*found))
+            if parts[-1].complete:
+                break
+        if not parts:
+            return None
+        if any(part.digest != parts[0].digest for part in parts):
+            raise ValueError("the parts of an answer are of different batches")
+        logits = parts[0].logits if len(parts) == 1 else np.concatenate([part.logits for part in parts])
+        last = parts[-1]
+        gradient = None if last.gradient is None else last.gradient.reshape(len(logits), -1)
+        return Answer(last.digest, logits, gradient, last.complete)
 
     def recorded_end(self) -> str | None:
         """Return the reason, where the run was ended by the clock at this point."""
@@ -86,7 +112,7 @@ class Journal:
         return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
 
     def write_answer(self, answer: Answer) -> None:
-        """Append an answer, to be written soon: a killed process loses the last moment, and perhaps tears a record."""
+        """Append an answer."""
         rows, classes = answer.logits.shape
         parts = [
             _ANSWER.pack(answer.digest, rows, classes),
@@ -94,7 +120,10 @@ class Journal:
         ]
         if answer.gradient is not None:
             parts.append(answer.gradient.astype(_FLOAT, copy=False).tobytes())
-        self._append(b"A", b"".join(parts))
+        self._append(b"A" if answer.complete else b"P", b"".join(parts))
+        if self._at_once:
+            self._write()
+            self._file.sync()
 
     def write_end(self, reason: str) -> None:
         """Append an end that a replay could not compute."""
@@ -157,7 +186,7 @@ class Journal:
         """Find where the whole records end, and cut off what was torn; refuse the file where it is damaged."""
         end = 0
         while (payload := self._payload(end)) is not None:
-            if payload[:1] not in ((b"A", b"E") if end else (b"H",)):
+            if payload[:1] not in ((b"A", b"P", b"E") if end else (b"H",)):
                 raise self._damaged(end)
             end += _HEAD.size + len(payload)
         rest = self._file.read(self._file.size - end, end)
@@ -200,7 +229,7 @@ def _is_torn(rest: bytes, *, first: bool) -> bool:
         return True  # zeros are what some file systems leave after a power cut
     if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
         return False  # not a journal at all
-    starts = (kind.start() - _HEAD.size for kind in re.finditer(b"[AE]", rest))
+    starts = (kind.start() - _HEAD.size for kind in re.finditer(b"[APE]", rest))
     return not _is_end(rest) and not any(_begins(rest, start) for start in starts if start > 0)
 
 
@@ -222,9 +251,8 @@ def _begins(rest: bytes, start: int) -> bool:
     return bool(len(payload) == length > 0 and zlib.crc32(payload) == checksum)
 
 
-def _decode(body: bytes) -> Answer:
+def _decode(kind: bytes, body: bytes) -> Answer:
     digest, rows, classes = _ANSWER.unpack_from(body)
     floats = np.frombuffer(body, _FLOAT, offset=_ANSWER.size)
     logits, rest = floats[: rows * classes], floats[rows * classes :]
-    gradient = rest.reshape(rows, -1) if len(rest) else None
-    return Answer(digest, logits.reshape(rows, classes), gradient)
+    return Answer(digest, logits.reshape(rows, classes), rest if len(rest) else None, kind == b"A")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from fooldeap.errors import FileError
 from fooldeap.storage import files
+from fooldeap.storage.files import is_temporary
 from fooldeap.storage.lock import LOCK
 
 SUMS = "SHA256SUMS"
+PAGE = "report.html"  # made from the other files, at any time
+_UNLISTED = (SUMS, LOCK, PAGE)
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)")
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 
@@ -34,7 +37,7 @@ def problems(folder: Path) -> list[str]:
     lines = files.read(folder / SUMS).splitlines()
     matches = [_LINE.fullmatch(line) for line in lines]
     found = [f"{SUMS}: line {number} is damaged" for number, match in enumerate(matches, 1) if match is None]
-    listed = {_name(match): match[2].decode() for match in matches if match}
+    listed = {_name(match): match[2].decode() for match in matches if match and _name(match) not in _UNLISTED}
     there = set(_files(folder))
     for name in sorted(listed.keys() | there):
         if name not in there:
@@ -57,11 +60,14 @@ def strangers(folder: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield the names of the files below a folder, relative to it; links to folders are among them."""
+    """Yield the names of the files below a folder, relative to it; links to folders are among them.
+
+    Not among them are the list itself, the lock, the page, and temporary files that a killed process left.
+    """
     for place, folders, names in os.walk(folder):
         for name in [*names, *(each for each in folders if Path(place, each).is_symlink())]:
             relative = Path(place, name).relative_to(folder).as_posix()
-            if relative not in (SUMS, LOCK):
+            if relative not in _UNLISTED and not any(map(is_temporary, Path(relative).parts)):
                 yield relative
 
 

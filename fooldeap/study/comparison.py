@@ -15,7 +15,7 @@ from fooldeap.page.study import study_page
 from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench, left_behind, warn
-from fooldeap.runs.rundir import as_yaml
+from fooldeap.runs.folder import as_yaml
 from fooldeap.runs.work import Ended
 from fooldeap.storage.files import remove
 from fooldeap.storage.timings import Timings
@@ -170,7 +170,11 @@ class _Session:
         failures: dict[RunInfo, FooldeapError] = {}
         journals, timings = self.folder.journals, Timings(self.folder.path / "timings.csv")
         try:
-            with board, contextlib.closing(bench.evolve(group.missing, journals, board, timings)) as all_ended:
+            with (
+                self.folder.recording(bench.evaluator) as log,
+                board,
+                contextlib.closing(bench.evolve(group.missing, journals, board, timings, log)) as all_ended,
+            ):
                 for ended in all_ended:
                     board.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
@@ -181,8 +185,6 @@ class _Session:
             if len(self.plan.groups) == 1:
                 raise
             failures |= dict.fromkeys(group.missing, error)
-        finally:
-            self.folder.add_session(bench.ledger())
         self._note(group, failures)
         for message in bench.executor.complaints():
             warn(message)

@@ -70,7 +70,7 @@ def _rate(bench: Bench) -> float:
     A variant that is slower than the others takes more than its share of the time, as it will in the study.
     """
     firsts = {run.variant: run for run in reversed(bench.runs)}
-    width, shown, watch = bench.width, bench.evaluator.shown, _Stopwatch()
+    width, answered, watch = bench.width, bench.answered, _Stopwatch()
     bench.width = len(firsts) * math.ceil(width / len(firsts))
     try:
         runs = [run for run in bench.runs if run.seed == firsts[run.variant].seed]
@@ -79,4 +79,4 @@ def _rate(bench: Bench) -> float:
             pass
     except _Enough:
         pass
-    return max(1, bench.evaluator.shown - shown) / (time.perf_counter() - watch.begun)
+    return max(1, bench.answered - answered) / (time.perf_counter() - watch.begun)

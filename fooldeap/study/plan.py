@@ -13,7 +13,7 @@ from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench
-from fooldeap.runs.rundir import Folder
+from fooldeap.runs.folder import Folder
 from fooldeap.storage.files import parsed
 from fooldeap.study import definition
 from fooldeap.study.definition import Study

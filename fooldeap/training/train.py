@@ -22,7 +22,7 @@ from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import shown
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
-from fooldeap.storage.files import write_whole
+from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
 from fooldeap.training.settings import Layer, Trained, Training, read
@@ -81,6 +81,7 @@ def train(
     with trust.trusting(no_plugins=no_plugins):
         training, dataset = read(Path(config_path), overrides, plugins)
     path = _writable(Path(out or f"{training.name}.keras"))
+    remove_leftovers(path.parent)
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
     data = loaded(dataset)
     if _is_trained(training, data, path):

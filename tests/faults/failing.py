@@ -9,10 +9,10 @@ from pathlib import Path
 from conftest import bits, tiny
 from ledgers import check_adds_up
 
-from fooldeap.engine.ledger import Answers
 from fooldeap.errors import FileError, FooldeapError
+from fooldeap.runs.folder import problems_in
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.storage import files
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ  # `make faults` tries every case, `make test` some
@@ -115,9 +115,7 @@ class Small:
         return path
 
     def go_on(self, path):
-        """Resume a folder, in a session of its own as far as its ledger goes."""
-        self.prepared._active.clear()
-        self.prepared._answers = Answers()
+        """Resume a folder."""
         return self.prepared.run(RunFolder.open(path), resumed=True)
 
     def unfinished(self, path, share=0.6):

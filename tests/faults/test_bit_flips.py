@@ -16,8 +16,8 @@ from test_write_faults import STUDY, study_bits
 import fooldeap
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import FooldeapError, InputError
+from fooldeap.runs.folder import problems_in
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import problems_in
 from fooldeap.study import figures
 
 PLACES = 40 if EVERY else 5  # in a file, beside its first and its last byte

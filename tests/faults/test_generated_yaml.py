@@ -21,7 +21,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import CHOICES
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS
-from fooldeap.runs.rundir import as_yaml
+from fooldeap.runs.folder import as_yaml
 from fooldeap.study import definition
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ

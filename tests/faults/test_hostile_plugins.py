@@ -16,8 +16,8 @@ from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Command, dataclass, executor
+from fooldeap.runs.folder import as_yaml
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import as_yaml
 from fooldeap.study import definition
 
 EVIL = "import sys\nopen({marker!r}, 'w').close()\nprint('imported', file=sys.stderr)\n" + (

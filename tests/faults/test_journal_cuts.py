@@ -49,9 +49,9 @@ def test_cut_at_every_byte_of_its_last_three_records(tmp_path, algorithm):
     whole = path.read_bytes()
     for length in sample(range(records(whole)[-4], len(whole)), 100, algorithm):
         path.write_bytes(whole[:length])
-        shown = prepared.evaluator.shown
+        shown = prepared.answered
         assert evolved(prepared, tmp_path / "journal") == expected, length
-        assert 0 < prepared.evaluator.shown - shown <= 60, "only what is missing is asked again"
+        assert 0 < prepared.answered - shown <= 60, "only what is missing is asked again"
 
 
 def test_a_folder_whose_journal_is_cut_resumes_to_the_same_files(tmp_path):

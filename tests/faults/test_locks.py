@@ -20,8 +20,8 @@ from test_write_faults import STUDY
 import fooldeap
 from fooldeap import cli
 from fooldeap.errors import InputError
-from fooldeap.runs import rundir
 from fooldeap.runs.rundir import RunFolder
+from fooldeap.storage import files
 from fooldeap.study.comparison import StudyFolder
 
 WORDS = [
@@ -129,22 +129,22 @@ def test_where_the_file_system_has_no_locks_the_process_is_looked_for(small, tmp
     small.check_ends_well(path)
 
 
-def test_two_that_begin_in_one_folder_at_the_same_moment(small, tmp_path, monkeypatch):
-    path, locked = tmp_path / "run", rundir.locked
+def test_two_that_create_one_folder_at_the_same_moment(small, tmp_path, monkeypatch):
+    path, publish = tmp_path / "run", files.publish
 
-    @contextlib.contextmanager
-    def late(folder):
-        """Get the lock just after another has made the run and let go of it."""
-        monkeypatch.setattr(rundir, "locked", locked)
-        RunFolder.create(small.experiment, folder)
-        before = {file.name: file.read_bytes() for file in folder.iterdir()}
-        with locked(folder):
-            yield
-        assert before == {file.name: file.read_bytes() for file in folder.iterdir()}
-
-    monkeypatch.setattr(rundir, "locked", late)
-    with pytest.raises(InputError, match=f"--out {path}: is there already"):
+    def late(temporary, place):
+        """Publish just after another process has created the folder."""
+        monkeypatch.setattr(files, "publish", publish)
         RunFolder.create(small.experiment, path)
+        before.update({file.name: file.read_bytes() for file in path.iterdir()})
+        publish(temporary, place)
+
+    before = {}
+    monkeypatch.setattr(files, "publish", late)
+    with pytest.raises(InputError, match=f"--out {path}: is there already; name a new folder, or resume it: fooldeap"):
+        RunFolder.create(small.experiment, path)
+    assert before == {file.name: file.read_bytes() for file in path.iterdir()}
+    assert list(tmp_path.iterdir()) == [path]
     small.check_ends_well(path)
 
 

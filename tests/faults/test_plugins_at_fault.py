@@ -16,8 +16,9 @@ from fooldeap import cli
 from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import Executor, Reporter, algorithm, classifier, dataclass, dataset, executor, reporter
+from fooldeap.runs.folder import problems_in
 from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.runs.rundir import RunFolder
 
 PLUGIN = r'''
 import os

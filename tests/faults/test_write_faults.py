@@ -13,7 +13,8 @@ from failing import KINDS, Small, calls, check_is_one_line, descriptors, failing
 import fooldeap
 from fooldeap import cli
 from fooldeap.errors import FileError, FooldeapError, InputError, RunError
-from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.runs.folder import problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.study import figures
 
 CASES = 10  # of a kind
@@ -216,7 +217,7 @@ def test_a_link_in_a_folder_leads_nowhere(small, tmp_path, name):
     "name", ["timings.csv", "log.csv", "journal/seed1-target1.journal", ".lock", "images", "table.md"]
 )
 def test_a_link_that_comes_while_it_runs_leads_nowhere(small, tmp_path, name, monkeypatch):
-    monkeypatch.setattr("fooldeap.runs.rundir.strangers", lambda path: [])  # as if it were not there yet
+    monkeypatch.setattr("fooldeap.runs.folder.strangers", lambda path: [])  # as if it were not there yet
     path, outside = small.new(tmp_path / "run"), tmp_path / "outside"
     outside.mkdir() if name == "images" else outside.write_text("precious")
     (path / name).parent.mkdir(exist_ok=True)

@@ -1,0 +1,232 @@
+"""A folder that belongs to one piece of work: a run, a study, an audit or a retraining.
+
+A folder is created atomically, with its configuration and environment. Every file in it is written atomically. What
+resuming reads is checked first: the configuration has its checksum in ``environment.json``, journals, records and the
+query log have their own. A finished folder has the checksums of its files in ``SHA256SUMS``.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from io import StringIO
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from ruamel.yaml import YAML
+
+from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine.evaluation import MOST_ROWS, ROWS, Evaluator
+from fooldeap.engine.query_log import QueryLog
+from fooldeap.errors import FileError, InputError
+from fooldeap.runs.environment import Environment
+from fooldeap.storage import files
+from fooldeap.storage.files import make_folders, parsed, write_whole
+from fooldeap.storage.lock import locked
+from fooldeap.storage.sums import SUMS, listing, problems, strangers
+
+QUERIES = "ledger.csv"
+_TOKEN = "journal/.token"  # see `fooldeap.runs.work.Pursuit`
+
+
+class State(Enum):
+    """The state of a path that may be a folder of one kind. Every command decides by it."""
+
+    ABSENT = "nothing is there, or an empty folder"
+    OTHER = "something that is not a folder of this kind"
+    UNFINISHED = "it has its configuration, and can be resumed"
+    FINISHED = "it has its last file and the checksums of all files"
+
+
+class Folder:
+    """A folder that belongs to one piece of work, which a YAML file in it describes.
+
+    Attributes
+    ----------
+    FILE : the name of the YAML file
+    LAST : the name of the file that is written last, before ``SHA256SUMS``
+    MADE_BY : the command that makes such a folder
+    """
+
+    FILE: ClassVar[str]
+    LAST: ClassVar[str]
+    MADE_BY: ClassVar[str]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = Environment(path)
+
+    @classmethod
+    def new(
+        cls, name: str, data: dict[str, Any], out: Path | None = None, experiments: Iterable[Experiment] = ()
+    ) -> Self:
+        """Create a folder with its configuration: ``out``, or the next ``runs/<name>/<number>``.
+
+        It is made under a temporary name and renamed, so that it is never seen without its configuration.
+
+        Raises
+        ------
+        InputError
+            ``out`` holds something already, or cannot be made. Nothing was written.
+        """
+        places = _numbered(Path("runs") / name) if out is None else iter([out])
+        try:
+            for place in places:
+                if cls._create(place, as_yaml(data), experiments):
+                    return cls(place)
+        except FileError as error:
+            raise InputError(f"{error}, or choose another --out") from None
+        assert out is not None
+        raise cls._taken(out)
+
+    @classmethod
+    def _create(cls, path: Path, configuration: str, experiments: Iterable[Experiment]) -> bool:
+        """Create a folder; return False if its place is taken."""
+        place = path.resolve()
+        if place == Path.cwd():
+            raise InputError(f"--out {path}: is the current folder; name a new folder in it")
+        files.make_parents(place.parent)
+        files.remove_leftovers(place.parent)
+        try:
+            with files.temporary_name(place.parent) as temporary:
+                files.make_folder(temporary)
+                Environment(temporary).begin(cls.FILE, configuration, experiments, place)
+                files.publish(temporary, place)
+        except FileExistsError:
+            return False
+        except FileError as error:
+            raise FileError(str(error).replace(str(temporary), str(path))) from error
+        return True
+
+    @classmethod
+    def _taken(cls, path: Path) -> InputError:
+        state, there = cls(path).state, f"--out {path}: is there already"
+        if state in (State.UNFINISHED, State.FINISHED):
+            return InputError(f"{there}; name a new folder, or resume it: {cls.MADE_BY} --resume {path}")
+        return InputError(f"{there}; name a new folder")
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an existing folder to resume it."""
+        folder = cls(path)
+        if folder.state in (State.ABSENT, State.OTHER):
+            raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
+        for stranger in strangers(path):
+            what = "a symbolic link, and none is followed here" if stranger.is_symlink() else "no file"
+            raise InputError(f"{stranger}: is {what}; remove it")
+        folder.environment.check_files({cls.FILE: f"start anew with it: {cls.MADE_BY} {path / cls.FILE}"})
+        return folder
+
+    @classmethod
+    def open_finished(cls, path: Path) -> Self:
+        """Open an existing folder to read its results."""
+        folder = cls.open(path)
+        if folder.state is not State.FINISHED:
+            raise InputError(f"{path}: is not finished; finish it first: {cls.MADE_BY} --resume {path}")
+        return folder
+
+    @property
+    def state(self) -> State:
+        """The state of the folder."""
+        if (self.path / self.FILE).is_file():
+            done = (self.path / self.LAST).is_file() and (self.path / SUMS).is_file()
+            return State.FINISHED if done else State.UNFINISHED
+        empty = not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
+        return State.ABSENT if empty else State.OTHER
+
+    @property
+    def finished(self) -> bool:
+        """Whether the work came to its end."""
+        return self.state is State.FINISHED
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / self.FILE
+
+    @property
+    def journals(self) -> Path:
+        """The folder of journals."""
+        path = self.path / "journal"
+        make_folders(self.path, path)
+        return path
+
+    @property
+    def rows(self) -> int | None:
+        """How many images at a time were found to go fastest through the classifier, None where nobody noted it."""
+        try:
+            rows = parsed((self.path / "calibration.json").read_text(encoding="utf-8"))["rows"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return rows if rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Write a file below the folder atomically."""
+        if name.startswith("/") or ".." in Path(name).parts:
+            raise InputError(f"{name}: got a file elsewhere, expected one below {self.path}")
+        path = self.path / name
+        make_folders(self.path, path.parent)
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+        return path
+
+    def seal(self) -> None:
+        """Write the checksums of all files, after the last of them."""
+        files.remove(self.path / "error.log")  # of a session before this one
+        self.write(SUMS, listing(self.path, {}))
+
+    def unseal(self) -> None:
+        """Remove the checksums, before the first file changes."""
+        files.remove(self.path / SUMS)
+
+    @contextlib.contextmanager
+    def recording(self, evaluator: Evaluator) -> Iterator[QueryLog]:
+        """Record the queries of an evaluator in ``ledger.csv`` as they happen."""
+        with QueryLog(self.path / QUERIES) as log:
+            evaluator.record(log)
+            try:
+                yield log
+            finally:
+                evaluator.record(None)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out, and remove the temporary files of a process that was killed here.
+
+        The message of a `FileError` that ends the work names the command that resumes it.
+        """
+        try:
+            with locked(self.path):
+                files.remove_all_leftovers(self.path)
+                files.remove(self.path / _TOKEN)
+                yield
+        except FileError as error:
+            raise FileError(f"{error}, then go on with: {self.MADE_BY} --resume {self.path}") from error
+
+
+def problems_in(path: Path) -> list[str]:
+    """Return what is wrong with the files of a finished folder, a line each, each with the name of a file.
+
+    Files that changed, are missing, or came from elsewhere; nothing where all are as they were written.
+    """
+    sums = path / SUMS
+    if sums.is_symlink() or not sums.is_file():
+        return [f"{SUMS}: is not there; the folder is not finished, or that file was removed"]
+    return problems(path)
+
+
+def _numbered(parent: Path) -> Iterator[Path]:
+    """Yield the next numbered folders of a parent; another process may take a number in between."""
+    numbers = (int(path.name) for path in parent.glob("*") if path.name.isdecimal())
+    number = max(numbers, default=0)
+    while True:
+        number += 1
+        yield parent / f"{number:03d}"
+
+
+def as_yaml(data: Any) -> str:
+    """Return plain data as YAML, its keys in their order."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    text = StringIO()
+    yaml.dump(data, text)
+    return text.getvalue()
