@@ -21,7 +21,7 @@ def answered(journal: bytes) -> int:
     place, images = 0, 0
     while place + 9 <= len(journal):
         (length,) = struct.unpack_from("<I", journal, place)
-        if journal[place + 8 : place + 9] == b"A" and place + 8 + length <= len(journal):
+        if journal[place + 8 : place + 9] in (b"A", b"P") and place + 8 + length <= len(journal):
             images += struct.unpack_from("<I", journal, place + 9 + 16)[0]
         place += 8 + length
     return images

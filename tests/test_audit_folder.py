@@ -45,7 +45,7 @@ def test_a_page_that_was_removed_is_made_anew_from_the_folder_alone(folder, caps
 
 
 def test_an_audit_that_was_killed_before_it_was_sealed_is_gone_on_with(folder, monkeypatch):
-    page = (folder / "report.html").read_bytes()
+    page = less_queries(folder)
     for name in ("report.html", "SHA256SUMS"):
         (folder / name).unlink()
     with monkeypatch.context() as patch:
@@ -54,7 +54,15 @@ def test_an_audit_that_was_killed_before_it_was_sealed_is_gone_on_with(folder, m
             audit(resume=folder, quiet=True)
     assert audit(resume=folder, quiet=True) == folder
     assert problems_in(folder) == []
-    assert (folder / "report.html").read_bytes() == page
+    assert less_queries(folder) == page
+
+
+def less_queries(folder):
+    """Return the page without the table of queries, which has a row for each session."""
+    page = (folder / "report.html").read_text()
+    before, marker, rest = page.partition("<p>Queries of each session.")
+    assert marker
+    return before + rest.partition("</table>")[2]
 
 
 def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):

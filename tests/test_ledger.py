@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import KIT, TINY, bits, run, tiny
-from ledgers import check_adds_up, sessions
+from ledgers import answered, check_adds_up, sessions
 from parallel import scoop
 from resuming import interrupted
 
@@ -78,6 +78,55 @@ def test_a_billable_classifier_is_shown_nothing_else(tmp_path):
     assert images.any(axis=1).all()  # no black ones among them
     same, _ = run(tiny(stop=STOP, targets=[0, 2]), tmp_path / "free")
     assert [each.score for each in same] == [each.score for each in result]
+
+
+class Stopped(BaseException):
+    """Ends a run as a kill does, without its leave."""
+
+
+@pytest.mark.parametrize("algorithm", ["generational", "ascent"])
+def test_each_paid_answer_is_stored_before_the_next_query(tmp_path, algorithm, monkeypatch):
+    choices = {"algorithm": algorithm, "stop": {"confidence": None, "evaluations": 250}, "targets": [0], "lockstep": 4}
+    choices["algorithm"] = {"name": algorithm, **({"population": 100} if algorithm == "generational" else {})}
+    experiment = tiny(classifier="billable", **choices)
+    run(experiment, tmp_path / "whole")
+    with Prepared(experiment, rows=32) as prepared:
+        answer, sizes = type(prepared.classifier).logits, []
+
+        def third_never_returns(self, images):
+            sizes.append(len(images))
+            if len(sizes) == 3:
+                raise Stopped
+            return answer(self, images)
+
+        folder = RunFolder.create(experiment, tmp_path / "run")
+        monkeypatch.setattr(type(prepared.classifier), "logits", third_never_returns)
+        with pytest.raises(Stopped):
+            prepared.run(folder)
+        monkeypatch.undo()
+    (row,) = sessions(tmp_path / "run")
+    (journal,) = (tmp_path / "run/journal").iterdir()
+    assert row["classifier"] + row["gradients"] == sum(sizes[:2])
+    assert row["uncertain"] == sizes[2]
+    stored = answered(journal.read_bytes())
+    if algorithm == "generational":
+        assert sizes == [32, 32, 32]
+        assert stored == 64
+    with Prepared(experiment, rows=32) as prepared:
+        prepared.classifier.images.clear()
+        prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
+    first, second = sessions(tmp_path / "run")
+    assert (
+        second["journal"]
+        == answered(journal.read_bytes()) - second["classifier"]
+        == first["classifier"] - (0 if algorithm == "generational" else first["classifier"] - second["journal"])
+    )
+    assert second["classifier"] + second["journal"] == 250
+    assert shown(prepared.classifier) == second["shown"]
+    kept = ("images/", "log.csv", "result.json")
+    assert {name: found for name, found in bits(tmp_path / "run").items() if name.startswith(kept)} == {
+        name: found for name, found in bits(tmp_path / "whole").items() if name.startswith(kept)
+    }
 
 
 @pytest.mark.parametrize("classifier", ["tiny", "billable"])

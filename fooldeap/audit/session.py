@@ -123,7 +123,7 @@ class _Session:
             folder.unseal()
             try:
                 self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
-                found = self._found(folder.path)
+                found = self._found(folder)
                 self._write(folder, found)
                 folder.seal()
             except BaseException as error:
@@ -139,11 +139,12 @@ class _Session:
     def _pairs(self) -> list[tuple[Attack, Experiment]]:
         return [(attack, self.experiments[attack.name]) for attack in self.attacks]
 
-    def _found(self, path: Path) -> Findings:
+    def _found(self, folder: AuditFolder) -> Findings:
         settings, came = self.settings, dict[str, Attacked]()
         for attack, experiment in self._pairs():
-            self._evolve(experiment, path / "attacks" / attack.name)
-            own = came[attack.name] = attacked(path / "attacks" / attack.name, attack, settings.classes)
+            place = folder.path / "attacks" / attack.name
+            self._evolve(experiment, place)
+            own = came[attack.name] = attacked(place, attack, settings.classes)
             fooled = sum(each.fooling for each in own.tries)
             classes, images = counted(len(settings.classes), "class"), counted(own.shown, "image")
             self._say(f"  {attack.name}: {fooled} of {classes}; {images}")
@@ -162,7 +163,7 @@ class _Session:
             shown={name: own.shown for name, own in came.items()},
             failures={name: own.failures for name, own in came.items()},
             real=None if self.images is None else self.images.data(),
-            detection=None if self.images is None else self._detection(self.images.images, tries),
+            detection=None if self.images is None else self._detection(folder, self.images.images, tries),
         )
 
     def _evolve(self, experiment: Experiment, path: Path) -> None:
@@ -184,14 +185,14 @@ class _Session:
         self.calibration, self.rows = prepared.calibration, prepared.calibration.rows
         return prepared
 
-    def _detection(self, images: Images, tries: Sequence[Try]) -> Detection | None:
-        """Show the best images and the real ones once more, and hold their scores against each other."""
+    def _detection(self, folder: AuditFolder, images: Images, tries: Sequence[Try]) -> Detection | None:
+        """Show the best images and the real ones once more, and compare their scores."""
         chosen = [each for each in tries if each.fooling]
         if not chosen:
             return None
         reference, judged = images[::2], images[1::2]
         fooling = np.array([each.image for each in chosen])
-        scores, features = self._scores(np.concatenate([judged, fooling]), reference)
+        scores, features = self._scores(folder, np.concatenate([judged, fooling]), reference)
         own = {name: values[: len(judged)] for name, values in scores.items()}
         names = np.array([each.attack for each in chosen])
 
@@ -202,12 +203,14 @@ class _Session:
         by_attack = {name: of(names == name) for name in dict.fromkeys(names.tolist())}
         return Detection(of(np.ones(len(names), bool)), by_attack, len(judged), len(reference), features)
 
-    def _scores(self, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
+    def _scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
         """Return every score of images, and what the distances are between."""
         classifier = self.settings.classifier
         evaluator = Evaluator(Guarded(classifier, str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
-        logits, near = evaluator.logits([images, reference])
+        with folder.recording(evaluator):
+            shown = evaluator.aside(np.concatenate([images, reference]))
+        logits, near = shown[: len(images)], shown[len(images) :]
         found = detection.scores_of(logits)
         features = getattr(classifier, "features", None)
         inner = None if features is None else _in_chunks(features, np.concatenate([images, reference]), evaluator.rows)

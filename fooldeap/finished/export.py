@@ -261,7 +261,7 @@ class _Kind(NamedTuple):
 _KINDS: dict[type[Folder], _Kind] = {
     RunFolder: _Kind("ledger.csv", _of_run),
     StudyFolder: _Kind("ledger.csv", _of_study),
-    AuditFolder: _Kind("attacks/*/ledger.csv", _of_audit),
+    AuditFolder: _Kind("**/ledger.csv", _of_audit),
 }
 
 

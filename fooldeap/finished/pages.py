@@ -13,7 +13,7 @@ from fooldeap.page.study import study_page
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.rundir import RunFolder
-from fooldeap.storage.files import parsed, read, write_whole
+from fooldeap.storage.files import parsed, read, remove_all_leftovers, write_whole
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import PAGE
 from fooldeap.study.plan import StudyFolder
@@ -40,6 +40,7 @@ def make(path: str | Path) -> Path:
     folder = opened(path)
     with locked(path):
         _check(path)
+        remove_all_leftovers(path)
         write_whole(path / PAGE, _made(folder).encode())
     return path / PAGE
 

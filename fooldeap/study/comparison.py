@@ -138,7 +138,7 @@ def carry_out(
             session = _Session(todo, folder, quiet=quiet)
             session.evolve()
             outcome = outcome_of(todo, folder, session.failed, extended=design["extended"])
-            analysis = write(outcome, folder, crossed(todo, outcome))
+            analysis = write(outcome, folder, crossed(todo, outcome, folder.recording))
             if study.common.report:
                 write_page(folder, lambda: study_page(folder.path))
             folder.seal()
@@ -239,9 +239,9 @@ def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, ex
     )
 
 
-def crossed(plan: Plan, outcome: Outcome) -> Transfer | None:
-    """Return what the classifiers of a study say to the images of the others; None where there is one alone."""
-    return transfer.shown(outcome, [group.experiments for group in plan.groups])
+def crossed(plan: Plan, outcome: Outcome, recorder: transfer.Recorder = contextlib.nullcontext) -> Transfer | None:
+    """Return what the classifiers of a study say to the images of the others; None if there is only one."""
+    return transfer.shown(outcome, [group.experiments for group in plan.groups], recorder)
 
 
 def texts(outcome: Outcome, analysis: Analysis, crossed: Transfer | None = None) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Evolved on one classifier, shown to another: how far the images of a study with several classifiers carry."""
 
+import contextlib
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -89,12 +91,22 @@ class Transfer:
         return text.getvalue()
 
 
-def shown(outcome: Outcome, groups: Sequence[Mapping[str, Experiment]]) -> Transfer | None:
-    """Show every image to the classifier of every group of variants; None where there is one group, or no image."""
+Recorder = Callable[[Evaluator], AbstractContextManager[object]]
+
+
+def shown(
+    outcome: Outcome, groups: Sequence[Mapping[str, Experiment]], recorder: Recorder = contextlib.nullcontext
+) -> Transfer | None:
+    """Show every image to the classifier of every group of variants; None if there is one group, or no image.
+
+    ``recorder`` records the queries: `Folder.recording`.
+    """
     if len(groups) < 2 or not outcome.runs:
         return None
     labels = _labels(groups)
-    found = [each for label, group in zip(labels, groups, strict=True) for each in _shown_to(label, group, outcome)]
+    found = [
+        each for label, group in zip(labels, groups, strict=True) for each in _shown_to(label, group, outcome, recorder)
+    ]
     return Transfer(
         classifiers=tuple(sorted(labels)),
         evolved_on={
@@ -109,13 +121,15 @@ def shown(outcome: Outcome, groups: Sequence[Mapping[str, Experiment]]) -> Trans
     )
 
 
-def _shown_to(label: str, group: Mapping[str, Experiment], outcome: Outcome) -> list[Shown]:
+def _shown_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[Shown]:
     classifier = next(iter(group.values())).classifier.build()
     runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
     images = np.array([outcome.images[_key(run)] for run in runs])
     if not runs:
         return []
-    (logits,) = Evaluator(classifier).logits([images])
+    evaluator = Evaluator(classifier)
+    with recorder(evaluator):
+        logits = evaluator.aside(images)
     probabilities = Predictions(logits, images).probabilities
     return [
         Shown(run, label, int(row.argmax()), float(row[run.target]))
