@@ -161,6 +161,17 @@ def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp
     assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
 
 
+@pytest.mark.parametrize("reporters", [[], ["csv"], ["images"]])
+def test_a_folder_is_complete_whatever_the_reporters(reporters, finished, tmp_path):
+    choices = {"targets": [0, 2], "seeds": 2, "stop": {"evaluations": 400}}
+    run(tiny(**choices, reporters=reporters), tmp_path / "run")
+    found = fooldeap.load(tmp_path / "run")
+    assert np.array_equal([each.image for each in found], [each.image for each in finished[0]])
+    assert [each.log for each in found] == [each.log for each in finished[0]]
+    assert all(each.log for each in found)
+    assert len(collect(tmp_path / "run").evolved) == 4
+
+
 def test_the_same_export_again_changes_nothing(finished, tmp_path):
     words = ["export", str(finished[1]), "--npz", str(tmp_path / "set.npz"), "--png", str(tmp_path / "set")]
     assert call(*words) == 0
@@ -176,7 +187,7 @@ def test_the_same_export_again_changes_nothing(finished, tmp_path):
     [
         ("../../secret.png", "../../secret.png: got a file elsewhere, expected one below "),
         ("/etc/hostname", "/etc/hostname: got a file elsewhere, expected one below "),
-        ("images/9.png", "images/9.png: is not there; run it with the reporter images, which leaves them"),
+        ("images/9.png", "images/9.png: is not there; restore it from a copy"),
         ("table.md", ": is damaged (cannot identify image file"),
         (7, ": is damaged ("),
     ],

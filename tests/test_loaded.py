@@ -50,13 +50,6 @@ def test_neither_plugins_nor_the_classifier_are_needed(made, monkeypatch):
     assert fooldeap.load(made.folder)[0, 1].evaluations == made[0, 1].evaluations
 
 
-def test_without_a_log_the_rest_is_there(tmp_path):
-    run = fooldeap.run({**SHORT, "reporters": []}, targets=[1], out=tmp_path / "run", plugins=[KIT])
-    loaded = fooldeap.load(tmp_path / "run")
-    assert loaded[1].log == ()
-    assert np.array_equal(loaded[1].image, run[1].image)
-
-
 @pytest.mark.parametrize("name", ["result.json", "log.csv", "snapshots.npz"])
 def test_what_was_changed_since_is_refused(made, name, tmp_path):
     folder = shutil.copytree(made.folder, tmp_path / "copy")

@@ -222,7 +222,7 @@ class _Source:
     def image(self, name: str) -> NDArray[np.uint8]:
         """Return an image of the folder, uint8 (h, w, c)."""
         if not self._path(name).is_file():
-            raise InputError(f"{self.folder / name}: is not there; run it with the reporter images, which leaves them")
+            raise InputError(f"{self.folder / name}: is not there; restore it from a copy")
         return FoolingImage.from_png(self.read(name)).pixels
 
     def _path(self, name: str) -> Path:

@@ -17,8 +17,6 @@ _COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log
 def load(folder: str | Path) -> Result:
     """Return the result that `fooldeap.run` returned when it made a folder.
 
-    Logs are empty where the reporter ``csv`` was left out, which writes them.
-
     Raises
     ------
     InputError

@@ -80,7 +80,7 @@ class Prepared(Bench):
         if folder:
             folder.write("workers.csv", self.workers())
             self.close()  # what the others said is in the folder before it is sealed
-            folder.write_images(result)
+            folder.write_runs(result)
             if self.experiment.report:
                 write_page(folder, lambda: run_page(folder.path, result.data()))
             folder.write_result(result)

@@ -1,14 +1,22 @@
 """The folder of an experiment."""
 
+import csv
+import io
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts, snapshots
-from fooldeap.results import Result, RunInfo
+from fooldeap.plugin import Predictions
+from fooldeap.results import LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.folder import Folder
 from fooldeap.storage.files import parsed, read, remove
 from fooldeap.storage.sums import SUMS, listing
+
+_FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
 class RunFolder(Folder):
@@ -37,11 +45,16 @@ class RunFolder(Folder):
         """Return where the journal of a run is."""
         return self.journals / info.journal
 
-    def write_images(self, result: Result) -> None:
-        """Write ``snapshots.npz``, how the best images came about, and ``fronts.npz`` where there are fronts."""
+    def write_runs(self, result: Result) -> None:
+        """Write the log, the best images, their snapshots, and the fronts of several objectives."""
+        self.write("log.csv", _table(LogRow._fields, sorted(row for run in result for row in run.log)))
+        for run in result:
+            self.write(result.image_name(run), run.image.png())
         if any(run.snapshots for run in result):
             self.write(snapshots.FILE, snapshots.packed(result.runs))
         if result.objectives:
+            rows = (row for run in result for row in _front(run))
+            self.write("front.csv", _table((*_FRONT, *result.objectives), rows))
             self.write(fronts.FILE, fronts.packed(result.runs))
 
     def write_result(self, result: Result) -> None:
@@ -53,3 +66,17 @@ class RunFolder(Folder):
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
         self.write(SUMS, listing(self.path, {self.LAST: content}))
         self.write(self.LAST, content)
+
+
+def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
+    """Yield the images on the front of a run as rows of ``front.csv``."""
+    for each in run.front:
+        (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
+        yield run.seed, run.target, each.evaluations, int(np.argmax(seen)), float(seen[run.target]), *each.objectives
+
+
+def _table(head: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([tuple(head), *rows])
+    return text.getvalue()

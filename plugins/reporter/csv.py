@@ -1,33 +1,25 @@
-"""The log, and what fronts there are, as tables."""
+"""The log as a table that grows while the experiment runs."""
 
 import contextlib
 import csv
 import io
 import time
-from collections.abc import Iterable, Iterator
-
-import numpy as np
+from collections.abc import Iterable
 
 from fooldeap.errors import FileError
-from fooldeap.plugin import LogRow, Predictions, Reporter, Result, RunInfo, RunResult, Session, dataclass, reporter
+from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
 from fooldeap.storage.files import Appended
 
 FLUSH_SECONDS = 1.0
-_FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
 @reporter("csv")
 @dataclass
 class Csv(Reporter):
-    """Write ``log.csv``, a row a run, target and generation: as it comes while it runs, sorted at the end.
-
-    Of a fitness of several objectives also ``front.csv``: a row an image that no other is better than in all of them.
-    """
+    """Write the rows of ``log.csv`` while the experiment runs; without it the file is written at the end only."""
 
     def on_start(self, session: Session) -> None:
-        """Open the file; of a resumed run it is written again from the journal."""
-        self._folder = session.folder
-        self._rows: list[LogRow] = []
+        """Open the file; a resumed run writes it again from the journal."""
         self._flushed = 0.0
         self._file = Appended(session.folder.path / "log.csv", anew=True) if session.folder else None
         self._waiting: list[tuple[object, ...]] = []
@@ -35,17 +27,11 @@ class Csv(Reporter):
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Append a row."""
-        self._rows.append(row)
         self._write(row)
 
     def on_finish(self, result: Result) -> None:
-        """Put the rows in the order of seed, target and generation, whatever the order of their evaluation."""
+        """Close the file."""
         self._close()
-        if self._folder is not None:
-            self._folder.write("log.csv", _text([LogRow._fields, *sorted(self._rows)]))
-        if self._folder is not None and result.objectives:
-            front = (row for run in result for row in _front(run))
-            self._folder.write("front.csv", _text([(*_FRONT, *result.objectives), *front]))
 
     def on_abort(self) -> None:
         """Write what is known, if that can be, and close the file."""
@@ -70,13 +56,6 @@ class Csv(Reporter):
         file, self._file = self._file, None
         if file is not None:
             file.close()
-
-
-def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
-    """Yield the images on the front of a run as rows of ``front.csv``."""
-    for each in run.front:
-        (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
-        yield run.seed, run.target, each.evaluations, int(np.argmax(seen)), float(seen[run.target]), *each.objectives
 
 
 def _text(rows: Iterable[tuple[object, ...]]) -> str:
