@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="audit only classifiers with this in their names")
     parser.add_argument("--out", type=Path, help="keep the audits here")
     arguments = parser.parse_args()
-    print("| classifier | images | evaluations per class and attack | classes reached | seconds |\n|---|---|---:|---:|---:|")
+    print("| classifier | images | evaluations per class and attack | classes reached | seconds |")
+    print("|---|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as made:
         for number, (name, make) in enumerate(CASES.items()):
             if arguments.only in name:

@@ -7,6 +7,8 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
+import fooldeap
+
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -26,7 +28,7 @@ def test_the_citation_agrees_with_the_package(metadata):
     assert {key: citation[key] for key in ("cff-version", "title", "version", "license")} == {
         "cff-version": "1.2.0",
         "title": metadata["name"],
-        "version": metadata["version"],
+        "version": fooldeap.__version__,
         "license": metadata["license"],
     }
     (paper,) = citation["references"]

@@ -4,11 +4,11 @@ import errno
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from fooldeap import lines
+from fooldeap import __version__, lines
 from fooldeap.cli import plugins
 from fooldeap.cli.audit import audit
 from fooldeap.cli.compare import compare
@@ -55,7 +55,22 @@ app.add_typer(plugins.app, name="plugins")
 ClickException: Any = typer.BadParameter.__mro__[2]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fooldeap {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
+def _main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    _help(context)
+
+
 @plugins.app.callback()
 def _help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
