@@ -1,5 +1,6 @@
 """What a contract is: a promise that plugins of some kinds are held to."""
 
+import contextlib
 import pickle
 import random
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fooldeap import randomness
 from fooldeap.testing.demands import Broken, trying
 from fooldeap.testing.subject import Subject
 
@@ -27,6 +29,11 @@ class Contract:
 
     def __call__(self) -> None:
         """Raise `Broken` where the promise is not kept."""
+        seeded = self.subject.plugin.kind in _SEEDED
+        with randomness.LOCK if seeded else contextlib.nullcontext():  # else other threads may draw in between
+            self._check(seeded=seeded)
+
+    def _check(self, *, seeded: bool) -> None:
         before = _global_randomness()
         fault: Broken | None = None
         try:
@@ -34,7 +41,7 @@ class Contract:
                 self.check(self.subject)
         except Broken as error:
             fault = error
-        if self.subject.plugin.kind in _SEEDED and _global_randomness() != before:
+        if seeded and _global_randomness() != before:
             raise Broken("it draws from global randomness (random or numpy.random); draw from rng alone") from fault
         if fault is not None:
             raise fault

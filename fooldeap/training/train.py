@@ -22,6 +22,7 @@ from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import shown
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
+from fooldeap.randomness import preserved
 from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
@@ -103,8 +104,9 @@ def train_on(
     import keras
 
     tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(training.seed)
-    model = _build(training, data.train_images.shape[1:], classes, where)
+    with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
+        keras.utils.set_random_seed(training.seed)
+        model = _build(training, data.train_images.shape[1:], classes, where)
     checkpoint = _checkpoint(training, data, path)
     epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
     content = content_of(model)
@@ -127,7 +129,8 @@ def refuse(training: Training, data: Split, where: str) -> None:
     """Raise `InputError` where a training cannot begin on such data; parameters as for `train_on`."""
     classes = _check_data(training, data)
     tensorflow()
-    _build(training, data.train_images.shape[1:], classes, where)
+    with preserved():
+        _build(training, data.train_images.shape[1:], classes, where)
 
 
 def _is_trained(training: Training, data: Split, path: Path) -> bool:

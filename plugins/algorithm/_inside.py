@@ -5,8 +5,6 @@ from typing import Any
 
 from fooldeap.plugin import Evolution, InputError, Reply, Rng, Toolbox
 
-from .._deap import Randomness
-
 FOR_EVER = 10**9  # generations; when to stop is for the engine to say
 
 
@@ -14,13 +12,15 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
     """Run one of DEAP's algorithms, unmodified, as a generator that yields what it wants evaluated.
 
     It runs in a greenlet of its own, which is left wherever it calls ``toolbox.map(toolbox.evaluate, ...)``, and
-    entered again with the answer.
+    entered again with the answer. DEAP draws from the global random generators: they continue the run's own stream
+    while the greenlet runs, and are restored whenever it is left, so no other thread waits while images are evaluated.
     """
     from greenlet import GreenletExit, getcurrent, greenlet
 
     from fooldeap.engine.individuals import individual_view
+    from fooldeap.randomness import GlobalStream
 
-    engine, randomness = getcurrent(), Randomness(rng)
+    engine, stream = getcurrent(), GlobalStream(rng)
 
     def evaluate(genomes: Any) -> Any:
         reply: Reply = greenlet.getcurrent().parent.switch(genomes)
@@ -36,13 +36,13 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
     view.register("map", ask_always)
     within = greenlet(lambda: algorithm(view), engine)
     try:
-        with randomness():
+        with stream.installed():
             wanted = shown = within.switch()
         while not within.dead:
             shown = wanted if len(wanted) else shown  # the last ones again are answered from memory
             reply = yield shown
             within.parent = getcurrent()
-            with randomness():
+            with stream.installed():
                 wanted = within.switch(reply)
     finally:
         if not within.dead:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.plugin import File, Images, InputError, Names, classifier, dataclass, field
+from fooldeap.randomness import preserved
 
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
@@ -83,7 +84,8 @@ class Keras(FromFile):
 
     @cached_property
     def _loaded(self) -> "_Loaded":
-        return _Loaded(self)
+        with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
+            return _Loaded(self)
 
 
 class _Loaded:

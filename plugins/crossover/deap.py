@@ -5,8 +5,9 @@ from typing import Any, Literal
 import numpy as np
 
 from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, crossover
+from fooldeap.randomness import GlobalStream
 
-from .._deap import Randomness, parameters
+from .._deap import parameters
 from .._grey import to_grey
 
 Operator = Literal["cxTwoPoint", "cxUniform", "cxOnePoint", "cxBlend", "cxSimulatedBinaryBounded"]
@@ -39,9 +40,9 @@ def deap(
 
     given = parameters(operator, _USUAL.get(operator, {}), indpb=indpb, alpha=alpha, eta=eta)
     given |= _RANGE.get(operator, {})
-    randomness = Randomness(rng)
+    stream = GlobalStream(rng)
     for index, (one, other) in enumerate(zip(first, second, strict=True)):
-        with randomness():
+        with stream.installed():
             children = getattr(tools, operator)(one.ravel().tolist(), other.ravel().tolist(), **given)
         for batch, child in zip((first, second), children, strict=True):
             batch[index] = to_grey(np.array(child, np.float64)).reshape(one.shape)

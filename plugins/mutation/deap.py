@@ -5,8 +5,9 @@ from typing import Any, Literal
 import numpy as np
 
 from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, mutation
+from fooldeap.randomness import GlobalStream
 
-from .._deap import Randomness, parameters
+from .._deap import parameters
 from .._grey import to_grey
 
 Operator = Literal["mutShuffleIndexes", "mutPolynomialBounded", "mutUniformInt", "mutGaussian", "mutFlipBit"]
@@ -45,9 +46,9 @@ def deap(
 
     given = parameters(operator, _USUAL[operator], indpb=indpb, eta=eta, mu=mu, sigma=sigma)
     given |= _RANGE.get(operator, {})
-    randomness = Randomness(rng)
+    stream = GlobalStream(rng)
     for index, image in enumerate(images):
-        with randomness():
+        with stream.installed():
             (mutant,) = getattr(tools, operator)(image.ravel().tolist(), **given)
         images[index] = to_grey(np.array(mutant, np.float64)).reshape(image.shape)
     return images

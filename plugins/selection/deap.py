@@ -5,8 +5,9 @@ from typing import Any, Literal
 import numpy as np
 
 from fooldeap.plugin import Annotated, Array, Ge, InputError, Rng, selection
+from fooldeap.randomness import GlobalStream
 
-from .._deap import Randomness, parameters
+from .._deap import parameters
 
 Operator = Literal[
     "selTournament",
@@ -52,6 +53,6 @@ def deap(
         individuals.append(individual)
     if count == 0:
         return np.empty(0, np.intp)
-    with Randomness(rng)():
+    with GlobalStream(rng).installed():
         chosen = getattr(tools, operator)(individuals, count, **given)
     return np.resize(np.array([individual.genome[0] for individual in chosen], np.intp), count)
