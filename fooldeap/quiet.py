@@ -5,6 +5,7 @@ import functools
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -79,10 +80,13 @@ def _use_tensorflow_backend() -> None:
         )
 
 
+_silencing = threading.RLock()  # descriptor 2 belongs to the process: two threads would restore each other's
+
+
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
     """Hold back what C++ writes to descriptor 2, which no setting silences; let it out if the body fails."""
-    with tempfile.TemporaryFile() as held, _descriptor_2(held.fileno()) as stderr:
+    with _silencing, tempfile.TemporaryFile() as held, _descriptor_2(held.fileno()) as stderr:
         try:
             yield
         except BaseException:

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from importlib.machinery import SourceFileLoader
@@ -131,6 +132,14 @@ def found_in(path: Path) -> list[Plugin]:
 
 def import_file(file: Path) -> ModuleType:
     """Return a Python file as a module of its own, imported once in a process as long as it stays the same."""
+    with _importing:  # else another thread would be given a module that is only half imported
+        return _imported_file(file)
+
+
+_importing = threading.RLock()
+
+
+def _imported_file(file: Path) -> ModuleType:
     try:
         content = file.read_bytes()
     except OSError as error:

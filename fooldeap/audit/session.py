@@ -1,7 +1,6 @@
 """An audit from a model to its page: what ``fooldeap audit`` and `audit` do."""
 
 import json
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.guard import Guarded
-from fooldeap.errors import FooldeapWarning
 from fooldeap.lines import printable
 from fooldeap.numerals import counted
 from fooldeap.page import sources
@@ -178,10 +176,7 @@ class _Session:
 
     def _prepared(self, experiment: Experiment) -> Prepared:
         """Return an attack ready to run; what is to be said of the classifier is said at the first."""
-        with warnings.catch_warnings():
-            if self.calibration is not None:
-                warnings.simplefilter("ignore", FooldeapWarning)
-            prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
+        prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
         self.calibration, self.rows = prepared.calibration, prepared.calibration.rows
         return prepared
 

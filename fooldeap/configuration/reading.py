@@ -7,7 +7,6 @@ size and depth are bounded.
 import difflib
 import os
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -146,6 +145,10 @@ class _Composer(Composer):
 
     nodes = levels = 0
 
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.warn_double_anchors = False  # an anchor may be set anew: that is YAML
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.levels += 1
         if self.levels > MAX_LEVELS:
@@ -169,10 +172,9 @@ class _Reader:
     def read(self, text: str, path: Key) -> Any:
         """Return what the text says, as the value of the key ``path``."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # ruamel warns of an anchor that is set anew, which is YAML
-                yaml = YAML(typ="safe", pure=True)
-                yaml.Composer = _Composer
-                root = yaml.compose(text)
+            yaml = YAML(typ="safe", pure=True)
+            yaml.Composer = _Composer
+            root = yaml.compose(text)
         except _TooMany as error:
             raise self.too_many(error.node, path) from None
         except _TooDeep as error:

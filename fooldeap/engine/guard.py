@@ -122,11 +122,14 @@ class _Watch:
     """A thread that looks once a second whether something lasts too long, even for the signal."""
 
     def __init__(self) -> None:
-        self._due: tuple[float, str] | None = None
+        self._due: dict[int, tuple[float, str]] = {}  # by thread
         self._thread: threading.Thread | None = None
 
     def until(self, moment: float | None, late: str) -> None:
-        self._due = None if moment is None else (moment, late)
+        if moment is None:
+            self._due.pop(threading.get_ident(), None)
+        else:
+            self._due[threading.get_ident()] = moment, late
         if self._thread is None and last_resort is not None:
             self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
             self._thread.start()
@@ -134,9 +137,9 @@ class _Watch:
     def _look(self) -> None:
         while True:
             time.sleep(1.0)
-            due = self._due
-            if due is not None and last_resort is not None and time.monotonic() > due[0]:
-                last_resort(due[1])
+            for moment, late in list(self._due.values()):
+                if last_resort is not None and time.monotonic() > moment:
+                    last_resort(late)
 
 
 _watch = _Watch()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fooldeap.images.drawing import drawing
 from fooldeap.numerals import percent
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
@@ -83,10 +84,9 @@ def fronts(result: Result) -> bytes:
 
 
 def _drawn(draw: Callable[[Any, Result], None], result: Result, size: tuple[float, float]) -> bytes:
-    from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context({}, after_reset=True):  # not as a matplotlibrc has it, which lies in somebody's folder perhaps
+    with drawing():
         figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
         draw(figure, result)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fooldeap.images.drawing import drawing
 from fooldeap.lines import markdown
 from fooldeap.numerals import grouped, percent
 from fooldeap.plugin import Images
@@ -109,7 +110,6 @@ def _sheet(images: Sequence[Images]) -> bytes:
 
 def _drawn(measures: Sequence[Measures]) -> dict[str, bytes]:
     """Return the figure: how certain the networks are of the images, and how many it takes."""
-    from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -119,7 +119,7 @@ def _drawn(measures: Sequence[Measures]) -> dict[str, bytes]:
     def column(name: str) -> list[float]:
         return [float("nan") if getattr(each, name) is None else getattr(each, name) for each in measures]
 
-    with style.context(STYLE, after_reset=True):
+    with drawing(STYLE):
         figure = Figure(figsize=(COLUMN, 3.8), layout="constrained")
         above, below = figure.subplots(2, sharex=True, height_ratios=[3, 2])
         low, middle, high = (clipped(column(f"confidence{end}")) for end in ("_low", "", "_high"))

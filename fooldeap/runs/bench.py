@@ -90,7 +90,8 @@ class Bench:
         self.width = self.experiment.lockstep
         if self.calibration.depends_on != "image":
             self.width = self.evaluator.shares = 1
-            warn(f"{_WHY_ALONE[self.calibration.depends_on]}; runs are evaluated one by one")
+            if calibration is None:
+                warn(f"{_WHY_ALONE[self.calibration.depends_on]}; runs are evaluated one by one")
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ the training was interrupted, however often: it goes on from the last epoch that
 import hashlib
 import json
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -96,8 +97,17 @@ def train_on(
 ) -> Trained:
     """Train on images at hand, and write the model to ``path`` and its card beside it.
 
-    ``where`` is who said the settings, for messages; ``command`` is what the card says the model is made by.
+    ``where`` is who said the settings, for messages; ``command`` is what the card says the model is made by. The seed
+    of TensorFlow belongs to the process, so one thread trains at a time.
     """
+    with _TRAINING:
+        return _trained(data, training, path, where, command, progress=progress)
+
+
+_TRAINING = threading.Lock()
+
+
+def _trained(data: Split, training: Training, path: Path, where: str, command: str, *, progress: bool) -> Trained:
     classes = _check_data(training, data)
 
     tf = tensorflow()

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Lt, Rng, Toolbox, algorithm
 
+from .._blas import libraries, single_thread
 from ._vectors import Space
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ def bayesian_optimisation(
     as of ``dct``.
     """
     space = _Waves(toolbox)
-    blas = ThreadpoolController().select(user_api="blas")
+    blas = libraries()
     confidence = confidence or toolbox.goal.get("confidence", USUAL)
     goal = math.log(confidence / (1 - confidence))
     genomes = toolbox.sample(start)
@@ -54,8 +54,7 @@ def bayesian_optimisation(
     reached = np.any(reply.predictions.probabilities >= confidence, axis=0)
     while True:
         targets = [target for target in toolbox.targets if not reached[target]] or toolbox.targets
-        # Several threads would add up in another order, and their number depends on the machine and the executor.
-        with blas.limit(limits=1):
+        with single_thread(blas):
             found = _likeliest(space, _Model(space.images(points), logits, length), points, logits, targets, goal)
         genomes = space.genomes(found)
         reply = yield genomes

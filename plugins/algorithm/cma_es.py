@@ -4,10 +4,10 @@ import math
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Rng, Toolbox, algorithm
 
+from .._blas import libraries, single_thread
 from ._vectors import Space
 
 FEW = 500  # numbers in a genome, of which all covariances are learnt where nothing else is said
@@ -40,16 +40,15 @@ def cma_es(
         diagonal = dimensions > FEW
     if not diagonal and dimensions > MANY:
         raise InputError(f"cma_es learns covariances of at most {MANY} numbers, got {dimensions}; set diagonal: true")
-    blas = ThreadpoolController().select(user_api="blas")
+    blas = libraries()
     size = float(population or 4 + int(3 * math.log(dimensions)))
     while True:
         strategy = _strategy(space, int(size), sigma, diagonal, rng)
         while not strategy.stop():
-            # Several threads would add up in another order, and their number depends on the machine and the executor.
-            with blas.limit(limits=1):
+            with single_thread(blas):
                 points = np.array(strategy.ask())
             fitness = space.fitness((yield space.genomes(points)))
-            with blas.limit(limits=1):
+            with single_thread(blas):
                 strategy.tell(list(points), (-fitness).tolist())
         size = max(size, min(size * growth, LARGEST))
 

@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from fooldeap.plugin import KW_ONLY, Annotated, File, Gt, Images, InputError, Lt, classifier, dataclass
 
+from .._blas import libraries, single_thread
 from ._mixture import Densities
 from ._model import FromFile
 
@@ -70,7 +70,7 @@ class Density(FromFile):
         count = len(images)
         padded = np.zeros((-(-count // BLOCK) * BLOCK, *images.shape[1:]), np.uint8)
         padded[:count] = images
-        with ThreadpoolController().limit(limits=1):  # how many threads there are depends on the executor
+        with single_thread(libraries()):
             blocks = [self._loaded.joint(block) for block in padded.reshape(-1, BLOCK, *images.shape[1:])]
         return np.concatenate([np.empty((0, self._loaded.classes)), *blocks])[:count]
 

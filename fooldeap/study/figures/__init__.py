@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.images.drawing import drawing
 from fooldeap.study.figures.curves import convergence, ecdf
 from fooldeap.study.figures.effects import effects
 from fooldeap.study.figures.gallery import images
@@ -49,12 +50,10 @@ def draw(
         ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences``, ``factors`` and ``transfer``, each
         with ``.png`` and ``.svg``; nothing for a study without runs
     """
-    from matplotlib import style
-
     if not outcome.variants:
         return {}
     order = by_rank(outcome, ranks)
-    with style.context(STYLE, after_reset=True):  # whatever else this process draws, and how
+    with drawing(STYLE):
         figures = {
             "convergence": convergence(outcome, order),
             "ecdf": ecdf(outcome, order),
