@@ -1,6 +1,7 @@
 """The Keras classifier: the shipped models, gradients, rows, pickles, silence."""
 
 import pickle
+import random
 import subprocess
 import sys
 
@@ -33,6 +34,14 @@ def test_shipped_models_agree_with_predict(keras, name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_rows_of_shipped_models_do_not_depend_on_their_batch(name):
     assert calibrate(Evaluator(Keras(model=name))).depends_on == "image"
+
+
+def test_loading_leaves_the_global_random_generators_alone():
+    """Keras draws from them; a run with DEAP's operators in another thread would end in other bits."""
+    before = random.getstate()
+    classifier = Keras(model="mnist_cnn")
+    classifier.gradient(images_like(classifier, 2), 0)
+    assert random.getstate() == before
 
 
 def test_a_model_that_mixes_its_rows_is_found_out(keras):

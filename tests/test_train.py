@@ -1,6 +1,9 @@
 """Training: the same bytes from the same file, and every key, layer and path checked before it starts."""
 
+import random
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -74,6 +77,24 @@ def test_the_same_file_gives_the_same_bytes(config):
         "first.keras",
         "first.md",
     ]
+
+
+def test_two_threads_train_to_the_bytes_of_one(config):
+    alone = [trained(config, f"seed={seed}", out=f"alone-{seed}.keras").sha256 for seed in (3, 4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            work = [pool.submit(trained, config, f"seed={seed}", out=f"beside-{seed}.keras") for seed in (3, 4)]
+            assert [each.result().sha256 for each in work] == alone
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_training_leaves_the_global_random_generators_alone(config):
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    trained(config, "epochs=1", out="model.keras")
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
 
 class Killed(BaseException):

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from fooldeap.lines import markdown
 from fooldeap.plugin import Split
+from fooldeap.randomness import preserved
 from fooldeap.training.settings import Trained, Training
 
 _CARD = """\
@@ -47,7 +48,8 @@ def content_of(model: Any) -> bytes:
     """Return a model as a ``.keras`` file, without optimizer state and the dates that Keras puts in."""
     import keras
 
-    bare = keras.Sequential.from_config(model.get_config())
+    with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
+        bare = keras.Sequential.from_config(model.get_config())
     bare.set_weights(model.get_weights())
     content = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
