@@ -73,8 +73,17 @@ class Figure(NamedTuple):
         return f"| {self.name} | {' | '.join(f'{value:.3g}' for value in self.spread)} | {' '.join(goals)}{verdict} |"
 
 
+def check_clock() -> None:
+    """End the benchmark where the clock does not advance: every figure is a duration or divided by one."""
+    begun = time.perf_counter()
+    time.sleep(0.05)
+    if time.perf_counter() <= begun:
+        raise SystemExit("the clock of this machine does not advance, so nothing can be measured")
+
+
 def options(of: str | None, only: str = "") -> argparse.ArgumentParser:
     """Return a parser for what benchmarks have in common; ``of`` is a docstring, ``only`` what ``--only`` looks at."""
+    check_clock()
     parser = argparse.ArgumentParser(description=(of or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path)
@@ -88,6 +97,7 @@ HEAD = "| | median | min | max | goal |\n|---|---:|---:|---:|---|"
 
 def repeated(repeat: Callable[[], dict[str, float]], wanted: int) -> tuple[dict[str, list[float]], int]:
     """Return what ``wanted`` undisturbed repeats measured, by name, and how many were discarded as disturbed."""
+    check_clock()
     repeat()  # to warm up
     kept: list[dict[str, float]] = []
     discarded = 0

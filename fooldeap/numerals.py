@@ -49,6 +49,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}es' if noun.endswith('s') else f'{noun}s'}"
 
 
+def per_second(count: float, seconds: float) -> float:
+    """Return a rate, 0 for unknown where the clock did not advance: some go in steps, and some stand still."""
+    return count / seconds if seconds > 0 else 0.0
+
+
 def grouped(number: float) -> str:
     """Return how many, grouped by narrow spaces: 15\u202f800; infinite ∞."""
     return "∞" if math.isinf(number) else f"{number:,.0f}".replace(",", "\u202f")

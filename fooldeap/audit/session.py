@@ -116,8 +116,7 @@ class _Session:
         folder = self.folder
         with folder.locked():
             folder.environment.check(self.experiments.values())
-            depends_on = self.calibration and self.calibration.depends_on
-            folder.environment.check_classifier(self.settings.classifier.digest, depends_on)
+            self._note_classifier(folder)
             folder.unseal()
             try:
                 self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
@@ -127,6 +126,14 @@ class _Session:
             except BaseException as error:
                 raise left_behind(error, folder, "fooldeap audit --resume") from error
         return folder.path
+
+    def _note_classifier(self, folder: AuditFolder) -> None:
+        """Note the classifier in the folder, and what its answers depend on where this session has found out.
+
+        The report reads both there. A session that is killed before it notes them leaves that to the next one.
+        """
+        depends_on = self.calibration and self.calibration.depends_on
+        folder.environment.check_classifier(self.settings.classifier.digest, depends_on)
 
     def _forecast(self) -> str:
         own = self.settings
@@ -140,9 +147,9 @@ class _Session:
     def _found(self, folder: AuditFolder) -> Findings:
         settings, came = self.settings, dict[str, Attacked]()
         for attack, experiment in self._pairs():
-            place = folder.path / "attacks" / attack.name
-            self._evolve(experiment, place)
-            own = came[attack.name] = attacked(place, attack, settings.classes)
+            path = folder.path / "attacks" / attack.name
+            self._evolve(folder, experiment, path)
+            own = came[attack.name] = attacked(path, attack, settings.classes)
             fooled = sum(each.fooling for each in own.tries)
             classes, images = counted(len(settings.classes), "class"), counted(own.shown, "image")
             self._say(f"  {attack.name}: {fooled} of {classes}; {images}")
@@ -164,13 +171,14 @@ class _Session:
             detection=None if self.images is None else self._detection(folder, self.images.images, tries),
         )
 
-    def _evolve(self, experiment: Experiment, path: Path) -> None:
+    def _evolve(self, audit_folder: AuditFolder, experiment: Experiment, path: Path) -> None:
         """Make the run of an attack, or what is missing of it."""
         begun = None if RunFolder(path).state is State.ABSENT else RunFolder.open(path)
         if begun is not None and begun.settled:
             return
         self.rows = self.rows or (begun.rows if begun is not None else None)
         with self._prepared(experiment) as prepared:
+            self._note_classifier(audit_folder)
             folder = begun or RunFolder.create(experiment, path)
             prepared.run(folder, resumed=begun is not None, quiet=True)
 

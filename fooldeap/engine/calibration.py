@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.numerals import per_second
 from fooldeap.plugin import Array
 
 SECONDS = 0.3  # of a trial, after which it comes to an end
@@ -67,9 +68,12 @@ def _pays(rates: list[float]) -> bool:
 
 
 def _fastest(rates: dict[int, float], usual: int) -> int:
-    """Return the number at the highest rate; the usual one, or the nearest to it, unless it is clearly slower."""
+    """Return the number at the highest rate; the usual one, or the nearest to it, unless it is clearly slower.
+
+    The usual one as well where no rate is known.
+    """
     best, usual = max(rates, key=rates.__getitem__), min(usual, max(rates))
-    return usual if rates[best] < WORTH * rates.get(usual, 0.0) else best
+    return usual if rates[best] <= WORTH * rates.get(usual, 0.0) else best
 
 
 class _Trial:
@@ -93,14 +97,17 @@ class _Trial:
         return time.perf_counter() > self._end
 
     def agrees(self, size: int) -> tuple[bool, float]:
-        """Show so many images in a batch: are those that were known answered as before? And how many a second are."""
+        """Show so many images in a batch: are those that were known answered as before? And how many a second are.
+
+        The rate is 0 where the clock did not advance.
+        """
         start = time.perf_counter()
         same = self._answered_alike(size)
         first = time.perf_counter()
-        rate = size / (first - start)
+        rate = per_second(size, first - start)
         if same and not self.over:  # the first call with batches of a size may well take longer
             same = self._answered_alike(size)
-            rate = max(rate, size / (time.perf_counter() - first))
+            rate = max(rate, per_second(size, time.perf_counter() - first))
         return same, rate
 
     def _answered_alike(self, size: int) -> bool:

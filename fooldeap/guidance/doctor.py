@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fooldeap.errors import FooldeapError
-from fooldeap.numerals import level
+from fooldeap.numerals import level, per_second
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -145,8 +145,9 @@ def models() -> Iterator[Finding]:
         classifier.logits(images[:32])  # which loads it
         begun = time.perf_counter()
         right = float((classifier.logits(images).argmax(axis=1) == labels).mean())
-        rate = len(images) / (time.perf_counter() - begun)
-        told = f"{name} reads {level(right)} of {len(images):,} test digits correctly, {rate:,.0f} a second"
+        rate = per_second(len(images), time.perf_counter() - begun)
+        told = f"{name} reads {level(right)} of {len(images):,} test digits correctly"
+        told += f", {rate:,.0f} a second" if rate else ""
         yield Finding("ok", told) if right >= LEAST else Finding("bad", f"{told}: too few", _REINSTALL)
 
 

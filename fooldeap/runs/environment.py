@@ -13,7 +13,8 @@ from fooldeap.runs import provenance
 from fooldeap.storage.files import parsed, read, write_whole
 from fooldeap.storage.sums import digest
 
-_NOTED, _FORCED = "sha256", "forced"
+_NOTED, _FORCED, _ANSWERS = "sha256", "forced", "answers_depend_on"
+_DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each includes those before it
 
 
 class Environment:
@@ -43,14 +44,17 @@ class Environment:
     def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
         """Note what identifies the classifier, or refuse another one.
 
-        What its answers depend on is noted too, where that is known: see `Calibration`.
+        What its answers depend on is noted too, where that is known: see `Calibration`. A session that found more than
+        the image is right, whatever another one found: each tries some sizes of batches alone.
         """
         known = noted = self._known()
         if known.get("classifier", digest) != digest:
             self._changed.append("the classifier is another")
             self._refuse_changes()
             noted = self._with_forced(known)
-        noted = {**noted, "classifier": digest, **({"answers_depend_on": depends_on} if depends_on else {})}
+        found = [each for each in (known.get(_ANSWERS), depends_on) if each in _DEPENDENCIES]
+        answers = {_ANSWERS: max(found, key=_DEPENDENCIES.index)} if found else {}
+        noted = {**noted, "classifier": digest, **answers}
         if noted != known:
             self._write(noted)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fooldeap.engine.evolution import Observer
 from fooldeap.lines import printable
-from fooldeap.numerals import counted
+from fooldeap.numerals import counted, per_second
 from fooldeap.results import LogRow, RunInfo, RunResult
 
 SOON = 120  # seconds
@@ -80,7 +80,7 @@ class Board(Observer):
 
     def _note(self) -> str:
         evaluations = self._past + sum(self._spent.values())
-        rate = evaluations / (self._shown - self._begun)
+        rate = per_second(evaluations, self._shown - self._begun)
         runs = f"{self._done.total()} of {counted(self._total.total(), 'run')} done"
         runs += f", {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
         return f"{runs}, < {duration(self._left() / rate)} left" if rate else runs

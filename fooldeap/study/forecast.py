@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from fooldeap.engine.evolution import Observer
-from fooldeap.numerals import counted
+from fooldeap.numerals import counted, per_second
 from fooldeap.results import LogRow, RunInfo
 from fooldeap.runs.bench import Bench
 from fooldeap.study.board import duration
@@ -17,7 +17,7 @@ SECONDS = 3.0  # of evolution, for each classifier
 
 @dataclass(frozen=True)
 class Forecast:
-    """Runs, the most evaluations they may take, and the most seconds, in one process."""
+    """Runs, the most evaluations they may take, and the most seconds, in one process; infinite where unknown."""
 
     variants: int
     runs: int
@@ -27,12 +27,12 @@ class Forecast:
     def __str__(self) -> str:
         if not self.runs:
             return f"{counted(self.variants, 'variant')}, no run is missing"
-        rate = self.evaluations / self.seconds
-        return (
-            f"{counted(self.variants, 'variant')}, {counted(self.runs, 'run')}, "
-            f"at most {counted(self.evaluations, 'evaluation')}; at the "
-            f"{rate:,.0f} a second measured here in one process, at most {duration(self.seconds)}"
-        )
+        what = f"{counted(self.variants, 'variant')}, {counted(self.runs, 'run')}, "
+        what += f"at most {counted(self.evaluations, 'evaluation')}"
+        if math.isinf(self.seconds):
+            return f"{what}; the clock of this machine did not advance, so the time that they take is not known"
+        rate = per_second(self.evaluations, self.seconds)
+        return f"{what}; at the {rate:,.0f} a second measured here in one process, at most {duration(self.seconds)}"
 
 
 def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
@@ -47,7 +47,8 @@ def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
             missing = [run for run in bench.runs if folder is None or not folder.records.kept(run)]
             most = sum(group[run.variant].stop.evaluations or 0 for run in missing)
             runs, evaluations = runs + len(missing), evaluations + most
-            seconds += most / _rate(bench)
+            rate = _rate(bench)
+            seconds += most / rate if rate else math.inf
     return Forecast(len(whole.variants), runs, evaluations, seconds)
 
 
@@ -67,7 +68,8 @@ class _Stopwatch(Observer):
 def _rate(bench: Bench) -> float:
     """Return evaluations a second, over all variants as they take their turns: each gets the same share of the trial.
 
-    A variant that is slower than the others takes more than its share of the time, as it will in the study.
+    A variant that is slower than the others takes more than its share of the time, as it will in the study. The rate is
+    0 where the clock did not advance.
     """
     firsts = {run.variant: run for run in reversed(bench.runs)}
     width, answered, watch = bench.width, bench.answered, _Stopwatch()
@@ -79,4 +81,4 @@ def _rate(bench: Bench) -> float:
             pass
     except _Enough:
         pass
-    return max(1, bench.answered - answered) / (time.perf_counter() - watch.begun)
+    return per_second(max(1, bench.answered - answered), time.perf_counter() - watch.begun)

@@ -8,7 +8,7 @@ from rich.console import Console as Screen
 from rich.table import Table
 
 from fooldeap.lines import printable
-from fooldeap.numerals import counted, percent
+from fooldeap.numerals import counted, per_second, percent
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -105,7 +105,7 @@ class Console(Reporter):
 
     def _draw(self) -> None:
         evaluations = sum(self._spent.values())
-        rate = evaluations / max(self._pace.elapsed, 1e-9)
+        rate = per_second(evaluations, self._pace.elapsed)
         note = f"{len(self._ended)} of {self._total} done, {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
         if self._view is None:
             self._say(f"  {note}")
@@ -134,7 +134,7 @@ class Console(Reporter):
 
 def _summary(result: Result) -> str:
     """Return what came of it all in a line."""
-    rate = result.evaluations / result.seconds if result.seconds else 0
+    rate = per_second(result.evaluations, result.seconds)
     sizes = [len(run.front) for run in result if run.front]
     fewest, most = (min(sizes), max(sizes)) if sizes else (0, 0)
     several = f"{fewest} to {most} images" if fewest < most else counted(most, "image")
