@@ -16,7 +16,10 @@ FLUSH_SECONDS = 1.0
 @reporter("csv")
 @dataclass
 class Csv(Reporter):
-    """Write the rows of ``log.csv`` while the experiment runs; without it the file is written at the end only."""
+    """Write ``log.csv`` while the experiment runs.
+
+    Without this reporter, the file is written at the end only.
+    """
 
     def on_start(self, session: Session) -> None:
         """Open the file; a resumed run writes it again from the journal."""
