@@ -10,7 +10,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.errors import InputError
 from fooldeap.numerals import percent
+from fooldeap.storage.inputs import read
+from fooldeap.storage.pictures import MOST_BYTES, decoded
 
 
 class RunInfo(NamedTuple):
@@ -74,12 +77,20 @@ class FoolingImage:
 
     @classmethod
     def from_png(cls, content: bytes) -> "FoolingImage":
-        """Return the image that a PNG of one or three channels holds."""
-        from PIL import Image
-
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
-            pixels = np.asarray(opened)
+        """Return the image that a PNG holds; `ValueError` where it is none, see `fooldeap.storage.pictures`."""
+        pixels = np.asarray(decoded(content, ("PNG",)))
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"it is a PNG of {pixels.dtype}, expected 8 bits a channel")
         return cls(pixels if pixels.ndim == 3 else pixels[:, :, None])
+
+    @classmethod
+    def from_file(cls, path: Path) -> "FoolingImage":
+        """Return the image in a PNG file; `InputError` names the file where it holds none."""
+        content = read(path, MOST_BYTES)
+        try:
+            return cls.from_png(content)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}; restore it from a copy") from None
 
     def png(self, scale: int = 1) -> bytes:
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""

@@ -91,8 +91,8 @@ def test_bytes_that_are_no_text_are_refused(tmp_path, monkeypatch, capsys):
 
 def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("large.yaml").write_text("# " + "x" * 1_000_000)
-    told = "fooldeap: large.yaml: got 1000002 bytes, expected at most 1000000; name a YAML file\n"
+    Path("large.yaml").write_text("# " + "x" * 2_000_000)
+    told = "fooldeap: large.yaml: got 2,000,002 bytes, expected at most 2,000,000; use a smaller file\n"
     assert refused(capsys, "large.yaml") == told
 
 
@@ -103,11 +103,12 @@ def test_what_is_too_deep_to_read_is_refused(text, tmp_path, monkeypatch, capsys
     assert refused(capsys, "deep.yaml").count("\n") == 1
 
 
-def test_an_integer_too_long_to_read_is_refused(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("text", ["9" * 5000, "-" + "9" * 400, str(2**63), str(-(2**63) - 1), "0x8" + "0" * 15])
+def test_an_integer_of_more_than_64_bits_is_refused(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("long.yaml").write_text(f"seed: {'9' * 5000}")
+    Path("long.yaml").write_text(f"seed: {text}")
     assert re.fullmatch(
-        r'fooldeap: long.yaml:1:7: seed: got "9+\.\.\., which is no integer; quote it to mean text\n',
+        r'fooldeap: long.yaml:1:7: seed: got "\S+, expected an integer of at most 64 bits; quote it to mean text\n',
         refused(capsys, "long.yaml"),
     )
 

@@ -188,7 +188,7 @@ def test_the_same_export_again_changes_nothing(finished, tmp_path):
         ("../../secret.png", "../../secret.png: got a file elsewhere, expected one below "),
         ("/etc/hostname", "/etc/hostname: got a file elsewhere, expected one below "),
         ("images/9.png", "images/9.png: is not there; restore it from a copy"),
-        ("table.md", ": is damaged (cannot identify image file"),
+        ("table.md", ": is damaged (it is no readable PNG picture"),
         (7, ": is damaged ("),
     ],
 )

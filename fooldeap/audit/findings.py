@@ -12,7 +12,7 @@ from fooldeap.audit.battery import GOAL, LEVELS, Attack
 from fooldeap.audit.detection import Verdict
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read_json
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def attacked(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacked:
     """Return what a finished run folder says of an attack."""
     path = folder / "result.json"
     try:
-        said = parsed(read(path))
+        said = read_json(path)
         tries = [_try(folder, attack, run, len(classes)) for run in said["runs"]]
         failures = {str(label): str(why) for label, why in said.get("failures", {}).items()}
         return Attacked(tries, float(said["seconds"]), int(said["evaluations"]), failures)
@@ -133,7 +133,7 @@ def _try(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> Try
     counts = {float(level): int(count) for level, count in run["evaluations_to"].items()}
     if run["evaluations_to_goal"] is not None:
         counts[GOAL] = int(run["evaluations_to_goal"])
-    image = FoolingImage.from_png(read(folder / f"images/{int(run['target'])}.png")).pixels
+    image = FoolingImage.from_file(folder / f"images/{int(run['target'])}.png").pixels
     return Try(
         attack.name,
         int(run["target"]),

@@ -1,7 +1,6 @@
 """Real images to hold fooling ones against: from a folder of pictures, an archive of arrays, or a dataset plugin."""
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from fooldeap.configuration.moved import ENVIRONMENT
 from fooldeap.errors import FooldeapError, InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Images
-from fooldeap.storage.files import read
+from fooldeap.storage import archives, inputs
+from fooldeap.storage.pictures import MOST_BYTES, decoded
 
 FEWEST, MOST = 40, 2000
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 PROVENANCE = "provenance.json"  # of an exported folder
 NAMES = ("x_test", "images", "x", "x_train")  # of arrays in an archive, the first that is there
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file's own size
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _pictures(folder: Path, shape: tuple[int, int, int]) -> tuple[Images, int]:
 def _is_ours(folder: Path) -> bool:
     """Tell whether a folder was made by a run, a study, an audit and the like, or by an export."""
     notes = [folder / name for name in (ENVIRONMENT, PROVENANCE) if (folder / name).is_file()]
-    return any(b'"fooldeap' in read(note) for note in notes)
+    return any(b'"fooldeap' in inputs.read(note) for note in notes)
 
 
 def _picture(file: Path, shape: tuple[int, int, int]) -> Images:
@@ -103,14 +102,13 @@ def _picture(file: Path, shape: tuple[int, int, int]) -> Images:
 
     height, width, channels = shape
     try:
-        with Image.open(file, formats=["PNG", "JPEG", "BMP", "WEBP"]) as opened:
-            picture = _in_bytes(opened).convert("L" if channels == 1 else "RGB")
-            if picture.size != (width, height):
-                picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(picture, np.uint8)
-    except Exception as error:  # damage shows as whatever the readers make of it
-        raise InputError(f"--images: {file} is no readable picture ({type(error).__name__}); remove it") from None
-    return pixels.reshape(shape)
+        picture = decoded(inputs.read(file, MOST_BYTES, named=True), ("PNG", "JPEG", "BMP", "WEBP"))
+    except ValueError as error:
+        raise InputError(f"--images: {file} is no readable picture ({error}); remove it") from None
+    picture = _in_bytes(picture).convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.uint8).reshape(shape)
 
 
 def _in_bytes(picture: Any) -> Any:
@@ -125,17 +123,15 @@ def _in_bytes(picture: Any) -> Any:
 def _arrays(path: Path) -> Images:
     where = f"--images {path}"
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size):
-            raise InputError(f"{where} would unpack to {unpacked:,} bytes, far more than it is; do not use this file")
-        with np.load(path, allow_pickle=False) as arrays:
+        with inputs.opened(path, named=True) as file, archives.opened(file) as arrays:
             if "provenance" in arrays:
                 raise InputError(f"{where}: was exported by fooldeap, whose images are no real ones; name others")
             name = next((name for name in NAMES if name in arrays), None)
             found: Any = None if name is None else np.asarray(arrays[name])
     except InputError:
         raise
+    except archives.TooLarge as error:
+        raise InputError(f"{where} {error}") from None
     except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
         cure = "make one by numpy.savez('real.npz', images=array)"
         raise InputError(

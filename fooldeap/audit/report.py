@@ -11,10 +11,10 @@ from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.findings import Detection, Findings, Judged, Try
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.lines import markdown as escaped
 from fooldeap.numerals import grouped
 from fooldeap.page.sources import Provenance
-from fooldeap.runs.folder import as_yaml
 
 
 def data(found: Findings) -> dict[str, Any]:

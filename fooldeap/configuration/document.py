@@ -48,19 +48,26 @@ class Document:
 
     def part(self, path: Key, under: Key) -> "Document":
         """Return what stands at a path, as a document in which it stands under other keys; places stay its own."""
+        value = _at(self.data, path)
+        paths = [inner for inner, _ in _walk(value, path)]
 
         def moved(places: Mapping[Key, T]) -> dict[Key, T]:
-            return {(*under, *key[len(path) :]): place for key, place in places.items() if key[: len(path)] == path}
+            return {(*under, *key[len(path) :]): places[key] for key in paths if key in places}
 
         at_key = self.place(path, at_key=True)
         keys = {under[:end]: at_key for end in range(1, len(under) + 1)}
         part = Document({}, moved(self.values), {**moved(self.keys), **keys}, moved(self.folders))
-        return put_under(under, _at(self.data, path), part, self.place(path))
+        return put_under(under, value, part, self.place(path))
 
     def without(self, *keys: str) -> "Document":
         """Return the document less some of its top-level keys."""
         data = {key: value for key, value in self.data.items() if key not in keys}
-        return Document(data, _kept(self.values, self.data, data), self.keys, _kept(self.folders, self.data, data))
+        return Document(
+            data,
+            _kept(self.values, self.data, data),
+            _kept(self.keys, self.data, data),
+            _kept(self.folders, self.data, data),
+        )
 
     def over(self, base: "Document") -> "Document":
         """Return this document laid over another, mapping by mapping.
@@ -74,6 +81,11 @@ class Document:
             {**_kept(base.keys, base.data, data), **self.keys},
             {**_kept(base.folders, base.data, data), **self.folders},
         )
+
+
+def has_64_bits(value: int) -> bool:
+    """Tell whether an integer is one that arrays, and libraries in C, can hold."""
+    return -(2**63) <= value < 2**63
 
 
 def error_at(place: Place, path: Key, message: str) -> InputError:
@@ -100,7 +112,12 @@ def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
     document, data = Document({}), _plain(data)
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
-        places = dict.fromkeys(_paths(data[key], path), Place(place))
+        places = dict[Key, Place]()
+        for inner, value in _walk(data[key], path):
+            if isinstance(value, int) and not has_64_bits(value):
+                message = f"got an integer of {value.bit_length()} bits, expected at most 64 bits"
+                raise error_at(Place(place), inner, message)
+            places[inner] = Place(place)
         said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
         document = put_under(path, data[key], said, Place(place)).over(document)
     return document
@@ -128,12 +145,12 @@ def put_under(path: Key, value: Any, document: Document, place: Place) -> Docume
     return document
 
 
-def _paths(value: Any, path: Key) -> Iterator[Key]:
-    """Yield the path of a value and of all that is in it."""
-    yield path
+def _walk(value: Any, path: Key) -> Iterator[tuple[Key, Any]]:
+    """Yield a value and all values in it, each with its path."""
+    yield path, value
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in inside:
-        yield from _paths(inner, (*path, key))
+        yield from _walk(inner, (*path, key))
 
 
 def _kept(places: Mapping[Key, T], before: Any, merged: Any) -> dict[Key, T]:

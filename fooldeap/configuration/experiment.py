@@ -17,6 +17,7 @@ from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key
 from fooldeap.errors import InputError, blaming
 from fooldeap.parameters import Parameter
+from fooldeap.storage.inputs import digest_of
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[
@@ -177,6 +178,6 @@ def _by_content(choice: Choice) -> dict[str, Any]:
         if marked(parameter.annotation, "shown"):
             data[name] = None
         elif marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
-            with contextlib.suppress(OSError):  # whoever needs it will say that it is gone
-                data[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            with contextlib.suppress(InputError):  # whoever needs it will say that it cannot be read
+                data[name] = digest_of(Path(path), named=True)
     return data

@@ -11,7 +11,7 @@ from typing import Any
 
 from fooldeap.configuration.document import Document
 from fooldeap.errors import FileError
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read_json
 
 ENVIRONMENT, MADE_AT = "environment.json", "folder"
 
@@ -20,7 +20,7 @@ def found_again(document: Document, folder: Path) -> Document:
     """Return a document that lies in a folder, its paths as they are now."""
     file = folder / ENVIRONMENT
     try:
-        made_at = parsed(read(file))[MADE_AT] if file.is_file() else None
+        made_at = read_json(file)[MADE_AT] if file.is_file() else None
     except (FileError, ValueError, KeyError, TypeError):
         return document  # the folder of no run
     now = str(folder.resolve())

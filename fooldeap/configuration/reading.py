@@ -16,16 +16,17 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fooldeap.configuration.document import COMMAND_LINE, Document, Key, Place, error_at, put_under
+from fooldeap.configuration.document import COMMAND_LINE, Document, Key, Place, error_at, has_64_bits, put_under
 from fooldeap.configuration.syntax import in_words
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
+from fooldeap.storage.inputs import read_text
 
-MAX_BYTES = 1_000_000
-MAX_NODES = 20_000
+MAX_BYTES = 2_000_000
+MAX_NODES = 60_000  # a study of 1000 variants has room for 60 values in each
 MAX_DEPTH = 40
 MAX_LEVELS = 100  # of brackets in brackets, keys included
-MAX_BITS = 4096  # of an integer; Python itself does not write down much longer ones
+LONGEST_INTEGER = 100  # characters; 64 binary digits and their prefix are 67
 MAX_FILES = 20  # of which each is the base of the one before
 
 
@@ -38,13 +39,13 @@ def read(path: Path) -> Document:
     return _read(path, ())
 
 
-def says(path: Path, key: str) -> bool:
-    """Tell whether a file itself, and not its base, has a top-level key."""
-    return key in parse(_text(path), _short(path), path.resolve().parent).data
+def source_of(path: Path) -> str:
+    """Return what the places of a document that was read from a file have as their source."""
+    return _short(path)
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> Document:
-    document = parse(_text(path), _short(path), path.resolve().parent)
+    document = parse(read_text(path, MAX_BYTES, named=True), _short(path), path.resolve().parent)
     base = document.data.pop("base", None)
     if base is None:
         return document
@@ -78,21 +79,6 @@ def _short(path: Path) -> str:
     """Return a path without needless ``folder/..``, as messages show it."""
     short = Path(os.path.normpath(path))
     return str(short if short.resolve() == path.resolve() else path)  # they differ where a folder is a link
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)  # no more: it may be any file, and without end
-        size = max(len(raw), path.stat().st_size)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from None
-    if size > MAX_BYTES:
-        raise InputError(f"{path}: got {size} bytes, expected at most {MAX_BYTES}; name a YAML file")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def parse(text: str, place: str, folder: Path) -> Document:
@@ -241,15 +227,21 @@ class _Reader:
             return str(node.value)
         if tag not in ("int", "float", "bool", "null"):
             self.expect_tag(node, path, "str")
+        if tag == "int" and len(node.value.replace("_", "")) > LONGEST_INTEGER:
+            raise self.out_of_range(node, path)
         try:
             value = getattr(self.constructor, f"construct_yaml_{tag}")(node)
-            if isinstance(value, int) and value.bit_length() > MAX_BITS:
-                raise ValueError
-            return value
         except (ValueError, LookupError):
             kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
             message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"
             raise error_at(self.at(node), path, message) from None
+        if isinstance(value, int) and not has_64_bits(value):
+            raise self.out_of_range(node, path)
+        return value
+
+    def out_of_range(self, node: Node, path: Key) -> InputError:
+        message = f"got {shown(node.value)}, expected an integer of at most 64 bits; quote it to mean text"
+        return error_at(self.at(node), path, message)
 
     def expect_tag(self, node: Node, path: Key, tag: str) -> None:
         if self.tag(node) != tag:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Self
 
 from fooldeap.errors import InputError
-from fooldeap.storage.files import Appended, read, write_whole
+from fooldeap.storage.files import Appended, write_whole
+from fooldeap.storage.inputs import read
 
 _WIDTH = 12  # digits of a count, so that a row can be rewritten in place
 _MOST = 10**_WIDTH - 1

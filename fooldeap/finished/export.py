@@ -25,13 +25,12 @@ from fooldeap.runs.rundir import RunFolder
 from fooldeap.storage.files import (
     make_folder,
     make_folders,
-    parsed,
     publish,
-    read,
     remove_leftovers,
     temporary_name,
     write_whole,
 )
+from fooldeap.storage.inputs import parsed, read
 from fooldeap.storage.sums import digest, problems
 from fooldeap.study.plan import StudyFolder
 

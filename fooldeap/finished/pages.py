@@ -13,13 +13,14 @@ from fooldeap.page.study import study_page
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.rundir import RunFolder
-from fooldeap.storage.files import parsed, read, remove_all_leftovers, write_whole
+from fooldeap.storage.files import remove_all_leftovers, write_whole
+from fooldeap.storage.inputs import read_json
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import PAGE
 from fooldeap.study.plan import StudyFolder
 
 _PAGES: dict[type[Folder], Callable[[Path], str]] = {
-    RunFolder: lambda path: run_page(path, parsed(read(path / RunFolder.LAST))),
+    RunFolder: lambda path: run_page(path, read_json(path / RunFolder.LAST)),
     StudyFolder: study_page,
     RetrainFolder: retrain_page,
     AuditFolder: audit_page,

@@ -28,8 +28,9 @@ from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 from fooldeap.runs.work import Ended
+from fooldeap.storage import archives
 from fooldeap.storage.columns import DAMAGE
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import parsed, read, read_json
 from fooldeap.study import definition
 from fooldeap.study.analysis import analyse
 from fooldeap.study.comparison import crossed, outcome_of, texts
@@ -133,7 +134,7 @@ def _run(folder: Folder, how: _How) -> Verdict:
 
 
 def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
-    recorded = parsed((folder.path / "environment.json").read_text(encoding="utf-8"))
+    recorded = read_json(folder.path / "environment.json")
     by_chance = recorded.get("answers_depend_on") == "chance"
     return (*provenance.changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
 
@@ -154,7 +155,7 @@ def _again(folder: Folder, experiment: Experiment) -> list[str]:
 
 def _is_another(folder: Folder, prepared: Prepared) -> bool:
     """Tell whether the classifier is not the one that was fooled."""
-    recorded = parsed(read(folder.path / "environment.json")).get("classifier")
+    recorded = read_json(folder.path / "environment.json").get("classifier")
     return recorded is not None and recorded != prepared.crew.work.digest
 
 
@@ -162,7 +163,7 @@ def bits(folder: Path) -> dict[str, bytes]:
     """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds, and names."""
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {
-        name: _arrays(path.read_bytes()) if path.suffix == ".npz" else path.read_bytes()
+        name: _arrays(read(path)) if path.suffix == ".npz" else read(path)
         for name, path in files.items()
         if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
     }
@@ -173,8 +174,8 @@ def bits(folder: Path) -> dict[str, bytes]:
 def _arrays(content: bytes) -> bytes:
     """Return the arrays of an archive, whose own headers are other bits by another release of Python."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with archives.opened(io.BytesIO(content)) as file:
+            arrays = dict(file)
     except DAMAGE:
         return content
     return b"".join(f"{name} {each.dtype} {each.shape} ".encode() + each.tobytes() for name, each in arrays.items())
@@ -200,7 +201,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
 
 def _sampled(folder: Folder, experiment: Experiment, how: _How) -> tuple[str, list[str]]:
     """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
-    written = parsed((folder.path / "result.json").read_text(encoding="utf-8"))
+    written = read_json(folder.path / "result.json")
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
         if _is_another(folder, prepared):
             return f"{folder.path}: its classifier", [ANOTHER]
@@ -269,7 +270,7 @@ def _of_record(run: Ended, known: Plan, folder: StudyFolder) -> str | None:
 
 def _of_texts(known: Plan, folder: StudyFolder) -> list[str]:
     """Return which tables, and whether the report, are other than what follows from the records."""
-    summary, design = parsed(read(folder.path / folder.LAST)), folder.design() or {}
+    summary, design = read_json(folder.path / folder.LAST), folder.design() or {}
     outcome = outcome_of(known, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
     made = texts(outcome, analyse(outcome), crossed(known, outcome))
     written = {name: folder.path / name for name in made}

@@ -9,7 +9,7 @@ from fooldeap.page import sources
 from fooldeap.page.markdown import parts
 from fooldeap.page.parts import Card, Chart, Line, percent
 from fooldeap.page.rendering import render
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read_json
 
 SHOWN, VALUES = 20, 6_000_000  # classes whose images are shown, and values in these images, at most
 Said = Mapping[str, Any]
@@ -17,7 +17,7 @@ Said = Mapping[str, Any]
 
 def audit_page(folder: Path) -> str:
     """Return the page of a finished audit."""
-    said = parsed(read(folder / "audit.json"))
+    said = read_json(folder / "audit.json")
     height, width, channels = said["shape"]
     shown = said["classes"][: max(1, min(SHOWN, VALUES // (len(said["attacks"]) * height * width * channels)))]
     about, _, first, *others = parts(folder, "report.md")  # the second, the verdict, is the lead
@@ -92,15 +92,16 @@ def steps(costs: Iterable[int], classes: int, last: int) -> tuple[list[float], l
 def _galleries(folder: Path, said: Said, classes: Sequence[Said]) -> Iterator[tuple[str, str, list[Card]]]:
     """Yield the images of each attack, with its name and what it does."""
     names = {each["class"]: each["name"] for each in said["classes"]}
+    images = sources.Images(folder)
     for attack in said["attacks"]:
         tries = [(each["class"], each["attacks"].get(attack["name"])) for each in classes]
-        cards = [_card(folder, names, target, each) for target, each in tries if each is not None]
+        cards = [_card(images, names, target, each) for target, each in tries if each is not None]
         if cards:
             yield attack["name"], attack["what"], cards
 
 
-def _card(folder: Path, names: Mapping[int, str], target: int, each: Said) -> Card:
-    image = sources.image(folder, each["image"])
+def _card(images: sources.Images, names: Mapping[int, str], target: int, each: Said) -> Card:
+    image = images.get(each["image"])
     if image is None:
         raise FileNotFoundError(each["image"])
     reached = max(each["images_to"], key=float, default=None)

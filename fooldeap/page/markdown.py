@@ -9,7 +9,7 @@ from fooldeap.errors import InputError
 from fooldeap.lines import printable
 from fooldeap.page import sources
 from fooldeap.page.parts import data_uri
-from fooldeap.storage.files import read
+from fooldeap.storage.inputs import read
 
 LARGEST_DRAWING = 1 << 19  # bytes of an SVG that are worth their sharpness; else its PNG is taken
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}

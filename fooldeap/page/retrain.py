@@ -11,12 +11,12 @@ from fooldeap.page.parts import Film, Group, Thumb, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.run import films, thinned, thumb
 from fooldeap.page.views import RunView, views
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read_json
 
 
 def retrain_page(folder: Path) -> str:
     """Return the page of a finished retraining."""
-    measures = parsed(read(folder / "summary.json"))
+    measures = read_json(folder / "summary.json")
     networks = [(f"Network {each['network']}", _runs(folder, each["network"])) for each in measures]
     made = sources.provenance(folder, "retrain.yaml")
     return render(
@@ -34,7 +34,7 @@ def retrain_page(folder: Path) -> str:
 def _runs(folder: Path, network: int) -> list[RunView]:
     """Return the runs of the first seed on a network."""
     place = folder / f"networks/{network:02d}/run"
-    runs = views(place, parsed(read(place / "result.json")), logs=False)
+    runs = views(place, read_json(place / "result.json"), logs=False)
     return [run for run in runs if run.data["seed"] == runs[0].data["seed"]]
 
 

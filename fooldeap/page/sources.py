@@ -1,7 +1,5 @@
 """What pages show, read from the files of a folder: no plugin and no classifier is needed, and none is run."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.configuration import reading
 from fooldeap.errors import InputError
 from fooldeap.numerals import grouped
 from fooldeap.page.parts import Table
 from fooldeap.results import FoolingImage
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read, read_json, rows_of
 
-LARGEST = 1 << 25  # bytes of a table that are still worth reading for a page
+LARGEST = 1 << 25  # bytes of a table or a text that are still worth reading for a page
+MOST_IMAGES = 1 << 30  # bytes of all images of a page, once decoded
 
 
 _DEPENDS_ON = {
@@ -40,7 +40,7 @@ class Provenance:
 
 def provenance(folder: Path, configuration: str) -> Provenance:
     """Return what a folder says of how it was made; ``configuration`` is the name of its file."""
-    known = parsed(read(folder / "environment.json"))
+    known = read_json(folder / "environment.json")
     packages = [(str(name), str(version)) for name, version in known.get("packages", {}).items()]
     machine = f"{known.get('platform', 'unknown')}, {known.get('cores', '?')} cores"
     plugins = [(str(name), str(digest)[:16]) for name, digest in known.get("plugins", {}).items()]
@@ -75,18 +75,34 @@ def rows(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file; none where there is no file, or a very large one."""
     if not path.is_file() or path.stat().st_size > LARGEST:
         return []
-    return list(csv.DictReader(io.StringIO(text(path), newline="")))
+    return rows_of(read(path, LARGEST))
 
 
 def text(path: Path) -> str:
-    """Return what stands in a file of text."""
-    return read(path).decode(errors="replace")
+    """Return what a text file holds."""
+    return read(path, LARGEST).decode(errors="replace")
 
 
-def image(folder: Path, name: str) -> NDArray[np.uint8] | None:
-    """Return an image uint8 (h, w, c) of a folder, None where it is not there; `InputError` for one elsewhere."""
-    place = inside(folder, name)
-    return FoolingImage.from_png(read(place)).pixels if place.is_file() else None
+class Images:
+    """The images of a folder, of which no more than ``most`` bytes are decoded."""
+
+    def __init__(self, folder: Path, most: float = MOST_IMAGES) -> None:
+        self._folder, self._left = folder, most
+
+    def get(self, name: str) -> NDArray[np.uint8] | None:
+        """Return an image uint8 (h, w, c), None where it is not there, or is one too many.
+
+        Raises
+        ------
+        InputError
+            It is no PNG, or its name leads out of the folder.
+        """
+        place = inside(self._folder, name)
+        if self._left <= 0 or not place.is_file():
+            return None
+        pixels = FoolingImage.from_file(place).pixels
+        self._left -= pixels.nbytes
+        return pixels
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -97,15 +113,11 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def parsed_yaml(text: str) -> dict[str, Any]:
-    """Return what a configuration says, empty where it is no YAML."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
+    """Return what a configuration says, empty where it cannot be read."""
     try:
-        said = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError):
+        return reading.parse(text, "configuration", Path.cwd()).data
+    except InputError:
         return {}
-    return said if isinstance(said, dict) else {}
 
 
 def named(configuration: str, otherwise: str) -> str:

@@ -14,7 +14,7 @@ from fooldeap.page.markdown import parts
 from fooldeap.page.parts import Chart, Film, Group, Line, Thumb
 from fooldeap.page.rendering import render
 from fooldeap.page.run import film_of, thinned, thumb
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read, read_json
 
 MOST_VARIANTS = 24
 MOST_TARGETS = 20
@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 def study_page(folder: Path) -> str:
     """Return the page of a finished study."""
-    summary = parsed(read(folder / "summary.json"))
+    summary = read_json(folder / "summary.json")
     study = summary["study"]
     ranked = sorted(summary["variants"], key=lambda name: (summary["variants"][name]["mean_rank"], name))
     rows = sources.rows(folder / "runs.csv")
@@ -73,11 +73,12 @@ def _gallery(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list
     by_variant = defaultdict(list)
     for row in rows:
         by_variant[row["variant"]].append(row)
-    return [Group(name, [_thumb(folder, row) for row in by_variant[name][:MOST_TARGETS]]) for name in variants]
+    images = sources.Images(folder)
+    return [Group(name, [_thumb(images, row) for row in by_variant[name][:MOST_TARGETS]]) for name in variants]
 
 
-def _thumb(folder: Path, row: Row) -> Thumb:
-    image = sources.image(folder, f"variants/{row['variant']}/images/seed-{row['seed']}/{row['target']}.png")
+def _thumb(images: sources.Images, row: Row) -> Thumb:
+    image = images.get(f"variants/{row['variant']}/images/seed-{row['seed']}/{row['target']}.png")
     reached = int(row["evaluations_to_goal"]) if row["evaluations_to_goal"] else None
     figures = int(row["target"]), int(row["predicted"]), float(row["confidence"]), reached, int(row["evaluations"])
     return thumb(image, *figures)

@@ -12,7 +12,7 @@ from fooldeap.page import sources
 from fooldeap.page.parts import name_of
 from fooldeap.plugin import Predictions
 from fooldeap.results import FrontImage, Snapshot
-from fooldeap.storage.files import read
+from fooldeap.storage.inputs import read
 
 T = TypeVar("T")
 
@@ -36,18 +36,23 @@ class RunView(NamedTuple):
     curves: Curves | None
 
 
-def views(folder: Path, result: Mapping[str, Any], *, logs: bool = True) -> list[RunView]:
-    """Return the runs of a result, with what the folder holds of each; ``logs``: curves from ``log.csv``."""
+def views(
+    folder: Path, result: Mapping[str, Any], *, logs: bool = True, most: float = sources.MOST_IMAGES
+) -> list[RunView]:
+    """Return the runs of a result, with what the folder holds of each.
+
+    ``logs``: curves from ``log.csv``; ``most``: bytes of all images, those after them are left out.
+    """
     rows = result["runs"]
     films = _by_run(folder / snapshots.FILE, len(rows), snapshots.unpacked)
     best = _by_run(folder / fronts.FILE, len(rows), fronts.unpacked)
     read_off = _logs(folder / "log.csv") if logs else {}
     several = len({row["seed"] for row in rows}) > 1
-    found = []
+    images, found = sources.Images(folder, most), []
     for row, film, front in zip(rows, films, best, strict=True):
         title = name_of(row["target"], result.get("names", ()))
         title += f", seed {row['seed']}" if several and logs else ""
-        picture = film[-1].image if film else sources.image(folder, row["image"])
+        picture = film[-1].image if film else images.get(row["image"])
         curves = read_off.get((row["seed"], row["target"])) or _curves(film, row["target"])
         found.append(RunView(title, row, picture, film, front, curves))
     return found

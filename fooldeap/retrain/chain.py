@@ -4,7 +4,6 @@ The experiment of Nguyen, Yosinski and Clune (2015), section 3.6. Each network a
 a folder of their own, so that a chain which was interrupted goes on from there.
 """
 
-import hashlib
 import json
 import re
 import sys
@@ -33,7 +32,8 @@ from fooldeap.runs.bench import left_behind
 from fooldeap.runs.folder import Folder, State
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
-from fooldeap.storage.files import make_folders, parsed, read
+from fooldeap.storage.files import make_folders
+from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.training.train import refuse, train_on
 
 
@@ -92,7 +92,7 @@ def retrain(
         if folder is not None:
             _only_executor([*overrides, *arguments])
             if folder.finished:
-                found = parsed(read(folder.path / folder.LAST))
+                found = read_json(folder.path / folder.LAST)
                 return Retrained(tuple(Measures(**each) for each in found), folder.path)
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
         said = folder.config if folder is not None else source or {}
@@ -192,10 +192,10 @@ class _Chain:
             with Prepared(self._experiment(index, model), rows=None if folder is None else folder.rows) as prepared:
                 begun = folder or RunFolder.create(prepared.experiment, place)
                 prepared.run(begun, resumed=folder is not None, quiet=True)
-        found = parsed((place / "result.json").read_text(encoding="utf-8"))["runs"]
+        found = read_json(place / "result.json")["runs"]
         if any(".." in Path(each["image"]).parts or Path(each["image"]).is_absolute() for each in found):
             raise InputError(f"{place / 'result.json'}: names images elsewhere; restore it from a copy")
-        images = [FoolingImage.from_png(read(place / each["image"])).pixels for each in found]
+        images = [FoolingImage.from_file(place / each["image"]).pixels for each in found]
         return found, np.array(images)
 
     def _experiment(self, index: int, model: Path) -> Experiment:
@@ -224,5 +224,5 @@ def _limited(data: Split, images: int | None) -> Split:
 def check_model(path: Path) -> None:
     """Refuse a model that is not what its card says."""
     card = path.with_suffix(".md")
-    if not card.is_file() or f"`{hashlib.sha256(read(path)).hexdigest()}`" not in read(card).decode(errors="replace"):
+    if not card.is_file() or f"`{digest_of(path)}`" not in read(card).decode(errors="replace"):
         raise InputError(f"{path}: is not the model of its card {card.name}; remove it, and it is trained anew")

@@ -10,7 +10,8 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
 from fooldeap.errors import InputError
 from fooldeap.runs import provenance
-from fooldeap.storage.files import parsed, read, write_whole
+from fooldeap.storage.files import write_whole
+from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.storage.sums import digest
 
 _NOTED, _FORCED, _ANSWERS = "sha256", "forced", "answers_depend_on"
@@ -62,7 +63,7 @@ class Environment:
         """Refuse files that were changed since their checksums were noted; ``cures`` are by the names of files."""
         for name, sums in self._known()[_NOTED].items():
             path = self.path / name
-            if path.is_file() and digest(read(path)) not in sums:
+            if path.is_file() and digest_of(path) not in sums:
                 if not trust.given().force:
                     cure = cures.get(name, "restore it from a copy")
                     raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
@@ -102,7 +103,7 @@ class Environment:
     def _known(self) -> dict[str, Any]:
         path = self.path / ENVIRONMENT
         try:
-            known = parsed(read(path)) if path.is_file() else {}
+            known = read_json(path) if path.is_file() else {}
             return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None

@@ -8,19 +8,18 @@ query log have their own. A finished folder has the checksums of its files in ``
 import contextlib
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from ruamel.yaml import YAML
-
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.engine.evaluation import MOST_ROWS, ROWS, Evaluator
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, InputError
 from fooldeap.runs.environment import Environment
 from fooldeap.storage import files
-from fooldeap.storage.files import make_folders, parsed, write_whole
+from fooldeap.storage.files import make_folders, write_whole
+from fooldeap.storage.inputs import read_json
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import SUMS, listing, problems, strangers
 
@@ -68,10 +67,11 @@ class Folder:
         InputError
             ``out`` holds something already, or cannot be made. Nothing was written.
         """
+        configuration = as_yaml(data)
         places = _numbered(Path("runs") / name) if out is None else iter([out])
         try:
             for place in places:
-                if cls._create(place, as_yaml(data), experiments):
+                if cls._create(place, configuration, experiments):
                     return cls(place)
         except FileError as error:
             raise InputError(f"{error}, or choose another --out") from None
@@ -154,8 +154,8 @@ class Folder:
     def rows(self) -> int | None:
         """How many images at a time were found to go fastest through the classifier, None where nobody noted it."""
         try:
-            rows = parsed((self.path / "calibration.json").read_text(encoding="utf-8"))["rows"]
-        except (OSError, ValueError, KeyError, TypeError):
+            rows = read_json(self.path / "calibration.json")["rows"]
+        except (FileError, InputError, ValueError, KeyError, TypeError):
             return None
         return rows if rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
 
@@ -220,13 +220,3 @@ def _numbered(parent: Path) -> Iterator[Path]:
     while True:
         number += 1
         yield parent / f"{number:03d}"
-
-
-def as_yaml(data: Any) -> str:
-    """Return plain data as YAML, its keys in their order."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    text = StringIO()
-    yaml.dump(data, text)
-    return text.getvalue()

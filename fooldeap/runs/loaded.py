@@ -1,5 +1,6 @@
 """The result of a finished run, read from its folder: no plugin and no classifier is needed, and none is run."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from fooldeap.page.views import RunView, views
 from fooldeap.results import FoolingImage, LogRow, Result, RunResult
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.rundir import RunFolder
-from fooldeap.storage.files import parsed, read
+from fooldeap.storage.inputs import read_json
 
 _COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log; the rest are real numbers
 
@@ -34,7 +35,7 @@ def load(folder: str | Path) -> Result:
 
 
 def _loaded(folder: RunFolder) -> Result:
-    data = parsed(read(folder.path / RunFolder.LAST))
+    data = read_json(folder.path / RunFolder.LAST)
     log = _log(folder.path / "log.csv")
     return Result(
         name=data["name"],
@@ -42,7 +43,7 @@ def _loaded(folder: RunFolder) -> Result:
         goal=data["goal"],
         evaluations=data["evaluations"],
         seconds=data["seconds"],
-        runs=tuple(_run(view, log) for view in views(folder.path, data, logs=False)),
+        runs=tuple(_run(view, log) for view in views(folder.path, data, logs=False, most=math.inf)),
         folder=folder.path,
         failures=data.get("failures", {}),
         names=tuple(data.get("names", ())),

@@ -13,7 +13,8 @@ from fooldeap.engine import fronts, snapshots
 from fooldeap.plugin import Predictions
 from fooldeap.results import LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.folder import Folder
-from fooldeap.storage.files import parsed, read, remove
+from fooldeap.storage.files import remove
+from fooldeap.storage.inputs import read_json
 from fooldeap.storage.sums import SUMS, listing
 
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
@@ -37,7 +38,7 @@ class RunFolder(Folder):
         if not self.finished:
             return False
         try:
-            return not parsed(read(self.path / self.LAST)).get("failures")
+            return not read_json(self.path / self.LAST).get("failures")
         except (ValueError, AttributeError):
             return True  # whoever reads it will say that it is damaged
 

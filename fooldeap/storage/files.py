@@ -3,13 +3,13 @@
 A file or folder is written under a temporary name beside its place and then renamed. The temporary name carries the
 host and the process, so that the leftovers of a killed process can be recognised: see `remove_leftovers`.
 
-An error of the operating system becomes a `FileError` of one line: the file, the reason and the cure.
+An error of the operating system becomes a `FileError` of one line: the file, the reason and the cure. Files are read by
+`fooldeap.storage.inputs`.
 """
 
 import contextlib
 import errno
 import itertools
-import json
 import os
 import re
 import shutil
@@ -17,7 +17,6 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from fooldeap.errors import FileError
 
@@ -149,16 +148,6 @@ def _sync_names(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read(path: Path) -> bytes:
-    """Return what a file holds."""
-    with _told(path, "read"):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            return b"".join(_chunks(descriptor))
-        finally:
-            os.close(descriptor)
-
-
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     with _told(path, "removed"), contextlib.suppress(FileNotFoundError):
@@ -273,24 +262,11 @@ class Appended:
                 os.close(descriptor)
 
 
-def parsed(content: bytes | str) -> Any:
-    """Return what stands in a JSON file, which may be somebody else's; a ValueError where it cannot be read."""
-    try:
-        return json.loads(content)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
 def _write(descriptor: int, content: bytes | memoryview, start: int) -> None:
     waiting = memoryview(content)
     while waiting:  # a write may be short
         written = os.pwrite(descriptor, waiting, start)
         waiting, start = waiting[written:], start + written
-
-
-def _chunks(descriptor: int) -> Iterator[bytes]:
-    while chunk := os.read(descriptor, 1 << 24):
-        yield chunk
 
 
 @contextlib.contextmanager

@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.storage.files import Appended, parsed
+from fooldeap.storage.files import Appended
+from fooldeap.storage.inputs import parsed
 
 _HEAD = struct.Struct("<II")
 _ANSWER = struct.Struct("<16sII")

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fooldeap.errors import InputError
-from fooldeap.storage.files import Appended, parsed
+from fooldeap.storage.files import Appended
+from fooldeap.storage.inputs import parsed
 
 LOCK = ".lock"
 

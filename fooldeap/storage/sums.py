@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fooldeap.errors import FileError
-from fooldeap.storage import files
+from fooldeap.errors import FileError, InputError
+from fooldeap.storage import inputs
 from fooldeap.storage.files import is_temporary
 from fooldeap.storage.lock import LOCK
 
@@ -27,14 +27,14 @@ def digest(content: bytes) -> str:
 
 def listing(folder: Path, to_come: Mapping[str, bytes]) -> bytes:
     """Return the list of a folder's files, and of those that are about to be written, with their checksums."""
-    sums = {name: _digest_of(folder / name) for name in _files(folder) if name not in to_come}
+    sums = {name: inputs.digest_of(folder / name) for name in _files(folder) if name not in to_come}
     sums |= {name: digest(content) for name, content in to_come.items()}
     return b"".join(_line(name, each) for name, each in sorted(sums.items()))
 
 
 def problems(folder: Path) -> list[str]:
     """Return what of a folder is not as its list has it, a line each, sorted by file; raise `FileError` without one."""
-    lines = files.read(folder / SUMS).splitlines()
+    lines = inputs.read(folder / SUMS).splitlines()
     matches = [_LINE.fullmatch(line) for line in lines]
     found = [f"{SUMS}: line {number} is damaged" for number, match in enumerate(matches, 1) if match is None]
     listed = {_name(match): match[2].decode() for match in matches if match and _name(match) not in _UNLISTED}
@@ -75,14 +75,10 @@ def _wrong_with(path: Path, expected: str) -> list[str]:
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return ["is no file, but a link or the like"]
-        found = _digest_of(path)
-    except (FileError, OSError) as error:
+        found = inputs.digest_of(path)
+    except (FileError, InputError, OSError) as error:
         return [f"cannot be read ({error})"]
     return [] if found == expected else [f"is not as it was written; it does not match {SUMS}"]
-
-
-def _digest_of(path: Path) -> str:
-    return digest(files.read(path))
 
 
 def _is_plain(mode: int) -> bool:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fooldeap import trust
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.lines import printable
 from fooldeap.page.study import study_page
 from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench, left_behind, warn
-from fooldeap.runs.folder import as_yaml
 from fooldeap.runs.work import Ended
 from fooldeap.storage.files import remove
 from fooldeap.storage.timings import Timings

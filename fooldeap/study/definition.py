@@ -1,5 +1,6 @@
 """A study file: an experiment file that also has the keys ``vary``, ``variants``, ``goal``, ``budget`` or ``tried``."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from fooldeap.configuration import document as documents
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.experiment import CHOICES, Experiment, Stop
+from fooldeap.configuration.writing import check_size, values_in
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS
@@ -20,6 +22,8 @@ GOALS = ("confidence", "score")
 _BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
 GENERATIONS_AN_EVALUATION = 4
+
+MOST_REPEATED = 20_000  # values of all variants; of more, what they have in common is written once
 
 Source = str | Path | Mapping[str, Any]
 
@@ -52,12 +56,14 @@ class Study:
     def data(self) -> dict[str, Any]:
         """Return the study as plain data: written as YAML and read again, it is the same study."""
         common = self.common.data()
+        shared, variants = _apart({name: _own(experiment.data()) for name, experiment in self.variants.items()})
         return {
             **{key: common[key] for key in COMMON if key != "reporters"},
+            **shared,
             "goal": self.goal,
             "budget": self.budget,
             **({"tried": self.tried} if self.tried else {}),
-            "variants": {name: _own(experiment.data()) for name, experiment in self.variants.items()},
+            "variants": variants,
             **({"factors": {name: dict(levels) for name, levels in self.factors.items()}} if self.factors else {}),
         }
 
@@ -65,6 +71,16 @@ class Study:
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
     return {**own, "stop": {name: data["stop"][name] for name in ("generations", "at_goal")}}
+
+
+def _apart(variants: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return what all variants have in common, and the rest of each: of few variants, nothing and all of each."""
+    if values_in(variants) <= MOST_REPEATED:
+        return {}, variants
+    first, *others = variants.values()
+    text = {key: json.dumps(value) for key, value in first.items()}
+    shared = {key: first[key] for key in first if all(json.dumps(other[key]) == text[key] for other in others)}
+    return shared, {name: {key: own[key] for key in own if key not in shared} for name, own in variants.items()}
 
 
 def load(
@@ -93,7 +109,9 @@ def load(
         raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
     any_of_them = next(iter(experiments.values()))
     budget = any_of_them.stop.evaluations or 0
-    return Study(any_of_them.name, experiments, budget, tried, factors(study, experiments))
+    made = Study(any_of_them.name, experiments, budget, tried, factors(study, experiments))
+    check_size(made.data())  # now, and not after all variants were rehearsed
+    return made
 
 
 def resolved(study: Study) -> tuple[Study, frozenset[str]]:
@@ -111,10 +129,10 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
 
 def _named_by_its_file(document: Document, source: Source) -> Document:
     """Return a study without a name of its own under that of its file, not its base's: they are different things."""
-    base = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS}
-    if not isinstance(source, str | Path) or reading.says(Path(source), "name"):
+    if not isinstance(source, str | Path):
         return document
-    if document.place(("name",)).source in base:
+    own = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS, reading.source_of(Path(source))}
+    if document.place(("name",)).source in own:
         return document
     return documents.from_mapping({"name": config.as_name(Path(source).stem)}).over(document)
 

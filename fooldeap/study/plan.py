@@ -14,7 +14,7 @@ from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
 from fooldeap.runs.bench import Bench
 from fooldeap.runs.folder import Folder
-from fooldeap.storage.files import parsed
+from fooldeap.storage.inputs import read_json
 from fooldeap.study import definition
 from fooldeap.study.definition import Study
 from fooldeap.study.records import Key, Record, Records
@@ -38,7 +38,7 @@ class StudyFolder(Folder):
         """Return what was to be compared when the study began, and whether that was changed since; None for neither."""
         path = self.path / DESIGN
         try:
-            return dict(parsed(path.read_text(encoding="utf-8"))) if path.is_file() else None
+            return dict(read_json(path)) if path.is_file() else None
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
 

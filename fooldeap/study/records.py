@@ -13,7 +13,7 @@ from fooldeap.engine import snapshots
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage, RunInfo, RunResult
 from fooldeap.runs.work import Ended
-from fooldeap.storage import files
+from fooldeap.storage import files, inputs
 from fooldeap.storage.sums import digest
 from fooldeap.study.outcome import RunRow
 
@@ -98,8 +98,8 @@ class Records:
         if not self.kept(info):
             return None
         try:
-            raw = files.read(path)
-            kept = files.parsed(raw)
+            raw = inputs.read(path)
+            kept = inputs.parsed(raw)
             del kept["sha256"]
             if _with_checksum(kept) != raw:
                 raise ValueError("its checksum is another")
@@ -152,7 +152,7 @@ class Records:
 
 def _belonging(path: Path, checksum: str) -> bytes:
     """Return what a file holds; a ValueError where it is not the one that belongs to a record."""
-    if not path.is_file() or digest(content := files.read(path)) != checksum:
+    if not path.is_file() or digest(content := inputs.read(path)) != checksum:
         raise ValueError(f"{path} is not the one that belongs to it")
     return content
 

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.storage.files import parsed, read, remove, write_whole
+from fooldeap.storage import archives
+from fooldeap.storage.files import remove, write_whole
+from fooldeap.storage.inputs import parsed, read
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -107,5 +109,5 @@ def _unpacked(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     if digest != _digest(rest):
         raise ValueError("it is not as it was written")
     said, _, packed = rest.partition(b"\n")
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        return parsed(said), {name: arrays[name] for name in arrays.files}
+    with archives.opened(io.BytesIO(packed)) as arrays:
+        return parsed(said), dict(arrays)

@@ -24,6 +24,7 @@ from fooldeap.parameters import shown
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
 from fooldeap.randomness import preserved
+from fooldeap.storage import inputs
 from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
@@ -148,8 +149,8 @@ def _is_trained(training: Training, data: Split, path: Path) -> bool:
     its_card = path.with_suffix(".md")
     if not (path.is_file() and its_card.is_file()):
         return False
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return tells_of(its_card.read_text(encoding="utf-8", errors="replace"), digest, training, data)
+    text = inputs.read(its_card, named=True).decode(errors="replace")
+    return tells_of(text, inputs.digest_of(path, named=True), training, data)
 
 
 def _refuse_others(training: Training, data: Split, path: Path) -> None:

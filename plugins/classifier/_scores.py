@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.faults import described
 from fooldeap.plugin import Array, Images, InputError
+from fooldeap.storage.inputs import read_text
 
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
 Outputs = Literal["auto", "logits", "probabilities"]
@@ -171,10 +172,9 @@ def names_in(file: str | None, classes: int, where: str) -> tuple[str, ...] | No
     if file is None:
         return None
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(f"{where}: class_names {file!r} cannot be read ({said})") from None
+        text = read_text(Path(file), named=True)
+    except InputError as error:
+        raise InputError(f"{where}: class_names: {error}") from None
     names = tuple(line.strip() for line in text.removesuffix("\n").split("\n"))
     if len(names) != classes or not all(names):
         got = f"{len(names)} lines" if len(names) != classes else "an empty line"

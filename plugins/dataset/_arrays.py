@@ -1,18 +1,8 @@
 """What the data sets from files share."""
 
-from pathlib import Path
-
 import numpy as np
 
 from fooldeap.plugin import Array, InputError, Split
-
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file's own size
-
-
-def check_size(where: str, path: Path, unpacked: int) -> None:
-    """Refuse a file that would unpack to far more than it is."""
-    if unpacked > max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size):
-        raise InputError(f"{where} would unpack to {unpacked:,} bytes, far more than it is; do not use this file")
 
 
 def split(where: str, train_images: Array, train_labels: Array, test_images: Array, test_labels: Array) -> Split:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from fooldeap.plugin import KW_ONLY, Array, Directory, InputError, Split, dataclass, dataset
+from fooldeap.storage import inputs
+from fooldeap.storage.archives import TooLarge, check_unpacked
 
-from ._arrays import check_size, split
+from ._arrays import split
 
 _UBYTE = 8  # the code of unsigned bytes in the header
 _MOST_AXES = 4  # of images in colour
@@ -53,10 +55,12 @@ def _read(path: Path) -> Array:
     """Return the array in an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, the values."""
     where = f"dataset 'idx': {str(path)!r}"
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with inputs.opened(path, named=True) as packed, gzip.open(packed) if path.suffix == ".gz" else packed as file:
             sizes = _sizes(file, where)
-            check_size(where, path, math.prod(sizes))
+            check_unpacked(math.prod(sizes), path.stat().st_size)
             content = file.read(math.prod(sizes) + 1)  # no more than the header says, however much there is
+    except TooLarge as error:
+        raise InputError(f"{where} {error}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{where} cannot be read ({error})") from None
     if len(content) != math.prod(sizes):

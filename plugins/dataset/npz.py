@@ -1,14 +1,13 @@
 """Images and labels in a NumPy archive."""
 
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, Array, File, InputError, Split, dataclass, dataset
+from fooldeap.plugin import KW_ONLY, File, InputError, Split, dataclass, dataset
+from fooldeap.storage import archives, inputs
 
-from ._arrays import check_size, split
+from ._arrays import split
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 _EXPORTED = ("images", "labels")
@@ -30,21 +29,17 @@ class Npz:
         """Return images uint8 (n, h, w, c) and labels (n,)."""
         where = f"dataset 'npz': {self.path!r}"
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                members = archive.namelist()
-                check_size(where, Path(self.path), sum(member.file_size for member in archive.infolist()))
-            names = _EXPORTED * 2 if {f"{name}.npy" for name in _EXPORTED} <= set(members) else _NAMES
-            missing = [name for name in names if f"{name}.npy" not in members]
-            arrays = [] if missing else self._arrays(names)
-        except InputError:
-            raise
+            with inputs.opened(Path(self.path), named=True) as file, archives.opened(file) as archive:
+                names = _EXPORTED * 2 if set(_EXPORTED) <= set(archive) else _NAMES
+                missing = [name for name in names if name not in archive]
+                arrays = [] if missing else [np.asarray(archive[name]) for name in names]
+        except InputError as error:
+            raise InputError(f"dataset 'npz': {error}") from None
+        except archives.TooLarge as error:
+            raise InputError(f"{where} {error}") from None
         except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
             said = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{where} is no readable .npz archive ({said})") from None
         if missing:
             raise InputError(f"{where} has no array {missing[0]!r}; expected {', '.join(_NAMES)}, or images and labels")
         return split(where, *arrays)
-
-    def _arrays(self, names: Sequence[str]) -> list[Array]:
-        with np.load(self.path, allow_pickle=False) as archive:
-            return [np.asarray(archive[name]) for name in names]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fooldeap.plugin import InputError
+from fooldeap.storage.inputs import read_text
 
 MODULE = ("-P", "-m", "fooldeap_plugins.executor._worker")  # -P: no module of the folder that one happens to be in
-MOST_BYTES = 1_000_000
 # What ssh, or a shell on the way, could take for an option or a command is no host.
 _NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _LOCAL = {"localhost", "127.0.0.1", "::1", socket.gethostname()}
@@ -46,10 +46,9 @@ def here(workers: int) -> Host:
 def read(path: str) -> list[Host]:
     """Read a file with a host name and a number of workers a line; ``#`` begins a comment."""
     try:
-        with Path(path).open("rb") as file:
-            lines = file.read(MOST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"hosts: {path} cannot be read ({error})") from None
+        lines = read_text(Path(path), named=True).splitlines()
+    except InputError as error:
+        raise InputError(f"hosts: {error}") from None
     hosts = [_host(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.split("#")[0].strip()]
     names = [host.name for host in hosts]
     twice = next((name for name in names if names.count(name) > 1), None)

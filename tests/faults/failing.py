@@ -13,7 +13,7 @@ from fooldeap.errors import FileError, FooldeapError
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
-from fooldeap.storage import files
+from fooldeap.storage import files, inputs
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ  # `make faults` tries every case, `make test` some
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "faults")
@@ -29,7 +29,7 @@ KINDS = {  # what the fault is, which calls it hits, and whether those after it 
 
 
 class Failing:
-    """`os` as `fooldeap.storage.files` uses it, which fails at the n-th call that its kind of fault may hit.
+    """`os` as `fooldeap.storage.files` and `inputs` use it, which fails at the n-th call that its kind of fault may hit.
 
     ``failed`` counts the calls that did.
     """
@@ -75,18 +75,19 @@ for _name in ("ftruncate", "replace", "mkdir", "unlink", "pread", "read"):
 def failing(monkeypatch, kind, number):
     """Have the files of fooldeap fail from now on, and return what does it."""
     layer = Failing(kind, number)
-    monkeypatch.setattr(files, "os", layer)
+    for module in (files, inputs):
+        monkeypatch.setattr(module, "os", layer)
     return layer
 
 
 def calls(kind, work):
     """Return how many calls of a piece of work a kind of fault may hit."""
     layer, far = Failing(kind, 10**9), files.os
-    files.os = layer
+    files.os = inputs.os = layer
     try:
         work()
     finally:
-        files.os = far
+        files.os = inputs.os = far
     return 10**9 - layer.number
 
 

@@ -1,0 +1,55 @@
+"""Configurations as YAML: what is written can be read again, see the limits of `fooldeap.configuration.reading`."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fooldeap.configuration.reading import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from fooldeap.errors import InputError
+
+_CURE = "it could not be read again to resume; shorten its lists, or vary fewer things"
+
+
+def as_yaml(data: Any) -> str:
+    """Return plain data as YAML, its keys in their order.
+
+    Raises
+    ------
+    InputError
+        It would be larger than a file that is read may be.
+    """
+    check_size(data)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    text = StringIO()
+    yaml.dump(data, text)
+    size = len(text.getvalue().encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        raise InputError(f"the resolved configuration has {size:,} bytes, expected at most {MAX_BYTES:,}, or {_CURE}")
+    return text.getvalue()
+
+
+def check_size(data: Any) -> None:
+    """Raise `InputError` where data has more values, or is nested deeper, than a file that is read may be."""
+    count = values_in(data)
+    if count > MAX_NODES:
+        raise InputError(f"the resolved configuration has {count:,} values, expected at most {MAX_NODES:,}, or {_CURE}")
+    if any(depth > MAX_DEPTH for depth in _depths(data, 0)):
+        message = f"the resolved configuration is nested more than {MAX_DEPTH} deep"
+        raise InputError(f"{message}; put fewer plugins inside each other, or it could not be read again to resume")
+
+
+def values_in(data: Any) -> int:
+    """Return how many values there are in plain data, counted as when it is read."""
+    return sum(1 for _ in _depths(data, 0))
+
+
+def _depths(value: Any, depth: int) -> Iterator[int]:
+    """Yield the depth of a value and of all that is in it."""
+    yield depth
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for inner in inside:
+        yield from _depths(inner, depth + 1)

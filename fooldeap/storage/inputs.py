@@ -1,0 +1,173 @@
+"""Read files that may come from anybody: regular files only, up to a size, with one line for every error.
+
+Every file that fooldeap reads as data is read here. A pipe or a device is refused before it is opened, so that nothing
+blocks and nothing is read without end.
+"""
+
+import contextlib
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fooldeap.errors import FileError, InputError
+
+# Everything is asked of `os` by that name, which tests replace by one that fails.
+# ruff: noqa: PTH116
+
+MOST_BYTES = 1 << 30  # of a file that is read as a whole
+MOST_JSON = 1 << 26
+MOST_TEXT = 1 << 20  # of a file that people write, such as a list of names
+MOST_HASHED = 1 << 36  # of a file of which only the checksum is computed
+
+_CHUNK = 1 << 24
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_CURES = {
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "bring its folder back"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable"),
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+
+
+def read(path: Path, most: int = MOST_BYTES, *, named: bool = False) -> bytes:
+    """Return the content of a file of at most ``most`` bytes.
+
+    Parameters
+    ----------
+    path : the file
+    most : the largest number of bytes that is accepted
+    named : whether the user named the file: then a symbolic link is followed, and every error is an `InputError`
+
+    Raises
+    ------
+    InputError
+        It is no regular file, or it is larger.
+    FileError
+        The system cannot read it, or it is a symbolic link that is not followed.
+    """
+    return b"".join(_chunks(path, most, named))
+
+
+def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
+    """Return the content of a UTF-8 text file; parameters and errors are those of `read`."""
+    try:
+        return read(path, most, named=named).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def read_json(path: Path, most: int = MOST_JSON) -> Any:
+    """Return what a JSON file holds; `ValueError` where it is no JSON. The rest is as for `read`."""
+    return parsed(read(path, most))
+
+
+def digest_of(path: Path, *, named: bool = False) -> str:
+    """Return the SHA-256 of a file in hexadecimal, computed piece by piece; errors are those of `read`."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(path, MOST_HASHED, named):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, named: bool = False) -> Iterator[io.BufferedReader]:
+    """Open a regular file for a reader that has limits of its own, see `fooldeap.storage.archives`."""
+    with _descriptor(path, named) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        yield file
+
+
+def parsed(content: bytes | str) -> Any:
+    """Return what JSON text says; `ValueError` where it is no JSON, or is nested too deeply."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def rows_of(content: bytes | str) -> list[dict[str, str]]:
+    """Return the rows of CSV text with a header; `ValueError` where a row has more or fewer cells than the header."""
+    text = content.decode(errors="replace") if isinstance(content, bytes) else content
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num} is no CSV ({error})") from None
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has more or fewer cells than the header")
+    return rows
+
+
+def _chunks(path: Path, most: int, named: bool) -> Iterator[bytes]:
+    with _descriptor(path, named) as descriptor, _telling(path, named):
+        found, size = os.fstat(descriptor).st_size, 0
+        while found <= most and (chunk := os.read(descriptor, _CHUNK)):
+            size += len(chunk)
+            found = max(found, size)  # it may grow, and some files of the kernel have no size
+            yield chunk
+    if found > most:
+        raise InputError(f"{path}: got {found:,} bytes, expected at most {most:,}; use a smaller file")
+
+
+@contextlib.contextmanager
+def _descriptor(path: Path, named: bool) -> Iterator[int]:
+    """Open a regular file. It is looked at before, as to open a device may do something, and after, for a race."""
+    _check_name(path)
+    with _telling(path, named):
+        _refuse_others(path, os.stat(path, follow_symlinks=named).st_mode)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (0 if named else os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
+    try:
+        _refuse_others(path, os.fstat(descriptor).st_mode)
+        yield descriptor
+    finally:
+        with _telling(path, named):
+            os.close(descriptor)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise InputError(f"{str(path)!r}: is no path; name a file")
+
+
+def _refuse_others(path: Path, mode: int) -> None:
+    if stat.S_ISLNK(mode):
+        raise _link(path)
+    for is_it, name in _KINDS:
+        if is_it(mode):
+            raise InputError(f"{path}: is {name}, expected a regular file; use a regular file")
+
+
+@contextlib.contextmanager
+def _telling(path: Path, named: bool) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ELOOP and not named:
+            raise _link(path) from error
+        cure = _CURES.get(error.errno or 0, "check its disk")
+        if named:
+            cure = "check its name" if error.errno in (errno.ENOENT, errno.ENOTDIR) else cure
+            raise InputError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
+        raise FileError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
+
+
+def _link(path: Path) -> FileError:
+    return FileError(f"{path}: is a symbolic link, and none is followed here; remove it")
