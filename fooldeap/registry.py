@@ -18,8 +18,10 @@ from typing import Any
 
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import KINDS, Plugin, plugin_of
+from fooldeap.storage.inputs import read
 
 ENTRY_POINTS = "fooldeap.plugins"
+MOST_SOURCE = 1 << 24  # bytes of a plugin file
 
 
 class Registry:
@@ -140,10 +142,7 @@ _importing = threading.RLock()
 
 
 def _imported_file(file: Path) -> ModuleType:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{str(file)!r} cannot be read ({error.strerror})") from None
+    content = read(file, MOST_SOURCE, named=True)
     # The digest of path and content keeps namesakes apart and makes an edited file a new module in a living session.
     digest = hashlib.sha256(os.fsencode(file) + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fooldeap.audit.session import AuditFolder
-from fooldeap.errors import InputError
+from fooldeap.errors import LONGEST, FooldeapError, InputError
 from fooldeap.finished.kinds import opened
 from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
@@ -57,9 +57,10 @@ def _check(path: Path) -> None:
 def _made(folder: Folder) -> str:
     try:
         return _PAGES[type(folder)](folder.path)
-    except InputError:
+    except FooldeapError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+    except Exception as error:  # what is in the files of somebody else shows as any error
+        said = " ".join(str(error).split())[:LONGEST]
         raise InputError(
-            f"{folder.path}: is damaged ({type(error).__name__}: {error}); restore it from a copy"
-        ) from None
+            f"{folder.path}: is damaged ({type(error).__name__}: {said}); restore it from a copy"
+        ) from error

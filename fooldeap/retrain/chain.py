@@ -135,7 +135,7 @@ class _Chain:
         self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
         if max(self.targets) >= self.classes:
             raise base.error("targets", f"got {max(self.targets)}, expected classes from 0 to {self.classes - 1}")
-        refuse(with_classes(retraining.training, self.classes), self.data, "training")
+        refuse(with_classes(retraining.training, self.classes), self.data, retraining.document)
 
     def made(self, folder: RetrainFolder) -> Retrained:
         """Make what is missing of the chain in its folder, and its report."""
@@ -180,7 +180,7 @@ class _Chain:
         )
         settings = with_classes(settings, self.classes + (index > 0))
         command = f"network {index + 1} of fooldeap retrain"
-        train_on(data, settings, path, self.folder.config.name, command, progress=False)
+        train_on(data, settings, path, self.known.document, command, progress=False)
         return path
 
     def _evolved(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:

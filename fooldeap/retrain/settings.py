@@ -1,7 +1,7 @@
 """A retraining file: an experiment file that also has the keys of `Chain`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,12 +39,16 @@ class Chain:
 
 @dataclass(frozen=True)
 class Retraining:
-    """What a retraining file says: how images are evolved, how networks are trained, and how many of each."""
+    """What a retraining file says: how images are evolved, how networks are trained, and how many of each.
+
+    ``document`` says the settings of the training, for messages.
+    """
 
     experiment: Experiment
     training: Training
     dataset: Choice
     chain: Chain
+    document: Document = field(compare=False, repr=False)
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data: written as YAML and read again, it is the same retraining."""
@@ -76,13 +80,13 @@ def load(
     checker.finish()
     experiment = config.checked(base, registry, also=KEYS)
     config.admit_commands([experiment])
-    settings, dataset = _training(document, registry)
+    settings, dataset, described = _training(document, registry)
     with_classes(settings, 2)  # refused now, not after the first network
-    made = Retraining(experiment, settings, dataset, Chain(**own))
+    made = Retraining(experiment, settings, dataset, Chain(**own), described)
     return _small(made) if made.chain.smoke else made
 
 
-def _training(document: Document, registry: Registry) -> tuple[Training, Choice]:
+def _training(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
     said = document.data.get("training")
     if isinstance(said, dict):
         return _checked(document.part(("training",), ()), registry)
@@ -96,10 +100,10 @@ def _training(document: Document, registry: Registry) -> tuple[Training, Choice]
         raise document.error(("training",), str(error)) from error
 
 
-def _checked(document: Document, registry: Registry) -> tuple[Training, Choice]:
+def _checked(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
     if "plugins" in document.data:
         raise document.error(("plugins",), "stands in the training file, expected in that of the retraining; move it")
-    return training.checked(document, registry)
+    return *training.checked(document, registry), document
 
 
 def with_classes(training: Training, classes: int) -> Training:

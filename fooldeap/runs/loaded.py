@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fooldeap.errors import InputError
+from fooldeap.errors import FooldeapError, InputError
 from fooldeap.page import sources
 from fooldeap.page.views import RunView, views
 from fooldeap.results import FoolingImage, LogRow, Result, RunResult
@@ -28,9 +28,9 @@ def load(folder: str | Path) -> Result:
         raise InputError(f"{opened.path}: {problem}; restore it from a copy")
     try:
         return _loaded(opened)
-    except InputError:
+    except FooldeapError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # what is in the files of somebody else shows as any error
         raise InputError(f"{opened.path}: is damaged ({type(error).__name__}: {error})") from None
 
 

@@ -1,7 +1,6 @@
 """What a run was made with: versions, machine, and its plugins by the digests of their sources."""
 
 import contextlib
-import hashlib
 import os
 import platform
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.plugin import Plugin
+from fooldeap.storage.inputs import digest_of
 
 # What computes bits, as far as it is installed.
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
@@ -73,7 +73,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 def _sources(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:
     """Yield each plugin that decides bits, with the SHA-256 of the file that defines it."""
     for plugin in _deciding(experiments):
-        yield str(plugin), hashlib.sha256(Path(plugin.source).read_bytes()).hexdigest()
+        yield str(plugin), digest_of(Path(plugin.source), named=True)
 
 
 def _deciding(experiments: Iterable[Experiment]) -> Iterator[Plugin]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field, StringConstraints
 
 from fooldeap.configuration import config, reading
@@ -19,6 +19,7 @@ Name = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
     Field(description="letters, digits, '-', '_' or '.'"),
 ]
+MOST_LAYERS = 100
 Value = bool | int | float | str | tuple[int, ...] | None
 Layer = str | dict[str, dict[str, Value]]
 
@@ -33,15 +34,15 @@ class Training:
     """
 
     name: Name
-    layers: Annotated[tuple[Layer, ...], Len(1)]
+    layers: Annotated[tuple[Layer, ...], Len(1, MOST_LAYERS)]
     seed: Annotated[int, Ge(0), Lt(10**9)] = 1
     dataset: str = "mnist"
     input_range: tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]] = (
         0,
         1,
     )
-    epochs: Annotated[int, Gt(0)] = 20
-    batch_size: Annotated[int, Gt(0)] = 128
+    epochs: Annotated[int, Gt(0), Le(1_000_000)] = 20
+    batch_size: Annotated[int, Gt(0), Le(1_000_000)] = 128
     learning_rate: Annotated[float, Gt(0)] = 0.001
     validation: Annotated[int, Gt(0)] = 5000
     shift: Annotated[int, Ge(0)] = 0
@@ -60,20 +61,26 @@ class Trained:
     sha256: str
 
 
-def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
-    """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
+def said(path: Path, overrides: Sequence[str] = ()) -> Document:
+    """Return what a training file says, ``key=value`` overrides applied, not checked yet."""
     document = reading.from_overrides(overrides).over(reading.read(path))
     document.data.setdefault("plugins", [])
+    return document
+
+
+def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
+    """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
+    document = said(path, overrides)
     return checked(document, config.registry_of(document, plugins))
 
 
 def checked(document: Document, known: Registry) -> tuple[Training, Choice]:
     """Return what a document says as the settings of a training, and the dataset it chooses."""
     checker, keys = Checker(document, known), dict(keys_of(Training))
-    said = {"dataset": keys.pop("dataset").default, **document.data}
-    said.pop("plugins", None)
-    dataset = checker.choice("dataset", said.pop("dataset"), ("dataset",))
-    settings = checker.values(keys, said, (), also=("dataset", "plugins"))
+    data = {"dataset": keys.pop("dataset").default, **document.data}
+    data.pop("plugins", None)
+    dataset = checker.choice("dataset", data.pop("dataset"), ("dataset",))
+    settings = checker.values(keys, data, (), also=("dataset", "plugins"))
     if document.data.get("dataset", "") is None:
         checker.problem(("dataset",), "got null, expected a dataset to train on")
     checker.finish()

@@ -5,11 +5,12 @@ probabilities, with a model card beside it. The same file gives the same bytes o
 the training was interrupted, however often: it goes on from the last epoch that was finished.
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import trust
+from fooldeap.configuration import config
 from fooldeap.configuration.choices import loaded
-from fooldeap.errors import InputError, did_you_mean
-from fooldeap.parameters import shown
+from fooldeap.configuration.document import Document
+from fooldeap.errors import LONGEST, FooldeapError, InputError, RunError
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
 from fooldeap.randomness import preserved
@@ -28,22 +30,8 @@ from fooldeap.storage import inputs
 from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
-from fooldeap.training.settings import Layer, Trained, Training, read
-
-LAYERS = (
-    *(
-        "Activation",
-        "AveragePooling2D",
-        "BatchNormalization",
-        "Conv2D",
-        "Cropping2D",
-        "Dense",
-        "DepthwiseConv2D",
-    ),
-    *("Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
-    *("GroupNormalization", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Reshape"),
-    *("SeparableConv2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"),
-)
+from fooldeap.training.network import PREDICTED, build
+from fooldeap.training.settings import Trained, Training, checked, said
 
 
 def train(
@@ -82,7 +70,8 @@ def train(
         A key, layer or path that will not do, or a path where something else is already. Nothing was trained.
     """
     with trust.trusting(no_plugins=no_plugins):
-        training, dataset = read(Path(config_path), overrides, plugins)
+        document = said(Path(config_path), overrides)
+        training, dataset = checked(document, config.registry_of(document, plugins))
     path = _writable(Path(out or f"{training.name}.keras"))
     remove_leftovers(path.parent)
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
@@ -90,26 +79,35 @@ def train(
     if _is_trained(training, data, path):
         return None
     _refuse_others(training, data, path)
-    return train_on(data, training, path, str(config_path), command, progress=progress)
+    return train_on(data, training, path, document, command, progress=progress)
 
 
 def train_on(
-    data: Split, training: Training, path: Path, where: str, command: str, *, progress: bool = True
+    data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool = True
 ) -> Trained:
     """Train on images at hand, and write the model to ``path`` and its card beside it.
 
-    ``where`` is who said the settings, for messages; ``command`` is what the card says the model is made by. The seed
-    of TensorFlow belongs to the process, so one thread trains at a time.
+    ``document`` says the settings, for messages; ``command`` is what the card says the model is made by. The seed of
+    TensorFlow belongs to the process, so one thread trains at a time.
+
+    Raises
+    ------
+    InputError
+        The training cannot begin on such data.
+    RunError
+        Keras fails while the network is trained.
     """
     with _TRAINING:
-        return _trained(data, training, path, where, command, progress=progress)
+        return _trained(data, training, path, document, command, progress=progress)
 
 
 _TRAINING = threading.Lock()
 
 
-def _trained(data: Split, training: Training, path: Path, where: str, command: str, *, progress: bool) -> Trained:
-    classes = _check_data(training, data)
+def _trained(
+    data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool
+) -> Trained:
+    classes = _check_data(training, data, document)
 
     tf = tensorflow()
     import keras
@@ -117,9 +115,10 @@ def _trained(data: Split, training: Training, path: Path, where: str, command: s
     tf.config.experimental.enable_op_determinism()
     with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
         keras.utils.set_random_seed(training.seed)
-        model = _build(training, data.train_images.shape[1:], classes, where)
+        model = build(training, data.train_images.shape[1:], classes, document)
     checkpoint = _checkpoint(training, data, path)
-    epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
+    with _naming_failures(training.name):
+        epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
     content = content_of(model)
     trained = Trained(
         model=path,
@@ -136,12 +135,11 @@ def _trained(data: Split, training: Training, path: Path, where: str, command: s
     return trained
 
 
-def refuse(training: Training, data: Split, where: str) -> None:
+def refuse(training: Training, data: Split, document: Document) -> None:
     """Raise `InputError` where a training cannot begin on such data; parameters as for `train_on`."""
-    classes = _check_data(training, data)
-    tensorflow()
+    classes = _check_data(training, data, document)
     with preserved():
-        _build(training, data.train_images.shape[1:], classes, where)
+        build(training, data.train_images.shape[1:], classes, document)
 
 
 def _is_trained(training: Training, data: Split, path: Path) -> bool:
@@ -181,56 +179,18 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _check_data(training: Training, data: Split) -> int:
-    """Return how many classes the labels have; refuse to hold out all images."""
+def _check_data(training: Training, data: Split, document: Document) -> int:
+    """Return how many classes the labels have; refuse settings that do not go with the images."""
     if training.validation >= len(data.train_images):
-        raise InputError(
-            f"validation: got {training.validation}, expected fewer than the training images, "
-            f"of which there are {len(data.train_images)}"
+        raise document.error(
+            ("validation",),
+            f"got {training.validation}, expected fewer than the training images, "
+            f"of which there are {len(data.train_images)}",
         )
+    side = min(data.train_images.shape[1:3])
+    if training.shift >= side:
+        raise document.error(("shift",), f"got {training.shift}, expected less than the side of an image, {side}")
     return int(max(data.train_labels.max(), data.test_labels.max())) + 1
-
-
-# --- The model ----------------------------------------------------------------------------------------------
-
-
-def _build(training: Training, shape: tuple[int, ...], classes: int, where: str) -> Any:
-    import keras
-
-    low, high = training.input_range
-    model = keras.Sequential(name=training.name)
-    model.add(keras.Input(shape, name="image"))
-    model.add(keras.layers.Rescaling((high - low) / 255, offset=low, name="rescaling"))
-    for position, layer in enumerate(training.layers):
-        _add(model, layer, f"{where}: layers[{position}]")
-    if model.output_shape != (None, classes) or not _sums_to_one(model, shape):
-        raise InputError(
-            f"{where}: layers: end in {classes} probabilities, one a class of dataset {training.dataset!r}; "
-            f"let the last be 'Dense: {{units: {classes}, activation: softmax}}'"
-        )
-    return model
-
-
-def _add(model: Any, layer: Layer, where: str) -> None:
-    import keras
-
-    (kind, options), *more = [(layer, {})] if isinstance(layer, str) else layer.items()
-    if more:
-        raise InputError(f"{where}: got {shown(layer)}, expected one layer an item, as '- {kind}: {{...}}'")
-    if kind not in LAYERS:
-        raise InputError(f"{where}: no layer is named {kind!r}{did_you_mean(kind, LAYERS)}")
-    # Named by position, as Keras counts layers through the whole process and the names are part of the file.
-    named = {"name": f"{kind.lower()}_{len(model.layers)}", **options}
-    try:
-        model.add(getattr(keras.layers, kind)(**named))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: {kind}: {' '.join(str(error).split())}") from None
-
-
-def _sums_to_one(model: Any, shape: tuple[int, ...]) -> bool:
-    probes = np.random.default_rng(0).integers(0, 256, (8, *shape), dtype=np.uint8)
-    output = np.asarray(model(probes))
-    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3))
 
 
 # --- Fitting ------------------------------------------------------------------------------------------------
@@ -273,6 +233,18 @@ def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, pr
     return best[1], best[0]
 
 
+@contextlib.contextmanager
+def _naming_failures(name: str) -> Iterator[None]:
+    """Make an error of Keras or TensorFlow one of a line."""
+    try:
+        yield
+    except FooldeapError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:LONGEST]
+        raise RunError(f"training {name!r} failed ({type(error).__name__}: {told}); change its layers") from error
+
+
 def _shifted(images: Images, most: int, rng: Rng) -> Images:
     """Move each image by up to ``most`` pixels each way; what comes in at the border is 0."""
     if not most:
@@ -287,7 +259,7 @@ def _shifted(images: Images, most: int, rng: Rng) -> Images:
 
 
 def _accuracy(model: Any, images: Images, labels: NDArray[Any]) -> float:
-    predicted = model.predict(images, batch_size=1000, verbose=0).argmax(axis=1)
+    predicted = model.predict(images, batch_size=PREDICTED, verbose=0).argmax(axis=1)
     return float((predicted == labels).mean())
 
 

@@ -29,7 +29,7 @@ KINDS = {  # what the fault is, which calls it hits, and whether those after it 
 
 
 class Failing:
-    """`os` as `fooldeap.storage.files` and `inputs` use it, which fails at the n-th call that its kind of fault may hit.
+    """`os` as files are read and written through it, which fails at the n-th call that its kind of fault may hit.
 
     ``failed`` counts the calls that did.
     """
