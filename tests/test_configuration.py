@@ -19,7 +19,7 @@ from fooldeap.configuration.checks import OTHERS
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
 from fooldeap.retrain import settings as retraining
-from fooldeap.runs.folder import as_yaml
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.study import definition
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge, Len
+from annotated_types import Ge, Le, Len
 
 from fooldeap import registry as registries
 from fooldeap.configuration import config
@@ -30,7 +30,7 @@ _FUNCTION = re.compile(r"[\w./\\ -]+:[A-Za-z_][\w.]*")
 class _Own:
     """The keys of an audit's file beside those of an experiment."""
 
-    budget: Annotated[int, Ge(1)] | None = None
+    budget: Annotated[int, Ge(1), Le(10**12)] | None = None
     classes: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] | None = None
     images: Annotated[str, "file", "directory"] | None = None
 

@@ -21,6 +21,7 @@ from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
 
+MOST_COUNTED = 10**15  # images or generations of a run
 DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
 
 
@@ -214,7 +215,11 @@ class _ExperimentChecker(Checker):
         if not isinstance(data, dict):
             self.problem(("stop",), f"got {shown(data)}, expected a mapping such as {{confidence: 0.9999}}")
             return {}
-        return self.values(keys_of(Stop), data, ("stop",))
+        values = self.values(keys_of(Stop), data, ("stop",))
+        for name, value in values.items():
+            if isinstance(value, int) and value > MOST_COUNTED:
+                self.problem(("stop", name), f"got {value}, expected at most {MOST_COUNTED}")
+        return values
 
     def check_targets(self, targets: Any) -> None:
         if isinstance(targets, list) and len(set(targets)) < len(targets):

@@ -5,6 +5,7 @@ interpreter cannot be: then the process ends, where it is one of ours, see `last
 """
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -12,9 +13,11 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
-from fooldeap.errors import OvertimeError, PluginError, blaming
+from fooldeap.errors import InputError, OvertimeError, PluginError, blaming
 
 LIMIT = "seconds_a_batch"  # the parameter by which an executor says how long a classifier may take
+MOST_VALUES = 1 << 26  # of an image; no larger one is read from a folder, see `fooldeap.storage.pictures`
+MOST_CLASSES = 1_000_000
 GRACE = 2.0  # seconds from the signal to the last resort
 
 # Says why in its own way, and ends the process; set where the process is ours, and not somebody's notebook.
@@ -42,13 +45,17 @@ class Guarded:
         return getattr(self._classifier, name)
 
     def check(self) -> None:
-        """Raise `PluginError` where it does not say of itself what it should."""
+        """Raise `PluginError` where it does not say of itself what it should, `InputError` where it is too large."""
         shape, classes, digest = self.input_shape, self.classes, getattr(self._classifier, "digest", "")
         sizes = isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_count, shape))
         if not sizes:
             raise PluginError(f"{self.name} has the input_shape {shape!r}, expected (height, width, channels)")
         if not _is_count(classes):
             raise PluginError(f"{self.name} has {classes!r} classes, expected a number of at least 1")
+        if math.prod(map(int, shape)) > MOST_VALUES:
+            raise InputError(f"{self.name} takes images {shape}, expected at most {MOST_VALUES:,} values in an image")
+        if classes > MOST_CLASSES:
+            raise InputError(f"{self.name} has {classes:,} classes, expected at most {MOST_CLASSES:,}")
         names = getattr(self._classifier, "names", None)
         if names is not None and len(names) != classes:
             raise PluginError(f"{self.name} has {len(names)} names for {classes} classes")

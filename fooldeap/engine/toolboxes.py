@@ -8,6 +8,7 @@ classes the run pursues, ``toolbox.generation`` is the one under way, counted fr
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,11 @@ from fooldeap import faults
 from fooldeap.configuration.choices import Checked, Choice
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.errors import PluginError
+from fooldeap.errors import InputError, PluginError
 from fooldeap.faults import Check
 from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
+
+MOST_VALUES = 1 << 32  # of all images of a population
 
 
 def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
@@ -58,7 +61,9 @@ def build(
         bound(name, choice, faults.CHECKS[choice.plugin.kind], call, *rng)
 
     sampled = faults.sampled(getattr(genome, "dtype", None))
+    most = max(1, MOST_VALUES // math.prod(images))
     bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
+    toolbox.register("sample", _Limited(most, toolbox.sample))
     bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
     bound("take", experiment.genome, faults.take, genome.take)
     uses = experiment.algorithm.plugin.options["uses"]
@@ -69,7 +74,8 @@ def build(
     if "selection" in uses:
         selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
         operator("select", experiment.selection, stream(seed, targets, "select"))
-        toolbox.register("select", _Guarded(experiment.selection.plugin, selectable, toolbox.select))
+        guarded = _Guarded(experiment.selection.plugin, selectable, toolbox.select)
+        toolbox.register("select", _Limited(most, guarded))
     operator("fitness", experiment.fitness)
     toolbox.register("map", map)
     toolbox.register("evaluate", _evaluate, toolbox, evaluator)
@@ -96,6 +102,19 @@ class _Scheduled:
             self._generation = self.toolbox.generation
             self._operator = self.choice.build(generation=self._generation)
         return self._operator(*arguments)  # type: ignore[misc]
+
+
+class _Limited:
+    """An operator whose last argument counts genomes, at most ``most``."""
+
+    def __init__(self, most: int, call: Callable[..., Any]) -> None:
+        self.most, self.call = most, call
+
+    def __call__(self, *arguments: Any) -> Any:
+        if arguments[-1] > self.most:
+            got = f"needs {arguments[-1]:,} genomes at a time"
+            raise InputError(f"{got}, expected at most {self.most:,} for images of this size; make it smaller")
+        return self.call(*arguments)
 
 
 class _Guarded:

@@ -31,8 +31,8 @@ class Chain:
     """
 
     networks: Annotated[int, Ge(2), Le(1000)] = 15
-    first: Annotated[int, Ge(1)] = 100
-    later: Annotated[int, Ge(1)] = 20
+    first: Annotated[int, Ge(1), Le(1_000_000)] = 100
+    later: Annotated[int, Ge(1), Le(1_000_000)] = 20
     images: Annotated[int, Gt(0)] | None = None
     smoke: bool = False
 

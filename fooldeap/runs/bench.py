@@ -2,9 +2,10 @@
 
 import contextlib
 import gc
+import itertools
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.configuration.choices import loaded
+from fooldeap.configuration.document import has_64_bits
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
 from fooldeap.engine.evaluation import Evaluator
@@ -29,6 +31,7 @@ from fooldeap.runs.work import Ended, Work
 from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.timings import Timings
 
+MOST_RUNS = 1_000_000
 BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
 ACCURACY_IMAGES = 2000
 FAR_APART = 300  # logits of noise; a softmax is 0 or 1 in float32 where they are 104 apart
@@ -79,8 +82,8 @@ class Bench:
                 self.crew = Crew(work, self.executor)
                 _ = work.classifier.classes  # loaded here, where what is wrong with it is laid at its door
             self.evaluator = self.crew.evaluator
-            every = [run for name, each in experiments.items() for run in _runs(name, each, work.classifier)]
-            self.runs = tuple(sorted(every, key=lambda run: run.seed))
+            every = (run for name, each in experiments.items() for run in _runs(name, each, work.classifier))
+            self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
             self.evaluator.rows = self.calibration.rows
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
@@ -200,6 +203,12 @@ class Bench:
         rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
         return "\n".join(["host,process,images,seconds", *rows]) + "\n"
 
+    def _few(self, runs: Iterable[RunInfo]) -> list[RunInfo]:
+        found = list(itertools.islice(runs, MOST_RUNS + 1))
+        if len(found) > MOST_RUNS:
+            raise self.experiment.error("seeds", f"gives more than {MOST_RUNS:,} runs; use fewer seeds or targets")
+        return found
+
     def _rehearse(self, name: str, *, strict: bool) -> bytes:
         """Let an experiment's first run come to its second generation, by made-up answers, and throw it away.
 
@@ -287,7 +296,10 @@ def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Itera
         raise experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")
     jointly = experiment.algorithm.plugin.options["targets"] == "all"
     together = [wanted] if jointly else [(target,) for target in wanted]
-    for seed in range(experiment.seed, experiment.seed + experiment.seeds):
+    seeds = range(experiment.seed, experiment.seed + experiment.seeds)
+    if not has_64_bits(seeds[-1]):
+        raise experiment.error("seed", f"got {experiment.seed}, so that the last of the seeds has more than 64 bits")
+    for seed in seeds:
         yield from (RunInfo(seed, each, variant) for each in together)
 
 

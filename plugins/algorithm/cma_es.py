@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Le, Rng, Toolbox, algorithm
 
 from .._blas import libraries, single_thread
 from ._vectors import Space
@@ -20,7 +20,7 @@ def cma_es(
     toolbox: Toolbox,
     rng: Rng,
     *,
-    population: Annotated[int, Ge(2)] | None = None,
+    population: Annotated[int, Ge(2), Le(1_000_000)] | None = None,
     sigma: Annotated[float, Gt(0)] = 1.0,
     diagonal: bool | None = None,
     growth: Annotated[float, Ge(1)] = 2.0,

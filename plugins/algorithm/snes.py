@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Annotated, Evolution, Ge, Gt, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Evolution, Ge, Gt, Le, Rng, Toolbox, algorithm
 
 from ._vectors import Space
 
@@ -15,7 +15,7 @@ def snes(
     toolbox: Toolbox,
     rng: Rng,
     *,
-    population: Annotated[int, Ge(2)] | None = None,
+    population: Annotated[int, Ge(2), Le(1_000_000)] | None = None,
     sigma: Annotated[float, Gt(0)] = 1.0,
     mean_rate: Annotated[float, Gt(0)] = 1.0,
     sigma_rate: Annotated[float, Gt(0)] | None = None,

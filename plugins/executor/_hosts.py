@@ -11,6 +11,7 @@ from typing import NamedTuple
 from fooldeap.plugin import InputError
 from fooldeap.storage.inputs import read_text
 
+MOST_WORKERS = 1024  # on a machine
 MODULE = ("-P", "-m", "fooldeap_plugins.executor._worker")  # -P: no module of the folder that one happens to be in
 # What ssh, or a shell on the way, could take for an option or a command is no host.
 _NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
@@ -62,7 +63,7 @@ def read(path: str) -> list[Host]:
 def _host(place: str, line: str) -> Host:
     name, *rest = line.split("#")[0].split()
     count = rest[0] if len(rest) == 1 and re.fullmatch("[0-9]{1,4}", rest[0]) else "0"
-    if not 1 <= int(count) <= 1024 or not _NAME.fullmatch(name):
+    if not 1 <= int(count) <= MOST_WORKERS or not _NAME.fullmatch(name):
         raise InputError(
             f"hosts: {place}: got {line.strip()[:60]!r}, expected a host name and a number of workers: node7 16"
         )

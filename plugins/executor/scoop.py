@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fooldeap.plugin import Command, Executor, File, Ge, Gt, InputError, Le, dataclass, executor, field
 from fooldeap.quiet import limit_threads
 
-from ._hosts import Host, here, read
+from ._hosts import MOST_WORKERS, Host, here, read
 
 OURS = "fooldeap"  # what SCOOP is told is the main module, where its launcher has no part
 
@@ -35,7 +35,7 @@ class Scoop(Executor):
     Nothing listens but unix sockets that no other user of a machine can reach.
     """
 
-    workers: Annotated[int, Ge(1)] | Literal["auto"] = "auto"
+    workers: Annotated[int, Ge(1), Le(MOST_WORKERS)] | Literal["auto"] = "auto"
     mode: Literal["chunks", "runs"] = "chunks"
     hosts: Annotated[File, "command"] | None = None  # whoever is named there is sent work, and may answer with code
     ssh: Command = "ssh"

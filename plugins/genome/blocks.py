@@ -32,8 +32,8 @@ class Blocks:
     def decode(self, genomes: Images) -> Images:
         """Return images uint8 (n, h, w, c)."""
         height, width, _ = self.shape
-        wide = genomes.repeat(self.side, axis=2)[:, :, :width]
-        return wide.repeat(self.side, axis=1)[:, :height]
+        wide = genomes.repeat(min(self.side, width), axis=2)[:, :, :width]
+        return wide.repeat(min(self.side, height), axis=1)[:, :height]
 
     def take(self, genomes: Images, indices: Sequence[int] | Array) -> Images:
         """Return copies of the genomes at ``indices``."""

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Array, Ge, Rng, mutation
+from fooldeap.plugin import Annotated, Array, Ge, Le, Rng, mutation
 
 from .._grey import IMAGES
 
 
 @mutation("pixel_swap", genome=IMAGES)
-def pixel_swap(images: Array, rng: Rng, *, pairs: Annotated[int, Ge(1)] = 4) -> Array:
+def pixel_swap(images: Array, rng: Rng, *, pairs: Annotated[int, Ge(1), Le(100_000)] = 4) -> Array:
     """Swap two random pixels of each image, with all their channels, ``pairs`` times.
 
     The histogram of the image stays what it was (swap mutation, Banzhaf 1990).

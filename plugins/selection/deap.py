@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Array, Ge, InputError, Rng, selection
+from fooldeap.plugin import Annotated, Array, Ge, InputError, Le, Rng, selection
 from fooldeap.randomness import GlobalStream
 
 from .._deap import parameters
@@ -28,7 +28,7 @@ def deap(
     rng: Rng,
     *,
     operator: Operator = "selTournament",
-    tournsize: Annotated[int, Ge(1)] | None = None,
+    tournsize: Annotated[int, Ge(1), Le(10_000)] | None = None,
 ) -> Array:
     """Select by an ``operator`` of DEAP's own, unmodified (``deap.tools``, Fortin et al. 2012).
 

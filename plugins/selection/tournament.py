@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Array, Ge, Rng, selection
+from fooldeap.plugin import Annotated, Array, Ge, Le, Rng, selection
 
 
 @selection("tournament")
-def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1)] = 5) -> Array:
+def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1), Le(10_000)] = 5) -> Array:
     """Take the fittest of ``size`` individuals drawn with replacement, as often as one is needed.
 
     Of equals, the one drawn first wins (Goldberg and Deb 1991).

@@ -16,7 +16,7 @@ from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Command, dataclass, executor
-from fooldeap.runs.folder import as_yaml
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.runs.prepared import Prepared
 from fooldeap.study import definition
 

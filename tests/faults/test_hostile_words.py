@@ -8,7 +8,7 @@ from conftest import KIT, TINY
 from hostile import CONTROLS, ESCAPE, VARIED, call, harmless, layer, quoted, rewritten
 
 from fooldeap import lines
-from fooldeap.runs.folder import as_yaml
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.study import tables
 
 BAD = 'from fooldeap.plugin import mutation\n\n\n@mutation("bad")\ndef bad(images, rng):\n    """Be {0}."""\n    {1}\n'
