@@ -160,8 +160,13 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
         ("mutation", {"rate": {"schedule": {"a": 1}}}, "or a schedule: {schedule: one of constant"),
         (
             "selection",
-            {"size": {"schedule": "linear", "start": 1e308, "end": -1e308, "over": 20000}},
-            "in generation 10000, got 0, expected an integer >= 1",
+            {"size": {"schedule": "linear", "start": 5000, "end": -5000, "over": 20000}},
+            "in generation 10000, got 0, expected an integer >= 1 and <= 10000",
+        ),
+        (
+            "mutation",
+            {"name": "gaussian", "sigma": {"schedule": "linear", "start": 1e308, "end": -1e308, "over": 20000}},
+            "in generation 10000, got 0.0, expected a number > 0",
         ),
         ("mutation", {"name": "mixed", "of": []}, "got [], expected a list of mutations, each a name"),
         ("mutation", {"name": "mixed", "of": "block"}, 'got "block", expected a list of mutations, each a name'),

@@ -2,12 +2,14 @@
 
 import functools
 import math
+import re
 from typing import Any
 
 import numpy as np
 
 from fooldeap.configuration.document import Document
 from fooldeap.errors import LONGEST, InputError, did_you_mean
+from fooldeap.lines import printable
 from fooldeap.parameters import shown
 from fooldeap.quiet import tensorflow
 from fooldeap.training.settings import Layer, Training
@@ -112,11 +114,13 @@ def _add(model: Any, layer: Layer, size: _Size) -> None:
     except InputError:
         raise
     except Exception as error:  # Keras and TensorFlow raise many types
-        raise InputError(f"{kind}: {_in_a_line(error)}") from None
+        raise InputError(f"{kind}: {in_a_line(error)}") from None
 
 
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
+def in_a_line(error: Exception) -> str:
+    """Return what Keras or TensorFlow said in one line, without the colours that they put in for a terminal."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return printable(" ".join(text.split()))[:LONGEST] or type(error).__name__
 
 
 def _added_weight(add: Any, check: Any, shape: Any = None, *more: Any, **others: Any) -> Any:
@@ -133,5 +137,5 @@ def _gives_probabilities(model: Any, shape: tuple[int, ...], classes: int) -> bo
     try:
         output = np.asarray(model(probes), np.float64)
     except Exception as error:  # TensorFlow raises many types
-        raise InputError(f"fail on images {shape}: {_in_a_line(error)}") from None
+        raise InputError(f"fail on images {shape}: {in_a_line(error)}") from None
     return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3))

@@ -22,7 +22,7 @@ from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import Document
-from fooldeap.errors import LONGEST, FooldeapError, InputError, RunError
+from fooldeap.errors import FooldeapError, InputError, RunError
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.quiet import tensorflow
 from fooldeap.randomness import preserved
@@ -30,7 +30,7 @@ from fooldeap.storage import inputs
 from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
-from fooldeap.training.network import PREDICTED, build
+from fooldeap.training.network import PREDICTED, build, in_a_line
 from fooldeap.training.settings import Trained, Training, checked, said
 
 
@@ -241,8 +241,8 @@ def _naming_failures(name: str) -> Iterator[None]:
     except FooldeapError:
         raise
     except Exception as error:
-        told = " ".join(str(error).split())[:LONGEST]
-        raise RunError(f"training {name!r} failed ({type(error).__name__}: {told}); change its layers") from error
+        told = f"{type(error).__name__}: {in_a_line(error)}"
+        raise RunError(f"training {name!r} failed ({told}); change its layers") from error
 
 
 def _shifted(images: Images, most: int, rng: Rng) -> Images:

@@ -1,6 +1,7 @@
 """Our own sources: nothing in them unpickles or executes what it reads."""
 
 import ast
+import re
 
 import pytest
 from conftest import ROOT
@@ -91,3 +92,72 @@ def test_nothing_of_ours_runs_what_it_reads():
 )
 def test_the_scan_finds_what_it_is_for(source):
     assert list(dangers(source))
+
+
+# --- Where files are read -------------------------------------------------------------------------------------------
+
+READS = {"json.load", "json.loads", "csv.reader", "csv.DictReader", "Image.open", "YAML"}
+READS |= {"np.load", "np.fromfile", "np.loadtxt", "np.genfromtxt", "open"}
+# What reads without `fooldeap.storage.inputs`: the reason.
+UNBOUNDED = {
+    "fooldeap/storage/inputs.py": "the reader of all files",
+    "fooldeap/storage/pictures.py": "the reader of pictures, from bytes",
+    "fooldeap/storage/archives.py": "the reader of archives, from an open file",
+    "fooldeap/configuration/reading.py": "the reader of YAML, from text",
+    "fooldeap/configuration/writing.py": "writes YAML",
+    "fooldeap/training/card.py": "writes YAML, and reads what Keras just wrote",
+    "fooldeap/images/pictures.py": "decodes what it just encoded",
+    "fooldeap/configuration/config.py": "a file of the package",
+    "fooldeap/audit/battery.py": "files of the package",
+    "fooldeap/guidance/scaffold.py": "files of the package",
+    "fooldeap/guidance/starter.py": "files of the package",
+    "fooldeap/page/neighbours.py": "a file of the package",
+    "fooldeap/page/rendering.py": "files of the package",
+    "plugins/dataset/mnist.py": "a file of the package",
+    "fooldeap/runs/work.py": "traffic between our own processes",
+    "plugins/executor/_worker.py": "traffic between our own processes",
+    "plugins/executor/_foreman.py": "traffic between our own processes",
+}
+MODELS = "plugins/classifier/"  # model files have readers of their own, see test_hostile_models
+
+
+def reads(source):
+    """Yield the calls of a source that read files, or what is in them."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            of = ast.unparse(node.func)
+            method = re.fullmatch(r"(?!inputs\.).*\.(read_text|read_bytes)", of)
+            if of in READS or method:
+                yield of
+
+
+def test_files_are_read_by_one_reader():
+    found = set()
+    for folder in ("fooldeap", "plugins"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith(MODELS) and any(reads(path.read_text(encoding="utf-8"))):
+                found.add(name)
+    assert found == set(UNBOUNDED)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("p.read_text()", "Path(x).read_bytes()", "json.loads(x)", "csv.DictReader(f)", "Image.open(f)"),
+        *("YAML(typ='safe')", "np.load(f)", "open(p)"),
+    ],
+)
+def test_the_scan_finds_what_reads(source):
+    assert list(reads(source))
+
+
+def test_yaml_is_loaded_in_one_place():
+    """`YAML` is used to write elsewhere, and nowhere to load."""
+    loads = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("fooldeap", "plugins")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if any(word in path.read_text(encoding="utf-8") for word in ("yaml.compose(", "yaml.load(", ").load(text"))
+    ]
+    assert loads == ["fooldeap/configuration/reading.py"]
