@@ -16,10 +16,10 @@ import fooldeap_plugins
 from fooldeap import cli, registry
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import OTHERS
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
 from fooldeap.retrain import settings as retraining
-from fooldeap.configuration.writing import as_yaml
 from fooldeap.study import definition
 
 ROOT = Path(__file__).parent.parent

@@ -14,9 +14,9 @@ from parallel import scoop
 import fooldeap
 from fooldeap import trust
 from fooldeap.configuration import config
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
 from fooldeap.plugin import Command, dataclass, executor
-from fooldeap.configuration.writing import as_yaml
 from fooldeap.runs.prepared import Prepared
 from fooldeap.study import definition
 
