@@ -9,6 +9,8 @@ from fooldeap.contracts import Array, Batch, Images, Predictions, Rng, Split
 
 Check = Callable[..., str | None]  # of what a plugin gave back, and what it was called with
 
+MOST_CLASSES = 1_000_000  # of a data set: larger labels are identifiers or damage, and a table by class would not fit
+
 
 def sample(genomes: Batch, count: int) -> str | None:
     """Of ``sample(count)``."""
@@ -103,19 +105,27 @@ def split(data: Any) -> str | None:
         return f"loads {described(data)}, expected a Split"
     parts = (("training", data.train_images, data.train_labels), ("test", data.test_images, data.test_labels))
     for part, images, labels in parts:
-        fault = _labelled(images, labels)
+        fault = _image_fault(images, part) or label_fault(labels, len(images), part)
         if fault:
-            return f"loads {part} {fault}"
+            return f"loads {fault}"
     train, test = data.train_images.shape[1:], data.test_images.shape[1:]
     return None if train == test else f"loads training images {train}, but test images {test}; expected one shape"
 
 
-def _labelled(images: Any, labels: Any) -> str | None:
-    if not (isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4 and len(images)):
-        return f"images {described(images)}, expected uint8 (n, height, width, channels)"
-    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (len(images),)):
-        return f"labels {described(labels)}, expected integers ({len(images)},)"
-    return f"labels from {labels.min()}, expected classes counted from 0" if labels.min() < 0 else None
+def _image_fault(images: Any, part: str) -> str | None:
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4 and len(images):
+        return None
+    return f"{part} images {described(images)}, expected uint8 (n, height, width, channels)"
+
+
+def label_fault(labels: Any, count: int, part: str, classes: int = MOST_CLASSES) -> str | None:
+    """Of the labels of ``count`` images, in the ``part`` of a data set for training or for testing."""
+    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (count,)):
+        return f"{part} labels {described(labels)}, expected integers ({count},), one for each image"
+    for label in (int(labels.min()), int(labels.max())):
+        if not 0 <= label < classes:
+            return f"the {part} label {label}, expected classes from 0 to {classes - 1}"
+    return None
 
 
 # Of the operators that are called in every generation, by their kind.

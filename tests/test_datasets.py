@@ -50,7 +50,7 @@ def test_idx(tmp_path, ending):
         (idx(IMAGES, code=13), "no IDX file of unsigned bytes"),
         (idx(IMAGES)[:-1], "holds 59 values, its header says 60"),
         (idx(LABELS), "training images are uint8 (5,), expected uint8 (n, height, width[, channels])"),
-        (idx(IMAGES[:3]), "training labels are uint8 (5,), expected integers (3,)"),
+        (idx(IMAGES[:3]), "got training labels uint8 (5,), expected integers (3,), one for each image"),
         (None, "has no 'train-images-idx3-ubyte' or 'train-images-idx3-ubyte.gz'"),
     ],
 )
@@ -82,14 +82,23 @@ def test_npz(tmp_path):
         ),
         (
             {"x_train": IMAGES, "y_test": np.array([0, 1, 2, -500, 0])},
-            "got -500 among its test labels, expected classes",
+            "got the test label -500, expected classes from 0 to 999999",
         ),
+        (
+            {"y_train": np.array([0, 1, 2**63, 1, 0], np.uint64)},
+            "got the training label 9223372036854775808, expected classes from 0 to 999999",
+        ),
+        ({"y_test": np.array([0, 1, 10**6, 1, 0])}, "got the test label 1000000, expected classes from 0 to 999999"),
+        ({"y_train": LABELS.astype(float)}, "got training labels float64 (5,), expected integers (5,), one for each"),
+        ({"y_train": LABELS > 1}, "got training labels bool (5,), expected integers (5,)"),
+        ({"y_test": LABELS[:4]}, "got test labels uint8 (4,), expected integers (5,), one for each image"),
+        ({"y_test": np.stack([LABELS, LABELS], 1)}, "got test labels uint8 (5, 2), expected integers (5,)"),
         ({"x_train": IMAGES / 255}, "training images are float64 (5, 4, 3), expected uint8"),
         ({"x_train": np.array([{}], object)}, "no readable .npz archive"),
     ],
 )
 def test_npz_files_that_will_not_do(tmp_path, arrays, said):
-    rest = {"y_train": LABELS, "x_test": IMAGES, "y_test": LABELS} if arrays else {}
+    rest = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS} if arrays else {}
     np.savez(tmp_path / "own.npz", **{**rest, **arrays})
     with pytest.raises(InputError) as error:
         load("npz", path=str(tmp_path / "own.npz"))

@@ -71,6 +71,21 @@ def test_the_real_images_are_those_of_the_experiment(tmp_path):
     assert float(row["distance"]) == pytest.approx(distances.min())
 
 
+@pytest.mark.filterwarnings("ignore:the classifier is right on")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int8])
+def test_targets_without_real_images_are_left_out(tmp_path, dtype):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+    train, test = np.array([1, 2] * 20, dtype), np.array([0, 1] * 10, dtype)  # of 2 no test image, of 0 no training one
+    np.savez(tmp_path / "own.npz", x_train=images[:40], y_train=train, x_test=images[40:], y_test=test)
+    choices = {"classifier": "tiny", "reporters": ["nearest"], "stop": {"evaluations": 50}}
+    choices["dataset"] = {"name": "npz", "path": str(tmp_path / "own.npz")}
+    fooldeap.run(choices, out=tmp_path / "run", plugins=[KIT], quiet=True)
+    rows = list(csv.DictReader((tmp_path / "run/nearest.csv").read_text().splitlines()))
+    assert [(row["target"], bool(row["farther"])) for row in rows] == [("1", True), ("2", False)]
+    assert {row["verdict"] for row in rows} <= {"1", "2"}
+
+
 def test_of_images_of_another_shape_nothing_is_written(tmp_path):
     choices = {"classifier": "tiny", "reporters": ["nearest"], "stop": {"evaluations": 50}}
     fooldeap.run(choices, out=tmp_path / "run", plugins=[KIT], quiet=True)

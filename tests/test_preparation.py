@@ -40,6 +40,11 @@ def test_a_dataset_of_another_shape():
     [
         (np.zeros((5, 8, 8, 1)), np.zeros(5, int), r"loads training images float64 \(5, 8, 8, 1\), expected uint8"),
         (np.zeros((5, 8, 8, 1), np.uint8), np.eye(5), r"loads training labels float64 \(5, 5\), expected integers"),
+        (
+            np.zeros((5, 8, 8, 1), np.uint8),
+            np.full(5, 2**63, np.uint64),
+            "loads the training label 9223372036854775808, expected classes from 0 to 999999",
+        ),
     ],
 )
 def test_a_dataset_that_breaks_its_promise(images, labels, told):
@@ -53,6 +58,27 @@ def test_a_dataset_that_breaks_its_promise(images, labels, told):
 
     with pytest.raises(PluginError, match=rf"^dataset 'odd' {told}"):
         fooldeap.toolbox({"classifier": "tiny", "dataset": "odd"}, plugins=[KIT, Odd])
+
+
+@pytest.mark.parametrize("classifier", ["tiny", "billable"])
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([0, 1, 4, 1, 0], "'npz' holds the training label 4, expected classes from 0 to 3, which the classifier has"),
+        ([0, 1, 2**63, 1, 0], "own.npz': got the training label 9223372036854775808, expected classes from 0 to"),
+    ],
+)
+def test_labels_that_the_classifier_does_not_have_are_told_before_anything_is_written(
+    tmp_path, classifier, labels, told
+):
+    images = np.zeros((5, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=np.array(labels, np.uint64), x_test=images, y_test=[0] * 5)
+    dataset = {"name": "npz", "path": str(tmp_path / "own.npz")}
+    with pytest.raises(InputError) as error:
+        fooldeap.run({"classifier": classifier, "dataset": dataset}, out=tmp_path / "run", plugins=[KIT], quiet=True)
+    assert f"dataset: {told}" in str(error.value).replace(f"'{tmp_path}/", "")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_genome_that_cannot_be_made():

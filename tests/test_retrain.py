@@ -13,9 +13,10 @@ from test_train import CONFIG, Stripes
 from fooldeap.errors import InputError, RunError
 from fooldeap.finished import pages
 from fooldeap.finished.verify import verify
+from fooldeap.plugin import Split
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
-from fooldeap.retrain.chain import RetrainFolder, retrain
+from fooldeap.retrain.chain import RetrainFolder, _Chain, retrain
 from fooldeap.retrain.measures import Measures
 from fooldeap.runs.folder import problems_in
 
@@ -105,6 +106,20 @@ def test_what_is_measured_is_what_the_networks_say(done):
             known = probabilities(done.folder, each.network, np.concatenate(earlier)).argmax(axis=1)
             assert each.recognised == pytest.approx((known == 2).mean())
         earlier.append(evolved)
+
+
+def test_the_fooling_class_has_a_label_of_its_own_in_any_type(training, tmp_path, monkeypatch):
+    """Labels int8 hold 127 classes and no more; the fooling class is the 128th here."""
+    images = np.zeros((128, 8, 8, 1), np.uint8)
+    split = Split(images, np.arange(128, dtype=np.int8), images, np.arange(128, dtype=np.int8))
+    seen = []
+    monkeypatch.setattr("fooldeap.retrain.chain.train_on", lambda data, *_, **__: seen.append(data.train_labels))
+    monkeypatch.setattr("fooldeap.retrain.chain.refuse", lambda *_: None)
+    monkeypatch.setattr("fooldeap.retrain.chain.loaded", lambda _: split)
+    made = _Chain(settings.load({**EXPERIMENT, "training": training}, plugins=PLUGINS), PLUGINS, quiet=True)
+    made.folder = RetrainFolder(tmp_path)
+    made._network(1, images[:2])
+    assert seen[0].tolist() == [*range(128), 128, 128]
 
 
 def test_no_image_is_evolved_for_the_fooling_class_and_no_seed_is_used_twice(done):

@@ -1,5 +1,7 @@
 """How far an image is from the real ones: its nearest neighbours in a dataset, which nobody attacked."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +23,8 @@ class Neighbour:
     ----------
     image : uint8 (h, w, c)
     distance : Euclidean, in grey levels
-    farther : the share of real test images of the class that are farther from their own nearest training image of it
+    farther : the share of real test images of the class that are farther from their own nearest training image of it;
+        NaN where there are none
     verdict : the class of most of the five nearest training images of any class; of equals, that of the nearest
     """
 
@@ -43,20 +46,20 @@ class Neighbourhood:
         """(height, width, channels) of the images."""
         return self._data.train_images.shape[1:]
 
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return int(self._data.train_labels.max()) + 1
+    def has(self, target: int) -> bool:
+        """Tell whether there are training images of a class."""
+        return bool(np.any(self._data.train_labels == target))
 
     def nearest(self, images: Images, targets: Sequence[int]) -> list[Neighbour]:
-        """Return the neighbour of each image (n, h, w, c) in the class of its target."""
+        """Return the neighbour of each image (n, h, w, c) in the class of its target, which has training images."""
         squares = self._squares(images)
         labels = self._data.train_labels
         found = []
         for row, target in zip(squares, targets, strict=True):
             place = int(np.where(labels == target, row, np.inf).argmin())
             distance = float(np.sqrt(row[place]))
-            farther = float(np.mean(self._distances(target) > distance))
+            usual = self._distances(target)
+            farther = float(np.mean(usual > distance)) if len(usual) else math.nan
             found.append(Neighbour(self._data.train_images[place], distance, farther, _vote(row, labels)))
         return found
 
@@ -65,7 +68,7 @@ class Neighbourhood:
         if target not in self._usual:
             real = self._data.test_images[self._data.test_labels == target][:TYPICAL]
             own = self._data.train_images[self._data.train_labels == target]
-            self._usual[target] = np.sqrt(_squares(real, own).min(axis=1))
+            self._usual[target] = np.sqrt(_squares(real, own).min(axis=1)) if len(real) else np.empty(0)
         return self._usual[target]
 
     def _squares(self, images: Images) -> NDArray[np.float64]:
@@ -86,5 +89,6 @@ def _flat(images: Images) -> NDArray[np.float64]:
 
 def _vote(squares: Array, labels: Array) -> int:
     order = np.argsort(squares, kind="stable")[:NEIGHBOURS]
-    votes = np.bincount(labels[order])
-    return int(next(label for label in labels[order] if votes[label] == votes.max()))
+    nearest: list[int] = labels[order].tolist()
+    votes = Counter(nearest)
+    return next(label for label in nearest if votes[label] == max(votes.values()))

@@ -169,7 +169,8 @@ class _Chain:
             return path
         self._say(f"network {index + 1} of {self.known.chain.networks}: training")
         make_folders(self.folder.path, path.parent)
-        labels = np.full(len(earlier), self.classes, self.data.train_labels.dtype)
+        held_by = np.promote_types(self.data.train_labels.dtype, np.min_scalar_type(self.classes))
+        labels = np.full(len(earlier), self.classes, held_by)
         data = replace(
             self.data,
             train_images=np.concatenate([self.data.train_images, earlier]),

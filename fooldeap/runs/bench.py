@@ -21,9 +21,10 @@ from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
+from fooldeap.faults import label_fault
 from fooldeap.lines import printable
 from fooldeap.numerals import level
-from fooldeap.plugin import Array, Classifier, Executor, Images, Toolbox
+from fooldeap.plugin import Array, Classifier, Executor, Images, Split, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.crew import Crew
 from fooldeap.runs.folder import Folder
@@ -260,16 +261,10 @@ class Bench:
 
     def _check_accuracy(self) -> None:
         """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
-        if self.experiment.dataset is None or self.evaluator.billable:
+        data = self._dataset()
+        if data is None or self.evaluator.billable:
             return
-        with self.experiment.blaming("dataset"):
-            data = loaded(self.experiment.dataset)
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
-        if images.shape[1:] != self.classifier.input_shape:
-            raise self.experiment.error(
-                "dataset",
-                f"its images are {images.shape[1:]}, the classifier takes {self.classifier.input_shape}",
-            )
         logits = self.evaluator.aside(images)
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))
         if accuracy < BADLY_LOADED:
@@ -277,6 +272,23 @@ class Bench:
                 f"the classifier is right on {level(accuracy)} of {len(images)} test images: it looks badly loaded; "
                 "check its input range, its class order and whether it was trained on inverted colours"
             )
+
+    def _dataset(self) -> Split | None:
+        """Return the experiment's dataset, if it names one; refuse one that is not for the classifier."""
+        experiment, classifier = self.experiment, self.classifier
+        if experiment.dataset is None:
+            return None
+        with experiment.blaming("dataset"):
+            data = loaded(experiment.dataset)
+        shape = data.test_images.shape[1:]
+        if shape != classifier.input_shape:
+            raise experiment.error("dataset", f"its images are {shape}, the classifier takes {classifier.input_shape}")
+        for part, labels in (("training", data.train_labels), ("test", data.test_labels)):
+            fault = label_fault(labels, len(labels), part, classifier.classes)
+            if fault:
+                name = experiment.dataset.plugin.name
+                raise experiment.error("dataset", f"{name!r} holds {fault}, which the classifier has")
+        return data
 
 
 class _Imagined(Evaluator):

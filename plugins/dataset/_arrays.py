@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fooldeap.faults import label_fault
 from fooldeap.plugin import Array, InputError, Split
 
 
@@ -10,12 +11,9 @@ def split(where: str, train_images: Array, train_labels: Array, test_images: Arr
     train, test = _images(train_images, "training images", where), _images(test_images, "test images", where)
     train_labels, test_labels = _flat(train_labels), _flat(test_labels)
     for images, labels, name in ((train, train_labels, "training"), (test, test_labels, "test")):
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise InputError(
-                f"{where}: its {name} labels are {labels.dtype} {labels.shape}, expected integers ({len(images)},)"
-            )
-        if labels.min() < 0:
-            raise InputError(f"{where}: got {labels.min()} among its {name} labels, expected classes from 0 on")
+        fault = label_fault(labels, len(images), name)
+        if fault:
+            raise InputError(f"{where}: got {fault}")
     return Split(train, train_labels, test, test_labels)
 
 

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import math
 
 import numpy as np
 
 from fooldeap import registry
+from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.images.nearest import Neighbour, Neighbourhood
 from fooldeap.images.pictures import side_by_side
-from fooldeap.plugin import Dataset, Reporter, Result, RunResult, Session, dataclass, reporter
+from fooldeap.plugin import Reporter, Result, RunResult, Session, dataclass, reporter
 
 
 @reporter("nearest")
@@ -18,8 +20,8 @@ class Nearest(Reporter):
 
     With the Euclidean distance in grey levels, the share of the target's real test images that are farther from their
     own nearest training image, and the verdict of a classifier by the five nearest of all training images, which nobody
-    attacked. The real ones are those of the experiment's ``dataset``, or MNIST where it names none; for images of
-    another shape it writes nothing.
+    attacked. The real ones are those of the experiment's ``dataset``, or MNIST where it names none. Images of another
+    shape, or of a target that has no training image, are left out; where a target has no test image, so is the share.
     """
 
     def on_start(self, session: Session) -> None:
@@ -29,8 +31,8 @@ class Nearest(Reporter):
 
     def on_finish(self, result: Result) -> None:
         """Write the table and the picture."""
-        known = Neighbourhood(self._dataset.load())
-        runs = [run for run in result if run.target < known.classes and run.image.pixels.shape == known.shape]
+        known = Neighbourhood(loaded(self._dataset))
+        runs = [run for run in result if run.image.pixels.shape == known.shape and known.has(run.target)]
         if self._folder is None or not runs:
             return
         images = np.array([run.image.pixels for run in runs])
@@ -42,11 +44,10 @@ class Nearest(Reporter):
         self._folder.write("figures/nearest.png", side_by_side(pairs, captions))
 
 
-def _dataset(session: Session) -> Dataset:
+def _dataset(session: Session) -> Choice:
     chosen = dict(session.configuration.get("dataset") or {"name": "mnist"})
     known = registry.load(session.configuration.get("plugins", ()))
-    made: Dataset = known.get("dataset", chosen.pop("name")).build(chosen)
-    return made
+    return Choice(known.get("dataset", chosen.pop("name")), chosen)
 
 
 def _table(runs: list[RunResult], found: list[Neighbour]) -> str:
@@ -54,6 +55,6 @@ def _table(runs: list[RunResult], found: list[Neighbour]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["target", "seed", "predicted", "confidence", "distance", "farther", "verdict"])
     for run, each in zip(runs, found, strict=True):
-        row = (run.target, run.seed, run.predicted, repr(run.confidence), repr(each.distance), repr(each.farther))
-        writer.writerow([*row, each.verdict])
+        row = (run.target, run.seed, run.predicted, repr(run.confidence), repr(each.distance))
+        writer.writerow([*row, "" if math.isnan(each.farther) else repr(each.farther), each.verdict])
     return text.getvalue()

@@ -165,7 +165,7 @@ class Label:
 @dataset("wrong-one-based")
 @dataclass
 class OneBased:
-    """It loads test labels from -1, expected classes counted from 0."""
+    """It loads the test label -1, expected classes from 0 to 999999."""
 
     def load(self):
         return _split(most=-1)
