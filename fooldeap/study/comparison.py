@@ -158,6 +158,7 @@ class _Session:
         """Make the missing runs, of the variants of one classifier after those of another."""
         for group in self.plan.groups:
             done = set(group.runs) - set(group.missing)
+            self._remove_journals(done)
             board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
             board.say(f"{self.plan.study.name}: {self._counted(group)}; in {self.folder.path}")
             if not group.missing:
@@ -188,6 +189,11 @@ class _Session:
         self._note(group, failures)
         for message in bench.executor.complaints():
             warn(message)
+
+    def _remove_journals(self, done: Iterable[RunInfo]) -> None:
+        """Remove the journals of runs on record, which a session leaves that is killed between the two."""
+        for run in done:
+            remove(self.folder.path / "journal" / run.journal)
 
     def _keep(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
         """Keep the record of a run in place of its journal."""

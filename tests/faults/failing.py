@@ -1,6 +1,7 @@
 """A file layer that fails where it is told to, small experiments to try it on, and what a sample of cases is."""
 
 import errno
+import gc
 import os
 import random
 import re
@@ -69,6 +70,25 @@ class Failing:
         return getattr(os, name)(*arguments) if arguments else None
 
 
+class Killed(BaseException):
+    """As a signal that ends the process: nothing is written after it."""
+
+
+class Killing(Failing):
+    """`os` as `fooldeap.storage.files` uses it in a process that is killed just before its n-th writing call."""
+
+    def __init__(self, number):
+        super().__init__("read-only", number)
+
+    def _call(self, name, *arguments):
+        if name in (*WRITING, "fsync"):
+            self.number -= 1
+            if self.number <= 0:
+                self.failed += 1
+                raise Killed
+        return getattr(os, name)(*arguments) if arguments else None
+
+
 for _name in ("ftruncate", "replace", "mkdir", "unlink", "pread", "read"):
     setattr(Failing, _name, lambda self, *arguments, _name=_name: self._call(_name, *arguments))
 
@@ -81,9 +101,26 @@ def failing(monkeypatch, kind, number):
     return layer
 
 
+def killed(monkeypatch, work, number):
+    """Do a piece of work in a process that is killed just before its n-th writing call; return whether it was."""
+    before = set(_open_files())
+    with monkeypatch.context() as patch:
+        layer = Killing(number)
+        patch.setattr(files, "os", layer)
+        try:
+            work()
+        except BaseException:
+            if not layer.failed:
+                raise
+    gc.collect()  # what is left of the work ends here, and the kernel closes its files
+    for descriptor in set(_open_files()) - before:
+        os.close(int(descriptor.name))
+    return bool(layer.failed)
+
+
 def calls(kind, work):
-    """Return how many calls of a piece of work a kind of fault may hit."""
-    layer, far = Failing(kind, 10**9), files.os
+    """Return how many calls of a piece of work a kind of fault may hit; ``kind`` may be a layer that counts them."""
+    layer, far = Failing(kind, 10**9) if isinstance(kind, str) else kind, files.os
     files.os = inputs.os = layer
     try:
         work()
@@ -154,4 +191,10 @@ def check_is_one_line(error, path, command="run"):
 
 def descriptors():
     """Return how many files this process has open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+    return len(_open_files())
+
+
+def _open_files():
+    """Return the links of all open files, but for the folder of these links."""
+    links = list(Path("/proc/self/fd").iterdir())
+    return [link for link in links if link.exists() or link.is_symlink()]
