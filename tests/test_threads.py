@@ -1,4 +1,4 @@
-"""Two threads of one process: each gets what it gets alone, and what belongs to the process is as it was before."""
+"""Two threads of one process: each gets the results it gets alone, and the state of the process is restored."""
 
 import os
 import sys
@@ -92,7 +92,7 @@ def test_the_generators_are_free_while_images_are_evaluated():
 
 
 def overlapping(context, observe):
-    """Have a thread enter a block while another is in it, and leave it later; return what it observes at its end."""
+    """Have a thread enter a block while another is in it, and leave it later; return its observation at its end."""
     first_is_in, second_comes, seen = threading.Event(), threading.Event(), []
 
     def first():

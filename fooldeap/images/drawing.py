@@ -12,7 +12,7 @@ _LOCK = threading.RLock()
 def drawing(settings: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Draw with the defaults of matplotlib, and these settings over them, within a ``with`` block.
 
-    What a ``matplotlibrc`` in somebody's folder says has no effect. One thread draws at a time, since two that replaced
+    A ``matplotlibrc`` in the current folder has no effect. One thread draws at a time, since two that replaced
     and restored the settings would draw with each other's.
     """
     from matplotlib import style

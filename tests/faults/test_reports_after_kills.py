@@ -21,7 +21,7 @@ from fooldeap.study import figures
 from fooldeap.study.plan import StudyFolder
 
 COUNTED = 10**9
-# Of sessions, of which a killed one leaves another number, and of places.
+# They differ with the number of sessions, or with the folder.
 OF_SESSIONS = (
     "SHA256SUMS",
     "ledger.csv",
