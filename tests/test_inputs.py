@@ -18,7 +18,7 @@ from PIL import Image
 
 from fooldeap.errors import FileError, FooldeapError, InputError
 from fooldeap.results import FoolingImage
-from fooldeap.storage import archives, inputs, pictures
+from fooldeap.storage import inputs, npz, pictures
 
 NAMED = pytest.mark.parametrize("named", [False, True])
 
@@ -247,22 +247,22 @@ def test_an_archive_that_unpacks_to_far_more_than_it_is():
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", b"x" * 1000)
         archive.getinfo("x.npy").file_size = 1 << 40
-    with pytest.raises(archives.TooLarge, match="would unpack to 1,099,511,627,776 bytes"), archives.opened(content):
+    with pytest.raises(npz.TooLarge, match="would unpack to 1,099,511,627,776 bytes"), npz.opened(content):
         pass
 
 
 def test_the_bounds_of_archives():
-    archives.check_unpacked(1 << 30, 1)
-    archives.check_unpacked(100 << 30, 1 << 30)
+    npz.check_unpacked(1 << 30, 1)
+    npz.check_unpacked(100 << 30, 1 << 30)
     for unpacked, packed in (((1 << 30) + 1, 1), ((100 << 30) + 1, 1 << 30)):
-        with pytest.raises(archives.TooLarge):
-            archives.check_unpacked(unpacked, packed)
+        with pytest.raises(npz.TooLarge):
+            npz.check_unpacked(unpacked, packed)
 
 
 def test_arrays_are_read(tmp_path):
     content = io.BytesIO()
     np.savez(content, a=np.arange(3), b=np.eye(2))
-    with archives.opened(content) as arrays:
+    with npz.opened(content) as arrays:
         found = dict(arrays)
     assert list(found) == ["a", "b"]
     np.testing.assert_array_equal(found["b"], np.eye(2))

@@ -14,7 +14,7 @@ from fooldeap.configuration.moved import ENVIRONMENT
 from fooldeap.errors import FooldeapError, InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Images
-from fooldeap.storage import archives, inputs
+from fooldeap.storage import inputs, npz
 from fooldeap.storage.pictures import MOST_BYTES, decoded
 
 FEWEST, MOST = 40, 2000
@@ -123,14 +123,14 @@ def _in_bytes(picture: Any) -> Any:
 def _arrays(path: Path) -> Images:
     where = f"--images {path}"
     try:
-        with inputs.opened(path, named=True) as file, archives.opened(file) as arrays:
+        with inputs.opened(path, named=True) as file, npz.opened(file) as arrays:
             if "provenance" in arrays:
                 raise InputError(f"{where}: was exported by fooldeap, whose images are no real ones; name others")
             name = next((name for name in NAMES if name in arrays), None)
             found: Any = None if name is None else np.asarray(arrays[name])
     except InputError:
         raise
-    except archives.TooLarge as error:
+    except npz.TooLarge as error:
         raise InputError(f"{where} {error}") from None
     except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
         cure = "make one by numpy.savez('real.npz', images=array)"

@@ -28,7 +28,7 @@ from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 from fooldeap.runs.work import Ended
-from fooldeap.storage import archives
+from fooldeap.storage import npz
 from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.inputs import parsed, read, read_json
 from fooldeap.study import definition
@@ -174,7 +174,7 @@ def bits(folder: Path) -> dict[str, bytes]:
 def _arrays(content: bytes) -> bytes:
     """Return the arrays of an archive, whose own headers are other bits by another release of Python."""
     try:
-        with archives.opened(io.BytesIO(content)) as file:
+        with npz.opened(io.BytesIO(content)) as file:
             arrays = dict(file)
     except DAMAGE:
         return content

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.storage import archives
+from fooldeap.storage import npz
 
 # What numpy and zipfile make of an archive that is none.
 DAMAGE = (
@@ -44,7 +44,7 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
         The content is not what `packed` makes of this form.
     """
     try:
-        with archives.opened(io.BytesIO(content)) as file:
+        with npz.opened(io.BytesIO(content)) as file:
             arrays = {name: file[name] for name in form}
     except DAMAGE as error:
         raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None

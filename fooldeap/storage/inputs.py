@@ -84,7 +84,7 @@ def digest_of(path: Path, *, named: bool = False) -> str:
 
 @contextlib.contextmanager
 def opened(path: Path, *, named: bool = False) -> Iterator[io.BufferedReader]:
-    """Open a regular file for a reader that has limits of its own, see `fooldeap.storage.archives`."""
+    """Open a regular file for a reader that has limits of its own, see `fooldeap.storage.npz`."""
     with _descriptor(path, named) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
         yield file
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.storage import archives
+from fooldeap.storage import npz
 from fooldeap.storage.files import remove, write_whole
 from fooldeap.storage.inputs import parsed, read
 
@@ -109,5 +109,5 @@ def _unpacked(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     if digest != _digest(rest):
         raise ValueError("it is not as it was written")
     said, _, packed = rest.partition(b"\n")
-    with archives.opened(io.BytesIO(packed)) as arrays:
+    with npz.opened(io.BytesIO(packed)) as arrays:
         return parsed(said), dict(arrays)

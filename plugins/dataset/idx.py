@@ -10,7 +10,7 @@ import numpy as np
 
 from fooldeap.plugin import KW_ONLY, Array, Directory, InputError, Split, dataclass, dataset
 from fooldeap.storage import inputs
-from fooldeap.storage.archives import TooLarge, check_unpacked
+from fooldeap.storage.npz import TooLarge, check_unpacked
 
 from ._arrays import split
 

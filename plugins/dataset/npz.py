@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fooldeap.plugin import KW_ONLY, File, InputError, Split, dataclass, dataset
-from fooldeap.storage import archives, inputs
+from fooldeap.storage import inputs, npz
 
 from ._arrays import split
 
@@ -29,13 +29,13 @@ class Npz:
         """Return images uint8 (n, h, w, c) and labels (n,)."""
         where = f"dataset 'npz': {self.path!r}"
         try:
-            with inputs.opened(Path(self.path), named=True) as file, archives.opened(file) as archive:
+            with inputs.opened(Path(self.path), named=True) as file, npz.opened(file) as archive:
                 names = _EXPORTED * 2 if set(_EXPORTED) <= set(archive) else _NAMES
                 missing = [name for name in names if name not in archive]
                 arrays = [] if missing else [np.asarray(archive[name]) for name in names]
         except InputError as error:
             raise InputError(f"dataset 'npz': {error}") from None
-        except archives.TooLarge as error:
+        except npz.TooLarge as error:
             raise InputError(f"{where} {error}") from None
         except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
             said = " ".join(str(error).split()) or type(error).__name__

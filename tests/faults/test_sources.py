@@ -102,7 +102,7 @@ READS |= {"np.load", "np.fromfile", "np.loadtxt", "np.genfromtxt", "open"}
 UNBOUNDED = {
     "fooldeap/storage/inputs.py": "the reader of all files",
     "fooldeap/storage/pictures.py": "the reader of pictures, from bytes",
-    "fooldeap/storage/archives.py": "the reader of archives, from an open file",
+    "fooldeap/storage/npz.py": "the reader of arrays, from an open file",
     "fooldeap/configuration/reading.py": "the reader of YAML, from text",
     "fooldeap/configuration/writing.py": "writes YAML",
     "fooldeap/training/card.py": "writes YAML, and reads what Keras just wrote",
