@@ -1,8 +1,8 @@
-"""Load a Keras model file; say in one line what is wrong with one that will not do.
+"""Load a Keras model file; say in one line what is wrong with an unusable one.
 
-A model file is data: nothing that it holds or names is run unless the user trusts it (``--trust-model``), nothing
-outside it is read, and it cannot unpack to much more than it is. Keras' safe mode says so too; what that lets through
-in one version or another, and what it does not say in a line, is looked for here first.
+A model file is data. Nothing that it holds or names is run unless the user trusts it (``--trust-model``), nothing
+outside it is read, and it cannot unpack to much more than it is. Keras' safe mode has the same aim. The checks here
+do not depend on its version, and Keras is given a copy of what they looked at, never the file.
 """
 
 import contextlib
@@ -10,33 +10,51 @@ import importlib
 import io
 import json
 import re
-import zipfile
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from fooldeap.plugin import InputError
+from fooldeap.storage.archives import Archive, UnsafeArchiveError, most_unpacked, packed
 from fooldeap.trust import given
 
-from ._model import limit_of
+from ._keras_allowed import is_allowed, resolved
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that carry code
-OURS = {"keras", "builtins"}  # packages whose classes and functions may be named
+CONFIGURATION = "config.json"
 MOST_CONFIGURATION = 1 << 26  # bytes
 _TRUST = "or, if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
 
 
-def load(path: Path, where: str) -> Any:
-    """Return the model in a file, without running code that the file may hold, unless the user trusts it."""
+def load(content: bytes, suffix: str, where: str) -> Any:
+    """Return the model in a file, without running code that the file may hold, unless the user trusts it.
+
+    Parameters
+    ----------
+    content
+        Of the file.
+    suffix
+        What its name ends in.
+    where
+        How messages begin.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, unsafe or needs trust, or Keras does not load it.
+    """
     import keras
 
     trusted = given().model
     try:
-        architecture = _architecture(path, where)
+        architecture, checked = (_archive if suffix == ".keras" else _hdf5)(content, where)
     except InputError:
         raise
-    except Exception:  # damage shows as whatever zipfile, json or HDF5 make of it
+    except UnsafeArchiveError as error:
+        raise InputError(f"{where} {error}; do not use this file") from None
+    except Exception:  # damage shows as whatever the archive, JSON or HDF5 make of it
         raise InputError(
             f"{where}: the file is damaged or no Keras model; save it with model.save('NAME.keras')"
         ) from None
@@ -44,42 +62,57 @@ def load(path: Path, where: str) -> Any:
         _check_code(architecture, where)
     try:
         custom = _custom_objects(architecture) if trusted else None
-        return keras.models.load_model(path, custom_objects=custom, compile=False, safe_mode=not trusted)
+        with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder:
+            copy = Path(folder) / f"model{suffix}"
+            copy.write_bytes(checked)
+            return keras.models.load_model(copy, custom_objects=custom, compile=False, safe_mode=not trusted)
     except Exception as error:
         raise InputError(f"{where} {_said(error, trusted)}") from error
 
 
-def _architecture(path: Path, where: str) -> Any:
-    """Return the configuration in a model file, after a look at what else is in it."""
+# --- Files ----------------------------------------------------------------------------------------------------------
+
+
+def _archive(content: bytes, where: str) -> tuple[Any, bytes]:
+    """Return the configuration in a ``.keras`` archive, and an archive of it and of the other parts."""
     import h5py
 
-    if path.suffix.lower() == ".keras":
-        with zipfile.ZipFile(path) as archive:
-            _check_archive(archive, limit_of(path), where)
-            weights = [name for name in archive.namelist() if name.endswith(".h5")]
-            for name in weights:
-                with h5py.File(io.BytesIO(archive.read(name)), "r") as file:
-                    _check_arrays(file, limit_of(path), where)
-            return json.loads(archive.read("config.json"))
-    with h5py.File(path, "r") as file:
-        _check_arrays(file, limit_of(path), where)
-        configuration = file.attrs["model_config"]
-        return json.loads(configuration.decode() if isinstance(configuration, bytes) else configuration)
+    archive = Archive(content)
+    if archive.sizes[CONFIGURATION] > MOST_CONFIGURATION:
+        _refuse_size(where, archive.sizes[CONFIGURATION])
+    parts = archive.parts()
+    for name, part in parts.items():
+        if name.endswith(".h5"):
+            with h5py.File(io.BytesIO(part), "r") as file:
+                _check_arrays(file, most_unpacked(len(content)), where)
+        elif name.endswith(".npz"):
+            parts[name] = packed(Archive(part).parts())
+    architecture = _json(parts[CONFIGURATION])
+    if isinstance(architecture, dict):
+        architecture.pop("compile_config", None)  # the model is not compiled
+    parts[CONFIGURATION] = json.dumps(architecture).encode()
+    return architecture, packed(parts)
 
 
-def _check_archive(archive: zipfile.ZipFile, limit: int, where: str) -> None:
-    members = archive.infolist()
-    astray = next((member.filename for member in members if _leads_out(member.filename)), None)
-    if astray is not None:
-        raise InputError(f"{where} has a part {astray[:60]!r} that leads out of the archive; do not use this file")
-    configuration = archive.getinfo("config.json").file_size
-    unpacked = sum(member.file_size for member in members)
-    if configuration > MOST_CONFIGURATION or unpacked > limit:
-        _refuse_size(where, max(configuration, unpacked))
+def _hdf5(content: bytes, where: str) -> tuple[Any, bytes]:
+    """Return the configuration in an HDF5 file, and the file."""
+    import h5py
+
+    with h5py.File(io.BytesIO(content), "r") as file:
+        _check_arrays(file, most_unpacked(len(content)), where)
+        return _json(file.attrs["model_config"]), content
 
 
-def _leads_out(name: str) -> bool:
-    return name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts
+def _json(text: str | bytes) -> Any:
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping; refuse a key that stands twice, since Keras may use the value that is overwritten."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _check_arrays(file: Any, limit: int, where: str) -> None:
@@ -113,14 +146,24 @@ def _refuse_size(where: str, size: int) -> None:
 
 def _check_code(architecture: Any, where: str) -> None:
     for each in _named(architecture):
-        name = str(each["class_name"])
-        if name in CODE:
-            layer = name.strip("_").capitalize() if name == "__lambda__" else name
-            raise InputError(
-                f"{where} holds a {layer} layer, code that is not run; put a layer of Keras in its place, {_TRUST}"
-            )
-        if _outside(each) and not _registered(each):
-            raise InputError(_needs(where, str(each.get("config")) if name == "function" else name))
+        if not (_registered(each) or is_allowed(each)):
+            raise InputError(f"{where} {_refusal(each)}, {_TRUST}")
+
+
+def _refusal(part: dict[str, Any]) -> str:
+    """Return why a class or function is refused, and the cure."""
+    said, module = part["class_name"], part.get("module")
+    name = str(part.get("config") if said == "function" else said)
+    last = name.rpartition(".")[2]
+    if last in CODE:
+        layer = last.strip("_").capitalize() if last == "__lambda__" else last
+        return f"holds a {layer} layer, code that is not run; put a layer of Keras in its place"
+    if resolved(module, name) is None:
+        return f"needs {name[:60]!r}, code outside Keras; build it of layers of Keras"
+    return (
+        f"names '{module}.{name}'"[:90] + ", which is not among the layers and functions that a model file may use; "
+        "build it of others"
+    )
 
 
 def _named(configuration: Any) -> Iterator[dict[str, Any]]:
@@ -136,16 +179,13 @@ def _named(configuration: Any) -> Iterator[dict[str, Any]]:
             parts += part
 
 
-def _outside(part: dict[str, Any]) -> bool:
-    module = part.get("module")
-    return module is not None and str(module).split(".")[0] not in OURS
-
-
 def _registered(part: dict[str, Any]) -> bool:
     """Tell whether the user's own code, in this process, has told Keras of a class or function."""
     import keras
 
-    name = part.get("config") if part["class_name"] == "function" else part.get("registered_name")
+    name = part.get("config") if part["class_name"] == "function" else part["class_name"]
+    if part["class_name"] != "function" and part.get("module") is not None:
+        name = part.get("registered_name", name)
     return isinstance(name, str) and keras.saving.get_registered_object(name) is not None
 
 
@@ -160,8 +200,13 @@ def _custom_objects(architecture: Any) -> dict[str, Any]:
     return found
 
 
-def _needs(where: str, name: str) -> str:
-    return f"{where} needs {name[:60]!r}, code outside Keras; build it of layers of Keras, {_TRUST}"
+def _outside(part: dict[str, Any]) -> bool:
+    module = part.get("module")
+    return module is not None and str(module).split(".")[0] not in ("keras", "builtins")
+
+
+def _needs(name: str) -> str:
+    return f"needs {name[:60]!r}, code outside Keras; build it of layers of Keras, {_TRUST}"
 
 
 def _said(error: Exception, trusted: bool) -> str:
@@ -170,5 +215,5 @@ def _said(error: Exception, trusted: bool) -> str:
     if custom and trusted:
         return f"needs {custom[1][:60]!r}, which no module that it names has; install that, or use it from Python"
     if custom:
-        return _needs("", custom[1]).lstrip()
+        return _needs(custom[1])
     return f"does not load: {type(error).__name__}: {text[:160]}"

@@ -1,6 +1,7 @@
 """What classifiers have in common whose model is in a file, or that load something at first use."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import fields
@@ -15,7 +16,7 @@ from fooldeap.plugin import InputError, Plugin, plugin_of
 
 from ._scores import names_in
 
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or so many times the file's own size
+MOST_FILE = 1 << 32  # bytes of a model file, which is read into memory
 
 
 class Loaded(Protocol):
@@ -66,7 +67,21 @@ class FromFile(SentAsSettings, ABC):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model file."""
-        return hashlib.sha256(self._path.read_bytes()).hexdigest()
+        return hashlib.sha256(self._content()).hexdigest()
+
+    def _content(self) -> bytes:
+        """Return what the model file holds: the same whenever it is read, since the digest stands for it.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, is too large, or has changed since it was first read.
+        """
+        content = _read(self._path, self._where)
+        digest = hashlib.sha256(content).digest()
+        if self.__dict__.setdefault("_first_read", digest) != digest:
+            raise InputError(f"{self._where} has changed since it was first read; start again")
+        return content
 
     @property
     def _path(self) -> Path:
@@ -113,6 +128,12 @@ def _fault(path: Path, plugin: Plugin, shipped: Iterable[str]) -> str:
     return f"{fault}; expected {own}a file for the classifier {files}; a function is for the classifier callable"
 
 
-def limit_of(path: Path) -> int:
-    """Return how many bytes a file may unpack to."""
-    return max(MOST_UNPACKED, MOST_EXPANSION * path.stat().st_size)
+def _read(path: Path, where: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_FILE:
+                raise InputError(f"{where} has {size:,} bytes, expected at most {MOST_FILE:,}; take a smaller model")
+            return file.read()
+    except OSError as error:
+        raise InputError(f"{where} cannot be read ({error.strerror}); check its permissions") from None

@@ -1,5 +1,6 @@
 """An ONNX file, looked at before it is run: its input, what goes into its softmax, and into its last linear layer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from fooldeap.plugin import Array, InputError
 from fooldeap.quiet import thread_limit
+
+from ._scores import check_size
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -17,6 +20,7 @@ DTYPES = {
 LINEAR = ("Gemm", "MatMul")
 PASSED = ("Identity", "Cast", "Add", "Dropout")  # what may stand between a linear layer and the scores
 CHANNELS = (1, 3)
+TENSOR = "onnx.TensorProto"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Graph:
         if layout == "nchw":
             sides = [*sides[1:], sides[0]]
         found = _settled(sides, shape, where)
+        check_size(found, batch, where)
         return Input(found, layout, DTYPES[self._input.type], batch)
 
 
@@ -103,9 +108,11 @@ def opened(content: bytes, where: str, *, cut: bool) -> Graph:
     onnx, runtime = _packages(where)
     try:
         model = onnx.load_model_from_string(content)
+        model.DiscardUnknownFields()  # ONNX Runtime may know them
     except Exception:  # damage shows as whatever protobuf makes of it
         raise InputError(f"{where}: the file is damaged or no ONNX model; export it anew") from None
-    _check_alone(model, onnx, where)
+    _check_alone(model, where)
+    model.ClearField("metadata_props")  # where ONNX Runtime may read settings of its own
     graph = model.graph
     given = {each.name for each in graph.initializer}
     inputs = [each for each in graph.input if each.name not in given]
@@ -114,7 +121,7 @@ def opened(content: bytes, where: str, *, cut: bool) -> Graph:
             f"{where} has {len(inputs)} inputs and {len(graph.output)} outputs, expected one of each; "
             "export the image and the class scores alone"
         )
-    makers = {name: node for node in graph.node for name in node.output}
+    makers = {name: node for node in graph.node for name in node.output if name}
     output = graph.output[0].name
     if cut:
         output = _before_softmax(output, makers, model)
@@ -136,23 +143,22 @@ def _packages(where: str) -> tuple[Any, Any]:
     return onnx, onnxruntime
 
 
-def _check_alone(model: Any, onnx: Any, where: str) -> None:
-    """Refuse weights that lie in other files, which the file's name would not stand for, nor its digest."""
-    every = [*model.graph.initializer, *_constants(model.graph.node)]
-    every += [tensor for function in model.functions for tensor in _constants(function.node)]
-    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in every):
-        raise InputError(f"{where} keeps its weights in other files, expected a model in one; save it anew as one file")
+def _check_alone(model: Any, where: str) -> None:
+    """Refuse tensors in other files, wherever they are: the model's digest would not stand for them."""
+    for message in _messages(model):
+        if message.DESCRIPTOR.full_name == TENSOR and (message.data_location or message.external_data):
+            raise InputError(
+                f"{where} keeps its weights in other files, expected a model in one; save it anew as one file"
+            )
 
 
-def _constants(nodes: Any) -> list[Any]:
-    """Return every tensor in nodes, and in the graphs inside them."""
-    found = []
-    for node in nodes:
-        for attribute in node.attribute:
-            found += [*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors]
-            for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                found += [*graph.initializer, *_constants(graph.node)]
-    return found
+def _messages(message: Any) -> Iterator[Any]:
+    """Yield a message, and all messages in it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in [value] if hasattr(value, "DESCRIPTOR") else value:
+                yield from _messages(each)
 
 
 def _session(runtime: Any, content: bytes, where: str) -> Any:
@@ -161,6 +167,8 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
     options.intra_op_num_threads = thread_limit() or 0
     # Threads that wait by spinning take the cores away from everything else that works on an image.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What was checked is an ONNX model. The same bytes may be one in a format of ONNX Runtime's own as well.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -173,22 +181,29 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
 def _before_softmax(name: str, makers: dict[str, Any], model: Any) -> str:
     """Return what goes into a softmax over the classes that gives ``name``, or the name itself."""
     node = makers.get(name)
-    while node is not None and node.op_type == "Identity":
-        node = makers.get(node.input[0])
+    for _ in makers:  # no more often, as the graph may have a cycle
+        if node is not None and node.op_type == "Identity":
+            node = makers.get(_first(node))
     if node is None or node.op_type != "Softmax":
         return name
     version = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
     axis = next((each.i for each in node.attribute if each.name == "axis"), -1 if version >= 13 else 1)
-    return str(node.input[0]) if axis in (-1, 1) else name
+    return (_first(node) if axis in (-1, 1) else "") or name
 
 
 def _into_linear(name: str, makers: dict[str, Any], given: set[str]) -> str | None:
     """Return what goes into the linear layer that gives ``name``; None where none does."""
     node = makers.get(name)
-    while node is not None and node.op_type in PASSED:
-        sources = [each for each in node.input if each not in given and _made(each, makers)]
-        node = makers.get(sources[0]) if len(sources) == 1 else None
-    return str(node.input[0]) if node is not None and node.op_type in LINEAR else None
+    for _ in makers:  # no more often, as the graph may have a cycle
+        if node is not None and node.op_type in PASSED:
+            sources = [each for each in node.input if each not in given and _made(each, makers)]
+            node = makers.get(sources[0]) if len(sources) == 1 else None
+    return _first(node) or None if node is not None and node.op_type in LINEAR else None
+
+
+def _first(node: Any) -> str:
+    """Return the name of a node's first input, an empty one where it has none."""
+    return str(node.input[0]) if node.input else ""
 
 
 def _made(name: str, makers: dict[str, Any]) -> bool:

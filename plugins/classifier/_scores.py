@@ -1,5 +1,6 @@
 """What classifiers of every make share: how pixels go in, what comes out, and what the classes are called."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ FLOOR = 1e-30
 NEARLY = 0.1  # what sums to 1 but for so much is hardly meant as logits
 
 PROBES = 64
+MOST_NUMBERS = 1 << 24  # of an image: 2364 x 2364 in colour
+MOST_BATCH = 1 << 28  # numbers of a batch of fixed size
 NUMBERS = "biuf"  # kinds of dtypes
 LONGEST_NAME = 80  # characters of a class's name
 
@@ -30,6 +33,27 @@ def probes(shape: tuple[int, int, int]) -> Images:
     images = np.random.default_rng(0).integers(0, 256, (PROBES, *shape), dtype=np.uint8)
     images[0], images[1] = 0, 255
     return images
+
+
+def check_size(shape: tuple[int, int, int], batch: int | None, where: str) -> None:
+    """Refuse images, and batches of fixed size, that are too large to be worked on.
+
+    Raises
+    ------
+    InputError
+        There are more numbers in an image or in a batch than a classifier may take.
+    """
+    numbers = math.prod(shape)
+    if numbers > MOST_NUMBERS:
+        raise InputError(
+            f"{where} takes images of {shape}, {numbers:,} numbers each, expected at most {MOST_NUMBERS:,}; "
+            "take a model of smaller images"
+        )
+    if batch is not None and batch * numbers > MOST_BATCH:
+        raise InputError(
+            f"{where} takes {batch:,} images of {shape} at a time, expected at most {MOST_BATCH // numbers:,}; "
+            "export it for smaller batches, or for batches of any size"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,33 @@
-"""Find out what a PyTorch file is, and load it: TorchScript as data of a kind, an exported program where it is trusted.
+"""Find out what a PyTorch file is, and load it: TorchScript as data of a kind, an exported program if it is trusted.
 
-Pickles of ``torch.save`` are not loaded at all. TorchScript is a program for an interpreter of its own, which has
-operators that write files: code that names one is refused, before it is loaded. What loads an exported program
+Pickles of ``torch.save`` are not loaded at all. TorchScript is a program for an interpreter of its own. It is loaded if
+it computes and does nothing else, see `_torch_code`, and if its values are what PyTorch takes them for, see
+`_torch_values`. PyTorch gets a copy of the parts that were checked, and no other parts. What loads an exported program
 evaluates text in it as Python and looks functions up by their names, so such a file is code.
 """
 
+import io
 import os
 import re
-import zipfile
-import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fooldeap.plugin import InputError
+from fooldeap.storage.archives import Archive, ArchiveError, UnsafeArchiveError, packed
 from fooldeap.trust import given
 
-from ._model import limit_of
+from . import _torch_values
+from ._torch_code import OUTWARD, refused_in_graph, refused_in_text
 
 SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
-# Words of TorchScript by which a program reaches files, other processes and compiled code; wherever they stand, since
-# an operator can be called as a method as well.
-OUTWARD = re.compile(r"\b(from_file|save|load|read_file|write_file|_?rpc\w*|_?c10d\w*|inductor)\b")
 MOST_CODE = 1 << 24  # bytes of TorchScript
 _CURE = "save it with torch.jit.save(torch.jit.script(model), 'NAME.pt')"
+_TRUST = "if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
+# The parts of a TorchScript archive that PyTorch needs, below the folder that holds all parts.
+_CODE = re.compile(r"code/[\w/]+\.py")
+_NEEDED = re.compile(rf"{_CODE.pattern}|(data|constants)(\.pkl|/\d+)|version|byteorder")
+_EXPORTED = ("models/model.json", "serialized_exported_program.json")
 
 
 @dataclass(frozen=True)
@@ -35,59 +39,27 @@ class Program:
     batch: int | None = None
 
 
-def load(path: Path, where: str) -> Program:
+def load(content: bytes, where: str) -> Program:
     """Return the model in a file.
 
     Raises
     ------
     InputError
-        It is neither TorchScript nor an exported program, the latter is not trusted, or it does not load.
+        It is neither TorchScript nor an exported program, it needs trust that is not given, or it does not load.
     """
-    kind = _kind(path, where)
-    if kind == "exported" and not given().model:
-        raise InputError(
-            f"{where} is an exported program, which is code; save it as TorchScript, or, if you trust whoever made "
-            "it, run with --trust-model (in Python: trust_model=True)"
-        )
+    try:
+        parts = Archive(content).parts()
+    except UnsafeArchiveError as error:
+        raise InputError(f"{where} {error}; do not use this file") from None
+    except ArchiveError as error:
+        raise InputError(f"{where}: the file is damaged or no TorchScript (it {error}); {_CURE}") from None
+    root = next(iter(parts), "").partition("/")[0]
+    named = {name.removeprefix(f"{root}/"): part for name, part in parts.items()}
+    if any(_CODE.fullmatch(name) for name in named):
+        return _script(named, where)
+    _check_exported(named, where)
     torch = _package(where)
-    try:
-        return _exported(torch, path) if kind == "exported" else Program(torch.jit.load(path, "cpu").eval())
-    except Exception as error:
-        said = " ".join(str(error).split())[:160]
-        raise InputError(f"{where} does not load: {type(error).__name__}: {said}; export it anew") from None
-
-
-def _kind(path: Path, where: str) -> str:
-    """Return "script" or "exported", by what is in the archive."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            names = [each.filename.lower() for each in members]
-            if sum(each.file_size for each in members) > limit_of(path) or len(set(names)) < len(names):
-                raise InputError(f"{where} would unpack to far more than it is; do not use this file")
-            code = [each for each, name in zip(members, names, strict=True) if re.search(r"(^|/)code/.*\.py$", name)]
-            if code:
-                _check_code(archive, code, where)
-                return "script"
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
-        raise InputError(f"{where}: the file is damaged or no TorchScript; {_CURE}") from None
-    if any(name.endswith(("/models/model.json", "serialized_exported_program.json")) for name in names):
-        return "exported"
-    if any(name.endswith("/data.pkl") for name in names):
-        raise InputError(f"{where} is a pickle of torch.save, which is never loaded; {_CURE}")
-    raise InputError(f"{where} is neither TorchScript nor an exported program; {_CURE}")
-
-
-def _check_code(archive: zipfile.ZipFile, code: list[zipfile.ZipInfo], where: str) -> None:
-    if sum(each.file_size for each in code) > MOST_CODE:
-        raise InputError(f"{where} holds far more code than a model has; do not use this file")
-    for each in code:
-        found = OUTWARD.search(archive.read(each).decode("utf-8", "replace"))
-        if found and not given().model:
-            raise InputError(
-                f"{where} says {found[0][:60]!r}, which reaches outside a model; do without it, or, if you trust "
-                "whoever made it, run with --trust-model (in Python: trust_model=True)"
-            )
+    return _loaded(lambda: _exported(torch, io.BytesIO(packed(parts))), where)
 
 
 def _package(where: str) -> Any:
@@ -102,8 +74,78 @@ def _package(where: str) -> Any:
     return torch
 
 
-def _exported(torch: Any, path: Path) -> Program:
-    program = torch.export.load(path)
+def _loaded(load: Callable[[], Program], where: str) -> Program:
+    try:
+        return load()
+    except InputError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:160]
+        raise InputError(f"{where} does not load: {type(error).__name__}: {said}; export it anew") from None
+
+
+# --- TorchScript ----------------------------------------------------------------------------------------------------
+
+
+def _script(parts: Mapping[str, bytes], where: str) -> Program:
+    """Return the model in an archive of TorchScript, whose parts are named without their common folder."""
+    code = {name: part.decode("utf-8", "replace") for name, part in parts.items() if _CODE.fullmatch(name)}
+    if sum(map(len, code.values())) > MOST_CODE:
+        raise InputError(f"{where} holds far more code than a model has; do not use this file")
+    if given().model:
+        torch = _package(where)
+        return _loaded(lambda: Program(_compiled(torch, parts).eval()), where)
+    _check_code(code, OUTWARD, where)
+    if not {"data.pkl", "constants.pkl"} <= parts.keys():
+        raise InputError(f"{where} is TorchScript of a form that PyTorch no longer writes; {_CURE}")
+    needed = {name: part for name, part in parts.items() if _NEEDED.fullmatch(name)}
+    try:
+        _torch_values.check(needed, code)
+    except _torch_values.ValuesError as error:
+        raise InputError(f"{where} {error}; do not use this file, or, {_TRUST}") from None
+    torch = _package(where)
+    _check_code(code, {schema.name.rpartition("::")[2] for schema in torch._C._jit_get_all_schemas()}, where)
+    return _loaded(lambda: _checked(_compiled(torch, needed), where), where)
+
+
+def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -> None:
+    for text in code.values():
+        _refuse(refused_in_text(text, operators), where)
+
+
+def _compiled(torch: Any, parts: Mapping[str, bytes]) -> Any:
+    copy = packed({f"model/{name}": part for name, part in parts.items()})
+    return torch.jit.load(io.BytesIO(copy), "cpu")
+
+
+def _checked(model: Any, where: str) -> Program:
+    """Return a model ready for calls, unless the graph of what it does has an operator that is not allowed."""
+    _refuse(refused_in_graph(model.inlined_graph), where)
+    return Program(model.eval())
+
+
+def _refuse(fault: str | None, where: str) -> None:
+    if fault:
+        raise InputError(f"{where} {fault}; do without it, or, {_TRUST}")
+
+
+# --- Exported programs ----------------------------------------------------------------------------------------------
+
+
+def _check_exported(parts: Mapping[str, bytes], where: str) -> None:
+    """Refuse what is not an exported program, and one that is not trusted."""
+    names = {name.lower() for name in parts}
+    if any(name.endswith(_EXPORTED) for name in names):
+        if not given().model:
+            raise InputError(f"{where} is an exported program, which is code; save it as TorchScript, or, {_TRUST}")
+    elif "data.pkl" in names:
+        raise InputError(f"{where} is a pickle of torch.save, which is never loaded; {_CURE}")
+    else:
+        raise InputError(f"{where} is neither TorchScript nor an exported program; {_CURE}")
+
+
+def _exported(torch: Any, archive: io.BytesIO) -> Program:
+    program = torch.export.load(archive)
     inputs = set(program.graph_signature.user_inputs)
     sizes = [node.meta["val"].shape for node in program.graph.nodes if node.name in inputs]
     if len(sizes) != 1 or len(sizes[0]) != 4:

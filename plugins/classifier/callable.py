@@ -16,7 +16,7 @@ from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dat
 from fooldeap.registry import import_file
 
 from ._model import SentAsSettings
-from ._scores import Outputs, as_scores, gives_probabilities, logarithms, names_in, probes
+from ._scores import Outputs, as_scores, check_size, gives_probabilities, logarithms, names_in, probes
 
 
 @classifier("callable")
@@ -42,6 +42,7 @@ class FunctionClassifier(SentAsSettings):
     class_names: Names | None = None
 
     def __post_init__(self) -> None:
+        check_size(self.shape, None, self._where)
         if self.billable and self.outputs == "auto":
             raise InputError(f"{self._where} is billable, so no probes are shown to it; say what its 'outputs' are")
 

@@ -44,7 +44,7 @@ class Density(FromFile):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file and of what is rejected."""
-        return hashlib.sha256(self._path.read_bytes() + repr(self.reject).encode()).hexdigest()
+        return hashlib.sha256(self._content() + repr(self.reject).encode()).hexdigest()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return the logits (n, classes) float32 for uint8 images (n, h, w, c)."""

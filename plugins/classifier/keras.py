@@ -14,7 +14,7 @@ from fooldeap.randomness import preserved
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
 from ._model import FromFile
-from ._scores import InputRange, Outputs, probes
+from ._scores import InputRange, Outputs, check_size, probes
 
 ALIGNMENT = 64  # bytes, of what TensorFlow computes on; less ends the process
 
@@ -96,7 +96,9 @@ class _Loaded:
 
         self._tf = tensorflow()
         where = settings._where
-        model = settings._object if settings._object is not None else load(settings._path, where)
+        model = settings._object
+        if model is None:
+            model = load(settings._content(), settings._path.suffix.lower(), where)
         self._shape, self.shape, self.classes = _shapes(model, where)
         low, high = settings.input_range
         self._low, self._scale = low, (high - low) / 255
@@ -165,6 +167,7 @@ def _image_shape(shape: tuple[int | None, ...], where: str) -> tuple[int, int, i
             f"{where} takes inputs of shape {shape}, expected (height, width, channels), channels 1 or 3; "
             "put a keras.layers.Reshape or Permute before it"
         )
+    check_size((height, width, channels), None, where)
     return height, width, channels
 
 

@@ -63,13 +63,13 @@ class _Loaded:
 
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
-        self._graph: Graph = opened(settings._path.read_bytes(), where, cut=settings.outputs == "auto")
+        self._graph: Graph = opened(settings._content(), where, cut=settings.outputs == "auto")
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
         self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, self.shape[2], where)
         if self.input.dtype == np.uint8 and not self._scaling.changes_nothing:
             raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and mean and std out")
-        found = self.scores(probes(self.shape))
+        found = self._probed(where)
         if found.ndim != 2 or found.shape[1] < 2:
             raise InputError(
                 f"{where} gives outputs of shape {found.shape[1:]}, expected one score a class, (classes,), at least "
@@ -77,6 +77,15 @@ class _Loaded:
             )
         self.classes = int(found.shape[1])
         self.probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
+
+    def _probed(self, where: str) -> Array:
+        try:
+            return self.scores(probes(self.shape))
+        except Exception as error:  # whatever ONNX Runtime makes of a model that loads and does not run
+            said = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"{where} does not run on images of {self.shape} ({said}); see whether 'shape' is that of its images"
+            ) from None
 
     def scores(self, images: Images) -> Array:
         """Return the model's output, (n, classes)."""

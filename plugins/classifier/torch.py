@@ -10,7 +10,7 @@ from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, Name
 from fooldeap.quiet import thread_limit
 
 from ._model import FromFile
-from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, gives_probabilities, probes
+from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size, gives_probabilities, probes
 from ._torch_file import SUFFIXES, Program, load
 
 Side = Annotated[int, Ge(1)]
@@ -59,12 +59,13 @@ class _Loaded:
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
-        program: Program = load(settings._path, where)
+        program: Program = load(settings._content(), where)
         import torch
 
         self._torch, self._model, self._batch = torch, program.model, program.batch or BLOCK
-        if thread_limit():
-            torch.set_num_threads(thread_limit())
+        threads = thread_limit()
+        if threads:
+            torch.set_num_threads(threads)
         self.shape = _shape(program, settings.shape, where)
         channels = self.shape[2]
         scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
@@ -141,4 +142,5 @@ def _shape(program: Program, said: tuple[int, int, int] | None, where: str) -> t
         raise InputError(f"{where} takes images of {program.shape}, got 'shape: {list(shape)}'")
     if shape[2] not in (1, 3):
         raise InputError(f"{where}: got images of {shape}, expected (height, width, channels), channels 1 or 3")
+    check_size(shape, program.batch, where)
     return shape
