@@ -16,7 +16,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or times the file's own size
 MOST_PARTS = 1 << 16
@@ -117,6 +120,17 @@ class Archive:
         if zlib.crc32(found) != entry.crc:
             raise ArchiveError(f"has a part {name[:60]!r} with a wrong checksum")
         return found
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array that numpy saved, as one part of a ``.npz`` archive. Pickled objects are refused.
+
+        Raises
+        ------
+        ValueError
+            The part is damaged, holds objects, or is no array.
+        """
+        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(self.read(f"{name}.npy")), allow_pickle=False)
+        return array
 
     def parts(self) -> dict[str, bytes]:
         """Return all parts, unpacked."""

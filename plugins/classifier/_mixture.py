@@ -39,6 +39,7 @@ class Densities(NamedTuple):
         """Return what the arrays of a file hold."""
         read = {name: np.asarray(arrays[name], np.float64) for name in cls._fields if name != "shape"}
         height, width, channels = (int(length) for length in arrays["shape"])
+        _check_sizes(height * width * channels, read)
         noise, temperature = float(read.pop("noise")), float(read.pop("temperature"))
         return cls((height, width, channels), noise=noise, temperature=temperature, **read)
 
@@ -58,6 +59,21 @@ class Densities(NamedTuple):
         own = np.stack([logsumexp(mixture.parts(projected), axis=1) for mixture in mixtures], axis=1)
         joint: Floats = own + self.priors - rest[:, None] / (2 * self.noise)
         return joint
+
+
+def _check_sizes(pixels: int, arrays: Mapping[str, Floats]) -> None:
+    """Raise ValueError where arrays do not fit one another."""
+    components, offsets = arrays["directions"].shape[1:], arrays["offsets"].shape
+    expected = {
+        "mean": (pixels,),
+        "directions": (pixels, *components),
+        "priors": offsets[:1],
+        "shifts": (*offsets, *components),
+        "roots": (*offsets, *components, *components),
+    }
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} is {arrays[name].shape}, expected {shape}")
 
 
 def fit(data: Split, components: int, parts: int, rng: Rng) -> Densities:

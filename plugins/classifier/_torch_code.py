@@ -26,7 +26,7 @@ _OPERATORS = {
     "activations": """
         celu celu_ elu elu_ gelu gelu_ glu hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh
         hardtanh_ leaky_relu leaky_relu_ log_sigmoid log_softmax mish mish_ prelu relu relu6 relu6_ relu_ rrelu selu
-        selu_ sigmoid sigmoid_ silu silu_ softmax softplus softshrink tanh tanh_ threshold threshold_
+        selu_ sigmoid sigmoid_ silu silu_ softmax softplus softshrink tanh tanh_ threshold threshold_ rrelu_
     """,
     "layers": """
         _convolution _convolution_mode _native_multi_head_attention _weight_norm adaptive_avg_pool1d
@@ -42,7 +42,8 @@ _OPERATORS = {
         scaled_dot_product_attention upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d
         upsample_nearest2d upsample_nearest3d upsample_trilinear3d _upsample_bicubic2d_aa _upsample_bilinear2d_aa
         _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d __interpolate __upsample
-        __upsample_bilinear __upsample_nearest unfold im2col col2im
+        __upsample_bilinear __upsample_nearest unfold im2col col2im _upsample_lanczos2d_aa feature_alpha_dropout_
+        _transformer_encoder_layer_fwd
     """,
     "matrices": """
         addbmm addmm addmv addr baddbmm bmm chain_matmul dot einsum inner linalg_matrix_norm linalg_norm
@@ -76,7 +77,7 @@ _OPERATORS = {
         _shape_as_tensor data device dim dtype element_size get_device is_autocast_cpu_enabled is_autocast_enabled
         is_complex is_contiguous is_cpu is_cuda is_floating_point is_grad_enabled is_leaf is_meta is_mkldnn is_mps
         is_nested is_quantized is_same_size is_scripting is_signed is_sparse item itemsize layout nbytes numel
-        requires_grad result_type promote_types size stride sym_numel sym_size type
+        requires_grad result_type promote_types size stride sym_numel sym_size type name
     """,
     "values": """
         Bool Complex Float FloatImplicit Int IntImplicit NumToTensor ScalarImplicit Size __and__ __contains__
@@ -115,17 +116,14 @@ _BUILT_IN = (
 )
 # Names by which programs reach files, known without PyTorch, and those that reach further, for the message.
 OUTWARD = ("from_file", "save", "load", "read_file", "write_file")
-_OUTWARD = re.compile(r"from_file|save|load|read_file|write_file|_?rpc\w*|_?c10d\w*|inductor")
+_OUTWARD = re.compile(r"from_file|save|load|read_file|write_file|_?rpc\w*|_?c10d\w*|inductor|_?[Pp]rint")
 
 _NAME = re.compile(r"\.\s*([A-Za-z_]\w*)")
 # Characters that a saved program does not have. Parsers may differ on comments, escapes and strings in three quotes.
 _ODD = re.compile(r"""[^\n\x20-\x7e]|\#|\\(?![nt"'])|"{3}|'{3}""")
-# Words that may stand in a program only in this form: by others, a name could be hidden, or one type taken for another.
+# Words that may stand in a program only in this form: by others, a name could be hidden.
 _FORMS = {
     "getattr": re.compile(r'\((?:[\w.]+|\([\w.]+\)), "([^"\\\n]+)"\)'),
-    "unchecked_cast": re.compile(
-        r"\((?:List\[|Optional\[|Dict\[\w+, )*(?:Tensor|int|float|bool|str|complex|number|Device)\]*, "
-    ),
     "ops": re.compile(r"\.(?:aten|prim)\."),
 }
 _SPECIAL = re.compile(rf"(?<![A-Za-z_.])({'|'.join(_FORMS)})\b")

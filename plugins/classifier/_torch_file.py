@@ -26,7 +26,7 @@ _CURE = "save it with torch.jit.save(torch.jit.script(model), 'NAME.pt')"
 _TRUST = "if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
 # The parts of a TorchScript archive that PyTorch needs, below the folder that holds all parts.
 _CODE = re.compile(r"code/[\w/]+\.py")
-_NEEDED = re.compile(rf"{_CODE.pattern}|(data|constants)(\.pkl|/\d+)|version|byteorder")
+_NEEDED = re.compile(rf"{_CODE.pattern}|(data|constants)(\.pkl|/\d+)|(\.data/)?version|byteorder")
 _EXPORTED = ("models/model.json", "serialized_exported_program.json")
 
 
@@ -94,7 +94,7 @@ def _script(parts: Mapping[str, bytes], where: str) -> Program:
         raise InputError(f"{where} holds far more code than a model has; do not use this file")
     if given().model:
         torch = _package(where)
-        return _loaded(lambda: Program(_compiled(torch, parts).eval()), where)
+        return _loaded(lambda: _compiled(torch, parts, where), where)
     _check_code(code, OUTWARD, where)
     if not {"data.pkl", "constants.pkl"} <= parts.keys():
         raise InputError(f"{where} is TorchScript of a form that PyTorch no longer writes; {_CURE}")
@@ -105,7 +105,7 @@ def _script(parts: Mapping[str, bytes], where: str) -> Program:
         raise InputError(f"{where} {error}; do not use this file, or, {_TRUST}") from None
     torch = _package(where)
     _check_code(code, {schema.name.rpartition("::")[2] for schema in torch._C._jit_get_all_schemas()}, where)
-    return _loaded(lambda: _checked(_compiled(torch, needed), where), where)
+    return _loaded(lambda: _compiled(torch, needed, where), where)
 
 
 def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -> None:
@@ -113,14 +113,12 @@ def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -
         _refuse(refused_in_text(text, operators), where)
 
 
-def _compiled(torch: Any, parts: Mapping[str, bytes]) -> Any:
+def _compiled(torch: Any, parts: Mapping[str, bytes], where: str) -> Program:
+    """Return the program in an archive of these parts, unless its graph has an operator that is not allowed."""
     copy = packed({f"model/{name}": part for name, part in parts.items()})
-    return torch.jit.load(io.BytesIO(copy), "cpu")
-
-
-def _checked(model: Any, where: str) -> Program:
-    """Return a model ready for calls, unless the graph of what it does has an operator that is not allowed."""
-    _refuse(refused_in_graph(model.inlined_graph), where)
+    model = torch.jit.load(io.BytesIO(copy), "cpu")
+    if not given().model:
+        _refuse(refused_in_graph(model.inlined_graph), where)
     return Program(model.eval())
 
 

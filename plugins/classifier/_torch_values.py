@@ -25,6 +25,7 @@ _STORAGES = {
     "ComplexDoubleStorage": 16,
 }
 _MOST_ELEMENTS = 1 << 40  # of a tensor, where several are in one place
+_CAST = "unchecked_cast"
 _REBUILD = "torch._utils _rebuild_tensor_v2"
 _LISTS = {f"torch.jit._pickle build_{kind}list" for kind in ("int", "double", "bool", "tensor")}
 _PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "complex": complex, "NoneType": type(None)}
@@ -77,7 +78,10 @@ def check(parts: Mapping[str, bytes], code: Mapping[str, str]) -> None:
     ValuesError
         They do not fit, or PyTorch reads them in a way that is not known here.
     """
-    classes = _unique(_classes(code), "code that declares the class")
+    programs = {name: _parsed(text) for name, text in code.items()}
+    for program in programs.values():
+        _check_casts(program)
+    classes = _unique(_classes(programs), "code that declares the class")
     for name in ("data", "constants"):
         prefix = f"{name}/"
         reader = _Reader({each.removeprefix(prefix): len(parts[each]) for each in parts if each.startswith(prefix)})
@@ -91,16 +95,7 @@ def check(parts: Mapping[str, bytes], code: Mapping[str, str]) -> None:
             _check_object(each, classes)
 
 
-# --- Classes --------------------------------------------------------------------------------------------------------
-
-
-def _classes(code: Mapping[str, str]) -> Iterator[tuple[str, dict[str, ast.expr]]]:
-    """Yield the classes of a program by their full names, with the types of their attributes."""
-    for name, text in code.items():
-        module = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
-        for statement in _parsed(text).body:
-            if isinstance(statement, ast.ClassDef):
-                yield f"{module}.{statement.name}", _attributes(statement)
+# --- Programs -------------------------------------------------------------------------------------------------------
 
 
 def _parsed(text: str) -> ast.Module:
@@ -109,6 +104,45 @@ def _parsed(text: str) -> ast.Module:
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValuesError("holds code that is no TorchScript") from None
+
+
+def _check_casts(program: ast.Module) -> None:
+    """Refuse casts, which PyTorch does not check, but for those of an argument that may be None, and to plain types."""
+    functions = [each for each in ast.walk(program) if isinstance(each, ast.FunctionDef)]
+    allowed = sum(_is_safe_cast(each, function) for function in functions for each in ast.walk(function))
+    if allowed != sum(isinstance(each, ast.Name) and each.id == _CAST for each in ast.walk(program)):
+        raise ValuesError(f"holds {_CAST!r} in a form that PyTorch does not write")
+
+
+def _is_safe_cast(found: ast.AST, function: ast.FunctionDef) -> bool:
+    match found:
+        case ast.Call(func=ast.Name(id=name), args=[kind, value], keywords=[]) if name == _CAST:
+            types = {each.arg: each.annotation for each in function.args.args}
+            argument = types.get(value.id) if isinstance(value, ast.Name) else None
+            optional = argument is not None and ast.unparse(argument) == f"Optional[{ast.unparse(kind)}]"
+            return optional or _is_plain(kind)
+    return False
+
+
+def _is_plain(kind: ast.expr) -> bool:
+    """Tell whether a type has no classes or tuples in it. Of these, PyTorch looks for parts without a check."""
+    match kind:
+        case ast.Name(id=name):
+            return name in _PLAIN or name in ("Tensor", "Device", "number")
+        case ast.Subscript(value=ast.Name(id="Optional" | "List"), slice=inner):
+            return _is_plain(inner)
+        case ast.Subscript(value=ast.Name(id="Dict"), slice=ast.Tuple(elts=inner)):
+            return all(map(_is_plain, inner))
+    return False
+
+
+def _classes(programs: Mapping[str, ast.Module]) -> Iterator[tuple[str, dict[str, ast.expr]]]:
+    """Yield the classes of programs by their full names, with the types of their attributes."""
+    for name, program in programs.items():
+        module = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
+        for statement in program.body:
+            if isinstance(statement, ast.ClassDef):
+                yield f"{module}.{statement.name}", _attributes(statement)
 
 
 def _attributes(declared: ast.ClassDef) -> dict[str, ast.expr]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.plugin import KW_ONLY, Annotated, File, Gt, Images, InputError, Lt, classifier, dataclass
+from fooldeap.storage.archives import Archive
 
 from .._blas import libraries, single_thread
 from ._mixture import Densities
@@ -77,9 +78,11 @@ class Density(FromFile):
     @cached_property
     def _loaded(self) -> Densities:
         try:
-            with np.load(self._path, allow_pickle=False) as arrays:
-                return Densities.of(arrays)
-        except (ValueError, KeyError, OSError, EOFError) as error:
+            archive = Archive(self._content())
+            return Densities.of({name: archive.array(name) for name in Densities._fields})
+        except InputError:
+            raise
+        except Exception as error:  # damage shows as whatever numpy makes of it
             raise InputError(
                 f"{self._where} is no file of densities ({error}); make one with tools/fit_density.py"
             ) from None

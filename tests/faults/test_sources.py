@@ -41,7 +41,7 @@ ALLOWED = {
 }
 # Where PyTorch may be used, and of what of it: no torch.load; programs that name files are refused before.
 TORCH = {
-    "plugins/classifier/_torch_file.py": ["torch", "torch.jit.load(path, 'cpu').eval"],
+    "plugins/classifier/_torch_file.py": ["model.eval", "torch"],
     "plugins/classifier/torch.py": ["torch"],
 }
 
