@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.storage.archives import most_unpacked
 
+
 class TooLarge(ValueError):
     """What is in an archive is far larger than the archive."""
 
