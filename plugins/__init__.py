@@ -1,1 +1,1 @@
-"""The stock plugins of fooldeap, one operator a file."""
+"""The stock plugins of fooldeap, one plugin per file."""

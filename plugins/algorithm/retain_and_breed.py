@@ -6,7 +6,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Array, Evolution, Ge, Gt, Le, Rng, Toolbox, algorithm
 
-from .._kept import kept
+from .._survivors import select_survivors
 from ._breeding import joined
 
 
@@ -31,7 +31,7 @@ def retain_and_breed(
     genomes = toolbox.sample(population)
     fitness = (yield genomes).fitness
     while True:
-        parents = toolbox.take(genomes, kept(fitness, max(2, round(retain * population)), lucky, rng))
+        parents = toolbox.take(genomes, select_survivors(fitness, max(2, round(retain * population)), lucky, rng))
         chosen = np.flatnonzero(rng.random(len(parents)) < mutation_rate)
         mutants = toolbox.mutate(toolbox.take(parents, chosen))
         for place, mutant in zip(chosen, mutants, strict=True):

@@ -1,13 +1,16 @@
-"""What the crossovers share that hand genes over as they are."""
+"""Helpers of the crossovers that swap genes without changing them."""
 
 import numpy as np
 
 from fooldeap.plugin import Array, Rng
 
 
-def swapped(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
-    """Swap the genes where ``mask`` (0 or 1, any shape that spreads over the genes) is set, in place."""
-    # np.where does the same, but guesses wrong at every other gene, and takes ten times as long.
+def swap_genes(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
+    """Swap genes between two parents, in place, and return both.
+
+    ``mask`` has the value 1 where genes are swap_genes and 0 elsewhere. It is broadcast to the shape of the parents.
+    """
+    # XOR takes a tenth of the time of np.where, which suffers from branch mispredictions.
     bits = f"u{first.itemsize}"
     one, other = first.view(bits), second.view(bits)
     differences = one ^ other
@@ -17,10 +20,13 @@ def swapped(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
     return first, second
 
 
-def stretches(length: int, count: int, rng: Rng) -> Array:
-    """Return masks (count, length) of random stretches, between two different cuts out of ``length`` + 1."""
+def draw_segments(length: int, count: int, rng: Rng) -> Array:
+    """Draw masks, bool (count, length), each of which selects one random segment.
+
+    A segment lies between two different cuts. All pairs of the ``length`` + 1 cuts are equally likely.
+    """
     one, other = rng.integers(0, length + 1, (count, 1)), rng.integers(0, max(length, 1), (count, 1))
-    other += other >= one  # any cut but the first one
+    other += other >= one  # skip the first cut, so that the two differ
     order = np.arange(length)
     mask: Array = (order >= np.minimum(one, other)) & (order < np.maximum(one, other))
     return mask

@@ -11,9 +11,10 @@ from .._grey import as_genes
 def blend(
     first: Array, second: Array, rng: Rng, *, alpha: Annotated[float, Ge(0), Le(100)] = 0.5
 ) -> tuple[Array, Array]:
-    """Draw each gene uniformly from between its parents' and ``alpha`` times their distance beyond.
+    """Draw each gene uniformly from an interval around its parents' genes (BLX-alpha).
 
-    Each child draws its own; grey values are rounded and clipped to 0 ... 255 (BLX-alpha, Eshelman and Schaffer 1993).
+    The interval extends beyond both genes by ``alpha`` times their distance. The two children are drawn independently.
+    Grey values are rounded and clipped to 0 ... 255. Source: Eshelman and Schaffer 1993.
     """
     low, high = np.minimum(first, second).astype(np.float64), np.maximum(first, second).astype(np.float64)
     reach = alpha * (high - low)

@@ -12,7 +12,7 @@ from .._grey import to_grey
 
 Operator = Literal["cxTwoPoint", "cxUniform", "cxOnePoint", "cxBlend", "cxSimulatedBinaryBounded"]
 
-_USUAL: dict[str, dict[str, Any]] = {
+_DEFAULTS: dict[str, dict[str, Any]] = {
     "cxUniform": {"indpb": 0.5},
     "cxBlend": {"alpha": 0.5},
     "cxSimulatedBinaryBounded": {"eta": 15.0},
@@ -31,14 +31,16 @@ def deap(
     alpha: Annotated[float, Ge(0), Le(100)] | None = None,
     eta: Annotated[float, Ge(0)] | None = None,
 ) -> tuple[Images, Images]:
-    """Cross pair by pair by an ``operator`` of DEAP's own, unmodified (Fortin et al. 2012).
+    """Apply an ``operator`` of DEAP to each pair of parents.
 
-    ``indpb`` is for cxUniform (0.5), ``alpha`` for cxBlend (0.5), ``eta`` for cxSimulatedBinaryBounded (15). Results
-    are rounded and clipped to 0 ... 255. Slower than the stock crossovers: for comparison.
+    DEAP's functions are used unmodified (Fortin et al. 2012). Some have a parameter: ``indpb`` is the swap probability
+    of a gene in cxUniform (default 0.5), ``alpha`` extends the interval of cxBlend (0.5), and ``eta`` is the
+    distribution index of cxSimulatedBinaryBounded (15). Results are rounded and clipped to 0 ... 255. This plugin is
+    meant for comparisons. It is slower than the stock crossovers, because it loops over the pairs in Python.
     """
     from deap import tools
 
-    given = parameters(operator, _USUAL.get(operator, {}), indpb=indpb, alpha=alpha, eta=eta)
+    given = parameters(operator, _DEFAULTS.get(operator, {}), indpb=indpb, alpha=alpha, eta=eta)
     given |= _RANGE.get(operator, {})
     stream = GlobalStream(rng)
     for index, (one, other) in enumerate(zip(first, second, strict=True)):

@@ -1,4 +1,4 @@
-"""Crossover of image halves."""
+"""Crossover of the upper and lower halves of images."""
 
 from fooldeap.plugin import Array, Rng, crossover
 
@@ -7,9 +7,9 @@ from .._grey import IMAGES
 
 @crossover("halves", genome=IMAGES)
 def halves(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
-    """Join the top half of one parent and the bottom half of the other, and the other way round.
+    """Swap the lower halves of two images.
 
-    The student project's crossover: one-point crossover of the rows, at the middle.
+    This is one-point crossover of the rows, with the cut in the middle. It is the crossover of the student project.
     """
     middle = first.shape[1] // 2
     one, other = first.copy(), second.copy()

@@ -4,12 +4,15 @@ import numpy as np
 
 from fooldeap.plugin import Array, Rng, crossover
 
-from ._swap import swapped
+from ._swap import swap_genes
 
 
 @crossover("one_point")
 def one_point(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
-    """Swap all genes behind a random cut between two genes; an image is read row by row (Holland 1975)."""
+    """Swap all genes after one random cut between two genes (Holland 1975).
+
+    The genes of an image are its values, row by row.
+    """
     genes = first[:1].size
     cuts = rng.integers(1, max(genes, 2), (len(first), 1))
-    return swapped(first, second, (np.arange(genes) >= cuts).reshape(first.shape))
+    return swap_genes(first, second, (np.arange(genes) >= cuts).reshape(first.shape))

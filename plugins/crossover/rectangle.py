@@ -3,15 +3,16 @@
 from fooldeap.plugin import Array, Rng, crossover
 
 from .._grey import IMAGES
-from ._swap import stretches, swapped
+from ._swap import draw_segments, swap_genes
 
 
 @crossover("rectangle", genome=IMAGES)
 def rectangle(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
-    """Swap a random rectangle of the images (two-dimensional crossover, Cohoon and Paris 1987).
+    """Swap a random rectangle of two images (Cohoon and Paris 1987).
 
-    Its sides lie between two different lines of the grid, drawn uniformly, across and down.
+    The rectangle lies between two different horizontal and two different vertical grid lines. All pairs of lines are
+    equally likely.
     """
     count, height, width, _ = first.shape
-    rows, columns = stretches(height, count, rng), stretches(width, count, rng)
-    return swapped(first, second, rows[:, :, None, None] & columns[:, None, :, None])
+    rows, columns = draw_segments(height, count, rng), draw_segments(width, count, rng)
+    return swap_genes(first, second, rows[:, :, None, None] & columns[:, None, :, None])

@@ -16,19 +16,20 @@ def sbx(
     rate: Annotated[float, Gt(0), Le(1)] = 0.5,
     eta: Annotated[float, Ge(0)] = 15.0,
 ) -> tuple[Array, Array]:
-    """Spread two genes about their mean, as one-point crossover of binary numbers would.
+    """Spread two genes around their mean, as one-point crossover of binary numbers would (simulated binary crossover).
 
-    A gene is crossed with probability ``rate``. The larger ``eta``, the nearer the children are to their parents.
-    Which child gets which value is drawn for each gene (Deb and Agrawal 1995). Grey values stay within 0 ... 255, as in
-    Deb's NSGA-II code, and are rounded; real numbers have no bounds.
+    Each gene is crossed with probability ``rate``. ``eta`` is the distribution index: the larger it is, the closer the
+    children are to their parents. It is drawn for each gene which child gets which of the two values. Grey values are
+    rounded and stay within 0 ... 255; near a bound, the form of Deb's NSGA-II code is used. Real numbers have no
+    bounds. Source: Deb and Agrawal 1995.
     """
     low, high = np.minimum(first, second).astype(np.float64), np.maximum(first, second).astype(np.float64)
     distance = high - low
     u = rng.random(first.shape)
     mean, half = (low + high) / 2, distance / 2
     below, above = (low, 255 - high) if first.dtype == np.uint8 else (np.inf, np.inf)
-    nearer = mean - half * _spread(u, below, distance, eta)
-    farther = mean + half * _spread(u, above, distance, eta)
+    nearer = mean - half * _spread_factor(u, below, distance, eta)
+    farther = mean + half * _spread_factor(u, above, distance, eta)
     exchanged = rng.random(first.shape) < 0.5
     crossed = (rng.random(first.shape) < rate) & (distance > 0)
     one, other = np.where(exchanged, farther, nearer), np.where(exchanged, nearer, farther)
@@ -36,8 +37,11 @@ def sbx(
     return np.where(crossed, one, first), np.where(crossed, other, second)
 
 
-def _spread(u: Array, room: Array | float, distance: Array, eta: float) -> Array:
-    """Return the spread factor, of a distribution cut off where a child would leave its ``room`` beyond a parent."""
+def _spread_factor(u: Array, room: Array | float, distance: Array, eta: float) -> Array:
+    """Return the spread factor of each gene.
+
+    ``u`` is uniform in [0, 1). The distribution is truncated so that a child is at most ``room`` beyond its parent.
+    """
     power = eta + 1
     beta = 1 + 2 * room / np.maximum(distance, 1)
     alpha = 2 - beta**-power

@@ -2,14 +2,14 @@
 
 from fooldeap.plugin import Array, Rng, crossover
 
-from ._swap import stretches, swapped
+from ._swap import draw_segments, swap_genes
 
 
 @crossover("two_point")
 def two_point(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
-    """Swap a random stretch of genes; an image is read row by row (De Jong 1975).
+    """Swap all genes between two random cuts (De Jong 1975).
 
-    The two cuts are drawn uniformly from all pairs of different places between genes, before the first and behind the
-    last included.
+    The cuts are different places between genes, including those before the first and after the last gene. All pairs are
+    equally likely. The genes of an image are its values, row by row.
     """
-    return swapped(first, second, stretches(first[:1].size, len(first), rng).reshape(first.shape))
+    return swap_genes(first, second, draw_segments(first[:1].size, len(first), rng).reshape(first.shape))

@@ -1,1 +1,1 @@
-"""Stock fitness plugins."""
+"""Stock fitness functions."""

@@ -1,12 +1,13 @@
-"""The confidence itself."""
+"""Confidence."""
 
 from fooldeap.plugin import Array, Predictions, fitness
 
 
 @fitness("confidence")
 def confidence(predictions: Predictions, target: int) -> Array:
-    """Score the softmax probability of the target, from 0 to 1 (Nguyen, Yosinski and Clune 2015).
+    """Score the softmax probability of the target class, from 0 to 1 (Nguyen, Yosinski and Clune 2015).
 
-    Rounding makes equals of images that are very bad or very good; ``cross_entropy`` ranks alike and does not.
+    Close to 0 and 1, rounding makes different images equal. ``cross_entropy`` gives the same order without this
+    problem.
     """
     return predictions.probabilities[:, target]

@@ -1,4 +1,4 @@
-"""Certainty against what it takes."""
+"""Two objectives: high confidence, little ink."""
 
 from typing import Literal
 
@@ -15,15 +15,15 @@ def confidence_and_ink(
     ink: Literal["sum", "variation"] = "sum",
     paper: Annotated[int, Ge(0), Le(255)] = 0,
 ) -> Array:
-    """Score two objectives: log p(target), and how little is drawn.
+    """Score two objectives: log p(target), and the negative amount of ink.
 
-    The ink of an image is, as a share of the most there can be, the ``sum`` of its distances from the grey value
-    ``paper``, or its total ``variation``: the differences between neighbours in rows and columns (anisotropic; Rudin,
-    Osher and Fatemi 1992). Its negative is the second objective, so (n, 2), both larger is better; goals and figures go
-    by the first.
+    With ``ink: sum``, the ink is the mean distance of the values from the grey value ``paper``, as a share of the
+    largest possible distance. With ``ink: variation``, it is the total variation: the mean difference between
+    neighbours in rows and columns, as a share of 255 (anisotropic; Rudin, Osher and Fatemi 1992). The scores have the
+    shape (n, 2), and larger is better for both. Goals and figures use the first objective.
     """
-    drawn = _distance(predictions.images, paper) if ink == "sum" else _variation(predictions.images)
-    return np.stack([predictions.log_probabilities[:, target], -drawn], axis=1)
+    amount = _distance(predictions.images, paper) if ink == "sum" else _variation(predictions.images)
+    return np.stack([predictions.log_probabilities[:, target], -amount], axis=1)
 
 
 def _distance(images: Images, paper: int) -> Array:
@@ -33,7 +33,7 @@ def _distance(images: Images, paper: int) -> Array:
 
 
 def _variation(images: Images) -> Array:
-    """Return the mean difference between neighbours as a share of 255, which is 1 for a chessboard."""
+    """Return the mean difference between neighbours as a share of 255. It is 1 for a chessboard."""
     grey = images.astype(np.int16)
     steps = [np.abs(np.diff(grey, axis=axis)) for axis in (1, 2)]
     pairs = sum(each[:1].size for each in steps) or 1

@@ -1,12 +1,12 @@
-"""The negative cross-entropy."""
+"""Negative cross-entropy."""
 
 from fooldeap.plugin import Array, Predictions, fitness
 
 
 @fitness("cross_entropy")
 def cross_entropy(predictions: Predictions, target: int) -> Array:
-    """Score log p(target), the negative softmax loss: at most 0.
+    """Score log p(target), which is the negative softmax loss and at most 0.
 
-    It tells images apart also where the confidence is 0 or 1 to the last bit. Computed by log-sum-exp in float64.
+    It distinguishes images even where the confidence is rounded to 0 or 1. It is computed by log-sum-exp in float64.
     """
     return predictions.log_probabilities[:, target]

@@ -1,4 +1,4 @@
-"""The margin between logits."""
+"""Margin between logits."""
 
 import numpy as np
 
@@ -7,9 +7,10 @@ from fooldeap.plugin import Array, Predictions, fitness
 
 @fitness("margin")
 def margin(predictions: Predictions, target: int) -> Array:
-    """Score the target's logit minus the largest of the others.
+    """Score the logit of the target minus the largest other logit.
 
-    Above 0 the image fools (the f_6 of Carlini and Wagner 2017, turned round).
+    A score above 0 means that the classifier predicts the target. This is the negative of f_6 of Carlini and Wagner
+    (2017).
     """
     logits = predictions.logits.astype(np.float64)
     own = logits[:, target].copy()

@@ -1,4 +1,4 @@
-"""The student project's score: one over the softmax loss."""
+"""Score of the student project: the inverse softmax loss."""
 
 from typing import Literal
 
@@ -15,12 +15,13 @@ def softmax_loss(
     scores: Literal["logits", "probabilities"] = "logits",
     cap: Annotated[float, Gt(0)] = 1e15,
 ) -> Array:
-    """Score ``S = 1 / L`` of the softmax loss ``L = -f_t + log(sum_i exp(f_i))``, at most ``cap``.
+    """Score ``S = 1 / L``, where ``L = -f_t + log(sum_i exp(f_i))`` is the softmax loss, at most ``cap``.
 
-    ``t`` is the target. ``scores`` says what ``f`` is: ``logits``, the formula as meant, where S rises from 0 without
-    end and ``cap`` stands in where L underflows to 0; or ``probabilities``, the scale of the table that the student
-    project published, where S lies between 1 / log(e + 9) = .406 (another of ten classes is certain) and
-    1 / (log(e + 9) - 1) = .684 (the target is certain). L is computed by log-sum-exp in float64.
+    ``t`` is the target. ``scores`` selects the meaning of ``f``. With ``logits``, the formula is used as intended: S
+    rises from 0 without limit, and is ``cap`` where L underflows to 0. With ``probabilities``, S has the scale of the
+    table that the student project published. For ten classes, S is then between 1 / log(e + 9) = .406, where another
+    class is certain, and 1 / (log(e + 9) - 1) = .684, where the target is certain. L is computed by log-sum-exp in
+    float64.
     """
     if scores == "logits":
         loss = -predictions.log_probabilities[:, target]

@@ -1,1 +1,1 @@
-"""Stock mutation plugins."""
+"""Stock mutation operators."""

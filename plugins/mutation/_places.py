@@ -1,4 +1,4 @@
-"""Where sparse mutations hit."""
+"""Random positions for sparse mutations."""
 
 import math
 
@@ -7,16 +7,17 @@ import numpy as np
 from fooldeap.plugin import Array, Rng
 
 
-def hit(size: int, rate: float, rng: Rng) -> Array:
-    """Return which of ``size`` places are hit, in order, when each is with probability ``rate``, independently.
+def draw_positions(size: int, rate: float, rng: Rng) -> Array:
+    """Draw the positions that a mutation changes, in ascending order.
 
-    The gaps between them are geometric (Bernoulli trials), so the work grows with the hits and not with ``size``.
+    Each of ``size`` positions is drawn with probability ``rate``, independently. The gaps between them are drawn from
+    the geometric distribution, so the time grows with the number of drawn positions and not with ``size``.
     """
     expected = size * rate
-    enough = math.ceil(expected + 6 * math.sqrt(expected) + 16)
-    places = np.full(1, -1)
-    while places[-1] < size:
-        # A gap that leads out of the range does so when it is cut, too, and sums of cut ones do not overflow.
-        gaps = np.minimum(rng.geometric(rate, enough), size + 1)
-        places = np.concatenate([places, places[-1] + np.cumsum(gaps)])
-    return places[1 : np.searchsorted(places, size)]
+    count = math.ceil(expected + 6 * math.sqrt(expected) + 16)
+    positions = np.full(1, -1)
+    while positions[-1] < size:
+        # Clipping a gap to size + 1 still leads out of the range, and prevents overflow in the sum.
+        gaps = np.minimum(rng.geometric(rate, count), size + 1)
+        positions = np.concatenate([positions, positions[-1] + np.cumsum(gaps)])
+    return positions[1 : np.searchsorted(positions, size)]

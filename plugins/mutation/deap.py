@@ -12,7 +12,7 @@ from .._grey import to_grey
 
 Operator = Literal["mutShuffleIndexes", "mutPolynomialBounded", "mutUniformInt", "mutGaussian", "mutFlipBit"]
 
-_USUAL: dict[str, dict[str, Any]] = {
+_DEFAULTS: dict[str, dict[str, Any]] = {
     "mutShuffleIndexes": {"indpb": 0.01},
     "mutPolynomialBounded": {"indpb": 0.01, "eta": 15.0},
     "mutUniformInt": {"indpb": 0.01},
@@ -36,15 +36,17 @@ def deap(
     mu: float | None = None,
     sigma: Annotated[float, Gt(0)] | None = None,
 ) -> Images:
-    """Mutate image by image by an ``operator`` of DEAP's own, unmodified (Fortin et al. 2012).
+    """Apply an ``operator`` of DEAP to each image.
 
-    ``indpb`` is the probability of each value (0.01), ``eta`` is for mutPolynomialBounded (15), ``mu`` and ``sigma``
-    are for mutGaussian (0 and 40). To mutFlipBit any value above 0 is a 1. Results are rounded and clipped to
-    0 ... 255. Slower than the stock mutations: for comparison.
+    DEAP's functions are used unmodified (Fortin et al. 2012). ``indpb`` is the mutation probability of a gene (default
+    0.01), ``eta`` is the distribution index of mutPolynomialBounded (15), and ``mu`` and ``sigma`` are mean and
+    standard deviation of mutGaussian, in grey levels (0 and 40). mutFlipBit treats each value above 0 as 1. Results are
+    rounded and clipped to 0 ... 255. This plugin is meant for comparisons. It is slower than the stock mutations,
+    because it loops over the images in Python.
     """
     from deap import tools
 
-    given = parameters(operator, _USUAL[operator], indpb=indpb, eta=eta, mu=mu, sigma=sigma)
+    given = parameters(operator, _DEFAULTS[operator], indpb=indpb, eta=eta, mu=mu, sigma=sigma)
     given |= _RANGE.get(operator, {})
     stream = GlobalStream(rng)
     for index, image in enumerate(images):

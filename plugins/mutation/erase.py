@@ -1,8 +1,8 @@
-"""Erasing."""
+"""Mutation that erases pixels."""
 
 from fooldeap.plugin import Annotated, Ge, Gt, Images, Le, Rng, mutation
 
-from ._places import hit
+from ._places import draw_positions
 
 
 @mutation("erase", genome=("pixels", "blocks"))
@@ -13,10 +13,10 @@ def erase(
     rate: Annotated[float, Gt(0), Le(1)] = 0.01,
     paper: Annotated[int, Ge(0), Le(255)] = 0,
 ) -> Images:
-    """Give each pixel, with all its channels, the grey value ``paper`` with probability ``rate``.
+    """Set each pixel, with all its channels, to the grey value ``paper`` with probability ``rate``.
 
-    For images that shall have as little on them as possible, see ``confidence_and_ink``.
+    Use it with the fitness ``confidence_and_ink``, which rewards images with little ink.
     """
     pixels = images.reshape(-1, images.shape[-1])
-    pixels[hit(len(pixels), rate, rng)] = paper
+    pixels[draw_positions(len(pixels), rate, rng)] = paper
     return images

@@ -3,7 +3,7 @@
 from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
 from .._grey import as_genes
-from ._places import hit
+from ._places import draw_positions
 
 
 @mutation("gaussian", genome=("uint8", "float64"))
@@ -14,12 +14,13 @@ def gaussian(
     rate: Annotated[float, Gt(0), Le(1)] = 0.05,
     sigma: Annotated[float, Gt(0)] = 40.0,
 ) -> Array:
-    """Add normal noise to each value with probability ``rate``.
+    """Add normal noise to each gene with probability ``rate``.
 
-    Its standard deviation is ``sigma`` grey levels; grey values are rounded and clipped to 0 ... 255 (Bäck and Schwefel
-    1993, without self-adaptation, for which see ``self_adaptive``).
+    The noise has mean 0 and standard deviation ``sigma``. Grey values are rounded and clipped to 0 ... 255; real
+    numbers have no bounds. Source: Bäck and Schwefel 1993. The step size does not adapt; for a step size that does, see
+    ``self_adaptive``.
     """
     flat = genomes.reshape(-1)
-    places = hit(flat.size, rate, rng)
-    flat[places] = as_genes(flat[places] + rng.normal(0, sigma, len(places)), flat.dtype)
+    positions = draw_positions(flat.size, rate, rng)
+    flat[positions] = as_genes(flat[positions] + rng.normal(0, sigma, len(positions)), flat.dtype)
     return genomes

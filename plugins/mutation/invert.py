@@ -3,16 +3,16 @@
 from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
 from .._grey import DISCRETE
-from ._places import hit
+from ._places import draw_positions
 
 
 @mutation("invert", genome=DISCRETE)
 def invert(images: Array, rng: Rng, *, rate: Annotated[float, Gt(0), Le(1)] = 0.01) -> Array:
-    """Turn each value v with probability ``rate`` into its negative, 255 - v.
+    """Replace each gene v with probability ``rate`` by its negative, 255 - v.
 
-    Where values are black or white this is bit-flip mutation (Holland 1975); on grey values, of all their bits at once.
+    On black and white this is bit-flip mutation (Holland 1975). On grey values, all eight bits are flipped.
     """
     flat = images.reshape(-1)
-    places = hit(flat.size, rate, rng)
-    flat[places] = ~flat[places]
+    positions = draw_positions(flat.size, rate, rng)
+    flat[positions] = ~flat[positions]
     return images

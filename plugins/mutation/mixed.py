@@ -1,4 +1,4 @@
-"""Several mutations in one."""
+"""A mixture of mutations."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from fooldeap.plugin import Array, Mutations, Rng, mutation
 
 @mutation("mixed")
 def mixed(genomes: Array, rng: Rng, *, of: Mutations) -> Array:
-    """Mutate each individual by one of several mutations, drawn by their weights.
+    """Mutate each individual with one of several mutations, drawn at random.
 
-    They are listed in ``of``, each with its parameters and perhaps a ``weight``, which is 1 where none is given:
-    ``of: [{name: gaussian, sigma: 20, weight: 3}, block]``.
+    ``of`` lists the mutations with their parameters. The probability of a mutation is proportional to its ``weight``,
+    which is 1 by default: ``of: [{name: gaussian, sigma: 20, weight: 3}, block]``.
     """
     weights = np.array([weight for _, weight in of])
     drawn = rng.choice(len(of), len(genomes), p=weights / weights.sum())

@@ -2,7 +2,7 @@
 
 from fooldeap.plugin import Annotated, Array, Gt, Le, Rng, mutation
 
-from ._places import hit
+from ._places import draw_positions
 
 
 @mutation("reset", genome="float64")
@@ -13,12 +13,13 @@ def reset(
     rate: Annotated[float, Gt(0), Le(1)] = 0.05,
     sigma: Annotated[float, Gt(0)] = 350.0,
 ) -> Array:
-    """Replace each value with probability ``rate`` by a normal one of mean 0.
+    """Replace each gene with probability ``rate`` by a normal number with mean 0.
 
-    Its standard deviation is ``sigma``. To real numbers this is what ``random_pixels`` is to grey values; with the
-    ``sigma`` of the genome ``dct`` a value begins anew (random resetting, Eiben and Smith 2015).
+    ``sigma`` is its standard deviation. With the ``sigma`` of the genome ``dct``, the gene is drawn as in the first
+    population. This is for real numbers what ``random_pixels`` is for grey values (random resetting, Eiben and Smith
+    2015).
     """
     flat = genomes.reshape(-1)
-    places = hit(flat.size, rate, rng)
-    flat[places] = rng.normal(0, sigma, len(places))
+    positions = draw_positions(flat.size, rate, rng)
+    flat[positions] = rng.normal(0, sigma, len(positions))
     return genomes

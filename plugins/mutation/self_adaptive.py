@@ -6,18 +6,18 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Array, Gt, Rng, mutation
 
-LEAST, MOST = math.log(1e-6), math.log(1e6)  # logarithms of step sizes, so that none is lost, and none overflows
+LEAST, MOST = math.log(1e-6), math.log(1e6)  # bounds of the logarithms of step sizes
 
 
 @mutation("self_adaptive", genome="dct_with_steps")
 def self_adaptive(genomes: Array, rng: Rng, *, pace: Annotated[float, Gt(0)] = 1.0, own_steps: bool = True) -> Array:
-    """Add normal noise to every value, with step sizes that are inherited and mutated themselves.
+    """Add normal noise to every gene, with inherited step sizes that mutate first (self-adaptation).
 
-    A step size is multiplied by exp(t N + u M) before it is used, N a normal number for the individual, and M one for
-    each of its n values: t = ``pace`` / sqrt(2 n), u = ``pace`` / sqrt(2 sqrt(n)). Without ``own_steps`` all those of
-    an individual rise and fall together, t = ``pace`` / sqrt(n) and u = 0 (Schwefel 1977; Bäck and Schwefel 1993).
-    Steps of the right size survive with what they led to; that takes more children than parents, as in
-    ``mu_comma_lambda``.
+    Each step size is multiplied by exp(t N + u M). N is a standard normal number per individual, and M is one per gene.
+    With n genes, t = ``pace`` / sqrt(2 n) and u = ``pace`` / sqrt(2 sqrt(n)). With ``own_steps: false``, all step sizes
+    of an individual get the same factor: t = ``pace`` / sqrt(n) and u = 0. Good step sizes survive together with the
+    individuals that they produced. This needs an algorithm with more children than parents, such as
+    ``mu_comma_lambda``. Sources: Schwefel 1977; Bäck and Schwefel 1993.
     """
     values, logarithms = genomes[:, 0], genomes[:, 1]
     size = values[:1].size or 1

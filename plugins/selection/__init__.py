@@ -1,1 +1,1 @@
-"""Stock selection plugins."""
+"""Stock selection operators."""

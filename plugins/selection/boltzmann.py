@@ -9,11 +9,11 @@ from ._wheel import spin
 
 @selection("boltzmann")
 def boltzmann(fitness: Array, count: int, rng: Rng, *, temperature: Annotated[float, Gt(0)] = 1.0) -> Array:
-    """Draw with a probability in proportion to exp(fitness / ``temperature``).
+    """Draw with probabilities proportional to exp(fitness / ``temperature``).
 
-    Low temperatures prefer the best, high ones nobody; ``temperature`` is in units of the fitness (de la Maza and Tidor
-    1993).
+    ``temperature`` is in units of the fitness. At a low temperature, the best individuals are drawn nearly always. At a
+    high temperature, all individuals are nearly equally likely. Source: de la Maza and Tidor 1993.
     """
-    with np.errstate(over="ignore"):  # a distance that overflows has no share either way
+    with np.errstate(over="ignore"):  # exp(-inf) is 0, so an overflow has no effect
         distances = (fitness - fitness.max()) / temperature
     return spin(np.exp(distances), count, rng)

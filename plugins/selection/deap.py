@@ -18,7 +18,7 @@ Operator = Literal[
     "selLexicase",
 ]
 
-_USUAL: dict[str, dict[str, Any]] = {"selTournament": {"tournsize": 3}, "selDoubleTournament": {"tournsize": 3}}
+_DEFAULTS: dict[str, dict[str, Any]] = {"selTournament": {"tournsize": 3}, "selDoubleTournament": {"tournsize": 3}}
 
 
 @selection("deap", objectives="any")
@@ -30,22 +30,23 @@ def deap(
     operator: Operator = "selTournament",
     tournsize: Annotated[int, Ge(1), Le(10_000)] | None = None,
 ) -> Array:
-    """Select by an ``operator`` of DEAP's own, unmodified (``deap.tools``, Fortin et al. 2012).
+    """Select with an ``operator`` of DEAP.
 
-    ``tournsize`` (3) is for selTournament and, as its fitness_size, for selDoubleTournament, to which all genomes are
-    of one size. selBest goes round again where more are wanted than there are. selRoulette and
-    selStochasticUniversalSampling are refused a negative fitness, of which they would prefer the wrong ones. Slower
-    than the stock selections: for comparison.
+    DEAP's functions are used unmodified (Fortin et al. 2012). ``tournsize`` is the number of competitors in
+    selTournament and selDoubleTournament (default 3). In selDoubleTournament all genomes count as equally large. If
+    selBest must return more individuals than there are, it repeats them. selRoulette and selStochasticUniversalSampling
+    are refused if a fitness is negative or all are 0, because they would select wrong individuals. This plugin is meant
+    for comparisons. It is slower than the stock selections, because it loops over the individuals in Python.
     """
     from deap import tools
 
     from fooldeap.engine.individuals import Individual
 
-    given = parameters(operator, _USUAL.get(operator, {}), tournsize=tournsize)
+    given = parameters(operator, _DEFAULTS.get(operator, {}), tournsize=tournsize)
     if operator == "selDoubleTournament":
         given = {"fitness_size": given["tournsize"], "parsimony_size": 1.4, "fitness_first": True}
     if operator in ("selRoulette", "selStochasticUniversalSampling") and (fitness.min() < 0 or not fitness.any()):
-        raise InputError(f"{operator} selects wrongly where a fitness is negative or all are 0; use roulette")
+        raise InputError(f"{operator} is wrong if a fitness is negative or all are 0; use the selection 'roulette'")
     individuals = []
     for index, value in enumerate(fitness.reshape(len(fitness), -1).tolist()):
         individual = Individual((index,))

@@ -1,9 +1,12 @@
-"""Random selection, the control."""
+"""Random selection: a control for comparisons."""
 
 from fooldeap.plugin import Array, Rng, selection
 
 
 @selection("random")
 def random(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw uniformly, whatever the fitness: no selection pressure at all, the control of every comparison."""
+    """Draw uniformly and ignore the fitness, so that there is no selection pressure.
+
+    Use it as the control in comparisons of selections.
+    """
     return rng.integers(0, len(fitness), count)

@@ -1,8 +1,8 @@
-"""The student project's selection."""
+"""Selection of the student project."""
 
 from fooldeap.plugin import Annotated, Array, Ge, Gt, Le, Rng, selection
 
-from .._kept import kept
+from .._survivors import select_survivors
 
 
 @selection("retain")
@@ -16,9 +16,9 @@ def retain(
 ) -> Array:
     """Draw uniformly from the fittest share ``best`` and a random share ``others`` of the rest.
 
-    At least one individual is kept; each of the rest stays with probability ``others`` (the student project's
-    selection, truncation softened for diversity's sake).
+    At least one of the fittest is kept. Each of the rest is kept with probability ``others``. This is truncation
+    selection with more diversity, as in the student project.
     """
-    pool = kept(fitness, max(1, round(best * len(fitness))), others, rng)
+    pool = select_survivors(fitness, max(1, round(best * len(fitness))), others, rng)
     chosen: Array = pool[rng.integers(0, len(pool), count)]
     return chosen

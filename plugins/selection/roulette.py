@@ -2,14 +2,14 @@
 
 from fooldeap.plugin import Array, Rng, selection
 
-from ._wheel import spin, windowed
+from ._wheel import spin, proportional_shares
 
 
 @selection("roulette")
 def roulette(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw with a probability in proportion to fitness (Holland 1975; Goldberg 1989, section 1).
+    """Draw with probabilities proportional to the fitness (Holland 1975; Goldberg 1989, section 1).
 
-    Where a fitness is negative, the wheel is turned on the distance to the worst instead ("windowing"); where all are
-    equal, on equal shares.
+    If a fitness is negative, the distance to the worst fitness is used instead ("windowing"). If all fitness values are
+    equal, all individuals are equally likely.
     """
-    return spin(windowed(fitness), count, rng)
+    return spin(proportional_shares(fitness), count, rng)

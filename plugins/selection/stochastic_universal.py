@@ -2,14 +2,14 @@
 
 from fooldeap.plugin import Array, Rng, selection
 
-from ._wheel import spin_once, windowed
+from ._wheel import spin_once, proportional_shares
 
 
 @selection("stochastic_universal")
 def stochastic_universal(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw in proportion to fitness, with one turn of the wheel for all.
+    """Draw with probabilities proportional to the fitness, with one spin for all draws.
 
-    How often somebody is drawn differs from the fair share by less than 1. Negative and equal values as in ``roulette``
-    (Baker 1987).
+    Each individual is drawn as often as its share demands, rounded up or down. Negative and equal fitness values are
+    treated as in ``roulette``. Source: Baker 1987.
     """
-    return spin_once(windowed(fitness), count, rng)
+    return spin_once(proportional_shares(fitness), count, rng)

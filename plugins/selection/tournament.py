@@ -7,9 +7,9 @@ from fooldeap.plugin import Annotated, Array, Ge, Le, Rng, selection
 
 @selection("tournament")
 def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1), Le(10_000)] = 5) -> Array:
-    """Take the fittest of ``size`` individuals drawn with replacement, as often as one is needed.
+    """Draw ``size`` individuals with replacement and take the fittest of them; repeat for each individual needed.
 
-    Of equals, the one drawn first wins (Goldberg and Deb 1991).
+    Among equals, the one drawn first is taken. Source: Goldberg and Deb 1991.
     """
     drawn = rng.integers(0, len(fitness), (count, size))
     winners = fitness.take(drawn).argmax(axis=1)
