@@ -1,1 +1,1 @@
-"""Stock algorithm plugins."""
+"""Stock algorithms."""

@@ -1,4 +1,4 @@
-"""CMA-ES, by pycma."""
+"""CMA-ES, from the package pycma."""
 
 import math
 from typing import Any
@@ -10,9 +10,9 @@ from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Le, Rng, T
 from .._blas import libraries, single_thread
 from ._vectors import Space
 
-FEW = 500  # numbers in a genome, of which all covariances are learnt where nothing else is said
-MANY = 5000  # of which they can be at all: 200 MB a table, and pycma keeps several
-LARGEST = 10_000  # population that beginning again leads to
+FULL_BY_DEFAULT = 500  # largest number of genes with a full covariance matrix by default
+FULL_AT_MOST = 5000  # largest number of genes with a full covariance matrix: 200 MB, and pycma keeps several
+MAX_POPULATION = 10_000  # after restarts
 
 
 @algorithm("cma_es", uses=())
@@ -25,46 +25,49 @@ def cma_es(
     diagonal: bool | None = None,
     growth: Annotated[float, Ge(1)] = 2.0,
 ) -> Evolution:
-    """Learn which directions lead upwards: the covariance matrix adaptation evolution strategy.
+    """Adapt the covariance matrix of a normal distribution to the successful steps (CMA-ES).
 
-    CMA-ES (Hansen and Ostermeier 2001), as the package ``cma`` has it. It begins at the mean of genomes as they are
-    sampled, with ``sigma`` times their standard deviations. Where it is not given, ``population`` is 4 + 3 ln(d) for
-    genomes of d numbers. ``diagonal`` learns variances alone and no covariances (Ros and Hansen 2008), which takes
-    time in proportion to d rather than to its square or cube; it is so for more than 500 numbers unless said
-    otherwise. Where the search converges, it begins again with ``growth`` times the population (Auger and Hansen
-    2005). Genes are shown within their bounds, and grey values rounded.
+    This is the covariance matrix adaptation evolution strategy (Hansen and Ostermeier 2001), as implemented by the
+    package ``cma``. It starts at the mean of sampled genomes, with ``sigma`` times their standard deviations. The
+    default of ``population`` is 4 + 3 ln(d) for d genes. With ``diagonal: true`` it adapts variances but no covariances
+    (Ros and Hansen 2008), which takes time proportional to d instead of its square or cube. This is the default for
+    more than 500 genes. When the search converges, it restarts with ``growth`` times the population (Auger and Hansen
+    2005). Genes are clipped to their bounds, and grey values are rounded, before they are evaluated.
     """
     space = Space(toolbox, "cma_es")
     dimensions = len(space.mean)
     if diagonal is None:
-        diagonal = dimensions > FEW
-    if not diagonal and dimensions > MANY:
-        raise InputError(f"cma_es learns covariances of at most {MANY} numbers, got {dimensions}; set diagonal: true")
+        diagonal = dimensions > FULL_BY_DEFAULT
+    if not diagonal and dimensions > FULL_AT_MOST:
+        raise InputError(
+            f"cma_es: got {dimensions} genes, expected at most {FULL_AT_MOST} with a full covariance matrix; "
+            "set diagonal: true"
+        )
     blas = libraries()
     size = float(population or 4 + int(3 * math.log(dimensions)))
     while True:
-        strategy = _strategy(space, int(size), sigma, diagonal, rng)
+        strategy = _create_strategy(space, int(size), sigma, diagonal, rng)
         while not strategy.stop():
             with single_thread(blas):
                 points = np.array(strategy.ask())
             fitness = space.fitness((yield space.genomes(points)))
             with single_thread(blas):
                 strategy.tell(list(points), (-fitness).tolist())
-        size = max(size, min(size * growth, LARGEST))
+        size = max(size, min(size * growth, MAX_POPULATION))
 
 
-def _strategy(space: Space, population: int, sigma: float, diagonal: bool, rng: Rng) -> Any:
+def _create_strategy(space: Space, population: int, sigma: float, diagonal: bool, rng: Rng) -> Any:
     from cma import CMAEvolutionStrategy
 
     options = {
         "popsize": population,
         "CMA_stds": space.spread,
         "CMA_diagonal": diagonal,
-        # Neither seeded by pycma, which would seed numpy's global generator, nor drawn from it.
+        # Without a seed, pycma does not seed numpy's global generator; randn replaces the draws from it.
         "seed": math.nan,
         "randn": lambda *shape: rng.standard_normal(shape),
-        "verbose": -10,  # which says nothing, and reads no options from a file cma_signals.in in the current folder
+        "verbose": -10,  # no output, and no options from a file cma_signals.in in the current folder
         "verb_log": 0,
-        "maxiter": math.inf,  # when a run ends is for the engine to say
+        "maxiter": math.inf,  # the engine decides when a run ends
     }
     return CMAEvolutionStrategy(space.mean, sigma, options)

@@ -15,12 +15,12 @@ def deap_mu_plus_lambda(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.5,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 0.5,
 ) -> Evolution:
-    """Run ``deap.algorithms.eaMuPlusLambda`` itself, individual by individual, on the plugins chosen.
+    """Run DEAP's ``eaMuPlusLambda``, unmodified, with the plugins of the experiment.
 
-    Each of the ``children`` is either a child of two by crossover, with probability ``crossover_rate``, or a mutant,
-    with ``mutation_rate``, or a copy; the selection chosen then takes ``mu`` of parents and children (Fortin et al.
-    2012).
-    Slower than ``mu_plus_lambda``: for comparison.
+    Each of the ``children`` is created by crossover with probability ``crossover_rate``, by mutation with probability
+    ``mutation_rate``, and otherwise it is a copy. The selection then takes ``mu`` of the parents and children. This
+    plugin is meant for comparisons. It is slower than ``mu_plus_lambda``, because it processes one individual after the
+    other. Source: Fortin et al. 2012.
     """
     check_rates(crossover_rate, mutation_rate)
     from deap import algorithms

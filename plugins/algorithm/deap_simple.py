@@ -14,11 +14,12 @@ def deap_simple(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.5,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Run ``deap.algorithms.eaSimple`` itself, individual by individual, on the plugins chosen.
+    """Run DEAP's ``eaSimple``, unmodified, with the plugins of the experiment.
 
-    Each generation is selected from the last ``population``; neighbours are crossed with probability
-    ``crossover_rate``, each is mutated with ``mutation_rate`` (Fortin et al. 2012; Bäck, Fogel and Michalewicz 2000,
-    chapter 7). Slower than ``generational``: for comparison.
+    Each generation is selected from the previous ``population``. Neighbours are crossed with probability
+    ``crossover_rate``, and each individual is mutated with probability ``mutation_rate``. This plugin is meant for
+    comparisons. It is slower than ``generational``, because it processes one individual after the other. Sources:
+    Fortin et al. 2012; Bäck, Fogel and Michalewicz 2000, chapter 7.
     """
     from deap import algorithms
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from ._breeding import put, varied
+from ._breeding import write_back, vary
 
 
 @algorithm("generational")
@@ -17,11 +17,11 @@ def generational(
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     elites: Annotated[int, Ge(0)] = 1,
 ) -> Evolution:
-    """Replace the population by its children in every generation, except the ``elites``.
+    """Replace the whole population by children in every generation, except for ``elites`` individuals.
 
-    The generational genetic algorithm (Holland 1975; De Jong 1975), of ``population`` individuals. Parents are
-    selected, paired at random and crossed with probability ``crossover_rate`` a pair; then each child is mutated with
-    probability ``mutation_rate``.
+    This is the generational genetic algorithm (Holland 1975; De Jong 1975). Parents are selected from ``population``
+    individuals and paired at random. Each pair is crossed with probability ``crossover_rate``. Then each child is
+    mutated with probability ``mutation_rate``. The ``elites`` fittest individuals survive unchanged.
     """
     if elites >= population:
         raise InputError(f"elites: got {elites}, expected fewer than the population of {population}")
@@ -32,4 +32,4 @@ def generational(
         parents = rng.permutation(toolbox.select(reply.fitness, population - elites))
         genomes = toolbox.take(genomes, np.concatenate([fittest, parents]))
         children = genomes[elites:]
-        put(genomes, elites, varied(toolbox, rng, children, crossover_rate, mutation_rate), children)
+        write_back(genomes, elites, vary(toolbox, rng, children, crossover_rate, mutation_rate), children)

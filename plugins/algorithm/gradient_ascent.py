@@ -17,20 +17,20 @@ def gradient_ascent(
     decay: Annotated[float, Ge(0), Lt(1)] = 0.0,
     centre: Annotated[float, Ge(0), Le(255)] = 127.5,
 ) -> Evolution:
-    """Climb log p(target) along its gradient by the image: not evolution, but what it is measured against.
+    """Climb log p(target) along its gradient with respect to the image: a white-box reference, not evolution.
 
-    For classifiers that give gradients. Each of ``population`` images moves by ``step`` grey levels, root mean square,
-    in every generation; then it shrinks by the share ``decay`` towards the grey value ``centre``, which is gradient
-    ascent with L2 decay (Simonyan, Vedaldi and Zisserman 2014; figure 13 of Nguyen, Yosinski and Clune 2015). It keeps
-    fractions of grey levels to itself and shows the images rounded, so the gradient is that of the image shown.
+    The classifier must have gradients. In every generation, each of ``population`` images moves by ``step`` grey levels
+    (root mean square). Then it shrinks by the share ``decay`` towards the grey value ``centre``. This is gradient
+    ascent with L2 decay (Simonyan, Vedaldi and Zisserman 2014; figure 13 of Nguyen, Yosinski and Clune 2015). The
+    algorithm keeps fractions of grey levels but evaluates rounded images, so the gradient is that of the rounded image.
     """
     genomes = toolbox.sample(population)
     if not np.array_equal(toolbox.decode(genomes), genomes):
-        raise InputError("gradient_ascent moves the image itself; use the genome 'pixels'")
+        raise InputError("gradient_ascent changes the image directly; use the genome 'pixels'")
     images = genomes.astype(np.float64)
     while True:
         reply = yield Ask(to_grey(images), gradient=True)
-        slope = reply.gradient.astype(np.float64)
-        steepness = np.sqrt(np.mean(np.square(slope), axis=(1, 2, 3), keepdims=True))
-        images += step * slope / np.maximum(steepness, np.finfo(np.float64).tiny)
+        gradient = reply.gradient.astype(np.float64)
+        norm = np.sqrt(np.mean(np.square(gradient), axis=(1, 2, 3), keepdims=True))
+        images += step * gradient / np.maximum(norm, np.finfo(np.float64).tiny)
         images = np.clip(centre + (1 - decay) * (images - centre), 0, 255)

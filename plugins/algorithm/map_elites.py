@@ -1,10 +1,10 @@
-"""MAP-Elites over the classes."""
+"""MAP-Elites with one niche per class."""
 
 import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Reply, Rng, Toolbox, algorithm
 
-from ._breeding import joined, varied
+from ._breeding import concatenate, vary
 
 
 @algorithm("map_elites", targets="all", uses=("mutation", "crossover"))
@@ -16,31 +16,32 @@ def map_elites(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Keep the best image of every target, and let each child compete for all of them.
+    """Keep the best image of every target, and compare each child with all of them (MAP-Elites).
 
-    MAP-Elites (Mouret and Clune 2015) with one niche a class, as Nguyen, Yosinski and Clune (2015) have it: one run
-    pursues all targets. ``population`` images at random come first; then as many children in every generation, of
-    parents drawn uniformly from the niches, crossed with probability ``crossover_rate`` a pair and mutated with
-    probability ``mutation_rate``. A child takes every niche in which its fitness is higher than the holder's.
+    One run pursues all targets. Each class is a niche, as in Nguyen, Yosinski and Clune (2015). The first generation is
+    ``population`` random images. Every further generation has as many children of parents drawn uniformly from the
+    niches. Each pair is crossed with probability ``crossover_rate``, and each child is mutated with probability
+    ``mutation_rate``. A child takes over every niche in which its fitness is is_better than that of the present image.
+    Source: Mouret and Clune 2015.
     """
     targets = toolbox.targets
     genomes = toolbox.sample(population)
-    elites, heights = genomes[:0], np.full(len(targets), -np.inf)
+    elites, best_scores = genomes[:0], np.full(len(targets), -np.inf)
     while True:
-        scores = _scores((yield genomes), targets)
+        scores = _score_all_targets((yield genomes), targets)
         best = scores.argmax(axis=1)
-        challenge = scores[np.arange(len(targets)), best]
-        higher = challenge > heights
-        winners = joined(elites, toolbox.take(genomes, best))
-        elites = toolbox.take(winners, np.arange(len(targets)) + higher * len(elites))
-        heights = np.maximum(challenge, heights)
+        candidate_scores = scores[np.arange(len(targets)), best]
+        is_better = candidate_scores > best_scores
+        winners = concatenate(elites, toolbox.take(genomes, best))
+        elites = toolbox.take(winners, np.arange(len(targets)) + is_better * len(elites))
+        best_scores = np.maximum(candidate_scores, best_scores)
         children = toolbox.take(elites, rng.integers(len(targets), size=population))
-        genomes = varied(toolbox, rng, children, crossover_rate, mutation_rate)
+        genomes = vary(toolbox, rng, children, crossover_rate, mutation_rate)
 
 
-def _scores(reply: Reply, targets: tuple[int, ...]) -> np.ndarray:
+def _score_all_targets(reply: Reply, targets: tuple[int, ...]) -> np.ndarray:
     """Return the fitness of every image for every target, (targets, n)."""
     scores = np.array([reply.of(target) for target in targets])
     if scores.ndim != 2:
-        raise InputError(f"map_elites compares one number an image; this fitness gives {scores.shape[2]}")
+        raise InputError(f"map_elites needs a fitness with one objective, got {scores.shape[2]}; use another fitness")
     return scores

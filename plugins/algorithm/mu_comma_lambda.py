@@ -1,10 +1,10 @@
-"""The evolution scheme in which parents do not survive."""
+"""The (mu, lambda) evolution scheme."""
 
 import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from ._breeding import varied
+from ._breeding import vary
 
 
 @algorithm("mu_comma_lambda")
@@ -17,18 +17,19 @@ def mu_comma_lambda(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Keep the best ``mu`` of the ``children`` and forget the parents, the (mu, lambda) scheme.
+    """Keep the best ``mu`` of the ``children`` and discard the parents: the (mu, lambda) scheme.
 
-    Parents are selected, paired at random and crossed with probability ``crossover_rate`` a pair; each child is mutated
-    with probability ``mutation_rate``. What was found can be lost again (Schwefel 1981; Beyer and Schwefel 2002).
+    Parents are selected and paired at random. Each pair is crossed with probability ``crossover_rate``, and each child
+    is mutated with probability ``mutation_rate``. The best image found can get lost from the population. Sources:
+    Schwefel 1981; Beyer and Schwefel 2002.
     """
     if children < mu:
-        raise InputError(f"children: got {children}, expected at least mu, {mu}")
+        raise InputError(f"children: got {children}, expected at least {mu}, the value of mu")
     genomes = toolbox.sample(mu)
     fitness = (yield genomes).fitness
     while True:
         parents = rng.permutation(toolbox.select(fitness, children))
-        born = varied(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
-        fitness = (yield born).fitness
+        offspring = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
+        fitness = (yield offspring).fitness
         best = np.argsort(-fitness, kind="stable")[:mu]
-        genomes, fitness = toolbox.take(born, best), fitness[best]
+        genomes, fitness = toolbox.take(offspring, best), fitness[best]

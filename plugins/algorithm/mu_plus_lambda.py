@@ -1,10 +1,10 @@
-"""The evolution scheme in which parents and children compete."""
+"""The (mu + lambda) evolution scheme."""
 
 import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Le, Rng, Toolbox, algorithm
 
-from ._breeding import joined, varied
+from ._breeding import concatenate, vary
 
 
 @algorithm("mu_plus_lambda")
@@ -17,17 +17,17 @@ def mu_plus_lambda(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Keep the best ``mu`` of the parents and their ``children`` together, the (mu + lambda) scheme.
+    """Keep the best ``mu`` of parents and ``children`` together: the (mu + lambda) scheme.
 
-    Parents are selected, paired at random and crossed with probability ``crossover_rate`` a pair; each child is mutated
-    with probability ``mutation_rate``. A parent stays until ``mu`` better ones came (Schwefel 1981; Beyer and Schwefel
-    2002).
+    Parents are selected and paired at random. Each pair is crossed with probability ``crossover_rate``, and each child
+    is mutated with probability ``mutation_rate``. A parent survives until there are ``mu`` better individuals. Sources:
+    Schwefel 1981; Beyer and Schwefel 2002.
     """
     genomes = toolbox.sample(mu)
     fitness = (yield genomes).fitness
     while True:
         parents = rng.permutation(toolbox.select(fitness, children))
-        born = varied(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
-        fitness = np.concatenate([fitness, (yield born).fitness])
+        offspring = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
+        fitness = np.concatenate([fitness, (yield offspring).fitness])
         best = np.argsort(-fitness, kind="stable")[:mu]
-        genomes, fitness = toolbox.take(joined(genomes, born), best), fitness[best]
+        genomes, fitness = toolbox.take(concatenate(genomes, offspring), best), fitness[best]

@@ -1,13 +1,13 @@
-"""The (1 + 1) scheme."""
+"""The (1 + 1) evolution strategy."""
 
 from fooldeap.plugin import Evolution, Rng, Toolbox, algorithm
 
 
 @algorithm("one_plus_one", uses=("mutation",))
 def one_plus_one(toolbox: Toolbox, rng: Rng) -> Evolution:
-    """Keep a single image, and replace it by its mutant where that is at least as good.
+    """Keep a single image, and replace it by its mutant if that is at least as good.
 
-    The (1 + 1) evolution strategy (Rechenberg 1973), a hill climber; selection and crossover are not used.
+    This is the (1 + 1) evolution strategy (Rechenberg 1973), a hill climber. It does not use selection and crossover.
     """
     genomes = toolbox.sample(1)
     fitness = (yield genomes).fitness

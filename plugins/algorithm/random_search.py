@@ -1,10 +1,13 @@
-"""Random search, the control."""
+"""Random search: a control for comparisons."""
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Rng, Toolbox, algorithm
 
 
 @algorithm("random_search", uses=())
 def random_search(toolbox: Toolbox, rng: Rng, *, population: Annotated[int, Ge(1)] = 100) -> Evolution:
-    """Sample new genomes for ever, ``population`` at a time: what any algorithm has to beat."""
+    """Sample new genomes in every generation, without evolution: a control for comparisons.
+
+    Each generation has ``population`` genomes.
+    """
     while True:
         yield toolbox.sample(population)

@@ -1,13 +1,13 @@
-"""Sampling for all targets at once."""
+"""Random search for all targets in one run."""
 
 from fooldeap.plugin import Annotated, Evolution, Ge, Rng, Toolbox, algorithm
 
 
 @algorithm("sampling", targets="all", uses=())
 def sampling(toolbox: Toolbox, rng: Rng, *, population: Annotated[int, Ge(1)] = 100) -> Evolution:
-    """Sample new genomes for ever, ``population`` at a time, and show each for all targets.
+    """Sample new genomes in every generation, and score each for all targets.
 
-    To one target it is what ``random_search`` is; to several, one run does for all of them.
+    This is ``random_search`` for several targets in one run. Each generation has ``population`` genomes.
     """
     while True:
         yield toolbox.sample(population)

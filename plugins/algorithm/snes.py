@@ -20,13 +20,13 @@ def snes(
     mean_rate: Annotated[float, Gt(0)] = 1.0,
     sigma_rate: Annotated[float, Gt(0)] | None = None,
 ) -> Evolution:
-    """Follow the natural gradient of a normal distribution with a variance for each gene.
+    """Follow the natural gradient of a normal distribution with one variance per gene (SNES).
 
-    SNES (Schaul, Glasmachers and Schmidhuber 2011; Wierstra et al. 2014), with their utilities by rank. It begins at
-    the mean of genomes as they are sampled, with ``sigma`` times their standard deviations. Where they are not given,
-    ``population`` is 4 + 3 ln(d) for genomes of d numbers and the rate of the variances, ``sigma_rate``,
-    (3 + ln(d)) / (5 sqrt(d)); that of the mean is ``mean_rate``. Genes are shown within their bounds, and grey values
-    rounded.
+    The weights of the individuals depend on their ranks, as in the papers. The search starts at the mean of sampled
+    genomes, with ``sigma`` times their standard deviations. For d genes, the default of ``population`` is 4 + 3 ln(d),
+    and that of ``sigma_rate``, the learning rate of the standard deviations, is (3 + ln(d)) / (5 sqrt(d)).
+    ``mean_rate`` is the learning rate of the mean. Genes are clipped to their bounds, and grey values are rounded,
+    before they are evaluated. Sources: Schaul, Glasmachers and Schmidhuber 2011; Wierstra et al. 2014.
     """
     space = Space(toolbox, "snes")
     dimensions = len(space.mean)
@@ -38,13 +38,13 @@ def snes(
         steps = rng.standard_normal((size, dimensions))
         fitness = space.fitness((yield space.genomes(mean + deviation * steps)))
         steps = steps[np.argsort(-fitness, kind="stable")]
-        # einsum adds up in one order on every machine, which a product of matrices need not.
+        # einsum adds in the same order on every machine. A matrix product may not.
         mean = mean + mean_rate * deviation * np.einsum("i,ij->j", utilities, steps)
         deviation = deviation * np.exp(rate / 2 * np.einsum("i,ij->j", utilities, steps**2 - 1))
 
 
 def _utilities(size: int) -> NDArray[np.float64]:
-    """Return the weights of the ranks from the best down, which sum to 0 (Wierstra et al. 2014, section 3.1)."""
+    """Return the weights of the ranks, the best first. Their sum is 0 (Wierstra et al. 2014, section 3.1)."""
     raw = np.maximum(0, math.log(size / 2 + 1) - np.log(np.arange(1, size + 1)))
     weights: NDArray[np.float64] = raw / raw.sum() - 1 / size
     return weights

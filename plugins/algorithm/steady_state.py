@@ -4,7 +4,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from ._breeding import joined, varied
+from ._breeding import concatenate, vary
 
 
 @algorithm("steady_state")
@@ -17,11 +17,12 @@ def steady_state(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Let a few ``children`` at a time take the places of the worst, whether they are better or not.
+    """Replace the worst individuals by a few ``children`` in every generation.
 
-    The classic has 1 or 2 ``children`` in a ``population`` (Syswerda 1989; Whitley 1989); a few more fill a batch.
-    Parents are selected, paired at random and crossed with probability ``crossover_rate`` a pair; each child is mutated
-    with probability ``mutation_rate``.
+    The children survive even if they are worse. The classic algorithm has 1 or 2 ``children`` per generation (Syswerda
+    1989; Whitley 1989); more of them use a batch better. Parents are selected from a ``population`` and paired at
+    random. Each pair is crossed with probability ``crossover_rate``, and each child is mutated with probability
+    ``mutation_rate``.
     """
     if children >= population:
         raise InputError(f"children: got {children}, expected fewer than the population of {population}")
@@ -29,7 +30,7 @@ def steady_state(
     fitness = (yield genomes).fitness
     while True:
         parents = rng.permutation(toolbox.select(fitness, children))
-        born = varied(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
-        scores = (yield born).fitness
+        offspring = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
+        scores = (yield offspring).fitness
         stay = np.argsort(-fitness, kind="stable")[: population - children]
-        genomes, fitness = joined(toolbox.take(genomes, stay), born), np.concatenate([fitness[stay], scores])
+        genomes, fitness = concatenate(toolbox.take(genomes, stay), offspring), np.concatenate([fitness[stay], scores])

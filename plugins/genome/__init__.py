@@ -1,1 +1,1 @@
-"""Stock genome plugins."""
+"""Stock genomes."""

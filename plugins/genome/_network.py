@@ -1,4 +1,4 @@
-"""Compositional pattern-producing networks: what one is, and many of them at every pixel at once."""
+"""Compositional pattern-producing networks (CPPNs), and their evaluation at many pixels at once."""
 
 import functools
 import itertools
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 INPUTS = 4  # x, y, distance to the centre, bias
-TOGETHER, BLOCK = 256, 512  # networks and places computed in one go: as much as the processor's cache holds, about
+BATCH, BLOCK = 256, 512  # networks and pixels computed together; they fit about into the processor's cache
 
 
 def sine(x: Floats) -> Floats:
@@ -22,7 +22,7 @@ def sine(x: Floats) -> Floats:
 
 def sigmoid(x: Floats) -> Floats:
     """Return 2 / (1 + exp(-x)) - 1, the logistic function from -1 to 1."""
-    # tanh is the same function, and does not overflow.
+    # tanh(x / 2) is the same function and does not overflow.
     return np.tanh(np.multiply(x, np.float32(0.5), out=x), out=x)
 
 
@@ -42,17 +42,17 @@ FUNCTIONS: tuple[Callable[[Floats], Floats], ...] = (sine, sigmoid, gaussian, li
 
 @dataclass(slots=True, eq=False)
 class Network:
-    """A feed-forward network: nodes in the order in which they can be computed, and links that lead forward.
+    """A feed-forward network. Nodes are in the order of computation, and links lead to later nodes.
 
-    Nodes are counted from the inputs x, y, distance and bias through those of ``functions``, of which the last
-    ``outputs`` are what it gives.
+    Nodes are numbered from 0: the inputs x, y, distance and bias come first, then the nodes of ``functions``. The last
+    ``outputs`` nodes are the outputs.
 
     Attributes
     ----------
     functions : int64 (nodes,), indices into `FUNCTIONS`
-    sources, targets : int64 (links,), no two links alike, sources[i] < targets[i]
+    sources, targets : int64 (links,), all links different, sources[i] < targets[i]
     weights : float32 (links,)
-    outputs : how many; no link leads from one
+    outputs : number of outputs; no link leads from an output
     """
 
     functions: NDArray[np.int64]
@@ -63,23 +63,23 @@ class Network:
 
     @property
     def hidden(self) -> int:
-        """How many nodes are neither inputs nor outputs."""
+        """The number of nodes that are neither inputs nor outputs."""
         return len(self.functions) - self.outputs
 
     def copy(self) -> "Network":
-        """Return a network that shares nothing with this one."""
+        """Return an independent copy."""
         return Network(
             self.functions.copy(), self.sources.copy(), self.targets.copy(), self.weights.copy(), self.outputs
         )
 
     def with_node(self, link: int, function: int) -> "Network":
-        """Return the network with a node in the middle of a link (Stanley and Miikkulainen 2002).
+        """Return the network with a new node in the middle of a link (Stanley and Miikkulainen 2002).
 
-        The link into the new node has weight 1, that out of it the weight of the link before.
+        The link into the new node has weight 1. The link out of it has the weight of the replaced link.
         """
         source, target = self.sources[link], self.targets[link]
-        new = min(target, INPUTS + self.hidden)  # before its target, and before all outputs
-        sources, targets = self._renumbered(new, 1)
+        new = min(target, INPUTS + self.hidden)  # before its target and before all outputs
+        sources, targets = self._renumber(new, 1)
         weights = np.array([1, self.weights[link]], np.float32)
         return Network(
             np.concatenate([self.functions[: new - INPUTS], [function], self.functions[new - INPUTS :]]),
@@ -92,12 +92,12 @@ class Network:
     def without_node(self, node: int) -> "Network":
         """Return the network without a node and its links."""
         kept = (self.sources != node) & (self.targets != node)
-        sources, targets = self._renumbered(node, -1)
+        sources, targets = self._renumber(node, -1)
         functions = self.functions[np.arange(len(self.functions)) != node - INPUTS]
         return Network(functions, sources[kept], targets[kept], self.weights[kept], self.outputs)
 
     def with_link(self, source: int, target: int, weight: float) -> "Network":
-        """Return the network with one link more."""
+        """Return the network with an additional link."""
         return Network(
             self.functions,
             np.concatenate([self.sources, [source]]),
@@ -111,40 +111,41 @@ class Network:
         kept = np.arange(len(self.weights)) != link
         return Network(self.functions, self.sources[kept], self.targets[kept], self.weights[kept], self.outputs)
 
-    def _renumbered(self, first: int, by: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the ends of links where nodes from ``first`` on have numbers that are higher ``by`` so much."""
+    def _renumber(self, first: int, by: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return sources and targets with the numbers of the nodes from ``first`` on increased by ``by``."""
         return self.sources + by * (self.sources >= first), self.targets + by * (self.targets >= first)
 
 
-def outputs_of(networks: Sequence[Network], places: Floats) -> Floats:
-    """Return what each network gives at each place, float32 (n, outputs, places); n at least 1.
+def compute_outputs(networks: Sequence[Network], places: Floats) -> Floats:
+    """Compute the outputs of each network at each place, float32 (n, outputs, places). n is at least 1.
 
-    ``places`` are the inputs, float32 (4, places). A row of the result depends on its network alone, to the bit.
+    ``places`` are the inputs, float32 (4, places). Each row of the result has the same bits whatever the other networks
+    are.
     """
     found = np.empty((len(networks), networks[0].outputs, places.shape[1]), np.float32)
-    for start in range(0, len(networks), TOGETHER):
-        part = slice(start, start + TOGETHER)
+    for start in range(0, len(networks), BATCH):
+        part = slice(start, start + BATCH)
         _compute(networks[part], places, found[part])
     return found
 
 
 def _compute(networks: Sequence[Network], places: Floats, found: Floats) -> None:
-    """Write what each network gives at each place into ``found``."""
+    """Write the outputs of each network at each place into ``found``."""
     layout = _Layout(networks)
     for start in range(0, places.shape[1], BLOCK):
         block = slice(start, start + BLOCK)
         values = np.empty((layout.rows, places[:, block].shape[1]), np.float32)
         values[:INPUTS] = places[:, block]
         for level, links in zip(layout.levels, layout.links, strict=True):
-            # Each row is added up link by link, whatever the others are.
+            # Each row is summed link by link, independently of the other rows.
             values[level[0].start : level[-1].stop] = links @ values
-            for alike in level:
-                FUNCTIONS[alike.function](values[alike.start : alike.stop])
+            for group in level:
+                FUNCTIONS[group.function](values[group.start : group.stop])
         found[..., block] = values[layout.outputs]
 
 
-class _Alike(NamedTuple):
-    """Rows of nodes that are of the same level and function."""
+class _Group(NamedTuple):
+    """Rows of nodes with the same level and function."""
 
     start: int
     stop: int
@@ -152,15 +153,15 @@ class _Alike(NamedTuple):
 
 
 class _Layout:
-    """The nodes of several networks as the rows of one table, by level and function; their inputs, shared, come first.
+    """The nodes of several networks as rows of one table. The shared inputs come first.
 
-    Nodes from which no way leads to an output are left out.
+    Rows are sorted by level and function. Nodes from which no path leads to an output are left out.
 
     Attributes
     ----------
-    rows : how many there are
-    levels : those of a level need nothing but those of the levels before
-    links : for each level the weights of the links into its rows, a sparse matrix (rows of the level, all rows)
+    rows : number of rows
+    levels : groups of rows by level; a level depends on the levels before it only
+    links : for each level, the weights of the links into its rows, a sparse matrix (rows of the level, all rows)
     outputs : int64 (networks, outputs), the rows of the outputs
     """
 
@@ -172,15 +173,14 @@ class _Layout:
         targets = np.concatenate([each.targets for each in networks])
         weights = np.concatenate([each.weights for each in networks])
         sizes = np.array([len(each.functions) for each in networks])
-        # Tables have a place for as many nodes as the largest network has; what stands at those that another has not
-        # is of no account.
+        # Tables have the size of the largest network. Entries of nodes that a network does not have are ignored.
         nodes = INPUTS + int(sizes.max())
         linked = np.zeros((nodes, nodes, len(networks)), bool)
         linked[targets, sources, owners] = True
         outputs = INPUTS + sizes[:, None] + np.arange(-networks[0].outputs, 0)
-        needed = _needed(linked, outputs)
+        needed = _find_needed(linked, outputs)
 
-        kinds = len(FUNCTIONS) * _levels(linked)[INPUTS:]
+        kinds = len(FUNCTIONS) * _find_levels(linked)[INPUTS:]
         kinds.T[np.arange(len(kinds)) < sizes[:, None]] += np.concatenate([each.functions for each in networks])
         node, owner = np.nonzero(needed[INPUTS:])
         kinds = kinds[node, owner]
@@ -190,7 +190,7 @@ class _Layout:
         rows[:INPUTS] = np.arange(INPUTS)[:, None]
         rows[INPUTS + node[order], owner[order]] = np.arange(INPUTS, self.rows)
         self.outputs = rows[outputs, np.arange(len(networks))[:, None]]
-        self.levels = _by_level(kinds[order])
+        self.levels = _group_by_level(kinds[order])
 
         kept = np.flatnonzero(needed[targets, owners])
         into = rows[targets[kept], owners[kept]]
@@ -200,10 +200,10 @@ class _Layout:
         self.links = [links[level[0].start : level[-1].stop] for level in self.levels]
 
 
-def _levels(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how many links the longest way from an input to each node has; at least 1, but for the inputs.
+def _find_levels(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the level of each node, int64 (node, network): the number of links on the longest path from an input.
 
-    ``linked`` are the links, bool (target, source, network); what is returned is (node, network).
+    The level of an input is 0. That of any other node is at least 1. ``linked`` is bool (target, source, network).
     """
     levels = np.zeros(linked.shape[1:], np.int64)
     for node in range(INPUTS, len(linked)):
@@ -211,8 +211,8 @@ def _levels(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
     return levels
 
 
-def _needed(linked: NDArray[np.bool_], outputs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether a way leads from each node to an output, bool (node, network)."""
+def _find_needed(linked: NDArray[np.bool_], outputs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether a path leads from each node to an output, bool (node, network)."""
     needed = np.zeros(linked.shape[1:], bool)
     needed[outputs, np.arange(len(outputs))[:, None]] = True
     for node in reversed(range(INPUTS, len(linked))):
@@ -220,26 +220,26 @@ def _needed(linked: NDArray[np.bool_], outputs: NDArray[np.int64]) -> NDArray[np
     return needed
 
 
-def _by_level(kinds: NDArray[np.int64]) -> list[list[_Alike]]:
-    """Return the rows, which are in ascending order of level and function, of each level and function."""
+def _group_by_level(kinds: NDArray[np.int64]) -> list[list[_Group]]:
+    """Group the rows, which are sorted by level and function, by both."""
     bounds = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
-    levels: dict[int, list[_Alike]] = {}
+    levels: dict[int, list[_Group]] = {}
     for start, stop in itertools.pairwise(bounds):
         level, function = divmod(int(kinds[start]), len(FUNCTIONS))
-        levels.setdefault(level, []).append(_Alike(INPUTS + start, INPUTS + stop, function))
+        levels.setdefault(level, []).append(_Group(INPUTS + start, INPUTS + stop, function))
     return list(levels.values())
 
 
 def _stable_order(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where the lowest is, and so on, of equals the first; in 16 bits, where numpy is ten times as fast."""
+    """Return the indices that sort numbers stably. Small dtypes are used, which numpy sorts ten times as fast."""
     return np.argsort(numbers.astype(np.min_scalar_type(numbers.max())), kind="stable")
 
 
 @functools.cache
-def places_of(height: int, width: int) -> Floats:
+def input_grid(height: int, width: int) -> Floats:
     """Return the inputs at every pixel, float32 (4, height * width).
 
-    x and y run from -1 to 1 along the longer side, the distance to the centre is in the same units, the bias is 1.
+    x and y run from -1 to 1 along the longer side. The distance to the centre has the same unit. The bias is 1.
     """
     longer = max(height, width)
     y, x = np.mgrid[:height, :width]

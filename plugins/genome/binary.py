@@ -12,9 +12,9 @@ from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, data
 @genome("binary")
 @dataclass(frozen=True)
 class Binary:
-    """The pixels of an image, each of them, and each of its channels, black or white: 0 or 255.
+    """The pixels of an image, where each channel value is black (0) or white (255).
 
-    At the start a value is white with probability ``white``, independently.
+    In the first population, each value is white with probability ``white``, independently.
     """
 
     shape: tuple[int, int, int]
@@ -24,7 +24,7 @@ class Binary:
     bounds: ClassVar[tuple[float, float]] = (0, 1)
 
     def sample(self, count: int, rng: Rng) -> NDArray[np.bool_]:
-        """Return bool (count, h, w, c), true where the image is white."""
+        """Return genomes bool (count, h, w, c), true where the image is white."""
         return rng.random((count, *self.shape)) < self.white
 
     def decode(self, genomes: NDArray[np.bool_]) -> Images:

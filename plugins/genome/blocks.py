@@ -1,4 +1,4 @@
-"""Direct encoding, coarse: the genome is a small image."""
+"""Coarse direct encoding: the genome is a small image."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,10 +11,10 @@ from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Rng, dataclas
 @genome("blocks")
 @dataclass(frozen=True)
 class Blocks:
-    """The grey values of a small image, each enlarged to a square of pixels.
+    """The grey values of a small image, whose pixels are enlarged to squares.
 
-    The squares are ``side`` pixels wide; those at the right and lower edge are cut where the image ends. They begin
-    at random from 0 to 255.
+    Each square is ``side`` pixels wide. Squares at the right and lower edge are cropped to the image. The first
+    population has uniform random values from 0 to 255.
     """
 
     shape: tuple[int, int, int]

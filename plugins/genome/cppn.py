@@ -8,19 +8,19 @@ import numpy as np
 from fooldeap.plugin import KW_ONLY, Annotated, Array, Gt, Images, Rng, dataclass, genome
 
 from .._grey import to_grey
-from ._network import FUNCTIONS, INPUTS, Network, outputs_of, places_of
+from ._network import FUNCTIONS, INPUTS, Network, compute_outputs, input_grid
 
 
 @genome("cppn")
 @dataclass(frozen=True)
 class Cppn:
-    """A small network that gives the colour of each pixel from its coordinates.
+    """A small network that computes the colour of each pixel from its coordinates.
 
-    Compositional pattern-producing networks (Stanley 2007), as Nguyen, Yosinski and Clune (2015) have them: inputs x,
-    y, distance to the centre and a bias; nodes that are sine, sigmoid, Gaussian or clipped linear, all from -1 to 1;
-    each individual with a topology of its own, at first without hidden nodes and with every input linked to every
-    output, by normal weights of standard deviation ``sigma``. An output of -1 is black and one of 1 is white; for
-    images in colour there are three, hue, saturation and value.
+    This is a compositional pattern-producing network (Stanley 2007), as in Nguyen, Yosinski and Clune (2015). Its
+    inputs are x, y, the distance to the centre, and a bias. Its nodes are sine, sigmoid, Gaussian or clipped linear
+    functions with values from -1 to 1. Each individual has its own topology. In the first population there are no
+    hidden nodes, and every input is linked to every output with a normal weight of standard deviation ``sigma``. An
+    output of -1 is black, and 1 is white. Colour images have three outputs: hue, saturation and value.
     """
 
     shape: tuple[int, int, int]
@@ -46,18 +46,21 @@ class Cppn:
         height, width, channels = self.shape
         if not genomes:
             return np.empty((0, *self.shape), np.uint8)
-        values = outputs_of(genomes, places_of(height, width))
+        values = compute_outputs(genomes, input_grid(height, width))
         values = np.moveaxis(values.reshape(len(genomes), channels, height, width), 1, 3)
         shares = (values + 1) / 2
-        return to_grey(255 * (shares if channels == 1 else _rgb(shares)))
+        return to_grey(255 * (shares if channels == 1 else _hsv_to_rgb(shares)))
 
     def take(self, genomes: list[Network], indices: Sequence[int] | Array) -> list[Network]:
         """Return copies of the genomes at ``indices``."""
         return [genomes[index].copy() for index in indices]
 
 
-def _rgb(hsv: Array) -> Array:
-    """Return red, green and blue from hue, saturation and value, all from 0 to 1 on the last axis (Smith 1978)."""
+def _hsv_to_rgb(hsv: Array) -> Array:
+    """Convert hue, saturation and value to red, green and blue (Smith 1978).
+
+    All are from 0 to 1, on the last axis.
+    """
     hue, saturation, value = (hsv[..., index, None] for index in range(3))
     sector = (np.array([5, 3, 1], np.float32) + 6 * hue) % 6
     rgb: Array = value - value * saturation * np.clip(np.minimum(sector, 4 - sector), 0, 1)

@@ -1,4 +1,4 @@
-"""An image as its lowest frequencies."""
+"""Indirect encoding: an image as a sum of its lowest frequencies."""
 
 import functools
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Gt, Images, InputErro
 
 from .._grey import to_grey
 
-GREY = 127.5  # what an image without any waves is
+GREY = 127.5  # grey value of an image whose coefficients are all 0
 
 
 @genome("dct")
 @dataclass(frozen=True)
 class Dct:
-    """The lowest cosine coefficients of an image: few numbers, and smooth images.
+    """The lowest cosine coefficients of an image: few genes, smooth images.
 
-    A genome holds the ``size`` x ``size`` lowest coefficients of each channel, of the orthonormal two-dimensional
-    DCT-II (Ahmed, Natarajan and Rao 1974), in grey levels; the image is 127.5 and their waves, rounded and clipped to
-    0 ... 255. The first coefficients are normal, with standard deviation ``sigma`` / (1 + u + v) ** ``decay`` for u and
-    v half waves across the image: the larger, the more of an image is black or white.
+    A genome has ``size`` x ``size`` coefficients per channel, in grey levels. They belong to the orthonormal
+    two-dimensional DCT-II (Ahmed, Natarajan and Rao 1974). The image is 127.5 plus the sum of their waves, rounded and
+    clipped to 0 ... 255. In the first population, the coefficient of u and v half waves across the image is normal with
+    standard deviation ``sigma`` / (1 + u + v) ** ``decay``. The larger ``sigma``, the larger the black and white areas.
     """
 
     shape: tuple[int, int, int]
@@ -37,7 +37,7 @@ class Dct:
         if self.size > min(self.shape[:2]):
             height, width = self.shape[:2]
             raise InputError(
-                f"size: got {self.size}, but an image of {height} x {width} has at most {min(self.shape[:2])}"
+                f"size: got {self.size}, expected at most {min(self.shape[:2])} for an image of {height} x {width}"
             )
 
     def sample(self, count: int, rng: Rng) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ class Dct:
     def decode(self, genomes: NDArray[np.float64]) -> Images:
         """Return images uint8 (n, h, w, c)."""
         height, width, _ = self.shape
-        # A stack of products is taken one by one, so that no image depends on the number of the others.
+        # numpy multiplies the matrices of a stack one by one, so no image depends on the number of images.
         waves = cosines(height, self.size) @ genomes @ cosines(width, self.size).T
         waves += GREY
         return np.moveaxis(to_grey(waves), 1, 3)
@@ -61,8 +61,8 @@ class Dct:
 
 @functools.cache
 def cosines(length: int, count: int) -> NDArray[np.float64]:
-    """Return the ``count`` lowest waves over so many pixels, (length, count), each of norm 1."""
-    places, frequencies = np.arange(length) + 0.5, np.arange(count)
-    waves: NDArray[np.float64] = np.sqrt(2 / length) * np.cos(np.pi * np.outer(places, frequencies) / length)
+    """Return the ``count`` lowest cosine waves over ``length`` pixels, (length, count), each with norm 1."""
+    pixels, frequencies = np.arange(length) + 0.5, np.arange(count)
+    waves: NDArray[np.float64] = np.sqrt(2 / length) * np.cos(np.pi * np.outer(pixels, frequencies) / length)
     waves[:, 0] /= np.sqrt(2)
     return waves

@@ -1,4 +1,4 @@
-"""The lowest frequencies of an image, and how fast each of them changes."""
+"""The lowest frequencies of an image, with step sizes for self-adaptation."""
 
 from typing import ClassVar
 
@@ -13,13 +13,13 @@ from .dct import Dct
 @genome("dct_with_steps")
 @dataclass(frozen=True)
 class DctWithSteps(Dct):
-    """The lowest cosine coefficients of an image, each with a step size of its own, which is inherited.
+    """The lowest cosine coefficients of an image, each with its own inherited step size.
 
-    As ``dct``, whose ``size``, ``sigma`` and ``decay`` it has, but a genome is twice as long: behind the coefficients
-    stand the natural logarithms of their step sizes, which the mutation ``self_adaptive`` changes and uses (Schwefel
-    1977). In the image they do not show. The step sizes begin at ``step``, in grey levels. Their logarithms are real
-    numbers without bounds, as the coefficients are, so every crossover recombines them too; to other mutations they are
-    genes like any others.
+    The coefficients are those of ``dct``, with the same ``size``, ``sigma`` and ``decay``. The second half of the
+    genome has the natural logarithms of the step sizes, which the mutation ``self_adaptive`` changes and uses (Schwefel
+    1977). They do not change the image. All step sizes start at ``step`` grey levels. Their logarithms are real numbers
+    without bounds, like the coefficients. So every crossover recombines them, and other mutations treat them like other
+    genes.
     """
 
     _: KW_ONLY

@@ -11,11 +11,11 @@ from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, data
 @genome("pixels")
 @dataclass(frozen=True)
 class Pixels:
-    """The grey values of an image themselves.
+    """The grey values of an image, as the genes themselves.
 
-    The direct encoding of Nguyen, Yosinski and Clune (2015). ``start`` says how the first population looks:
-    ``uniform``, each value at random from 0 to 255; or ``constant``, all of them ``value``. Then each pixel is made
-    black with probability ``black``, independently.
+    This is the direct encoding of Nguyen, Yosinski and Clune (2015). ``start`` selects the first population:
+    ``uniform`` random values from 0 to 255, or ``constant`` images with the grey value ``value``. Then each pixel is
+    set to black with probability ``black``, independently.
     """
 
     shape: tuple[int, int, int]
@@ -37,7 +37,7 @@ class Pixels:
         return images
 
     def decode(self, genomes: Images) -> Images:
-        """Return the genomes: they are the images."""
+        """Return the genomes, which are images uint8 (n, h, w, c)."""
         return genomes
 
     def take(self, genomes: Images, indices: Sequence[int] | Array) -> Images:
