@@ -1,1 +1,1 @@
-"""Stock dataset plugins."""
+"""Stock datasets."""

@@ -1,4 +1,4 @@
-"""The MNIST database of handwritten digits, as it ships with fooldeap."""
+"""MNIST, which ships with fooldeap."""
 
 import hashlib
 from importlib import resources
@@ -13,9 +13,9 @@ SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 @dataset("mnist")
 @dataclass(frozen=True)
 class Mnist:
-    """Handwritten digits, 28 x 28, grey: 60 000 images for training and 10 000 for testing.
+    """Handwritten digits, 28 x 28, grey: 60 000 training images and 10 000 test images.
 
-    MNIST (LeCun, Cortes and Burges, 1998). The file's checksum is verified at every load.
+    This is MNIST (LeCun, Cortes and Burges 1998). The checksum of the file is verified each time it is loaded.
     """
 
     def load(self) -> Split:

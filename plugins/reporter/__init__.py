@@ -1,1 +1,1 @@
-"""Stock reporter plugins."""
+"""Stock reporters."""

@@ -1,4 +1,4 @@
-"""Bars in a terminal, a line each."""
+"""Progress bars in a terminal, one per line."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ WIDTH = 16
 
 
 class Bar(NamedTuple):
-    """How much of something is done, from 0 to 1, with what stands on the left and on the right of it."""
+    """A progress bar: its share ``done`` from 0 to 1, the name on its left, and the note on its right."""
 
     name: str
     done: float
@@ -18,13 +18,13 @@ class Bar(NamedTuple):
 
 
 class Bars:
-    """Bars one below the other, as rich renders them; what is too long for a line is cut off."""
+    """Progress bars, one below the other, as a rich renderable. Long lines are cut off."""
 
     def __init__(self, bars: Sequence[Bar]) -> None:
         self.bars = bars
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield a line a bar."""
+        """Yield the segments, one line per bar."""
         longest = max(len(bar.name) for bar in self.bars)
         for bar in self.bars:
             cells = round(WIDTH * min(1.0, bar.done))

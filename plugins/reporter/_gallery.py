@@ -1,4 +1,4 @@
-"""The best images of the runs, as they are now."""
+"""The current best images of the runs."""
 
 import itertools
 import math
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from fooldeap.numerals import percent
 from fooldeap.plugin import Array, BestYet, Predictions, RunInfo, RunResult, Session
 
-from ._blocks import EASY, Mosaic, Picture, fitted
+from ._blocks import PREFERRED_WIDTH, Mosaic, Picture, fit_grid
 
-MOST = 20  # images that are shown at a time
+MAX_IMAGES = 20  # shown at a time
 
 _Key = tuple[int, int]  # seed and target
 
 
 class Gallery:
-    """Looks at the runs under way, and keeps the images of those that ended."""
+    """Collects the current images of active runs and the final images of ended ones."""
 
     def __init__(self, session: Session) -> None:
         self._goal = session.goal.get("confidence", math.inf)
@@ -24,38 +24,41 @@ class Gallery:
         self._kept: dict[_Key, Picture] = {}
 
     def watch(self, run: RunInfo, best: BestYet) -> None:
-        """Begin to look at a run."""
+        """Show the images of a run from now on."""
         for target in run.targets:
             self._watched[run.seed, target] = lambda target=target: best(target)  # type: ignore[misc]
 
     def keep(self, result: RunResult) -> None:
-        """Take the image that a run ended with."""
+        """Store the final image of a run."""
         key = result.seed, result.target
         self._watched.pop(key, None)
         self._kept[key] = self._picture(key, result.image.pixels, result.confidence, reached=result.reached)
-        if len(self._kept) > MOST:
+        if len(self._kept) > MAX_IMAGES:
             del self._kept[next(iter(self._kept))]
 
     def mosaic(self, columns: int, lines: int) -> Mosaic | None:
-        """Return the images that a room has place for, None where there is none: those under way before others."""
+        """Return the images that fit into an area of a terminal. Return None if none fits, or if there are none.
+
+        Images of active runs have priority.
+        """
         pictures = self._pictures()
         if not pictures:
             return None
         height, width = next(iter(pictures.values())).image.shape[:2]
-        grid = fitted(len(pictures), height / width, columns, lines)
+        grid = fit_grid(len(pictures), height / width, columns, lines)
         shown = sorted(itertools.islice(pictures.items(), grid.places))
-        cramped = grid.width < EASY or len(shown) < len(pictures)
+        cramped = grid.width < PREFERRED_WIDTH or len(shown) < len(pictures)
         return Mosaic([picture for _, picture in shown], grid, cramped=cramped) if shown else None
 
     def _pictures(self) -> dict[_Key, Picture]:
-        """Look at those under way, and at those that ended last, as far as there are places."""
+        """Return the images of active runs, and then those of the runs that ended last, at most ``MAX_IMAGES``."""
         pictures = {}
-        for key, look in itertools.islice(self._watched.items(), MOST):
-            seen = look()
-            if seen is not None:
-                confidence = float(seen.probabilities[0, key[1]])
-                pictures[key] = self._picture(key, seen.images[0], confidence, reached=confidence >= self._goal)
-        ended = itertools.islice(reversed(self._kept.items()), MOST - len(pictures))
+        for key, look in itertools.islice(self._watched.items(), MAX_IMAGES):
+            best = look()
+            if best is not None:
+                confidence = float(best.probabilities[0, key[1]])
+                pictures[key] = self._picture(key, best.images[0], confidence, reached=confidence >= self._goal)
+        ended = itertools.islice(reversed(self._kept.items()), MAX_IMAGES - len(pictures))
         return {**pictures, **dict(ended)}
 
     def _picture(self, key: _Key, image: Array, confidence: float, *, reached: bool) -> Picture:

@@ -1,4 +1,4 @@
-"""When to draw: now and then, and never so often that drawing takes a share of the time that somebody notices."""
+"""Limits how often the display is drawn."""
 
 import contextlib
 import time
@@ -6,38 +6,38 @@ from collections.abc import Callable, Iterator
 
 
 class Pace:
-    """Keeps what is spent on drawing below a share of all time, whatever a drawing takes and a terminal makes of it.
+    """Keeps the time for drawing below a share of the whole time, even on a slow terminal.
 
-    A drawing is taken to cost what the one before did. The first is not waited for.
+    The cost of the next drawing is estimated as the cost of the last one. The first drawing is assumed to cost nothing.
 
     Parameters
     ----------
-    every : seconds between two drawings, at least
-    share : of the time, for all of them together
-    clock : seconds
+    every : smallest number of seconds between two drawings
+    share : largest share of the time for all drawings together
+    clock : function that returns seconds
     """
 
     def __init__(self, every: float, share: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self._every, self._share, self._clock = every, share, clock
-        self._begun = self._drawn = clock()
-        self._spent = self._last = 0.0
+        self._started = self._last_start = clock()
+        self._spent = self._last_cost = 0.0
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return self._clock() - self._begun
+        """Seconds since the start."""
+        return self._clock() - self._started
 
     def due(self) -> bool:
-        """Tell whether it is time to draw."""
+        """Return whether it is time to draw."""
         now = self._clock()
-        return now - self._drawn >= self._every and self._spent + self._last <= self._share * (now - self._begun)
+        return now - self._last_start >= self._every and self._spent + self._last_cost <= self._share * (now - self._started)
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:
-        """Take note of what is drawn in a ``with`` block."""
-        self._drawn = self._clock()
+        """Measure the drawing in a ``with`` block."""
+        self._last_start = self._clock()
         try:
             yield
         finally:
-            self._last = self._clock() - self._drawn
-            self._spent += self._last
+            self._last_cost = self._clock() - self._last_start
+            self._spent += self._last_cost

@@ -1,4 +1,4 @@
-"""What is seen on a terminal while runs are under way: bars, and the best images below them."""
+"""The display on a terminal: progress bars, and the best images below them."""
 
 from collections.abc import Sequence
 
@@ -15,29 +15,35 @@ from ._gallery import Gallery
 
 
 class View:
-    """The display, open from the start until it is closed. Without ``images``, or without colours, it shows bars."""
+    """The display. It is opened here and stays open until `close`.
+
+    It shows only bars if ``images`` is false or the terminal has no colours.
+    """
 
     def __init__(self, screen: Console, session: Session, *, images: bool) -> None:
         self._screen = screen
-        self._width = screen.width  # that the last drawing was made for
+        self._width = screen.width  # at the last drawing
         colours = screen.color_system is not None and not screen.no_color
         self._gallery = Gallery(session) if images and colours else None
         self._live = Live(console=screen, auto_refresh=False, transient=True)
         self._live.start()
 
     def watch(self, run: RunInfo, best: BestYet) -> None:
-        """Look at the images of a run from now on."""
+        """Show the images of a run from width_now on."""
         if self._gallery is not None:
             self._gallery.watch(run, best)
 
     def keep(self, result: RunResult) -> None:
-        """Take the image that a run ended with."""
+        """Store the final image of a run."""
         if self._gallery is not None:
             self._gallery.keep(result)
 
     def draw(self, bars: Sequence[Bar]) -> None:
-        """Draw the bars above the images; of the bars the first alone, where both would be cramped."""
-        self._unwrap()
+        """Draw the bars above the images.
+
+        If the images would be cramped, only the first bar is drawn.
+        """
+        self._return_to_top()
         mosaic = self._images(len(bars))
         if mosaic is None or mosaic.cramped:
             mosaic = self._images(1)
@@ -45,32 +51,32 @@ class View:
         self._live.update(Group(Bars(bars), *([mosaic] if mosaic else [])), refresh=True)
 
     def close(self) -> None:
-        """Remove the display, and show the cursor again."""
-        self._unwrap()
+        """Remove the display and show the cursor again."""
+        self._return_to_top()
         self._live.stop()
 
-    def _unwrap(self) -> None:
-        """Go up the lines that a terminal, now narrower, made more of the last drawing, and empty them.
+    def _return_to_top(self) -> None:
+        """Move the cursor to the top of the last drawing, if a narrower terminal has wrapped its lines.
 
-        It is erased line by line: where the whole screen is, some terminals keep it for scrolling back.
+        The lines are erased one by one. If the whole screen is erased, some terminals move it to their scrollback.
         """
-        drawn, width, now = self._live.get_renderable(), self._width, self._screen.width
-        self._width = now
-        if now < width:
+        drawn, width, width_now = self._live.get_renderable(), self._width, self._screen.width
+        self._width = width_now
+        if width_now < width:
             options = self._screen.options.update(width=width)
             lines = self._screen.render_lines(drawn, options, pad=False)
-            more = sum(max(0, Segment.get_line_length(line) - 1) // now for line in lines)
+            wrapped = sum(max(0, Segment.get_line_length(line) - 1) // width_now for line in lines)
             up = ((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
-            self._screen.control(Control(ControlType.CARRIAGE_RETURN, *(up * more)))
+            self._screen.control(Control(ControlType.CARRIAGE_RETURN, *(up * wrapped)))
 
     def print_images(self) -> None:
-        """Print the images for good."""
+        """Print the images below the removed display."""
         mosaic = self._images(0)
         if mosaic:
             self._screen.print(mosaic)
 
     def _images(self, taken: int) -> Mosaic | None:
-        """Return the images in the room that is left when so many lines are taken."""
+        """Return the images for the area that remains below ``taken`` lines."""
         if self._gallery is None:
             return None
         return self._gallery.mosaic(self._screen.width, self._screen.height - 1 - taken)

@@ -1,4 +1,4 @@
-"""Progress and results on screen."""
+"""Progress and results on the terminal."""
 
 import itertools
 import math
@@ -27,18 +27,20 @@ from ._bars import Bar
 from ._pace import Pace
 from ._view import View
 
-MOST_BARS = 20
-SHARE = 0.01  # of the time, for drawing; what is shown at the start and at the end comes on top
+MAX_BARS = 20
+SHARE = 0.01  # largest share of the time for drawing, without the first and the last drawing
 
 
 @reporter("console")
 @dataclass(kw_only=True)
 class Console(Reporter):
-    """Show a bar a target with its confidence, the best images, the time left, and then the results.
+    """Show progress bars, the best images, the time left, and finally a table of results.
 
-    Where there is no room for both, the images stay, which say the confidence. ``every`` is in seconds: between two
-    drawings, or ten of it between two lines where there is no terminal. Drawing takes a hundredth of the time: what
-    takes longer is drawn less often. With ``images`` false, without colours or without a terminal there are no images.
+    There is one bar for each target. If bars and images do not both fit on the screen, only the images are shown, with
+    the confidence in their captions. ``every`` is the smallest number of seconds between two drawings. If the output is
+    not a terminal, lines are printed instead, and the smallest interval is ten times as long. Drawing takes at most 1 %
+    of the time, so on a slow terminal it happens less often. ``images: false`` turns off the images; they also need a
+    terminal with colours.
     """
 
     on_screen: ClassVar[bool] = True
@@ -46,17 +48,17 @@ class Console(Reporter):
     images: bool = True
 
     def on_start(self, session: Session) -> None:
-        """Say what begins, and open the display."""
+        """Print the first line and open the display."""
         self._screen = Screen(stderr=False)
         self._session = session
         self._latest: dict[tuple[int, int], LogRow] = {}
         self._ended: set[tuple[int, int]] = set()
-        self._spent: dict[RunInfo, int] = {}
+        self._evaluations: dict[RunInfo, int] = {}
         self._several = len({run.seed for run in session.runs}) > 1
         self._total = sum(len(run.targets) for run in session.runs)
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
-        self._say(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
+        self._print(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None
@@ -65,55 +67,55 @@ class Console(Reporter):
             self._draw()
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
-        """Look at its images from now on."""
+        """Show the images of the run from now on."""
         if self._view is not None:
             self._view.watch(run, best)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """Take note, and draw when it is time."""
+        """Store the row, and draw if it is time to."""
         self._latest[row.seed, row.target] = row
-        self._spent[run] = row.evaluations
+        self._evaluations[run] = row.evaluations
         if self._pace.due():
             with self._pace.drawing():
                 self._draw()
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """Close the bars of a run."""
+        """Complete the bars of the run, or print a line for each result."""
         for result in results:
             self._ended.add((result.seed, result.target))
             if self._view is not None:
                 self._view.keep(result)
             else:
-                self._say(f"  {_sentence(result)}")
+                self._print(f"  {_format_result(result)}")
 
     def on_finish(self, result: Result) -> None:
-        """Show the images and the table."""
+        """Print the images, the table and the summary."""
         if self._view is not None:
             self._view.close()
             self._view.print_images()
-        self._say(result.markdown() if self._view is None else _table(result))
-        self._say(_summary(result))
+        self._print(result.markdown() if self._view is None else _build_table(result))
+        self._print(_format_summary(result))
 
     def on_abort(self) -> None:
-        """Leave the screen in order."""
+        """Close the display."""
         if self._view is not None:
             self._view.close()
 
-    def _say(self, what: str | Table) -> None:
+    def _print(self, what: str | Table) -> None:
         safe = printable(what) if isinstance(what, str) else what
         self._screen.print(safe, highlight=False, soft_wrap=True, markup=False)
 
     def _draw(self) -> None:
-        evaluations = sum(self._spent.values())
+        evaluations = sum(self._evaluations.values())
         rate = per_second(evaluations, self._pace.elapsed)
         note = f"{len(self._ended)} of {self._total} done, {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
         if self._view is None:
-            self._say(f"  {note}")
+            self._print(f"  {note}")
             return
-        overall = Bar("all", len(self._ended) / self._total, note + self._left(rate))
-        crowded = self._total > MOST_BARS
+        overall = Bar("all", len(self._ended) / self._total, note + self._format_time_left(rate))
+        crowded = self._total > MAX_BARS
         shown = (row for key, row in self._latest.items() if not (crowded and key in self._ended))
-        self._view.draw([overall, *map(self._bar, itertools.islice(shown, MOST_BARS))])
+        self._view.draw([overall, *map(self._bar, itertools.islice(shown, MAX_BARS))])
 
     def _bar(self, row: LogRow) -> Bar:
         seed = f"seed {row.seed} " if self._several else ""
@@ -122,18 +124,18 @@ class Console(Reporter):
         note = f"{percent(row.confidence):>9}  {counted(row.evaluations, 'evaluation')}"
         return Bar(f"{seed}target {row.target}", done, note)
 
-    def _left(self, rate: float) -> str:
-        """Say how long it takes at most, if every run uses up its budget."""
+    def _format_time_left(self, rate: float) -> str:
+        """Return the longest time left as text: the time if every run uses its whole budget."""
         budget = self._session.budget
         if budget is None or not rate:
             return ""
-        ended = {run for run in self._spent if all((run.seed, target) in self._ended for target in run.targets)}
-        left = sum(budget - self._spent.get(run, 0) for run in self._session.runs if run not in ended)
+        ended = {run for run in self._evaluations if all((run.seed, target) in self._ended for target in run.targets)}
+        left = sum(budget - self._evaluations.get(run, 0) for run in self._session.runs if run not in ended)
         return f", < {math.ceil(left / rate)} s left"
 
 
-def _summary(result: Result) -> str:
-    """Return what came of it all in a line."""
+def _format_summary(result: Result) -> str:
+    """Return the results in one line."""
     rate = per_second(result.evaluations, result.seconds)
     sizes = [len(run.front) for run in result if run.front]
     fewest, most = (min(sizes), max(sizes)) if sizes else (0, 0)
@@ -147,7 +149,7 @@ def _summary(result: Result) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _sentence(result: RunResult) -> str:
+def _format_result(result: RunResult) -> str:
     seen = f"seen as {result.predicted} with {percent(result.confidence)}"
     way = (
         f"after {counted(result.evaluations_to_goal, 'evaluation')}"
@@ -157,7 +159,7 @@ def _sentence(result: RunResult) -> str:
     return f"seed {result.seed}, target {result.target}: {seen}, {way}"
 
 
-def _table(result: Result) -> Table:
+def _build_table(result: Result) -> Table:
     table = Table()
     several = len({run.seed for run in result}) > 1
     for head in ["seed"] * several + ["target", "predicted", "confidence", "score", "evaluations"]:

@@ -1,4 +1,4 @@
-"""The log as a table that grows while the experiment runs."""
+"""The log as a CSV file that grows during the experiment."""
 
 import contextlib
 import csv
@@ -22,7 +22,7 @@ class Csv(Reporter):
     """
 
     def on_start(self, session: Session) -> None:
-        """Open the file; a resumed run writes it again from the journal."""
+        """Create the file. A resumed run writes it again from its journal."""
         self._flushed = 0.0
         self._file = Appended(session.folder.path / "log.csv", anew=True) if session.folder else None
         self._waiting: list[tuple[object, ...]] = []
@@ -37,8 +37,8 @@ class Csv(Reporter):
         self._close()
 
     def on_abort(self) -> None:
-        """Write what is known, if that can be, and close the file."""
-        with contextlib.suppress(FileError):  # what made the run end is the thing to tell
+        """Write the remaining rows, if possible, and close the file."""
+        with contextlib.suppress(FileError):  # the error that ended the run is more important
             self._flush()
         with contextlib.suppress(FileError):
             self._close()

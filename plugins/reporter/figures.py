@@ -1,4 +1,4 @@
-"""Growth curves, and fronts."""
+"""Growth curves and Pareto fronts."""
 
 from fooldeap.images.pictures import fronts, growth
 from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
@@ -7,14 +7,14 @@ from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
 @reporter("figures")
 @dataclass
 class Figures(Reporter):
-    """Write ``figures/growth.png``: best fitness and confidence over evaluations, a line a run.
+    """Draw ``figures/growth.png``: best fitness and confidence over evaluations, one line per run.
 
-    Of a fitness of several objectives also ``figures/front.png``: the first two of the images that no other is better
-    than in all of them.
+    With a fitness of several objectives, also draw ``figures/front.png``: the first two objectives of the nondominated
+    images.
     """
 
     def on_start(self, session: Session) -> None:
-        """Keep the folder in mind."""
+        """Store the folder."""
         self._folder = session.folder
 
     def on_finish(self, result: Result) -> None:

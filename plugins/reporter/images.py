@@ -1,4 +1,4 @@
-"""The evolved images on one sheet."""
+"""The final images on one sheet."""
 
 from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
@@ -7,10 +7,10 @@ from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
 @reporter("images")
 @dataclass
 class Images(Reporter):
-    """Write ``images/contact_sheet.png``, all evolved images side by side."""
+    """Draw ``images/contact_sheet.png``: the final images of all runs, side by side."""
 
     def on_start(self, session: Session) -> None:
-        """Keep the folder in mind."""
+        """Store the folder."""
         self._folder = session.folder
 
     def on_finish(self, result: Result) -> None:

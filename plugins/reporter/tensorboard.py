@@ -1,4 +1,4 @@
-"""The log and the images for TensorBoard."""
+"""Log and images for TensorBoard."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from fooldeap.results import FoolingImage
 from fooldeap.storage.files import make_folders, remove
 
 FOLDER, FILE = "figures/tensorboard", "events.out.tfevents.fooldeap"
-VERSION = "brain.Event:2"  # how a file of events has to begin
-TALL = 112  # pixels, to which small images are enlarged
+VERSION = "brain.Event:2"  # version of the file format
+HEIGHT = 112  # height in pixels to which small images are enlarged
 
 _Key = tuple[int, int]  # seed and target
 
@@ -17,10 +17,11 @@ _Key = tuple[int, int]  # seed and target
 @reporter("tensorboard")
 @dataclass
 class TensorBoard(Reporter):
-    """Write ``figures/tensorboard/``: the log over evaluations, and the best images, for TensorBoard.
+    """Write log and best images for TensorBoard to ``figures/tensorboard/``.
 
-    Each target of each run is a run there. The axis of steps counts evaluations, and so does that of time, so that the
-    same run leaves the same bits. Images are those after generation 0, 1, 2, 4, 8 and so on, and the last one.
+    Each target of each run is a TensorBoard run. Steps are evaluations. Times are evaluations as well, so that the
+    files of equal runs are bit-identical. There are images for the generations 0, 1, 2, 4, 8 and so on, and for the
+    last one.
     """
 
     def on_start(self, session: Session) -> None:
@@ -31,33 +32,33 @@ class TensorBoard(Reporter):
         self._tf = quiet.tensorflow() if self._folder is not None else None
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
-        """Look at its images from now on."""
+        """Store the function that returns the best images of the run."""
         self._best[run] = best
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """Write the figures of a generation, and the image of some."""
-        figures = {
+        """Write the values of a generation and, in some generations, the best image."""
+        scalars = {
             "confidence": row.confidence,
             "diversity": row.diversity,
             **{f"fitness/{name}": getattr(row, name) for name in ("best", "mean", "worst", "std")},
         }
         key = row.seed, row.target
-        self._write(key, row.evaluations, [{"tag": name, "simple_value": value} for name, value in figures.items()])
-        look = self._best.get(run)
-        if look is not None and row.generation & (row.generation - 1) == 0:  # 0 or a power of two
-            seen = look(row.target)
-            if seen is not None:
-                self._write_image(key, row.evaluations, seen.images[0])
+        self._write(key, row.evaluations, [{"tag": name, "simple_value": value} for name, value in scalars.items()])
+        best = self._best.get(run)
+        if best is not None and row.generation & (row.generation - 1) == 0:  # 0 or a power of two
+            predictions = best(row.target)
+            if predictions is not None:
+                self._write_image(key, row.evaluations, predictions.images[0])
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """Write the last images, and close the files of the run."""
+        """Write the final images and close the files of the run."""
         for result in results:
             key = result.seed, result.target
             self._write_image(key, result.evaluations, result.image.pixels)
             self._close(key)
 
     def on_finish(self, result: Result) -> None:
-        """Close what a run that failed has left open."""
+        """Close the files of runs that failed."""
         self.on_abort()
 
     def on_abort(self) -> None:
@@ -69,7 +70,7 @@ class TensorBoard(Reporter):
         if self._folder is None:
             return
         height, width, channels = image.shape
-        scale = max(1, TALL // height)
+        scale = max(1, HEIGHT // height)
         drawn = {
             "height": scale * height,
             "width": scale * width,
@@ -81,10 +82,13 @@ class TensorBoard(Reporter):
     def _write(self, key: _Key, evaluations: int, values: list[dict[str, Any]]) -> None:
         if self._tf is not None:
             event = self._tf.compat.v1.Event(step=evaluations, wall_time=evaluations, summary={"value": values})
-            self._file(key).write(event.SerializeToString())
+            self._open_file(key).write(event.SerializeToString())
 
-    def _file(self, key: _Key) -> Any:
-        """Return the file of a target of a run; of a resumed run it is written again from the journal."""
+    def _open_file(self, key: _Key) -> Any:
+        """Return the open file for a target of a run.
+
+        An older file is replaced, because a resumed run writes all its rows again.
+        """
         if key not in self._files and self._folder is not None and self._tf is not None:
             seed, target = key
             path = self._folder.path / FOLDER / f"seed{seed}-target{target}" / FILE
