@@ -83,7 +83,7 @@ def test_mu_comma_lambda_takes_parents_from_the_last_children_alone():
 
 
 def test_mu_comma_lambda_needs_children_enough():
-    with pytest.raises(Exception, match="children: got 3, expected at least mu, 6"):
+    with pytest.raises(Exception, match="children: got 3, expected at least 6, the value of mu"):
         run(experiment({"name": "mu_comma_lambda", "mu": 6, "children": 3}))
 
 

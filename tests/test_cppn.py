@@ -8,7 +8,7 @@ import pytest
 from conftest import tiny
 from resuming import check_resumes_wherever_cut
 
-from fooldeap_plugins.genome._network import BLOCK, INPUTS, TOGETHER, Network, outputs_of, places_of
+from fooldeap_plugins.genome._network import BLOCK, INPUTS, BATCH, Network, compute_outputs, input_grid
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
 
@@ -39,9 +39,9 @@ def value(network, node, place):
 
 @pytest.mark.parametrize("shape", [(5, 7, 1), (4, 4, 3)])
 def test_every_pixel_is_that_of_a_plain_reference(shape):
-    networks, places = grown(shape, 40), places_of(*shape[:2])
+    networks, places = grown(shape, 40), input_grid(*shape[:2])
     assert max(network.hidden for network in networks) >= 8
-    found = outputs_of(networks, places)
+    found = compute_outputs(networks, places)
     for index, network in enumerate(networks):
         first = INPUTS + network.hidden
         for output in range(shape[2]):
@@ -50,7 +50,7 @@ def test_every_pixel_is_that_of_a_plain_reference(shape):
 
 
 def test_the_inputs_are_coordinates_distance_and_bias():
-    x, y, distance, bias = places_of(2, 4).reshape(4, 2, 4)
+    x, y, distance, bias = input_grid(2, 4).reshape(4, 2, 4)
     assert x[0].tolist() == [-0.75, -0.25, 0.25, 0.75]
     assert y[:, 0].tolist() == [-0.25, 0.25]
     assert distance == pytest.approx(np.sqrt(x**2 + y**2))
@@ -67,7 +67,7 @@ def test_black_is_minus_one_and_white_is_one():
 def test_colours_are_hue_saturation_and_value():
     networks = grown((6, 6, 3), 30)
     images = Cppn((6, 6, 3)).decode(networks)
-    shares = (outputs_of(networks, places_of(6, 6)) + 1) / 2
+    shares = (compute_outputs(networks, input_grid(6, 6)) + 1) / 2
     for image, (hue, saturation, brightness) in zip(images, shares, strict=True):
         expected = [colorsys.hsv_to_rgb(*hsv) for hsv in zip(hue, saturation, brightness, strict=True)]
         assert np.abs(image.reshape(-1, 3) - 255 * np.array(expected)).max() <= 0.51
@@ -76,17 +76,17 @@ def test_colours_are_hue_saturation_and_value():
 def test_an_image_does_not_depend_on_the_others():
     shape = (24, 27, 1)
     assert BLOCK < 24 * 27
-    networks, genome = grown(shape, TOGETHER + 30, rounds=15), Cppn(shape)
+    networks, genome = grown(shape, BATCH + 30, rounds=15), Cppn(shape)
     together = genome.decode(networks)
-    for index in (0, 7, TOGETHER - 1, TOGETHER, TOGETHER + 29):
+    for index in (0, 7, BATCH - 1, BATCH, BATCH + 29):
         assert np.array_equal(genome.decode([networks[index]])[0], together[index])
 
 
 def test_a_place_does_not_depend_on_the_others():
-    networks, places = grown((24, 27, 1), 30), places_of(24, 27)
-    together = outputs_of(networks, places)
+    networks, places = grown((24, 27, 1), 30), input_grid(24, 27)
+    together = compute_outputs(networks, places)
     for index in (0, BLOCK - 1, BLOCK, places.shape[1] - 1):
-        alone = outputs_of(networks, places[:, index : index + 1])
+        alone = compute_outputs(networks, places[:, index : index + 1])
         np.testing.assert_allclose(together[..., index : index + 1], alone, atol=1e-5)
 
 
@@ -107,7 +107,7 @@ def test_a_new_node_with_a_linear_function_changes_nothing_yet():
     network = grown((6, 6, 1), 1, rounds=12)[0]
     network.weights[:] *= 0.1  # so that nothing is clipped
     for link in range(len(network.weights)):
-        before, after = (outputs_of([each], places_of(6, 6)) for each in (network, network.with_node(link, 3)))
+        before, after = (compute_outputs([each], input_grid(6, 6)) for each in (network, network.with_node(link, 3)))
         np.testing.assert_allclose(after, before, atol=1e-5)
 
 
@@ -117,7 +117,7 @@ def test_nodes_that_lead_nowhere_change_nothing():
     idle = more.without_link(len(more.weights) - 1)  # the one out of the new node
     without = network.without_link(0)
     assert idle.hidden == 1
-    assert np.array_equal(outputs_of([idle], places_of(6, 6)), outputs_of([without], places_of(6, 6)))
+    assert np.array_equal(compute_outputs([idle], input_grid(6, 6)), compute_outputs([without], input_grid(6, 6)))
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_every_operator_runs_from_yaml_twice_the_same_and_leaves_global_randomne
     assert [each.log for each in one] == [each.log for each in other]
 
 
-WHAT_DEAP_DOES = "selects wrongly where a fitness is negative"  # and is refused for
+WHAT_DEAP_DOES = "is wrong if a fitness is negative"  # and is refused for
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMED)
@@ -100,7 +100,7 @@ def operator(kind, **values):
 @pytest.mark.parametrize("name", ["selRoulette", "selStochasticUniversalSampling"])
 @pytest.mark.parametrize("fitness", [[-3.0, -1.0], [2.0, -1.0], [0.0, 0.0]])
 def test_what_deap_selects_wrongly_is_refused(name, fitness):
-    with pytest.raises(InputError, match=f"{name} selects wrongly"):
+    with pytest.raises(InputError, match=f"{name} is wrong if"):
         operator("selection", operator=name)(np.array(fitness), 5, np.random.default_rng(1))
 
 

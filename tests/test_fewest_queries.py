@@ -51,7 +51,7 @@ def test_it_predicts_as_gaussian_processes_do_image_by_image():
     """Rasmussen and Williams (2006), equations 2.25 and 2.26, by an inverse and loops."""
     images, logits = drawn(9, 4)
     others, aims = drawn(5, 4, seed=1)[0], np.array([0, 3, 1, 1, 2])
-    promise, _ = module._Model(images, logits, LENGTH).promise(others, aims, GOAL)
+    excess, _ = module._Model(images, logits, LENGTH).excess(others, aims, GOAL)
 
     def covariance(one, other):
         return np.exp(-np.mean((one - other) ** 2) / (2 * LENGTH**2))
@@ -59,7 +59,7 @@ def test_it_predicts_as_gaussian_processes_do_image_by_image():
     inverse = np.linalg.inv([[covariance(a, b) for a in images] for b in images] + 1e-4 * np.eye(9))
     centred = logits - logits.astype(float).mean(axis=0)
     variance = np.trace(centred.T @ inverse @ centred) / centred.size
-    for image, aim, found in zip(others, aims, promise, strict=True):
+    for image, aim, found in zip(others, aims, excess, strict=True):
         near = np.array([covariance(image, known) for known in images])
         mean = logits.astype(float).mean(axis=0) + near @ inverse @ centred
         p = np.exp(mean) / np.exp(mean).sum()
@@ -72,27 +72,27 @@ def test_it_predicts_as_gaussian_processes_do_image_by_image():
 def test_its_slopes_are_finite_differences():
     model = module._Model(*drawn(9, 2), LENGTH)
     images, aims = drawn(4, 2, seed=1)[0], np.array([0, 1, 1, 0])
-    _, slopes = model.promise(images, aims, GOAL)
+    _, slopes = model.excess(images, aims, GOAL)
     for pixel in range(images.shape[1]):
         step = np.zeros(images.shape[1])
         step[pixel] = 0.01
-        change = model.promise(images + step, aims, GOAL)[0] - model.promise(images - step, aims, GOAL)[0]
+        change = model.excess(images + step, aims, GOAL)[0] - model.excess(images - step, aims, GOAL)[0]
         assert slopes[:, pixel] == pytest.approx(change / 0.02, rel=1e-4, abs=1e-7)
 
 
 def test_it_knows_what_it_was_told():
     images, logits = drawn(9, 4)
     aims = logits.argmax(axis=1)
-    promise, _ = module._Model(images, logits, LENGTH).promise(images, aims, GOAL)
+    excess, _ = module._Model(images, logits, LENGTH).excess(images, aims, GOAL)
     probabilities = Predictions(logits, images).probabilities.max(axis=1)
-    assert ((promise > 0) == (np.log(probabilities / (1 - probabilities)) > GOAL)).all()
+    assert ((excess > 0) == (np.log(probabilities / (1 - probabilities)) > GOAL)).all()
 
 
 # --- How images depend on genomes -----------------------------------------------------------------------------------
 
 
 def test_the_waves_of_dct_are_measured_but_for_a_grey_level_in_64():
-    waves = module._Waves(toolbox(Dct((12, 9, 1), size=3, sigma=2000.0)))._waves
+    waves = module._ImageSpace(toolbox(Dct((12, 9, 1), size=3, sigma=2000.0)))._effects
     for gene in range(9):
         coefficients = np.zeros((12, 9))
         coefficients[divmod(gene, 3)] = 1
@@ -101,17 +101,17 @@ def test_the_waves_of_dct_are_measured_but_for_a_grey_level_in_64():
 
 
 def test_a_pixel_is_itself_and_has_no_slope_where_it_is_clipped():
-    space = module._Waves(toolbox(Pixels((4, 3, 1))))
-    assert np.array_equal(space._waves, np.eye(12))
+    space = module._ImageSpace(toolbox(Pixels((4, 3, 1))))
+    assert np.array_equal(space._effects, np.eye(12))
     images = np.full((1, 12), 100.0)
     images[0, :2] = 0, 255
     assert np.array_equal(space.slopes(images, np.ones((1, 12))) / space.spread, [[0, 0, *[1] * 10]])
 
 
 def test_genomes_without_room_for_an_image_a_gene_are_refused(monkeypatch):
-    monkeypatch.setattr(module, "VALUES", 143)
-    with pytest.raises(InputError, match="got 12 genes of 12 values, expected at most 143 in all"):
-        module._Waves(toolbox(Pixels((4, 3, 1))))
+    monkeypatch.setattr(module, "MAX_VALUES", 143)
+    with pytest.raises(InputError, match="got 12 genes and images of 12 values, expected a product of at most 143;"):
+        module._ImageSpace(toolbox(Pixels((4, 3, 1))))
 
 
 # --- The goal -------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_what_reached_its_own_goal_goes_on_with_all_targets():
 
 
 def test_of_many_images_the_latest_are_remembered(monkeypatch):
-    monkeypatch.setattr(module, "MEMORY", 12)
+    monkeypatch.setattr(module, "MAX_IMAGES", 12)
     known = []
     model = module._Model
     monkeypatch.setattr(module, "_Model", lambda *given: known.append(len(given[0])) or model(*given))

@@ -72,7 +72,7 @@ def test_the_coefficients_begin_normal_and_fall_with_frequency():
 
 
 def test_more_frequencies_than_an_image_has_are_refused():
-    with pytest.raises(InputError, match="size: got 9, but an image of 8 x 28 has at most 8"):
+    with pytest.raises(InputError, match="size: got 9, expected at most 8 for an image of 8 x 28"):
         Dct((8, 28, 1), size=9)
 
 

@@ -67,10 +67,10 @@ class Negative(Pixels):
 
 def test_a_genome_that_is_inverted_is_not_climbed_down():
     experiment = config.load({**TINY, "algorithm": "gradient_ascent", "genome": "negative"}, plugins=[KIT, Negative])
-    with pytest.raises(InputError, match="gradient_ascent moves the image itself; use the genome 'pixels'"):
+    with pytest.raises(InputError, match="gradient_ascent changes the image directly; use the genome 'pixels'"):
         run(experiment)
 
 
 def test_another_genome_is_refused():
-    with pytest.raises(InputError, match="gradient_ascent moves the image itself; use the genome 'pixels'"):
+    with pytest.raises(InputError, match="gradient_ascent changes the image directly; use the genome 'pixels'"):
         run(tiny(algorithm="gradient_ascent", genome={"name": "dct", "size": 4}))

@@ -42,5 +42,5 @@ def test_a_child_takes_every_niche_that_it_is_best_in():
 
 
 def test_several_objectives_are_refused():
-    with pytest.raises(InputError, match="map_elites compares one number an image; this fitness gives 2"):
+    with pytest.raises(InputError, match="map_elites needs a fitness with one objective, got 2"):
         run(tiny(algorithm="map_elites", fitness="confidence_and_ink"))

@@ -7,7 +7,7 @@ import pytest
 from operators import LEVEL, noise, operator, rng
 from scipy import stats
 
-from fooldeap_plugins.mutation._places import hit
+from fooldeap_plugins.mutation._places import draw_positions
 
 
 def test_random_pixels_is_in_distribution_a_coin_for_each_value():
@@ -105,7 +105,7 @@ def test_where_a_sparse_mutation_hits_is_a_sum_of_geometric_gaps():
     for size, rate in ((78_400, 0.05), (1000, 1.0), (78_400, 1e-5)):
         draws = rng().geometric(rate, size + 1000)
         stream = rng()
-        places = hit(size, rate, stream)
+        places = draw_positions(size, rate, stream)
         expected = np.cumsum(draws) - 1
         assert np.array_equal(places, expected[expected < size])
         expected_draws = math.ceil(size * rate + 6 * math.sqrt(size * rate) + 16)

@@ -149,7 +149,7 @@ def test_a_model_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
 
 def test_parameters_that_go_wrong_together_are_found_before_a_folder_is_made(tmp_path):
     words = ["classifier=tiny", "fitness=cross_entropy", "selection={name: deap, operator: selRoulette}"]
-    with pytest.raises(InputError, match="selRoulette selects wrongly where a fitness is negative"):
+    with pytest.raises(InputError, match="selRoulette is wrong if a fitness is negative"):
         fooldeap.run({}, *words, "reporters=[]", plugins=[KIT], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -173,7 +173,7 @@ def test_a_genome_that_does_not_fit_the_image_is_told_at_its_key(tmp_path):
     path = tmp_path / "size.yaml"
     path.write_text("algorithm: cma_es\ngenome: {name: dct, size: 29}\n")
     with pytest.raises(
-        InputError, match=rf"^{path}:2:9: genome: size: got 29, but an image of 28 x 28 has at most 28$"
+        InputError, match=rf"^{path}:2:9: genome: size: got 29, expected at most 28 for an image of 28 x 28$"
     ):
         fooldeap.run(path, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

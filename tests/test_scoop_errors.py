@@ -63,7 +63,7 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
     hosts.write_text("far.away 2 # a comment\n")
     ssh = f"{sys.executable} -c \"raise SystemExit('far.away: no route')\""
     experiment = config.load({**SLOW, "executor": scoop(1, hosts=str(hosts), ssh=ssh)})
-    refused = pytest.raises(RunError, match=r"workers on far.away: one did not start; .* far.away: no route")
+    refused = pytest.raises(RunError, match=r"workers on far.away: they did not start; .* far.away: no route")
     with Prepared(experiment) as ready, refused:
         ready.run(None)
 
@@ -72,7 +72,7 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
     ("text", "message"),
     [
         ("node7", "hosts.txt:1: got 'node7', expected a host name and a number of workers: node7 16"),
-        ("# none\n", "names no host"),
+        ("# none\n", "lists no host"),
         ("a 1\nb x\n", "hosts.txt:2"),
         ("-oProxyCommand=x 1", "hosts.txt:1"),
         ("a@-oProxyCommand=x 1", "hosts.txt:1"),
@@ -82,7 +82,7 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
         ("a|b 1", "hosts.txt:1"),
         ("a\x1b[2J 1", "hosts.txt:1"),
         ("a ²", "hosts.txt:1"),
-        ("a 1\na 2\n", "names 'a' twice"),
+        ("a 1\na 2\n", "lists 'a' twice"),
         ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
     ],
 )
@@ -151,9 +151,9 @@ def test_a_worker_that_exits_is_an_error_of_the_classifier(tmp_path, mode):
 
 def test_never_silently_serial(monkeypatch, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
-    with pytest.warns(FooldeapWarning, match="not ready before the end; others did all"):
+    with pytest.warns(FooldeapWarning, match="not ready before the run ended and did no work"):
         fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
-    foremen = importlib.import_module("fooldeap_plugins.executor._foreman")
-    monkeypatch.setattr(foremen, "READY_SECONDS", 0.0)
-    with Prepared(config.load(experiment)) as ready, pytest.raises(RunError, match="one was not ready after 0 s"):
+    supervisors = importlib.import_module("fooldeap_plugins.executor._supervisor")
+    monkeypatch.setattr(supervisors, "READY_SECONDS", 0.0)
+    with Prepared(config.load(experiment)) as ready, pytest.raises(RunError, match="no worker was ready after 0 s"):
         ready.run(None)

@@ -136,4 +136,4 @@ def test_one_parallel_run_at_a_time_in_a_process():
         thread.start()
         thread.join()
         ready.run(None)
-    assert "another thread evaluates by SCOOP already" in refused[0]
+    assert "another thread of this process uses SCOOP" in refused[0]

@@ -55,7 +55,7 @@ def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
 
         killer = threading.Thread(target=kill)
         killer.start()
-        with pytest.warns(FooldeapWarning, match="one lost its foreman; .*; the run goes on without it"):
+        with pytest.warns(FooldeapWarning, match="their supervisor process ended; .*; the run continues"):
             ready.run(RunFolder.create(ready.experiment, tmp_path / "run"), quiet=True)
         killer.join()
     assert bits(tmp_path / "run") == slow

@@ -17,7 +17,7 @@ from fooldeap.errors import InputError
 from fooldeap_plugins.algorithm import cma_es as cma_es_module
 from fooldeap_plugins.algorithm._vectors import Space
 from fooldeap_plugins.algorithm.cma_es import cma_es
-from fooldeap_plugins.algorithm.differential_evolution import _others, differential_evolution
+from fooldeap_plugins.algorithm.differential_evolution import _draw_others, differential_evolution
 from fooldeap_plugins.algorithm.snes import snes
 
 OPTIMUM = 2.0
@@ -67,7 +67,7 @@ def test_cma_es_is_pycma_with_our_random_numbers(diagonal):
 
 
 def test_cma_es_begins_again_with_a_larger_population_which_is_bounded(monkeypatch):
-    monkeypatch.setattr(cma_es_module, "LARGEST", 20)
+    monkeypatch.setattr(cma_es_module, "MAX_POPULATION", 20)
     evolution = cma_es(toolbox(3), np.random.default_rng(1), population=6, growth=2.0)
     sizes = [len(points) for points in minimised(evolution, 260)]
     assert [size for size, _ in itertools.groupby(sizes)] == [6, 12, 20]
@@ -98,7 +98,7 @@ def test_cma_es_keeps_to_variances_where_there_are_many_genes():
         minimised(cma_es(toolbox(501), np.random.default_rng(5), diagonal=diagonal), 5) for diagonal in (None, True)
     ]
     assert np.array_equal(*points)
-    with pytest.raises(InputError, match="at most 5000 numbers, got 5001; set diagonal: true"):
+    with pytest.raises(InputError, match="got 5001 genes, expected at most 5000 with .*; set diagonal: true"):
         next(cma_es(toolbox(5001), np.random.default_rng(5), diagonal=False))
 
 
@@ -182,7 +182,7 @@ def test_a_child_has_at_least_one_gene_of_the_mutant():
 def test_the_three_others_are_others_and_drawn_evenly():
     rng, counts = np.random.default_rng(0), np.zeros((3, 6, 6))
     for _ in range(4000):
-        others = _others(6, rng)
+        others = _draw_others(6, rng)
         for column in range(6):
             assert len({column, *others[:, column]}) == 4
             counts[np.arange(3), column, others[:, column]] += 1
@@ -224,7 +224,7 @@ def test_lockstep_changes_no_bit(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fitness_of_several_objectives_is_refused(name):
-    with pytest.raises(InputError, match=f"{name} goes by one number an image; this fitness gives 2"):
+    with pytest.raises(InputError, match=f"{name} needs a fitness with one objective, got 2; use another"):
         run(tiny(algorithm=name, fitness="confidence_and_ink"))
 
 
@@ -252,5 +252,5 @@ def test_black_and_white_is_told_apart_in_the_middle():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_are_no_points(name):
-    with pytest.raises(InputError, match=f"{name} works on genomes that are arrays of numbers; use 'dct' or 'pixels'"):
+    with pytest.raises(InputError, match=f"{name} needs a genome that is an array of numbers; use the genome 'dct' or"):
         run(tiny(algorithm=name, genome="cppn"))

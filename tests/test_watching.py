@@ -24,7 +24,7 @@ from fooldeap.numerals import percent
 from fooldeap.plugin import Reporter, Session, dataclass, reporter
 from fooldeap.runs.prepared import Prepared
 from fooldeap_plugins.reporter._bars import WIDTH, Bar
-from fooldeap_plugins.reporter._blocks import GAP, LEAST, averaged, cells, fitted
+from fooldeap_plugins.reporter._blocks import GAP, MIN_WIDTH, average_pixels, draw_cells, fit_grid
 from fooldeap_plugins.reporter._pace import Pace
 from fooldeap_plugins.reporter._view import View
 
@@ -75,7 +75,7 @@ def test_a_reporter_sees_the_best_image_of_every_run_at_any_time(algorithm):
     ("columns", "lines", "across", "down"), [(140, 28, 10, 1), (80, 23, 5, 2), (60, 60, 4, 3), (30, 60, 2, 5)]
 )
 def test_ten_digits_have_a_place(columns, lines, across, down):
-    grid = fitted(10, 1.0, columns, lines)
+    grid = fit_grid(10, 1.0, columns, lines)
     assert (grid.across, grid.down) == (across, down)
 
 
@@ -84,29 +84,29 @@ def test_nothing_is_drawn_beyond_the_room():
         for aspect in (0.3, 1.0, 2.5):
             for columns in range(5, 160, 3):
                 for lines in (-3, 0, 4, 8, 11, 16, 24, 60):
-                    grid = fitted(count, aspect, columns, lines)
+                    grid = fit_grid(count, aspect, columns, lines)
                     assert grid.lines <= max(lines, 0)
                     assert not grid.places or grid.across * (grid.width + GAP) - GAP <= columns
                     assert grid.places - count < grid.across or not grid.places
-                    if columns >= LEAST and lines >= 3 * LEAST:
+                    if columns >= MIN_WIDTH and lines >= 3 * MIN_WIDTH:
                         assert grid.places
                     if grid.places < count:  # no more would fit
-                        more = fitted(grid.places + 1, aspect, columns, lines)
+                        more = fit_grid(grid.places + 1, aspect, columns, lines)
                         assert more.places <= grid.places
 
 
 def test_pixels_are_averaged_by_area():
     image = np.random.default_rng(0).integers(0, 256, (28, 28, 1), dtype=np.uint8)
     expected = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
-    assert np.abs(averaged(image, 14, 14)[:, :, 0] - expected).max() <= 1
+    assert np.abs(average_pixels(image, 14, 14)[:, :, 0] - expected).max() <= 1
     coloured = np.repeat(image, 3, axis=2) // np.array([1, 2, 3], np.uint8)
-    assert np.abs(averaged(coloured, 13, 14) - averaged(coloured[:, :, :1], 13, 14) / [1, 2, 3]).max() <= 2
-    assert (averaged(np.full((5, 9, 1), 77, np.uint8), 14, 8) == 77).all()
+    assert np.abs(average_pixels(coloured, 13, 14) - average_pixels(coloured[:, :, :1], 13, 14) / [1, 2, 3]).max() <= 2
+    assert (average_pixels(np.full((5, 9, 1), 77, np.uint8), 14, 8) == 77).all()
 
 
 def test_a_cell_holds_two_pixels_one_above_the_other():
     levels = np.array([[[0, 64, 128], [8, 16, 24]], [[248, 240, 32], [40, 48, 56]]], np.uint8)
-    (line,) = cells(levels, 2, 1)
+    (line,) = draw_cells(levels, 2, 1)
     for column, segment in enumerate(line):
         assert segment.text == "▀"
         assert tuple(segment.style.color.triplet) == tuple(levels[0, column])
@@ -184,7 +184,7 @@ def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
     images = [np.asarray(Image.open(tmp_path / "run" / run["image"]))[:, :, None] for run in result["runs"]]
     drawn = np.array([list(map(int, cell)) for cell in CELL.findall(end)]).reshape(-1, 2, 14, 6)
     for index, image in enumerate(images):
-        small = averaged(image, 14, 2 * len(drawn)) // 8 * 8
+        small = average_pixels(image, 14, 2 * len(drawn)) // 8 * 8
         assert np.array_equal(drawn[:, index], np.concatenate([small[0::2], small[1::2]], axis=2))
     for run in result["runs"]:
         assert f" {run['target']} {percent(run['confidence'])} " in end

@@ -23,7 +23,9 @@ class Space:
     def __init__(self, toolbox: Toolbox, algorithm: str) -> None:
         genomes = toolbox.sample(1)
         if not isinstance(genomes, np.ndarray):
-            raise InputError(f"{algorithm} needs a genome that is an array of numbers; use the genome 'dct' or 'pixels'")
+            raise InputError(
+                f"{algorithm} needs a genome that is an array of numbers; use the genome 'dct' or 'pixels'"
+            )
         self.algorithm = algorithm
         self._shape, self._dtype, self._bounds = genomes.shape[1:], genomes.dtype, toolbox.bounds
         points = self.points(toolbox.sample(max(2, min(MAX_SAMPLES, MAX_VALUES // max(1, genomes.size)))))

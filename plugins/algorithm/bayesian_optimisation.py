@@ -155,7 +155,9 @@ class _Model:
         covariance = self.covariance(images)
         odds, by_logits = _log_odds(self.mean + covariance @ self.weights, aims)
         solved: Floats = cho_solve(self.factor, covariance.T).T
-        doubt = np.maximum(1 - (covariance * solved).sum(axis=1), NOISE**2)  # posterior variance, as a share of self.variance
+        doubt = np.maximum(
+            1 - (covariance * solved).sum(axis=1), NOISE**2
+        )  # posterior variance, as a share of self.variance
         deviation = np.sqrt(doubt * self.variance * (by_logits**2).sum(axis=1))
         excess = (odds - goal) / deviation
         by_covariance = by_logits @ self.weights.T / deviation[:, None] + (excess / doubt)[:, None] * solved

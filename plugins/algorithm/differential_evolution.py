@@ -43,7 +43,9 @@ def differential_evolution(
         points, fitness = np.where(better[:, None], children, points), np.where(better, scores, fitness)
 
 
-def _compute_mutants(points: NDArray[np.float64], best: int, strategy: str, weight: float, rng: Rng) -> NDArray[np.float64]:
+def _compute_mutants(
+    points: NDArray[np.float64], best: int, strategy: str, weight: float, rng: Rng
+) -> NDArray[np.float64]:
     first, second, third = points[_draw_others(len(points), rng)]
     bases = {"rand": third, "best": points[best], "current_to_best": points + weight * (points[best] - points)}
     mutants: NDArray[np.float64] = bases[strategy] + weight * (first - second)

@@ -4,7 +4,7 @@ import numpy as np
 
 from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolbox, algorithm
 
-from ._breeding import write_back, vary
+from ._breeding import vary, write_back
 
 
 @algorithm("generational")

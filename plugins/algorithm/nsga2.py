@@ -31,7 +31,9 @@ def nsga2(
     while True:
         best = _sort_from_best(fitness)[:population]
         genomes, fitness = toolbox.take(genomes, best), fitness[best]
-        parents = rng.integers(population, size=(2, population)).min(axis=0)  # a tournament of two: the population is sorted from the best
+        parents = rng.integers(population, size=(2, population)).min(
+            axis=0
+        )  # a tournament of two: the population is sorted from the best
         children = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
         fitness = np.concatenate([fitness, _as_columns((yield children).fitness)])
         genomes = concatenate(genomes, children)

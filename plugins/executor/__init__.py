@@ -1,1 +1,1 @@
-"""Stock executor plugins."""
+"""Stock executors."""

@@ -1,4 +1,4 @@
-"""Calls that travel: a function is loaded where it is first called, and an error comes back with its traceback."""
+"""Function calls that are sent to workers, and errors that are sent back with their traceback."""
 
 import os
 import pickle
@@ -14,9 +14,9 @@ from fooldeap.quiet import limit_threads
 
 
 class Call:
-    """A function that is sent as what loads it, and loaded where it is first called; it gives a `Failure` for errors.
+    """A function that is sent as a pickle and unpickled when it is first called. Errors are returned as a `Failure`.
 
-    SCOOP itself would load it while it receives, and stop where that fails; and it loses tracebacks.
+    SCOOP would unpickle it while it receives messages, and stop if that fails. It would also lose the traceback.
     """
 
     def __init__(self, function: Callable[..., Any], threads: int | None = None) -> None:
@@ -31,45 +31,47 @@ class Call:
 
     def __call__(self, item: Any) -> Any:
         try:
-            function = self._function or self._loaded()
+            function = self._function or self._load()
             return function(item)
         except GreenletExit:
             raise
         except BaseException as error:
             if self._function is not None:
-                raise  # in the root, where it is of use as it is
-            return Failure.of(error)
+                raise  # in the main process, which needs no Failure
+            return Failure.from_error(error)
 
-    def _loaded(self) -> Any:
+    def _load(self) -> Any:
         if self._threads is not None:
             limit_threads(self._threads)
         return pickle.loads(self._payload)
 
 
 class Failure(NamedTuple):
-    """An error in a worker."""
+    """An error in a worker, in a form that can be pickled."""
 
     kind: str
     message: str
-    told: str
+    trace: str
     process: str
 
     @classmethod
-    def of(cls, error: BaseException) -> "Failure":
-        ours = isinstance(error, FooldeapError)
-        message = str(error) if ours else f"{type(error).__name__}: {error}"
-        kind = type(error).__name__ if ours else PluginError.__name__
+    def from_error(cls, error: BaseException) -> "Failure":
+        """Describe an error that is being handled."""
+        known = isinstance(error, FooldeapError)
+        message = str(error) if known else f"{type(error).__name__}: {error}"
+        kind = type(error).__name__ if known else PluginError.__name__
         return cls(kind, message, traceback.format_exc(), f"{os.uname().nodename}, process {os.getpid()}")
 
-    def error(self) -> FooldeapError:
-        made: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
-        made.add_note(f"In a worker ({self.process}):\n{self.told}")
-        return made
+    def to_error(self) -> FooldeapError:
+        """Return an equivalent error with the worker's traceback as a note."""
+        error: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
+        error.add_note(f"In a worker ({self.process}):\n{self.trace}")
+        return error
 
 
-def unfailed(outcomes: Iterable[Any]) -> Iterator[Any]:
-    """Yield the outcomes, or raise the first failure among them."""
+def raise_failures(outcomes: Iterable[Any]) -> Iterator[Any]:
+    """Yield the outcomes. Raise the error of the first failure."""
     for outcome in outcomes:
         if isinstance(outcome, Failure):
-            raise outcome.error()
+            raise outcome.to_error()
         yield outcome

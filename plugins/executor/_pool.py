@@ -1,4 +1,4 @@
-"""The pool: SCOOP's broker in a thread, this process as its root, and foremen with workers, watched."""
+"""The pool: SCOOP's broker in a thread, this process as SCOOP's root, and supervisors with workers."""
 
 import base64
 import logging
@@ -13,110 +13,118 @@ from typing import Any
 
 from fooldeap.errors import InputError, RunError
 
-from ._calls import Call, unfailed
+from ._calls import Call, raise_failures
 from ._folder import PrivateFolder
-from ._foreman import PATIENCE, Foreman
 from ._hosts import Host
 from ._root import Root
 from ._scoop import Broker, Sockets, connect, disconnect, futures
+from ._supervisor import END_SECONDS, Supervisor
 
-_open: "list[Pool]" = []  # SCOOP's state is the process's: there can be one pool at a time
+_open_pools: "list[Pool]" = []  # at most one, because SCOOP's state is global in the process
 
 
 class Pool:
-    """Processes that do tasks for this one."""
+    """Processes that evaluate for this process."""
 
     def __init__(self, work: Any, hosts: Sequence[Host], ssh: str, python: str | None) -> None:
         payload = pickle.dumps(work)
-        for other in list(_open):
+        for other in list(_open_pools):
             if other.thread is not threading.current_thread():
-                raise InputError("another thread evaluates by SCOOP already; there can be one such run in a process")
+                raise InputError(
+                    "executor: another thread of this process uses SCOOP, which allows one run per process; "
+                    "wait for that run, or use the executor 'serial'"
+                )
             other.close()
         self.thread: threading.Thread = threading.current_thread()
         self.closed = False
         self.sent_again = 0
         self._begun = time.monotonic()
         self._failure = ""
-        self._foremen: list[Foreman] = []
+        self._supervisors: list[Supervisor] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
         self._folder = PrivateFolder()
         sockets = Sockets(f"{self._folder.name}/")
-        self._broker = Broker(sockets, _logger())
+        self._broker = Broker(sockets, _get_logger())
         self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
         self._broker_thread.start()
         size = 1 + sum(host.workers for host in hosts)
-        address = connect(sockets, size, log=_logger())
+        address = connect(sockets, size, log=_get_logger())
         self._broker.available_workers.root = address.encode()
         self._root = Root(self._check)
-        _open.append(self)
+        _open_pools.append(self)
         sockets = sockets._replace(root=int(address.rpartition(":")[2]))
         try:
             for machine, host in enumerate(hosts):
-                theirs = sockets if host.local else _elsewhere(sockets)
-                command = host.command(_tunnels(theirs, sockets), ssh, python)
-                self._foremen.append(Foreman(self, host, command, _settings(payload, host, machine, theirs, size)))
+                host_sockets = sockets if host.local else _remote_sockets(sockets)
+                command = host.command(_list_tunnels(host_sockets, sockets), ssh, python)
+                self._supervisors.append(
+                    Supervisor(self, host, command, _worker_settings(payload, host, machine, host_sockets, size))
+                )
         except BaseException:
             self.close()
             raise
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield the results of ``function`` over ``items``, in order. An error in one is raised here."""
+        """Yield the results of ``function`` over ``items``, in order.
+
+        An error in a worker is raised local.
+        """
         self._check()
-        return unfailed(self._root.map(Call(function), list(items)))
+        return raise_failures(self._root.map(Call(function), list(items)))
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
-        while not all(foreman.ready for foreman in self._foremen):
+        while not all(supervisor.ready for supervisor in self._supervisors):
             self._check()
             time.sleep(0.01)
 
     def complaints(self) -> list[str]:
-        """Return a line for each host whose workers did nothing."""
-        return [foreman.never_ready for foreman in self._foremen if foreman.never_ready]
+        """Return a warning for each host whose workers did nothing."""
+        return [supervisor.idle_warning for supervisor in self._supervisors if supervisor.idle_warning]
 
-    def lost(self, address: str) -> None:
-        """Take note of a worker that is gone, and of the tasks that it had."""
+    def handle_lost_worker(self, address: str) -> None:
+        """Handle the loss of a worker: its tasks are sent again."""
         self.sent_again += len(self._broker.assigned_tasks.get(address.encode(), ()))
         self._broker.lost.add(address.encode())
 
-    def failed(self, message: str) -> None:
-        """Have the next map raise that a machine cannot be used."""
+    def fail(self, message: str) -> None:
+        """Make the next call of `map` fail because a host cannot be used."""
         self._failure = self._failure or message
 
     def close(self) -> str:
-        """End all processes, and return what they said."""
+        """End all processes and return their output."""
         if self.closed:
             return ""
         self.closed = True
-        _open.remove(self)
+        _open_pools.remove(self)
         self._root.close()
         disconnect()
-        for foreman in self._foremen:
-            foreman.dismiss()
-        for foreman in self._foremen:
-            foreman.wait()
-        self._broker_thread.join(PATIENCE)
+        for supervisor in self._supervisors:
+            supervisor.stop()
+        for supervisor in self._supervisors:
+            supervisor.wait()
+        self._broker_thread.join(END_SECONDS)
         self._folder.remove()
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace")
+        output = self._log.read().decode(errors="replace")
         self._log.close()
-        return said
+        return output
 
     @property
     def log(self) -> Any:
-        """The file that takes what others say."""
+        """The file for the output of other processes."""
         return self._log
 
-    def last_words(self) -> str:
-        """Return the last line that the others said."""
+    def last_line(self) -> str:
+        """Return the last line of the output of other processes."""
         descriptor = self._log.fileno()
         size = os.fstat(descriptor).st_size
         lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "none")
 
     def _check(self) -> None:
-        for foreman in self._foremen:
-            foreman.check(time.monotonic() - self._begun)
+        for supervisor in self._supervisors:
+            supervisor.check(time.monotonic() - self._begun)
         if self._failure:
             raise RunError(self._failure)
 
@@ -125,45 +133,51 @@ class Pool:
             self._broker.run()
         except Exception as error:
             if not self.closed:
-                self.failed(f"SCOOP's broker failed ({type(error).__name__}: {error})")
+                self.fail(f"SCOOP's broker failed ({type(error).__name__}: {error})")
 
 
-class Launched:
-    """The pool that SCOOP's own launcher started, whose root this process is. It ends by itself."""
+class LaunchedPool:
+    """The pool that SCOOP's own launcher started, with this process as its root. The launcher ends it."""
 
     closed = False
-    sent_again = 0  # SCOOP's launcher does not tell
+    sent_again = 0  # unknown with SCOOP's launcher
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield the results of ``function`` over ``items``, in order. An error in one is raised here."""
-        return unfailed(futures.map(Call(function, self._threads), list(items)))
+        """Yield the results of ``function`` over ``items``, in order.
+
+        An error in a worker is raised local.
+        """
+        return raise_failures(futures.map(Call(function, self._threads), list(items)))
 
     def wait(self) -> None:
-        """Do nothing: the launcher waited."""
+        """Do nothing. The launcher has waited for the workers."""
 
     def complaints(self) -> list[str]:
-        """Return nothing: all are here from the start."""
+        """Return no warnings. The workers are ready from the start."""
         return []
 
     def close(self) -> str:
-        """Do nothing: the launcher will."""
+        """Do nothing. The launcher ends the workers."""
         return ""
 
 
-def _elsewhere(sockets: Sockets) -> Sockets:
-    """Return sockets for another machine, where nobody makes a folder before ssh makes them, for its user alone."""
+def _remote_sockets(sockets: Sockets) -> Sockets:
+    """Return the sockets on another machine.
+
+    ssh creates them remote without a private folder. Only the ssh user can use them, and their names are random.
+    """
     return sockets._replace(beginning=f"/tmp/fooldeap-{secrets.token_hex(16)}-")
 
 
-def _tunnels(there: Sockets, here: Sockets) -> list[str]:
-    """Return, as ssh wants it, which socket on another machine leads to which one here."""
-    return [f"{there.beginning}{number}:{here.beginning}{number}" for number in here.numbers]
+def _list_tunnels(remote: Sockets, local: Sockets) -> list[str]:
+    """Return the forwardings from the sockets on another machine to those local, in the format of ``ssh -R``."""
+    return [f"{remote.beginning}{number}:{local.beginning}{number}" for number in local.numbers]
 
 
-def _settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: int) -> dict[str, Any]:
+def _worker_settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: int) -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) // (host.workers + 1) if host.local else 1
     return {
         "count": host.workers,
@@ -175,8 +189,8 @@ def _settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: 
     }
 
 
-def _logger() -> logging.Logger:
-    """Return the logger that SCOOP gets; what it says of tasks that it sends again is nobody's concern."""
+def _get_logger() -> logging.Logger:
+    """Return the logger for SCOOP. Its messages about tasks that are sent again are discarded."""
     logger = logging.getLogger("fooldeap.scoop")
     logger.propagate = False
     if not logger.handlers:

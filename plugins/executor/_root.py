@@ -1,4 +1,4 @@
-"""SCOOP's root task in this process, as something that maps when it is asked to."""
+"""SCOOP's root task in this process, as an object with a method `map`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,30 +9,33 @@ from ._calls import Failure
 from ._scoop import control, futures
 
 
-class _Abandoned(BaseException):
-    """Nobody wants the rest of the results."""
+class _CancelMap(BaseException):
+    """Cancels the current `map`: its remaining results are not needed."""
 
 
 class Root:
-    """SCOOP's root task, entered whenever something is to be mapped, and left with each result.
+    """SCOOP's root task. It is entered to map a function, and left with each result.
 
-    So the rest of this process runs as it would without SCOOP, and is free to fail and to be interrupted.
+    So the rest of this process does not run inside SCOOP, and can raise errors and be interrupted as usual.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._caller = getcurrent()
-        self._under_way = False
-        self._watch(check)
-        futures._startup(self._serve)  # returns when the task leaves for the first time
+        self._active = False
+        self._check_while_waiting(check)
+        futures._startup(self._serve)  # returns when the task switches back for the first time
         self._task = control.current.greenlet
 
     def map(self, function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:
-        """Yield the results in order, each as soon as those before it are there; a failure at once, as the last."""
-        if self._under_way:
-            self._enter(_Abandoned())
+        """Yield the results in order, each as soon as those before it are available.
+
+        If a failure arrives, it is yielded immediately, as the last result.
+        """
+        if self._active:
+            self._enter(_CancelMap())
         outcome = self._enter((function, items))
         while True:
-            self._under_way = isinstance(outcome, tuple) and bool(outcome)
+            self._active = isinstance(outcome, tuple) and bool(outcome)
             if isinstance(outcome, BaseException):
                 raise outcome
             if not outcome:
@@ -47,49 +50,55 @@ class Root:
                 each.parent = getcurrent()
                 each.throw(GreenletExit)
 
-    def _enter(self, what: Any) -> Any:
-        """Go on in the task, and return what it is left with: a result in a tuple, an empty one, or an error."""
+    def _enter(self, message: Any) -> Any:
+        """Continue the task and return its next outcome.
+
+        The outcome is a result in a tuple, an empty tuple at the end, or an error.
+        """
         self._caller = getcurrent()
-        futures._controller.parent = self._caller  # where an interrupt goes that comes while SCOOP waits
-        return self._task.throw(what) if isinstance(what, _Abandoned) else self._task.switch(what)
+        futures._controller.parent = self._caller  # receives an interrupt while SCOOP waits
+        return self._task.throw(message) if isinstance(message, _CancelMap) else self._task.switch(message)
 
     def _serve(self) -> None:
-        said: Any = ()
+        outcome: Any = ()
         while True:
-            function, items = self._caller.switch(said)
-            said = ()
+            function, items = self._caller.switch(outcome)
+            outcome = ()
             try:
-                for result in _results(function, items):
+                for result in _collect_results(function, items):
                     self._caller.switch((result,))
             except GreenletExit:
                 raise
-            except _Abandoned:
+            except _CancelMap:
                 pass
             except BaseException as error:
-                said = error
+                outcome = error
 
     @staticmethod
-    def _watch(check: Callable[[], None]) -> None:
-        """Look for what went wrong whenever SCOOP waits, at least every two seconds."""
+    def _check_while_waiting(check: Callable[[], None]) -> None:
+        """Call ``check`` whenever SCOOP waits, at least every two seconds. It raises an error if something failed."""
         communicator = control.execQueue.socket
         poll = communicator._poll
 
-        def watched(timeout: int) -> Any:
+        def check_and_poll(timeout: int) -> Any:
             check()
             return poll(timeout)
 
-        communicator._poll = watched
+        communicator._poll = check_and_poll
 
 
-def _results(function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:
-    """Yield the results in order, and end with the first failure, wherever it is: the others are not waited for."""
+def _collect_results(function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:
+    """Yield the results in order.
+
+    End with the first failure, wherever it is, without waiting for the other tasks.
+    """
     tasks, ended = futures._mapFuture(function, items), set()
-    place = 0
+    index = 0
     for task in futures.as_completed(tasks):
         if isinstance(task.resultValue, Failure):
             yield task.resultValue
             return
         ended.add(id(task))
-        while place < len(tasks) and id(tasks[place]) in ended:
-            yield tasks[place].resultValue
-            place += 1
+        while index < len(tasks) and id(tasks[index]) in ended:
+            yield tasks[index].resultValue
+            index += 1

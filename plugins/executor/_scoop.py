@@ -1,10 +1,10 @@
-"""SCOOP without its launcher: this process connected to a broker, by unix sockets that no other user can reach.
+"""SCOOP without its launcher: this process is connected to a broker by unix sockets of this user.
 
-What SCOOP sends are pickles: whoever can connect can run code. SCOOP knows sockets by host and port; here ports are
-numbers of files, see `Sockets`.
+SCOOP sends pickles, so anyone who can connect can run code. SCOOP identifies sockets by host and port. Here, ports are
+the numbers of socket files; see `Sockets`.
 
-SCOOP 0.7.2 is pinned: this rests on its internals (``scoop._control``, ``scoop._comm``, ``scoop.broker``), which have
-been the same since 2022. What is changed, and why, stands at each place.
+SCOOP 0.7.2 is pinned, because this module uses its internals (``scoop._control``, ``scoop._comm``, ``scoop.broker``),
+which have not changed since 2022. Each change to SCOOP is explained where it is created.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from unittest import mock
 
 import zmq
 
-# At import SCOOP looks up this machine's name, for its launcher: it may wait for that, and complains on the screen.
+# When imported, SCOOP looks up the name of this machine for its launcher. This may block and print errors.
 with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname_ex", side_effect=socket.gaierror):
     import scoop
     from scoop import _control as control
@@ -29,56 +29,59 @@ with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname
     from scoop.broker import brokerzmq
     from scoop.broker.structs import BrokerInfo
 
-__all__ = ["Broker", "Sockets", "connect", "control", "disconnect", "futures", "work_for_ever"]
+__all__ = ["Broker", "Sockets", "connect", "control", "disconnect", "futures", "run_worker"]
 
-HERE = "127.0.0.1"  # a host for SCOOP to look up; nothing goes there
-TASK, INFO = 1, 2  # the broker's
+HERE = "127.0.0.1"  # for SCOOP, which requires a host; nothing is sent there
+TASK, INFO = 1, 2  # numbers of the broker's sockets
 
 
 class Sockets(NamedTuple):
-    """Where the sockets are: files whose names are a common beginning and a number, the root's own the last."""
+    """The paths of the sockets: a common beginning, followed by a number.
+
+    The broker has two sockets, and the root has one.
+    """
 
     beginning: str
     root: int = 0
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of all of them."""
+        """The numbers of all sockets."""
         return TASK, INFO, self.root
 
     def address(self, number: int | str) -> str:
-        """Return the address of one as ZeroMQ wants it."""
+        """Return the address of a socket in the format of ZeroMQ."""
         return f"ipc://{self.beginning}{number}"
 
 
 def connect(sockets: Sockets, size: int, *, name: str | None = None, log: logging.Logger | None = None) -> str:
-    """Make this process a worker of that ``name``, or without one the root, and return its address.
+    """Connect this process to the broker, as a worker with a ``name`` or, without one, as the root.
 
-    Its task queue is made here, so that SCOOP does not take over ``sys.excepthook``.
+    Return its address. The task queue is created here, so that SCOOP does not replace ``sys.excepthook``.
     """
     scoop.IS_RUNNING, scoop.IS_ORIGIN, scoop.SHUTDOWN_REQUESTED = True, name is None, False
     scoop.BROKER = BrokerInfo(HERE, TASK, INFO, name or HERE)
     scoop.SIZE, scoop.MAIN_MODULE = size, "fooldeap"
     scoop.CONFIGURATION = {"headless": False, "backend": "ZMQ"}
     scoop.logger = log or logging.getLogger("fooldeap.scoop")
-    # Reports would go out from a second thread over the same socket, which ZeroMQ does not bear. The broker learns
-    # from the pool itself who is gone.
+    # SCOOP would send reports from a second thread over the same socket, which ZeroMQ does not allow. They are not
+    # needed, because the pool tells the broker which workers are lost.
     scoopzmq.ZMQCommunicator._reportFutures = lambda _: None
-    scoopzmq.ZMQCommunicator.createZMQSocket = _local_socket
+    scoopzmq.ZMQCommunicator.createZMQSocket = _create_local_socket
     _LocalSocket.sockets, _LocalSocket.binds = sockets, name is None
-    Future.rank = itertools.count()  # the root is known by its number, 0, in every pool of a process
+    Future.rank = itertools.count()  # SCOOP identifies the root by the number 0, in each pool of this process
     control.execQueue = FutureQueue()
     address: str = scoop.worker.decode()
     return address
 
 
-def work_for_ever() -> None:
-    """Do what comes, until the pool ends."""
+def run_worker() -> None:
+    """Process tasks until the pool ends."""
     futures._startup(None)
 
 
 def disconnect() -> None:
-    """Leave the pool, of which this is the root: it ends. SCOOP may be started again in this process."""
+    """End the pool, whose root is this process. Afterwards SCOOP can be started again in this process."""
     control.execQueue.shutdown()
     control.execQueue, futures._controller = None, None
     control.futureDict.clear()
@@ -87,67 +90,73 @@ def disconnect() -> None:
 
 
 class _LocalSocket(zmq.Socket[bytes]):
-    """A socket that takes SCOOP's addresses, ``tcp://HOST:PORT``, for those of files."""
+    """A socket that translates SCOOP's addresses, ``tcp://HOST:PORT``, to socket files."""
 
     sockets: ClassVar[Sockets]
     binds: ClassVar[bool]
 
     def __del__(self) -> None:
-        self.close()  # SCOOP calls this to close; pyzmq would warn that nobody did before
+        self.close()  # SCOOP relies on this; pyzmq would warn about an open socket
 
     def bind(self, address: str) -> Any:
-        """Listen, in the root; nobody ever connects to a worker."""
+        """Listen if this process is the root. Other processes do not connect to workers."""
         return super().bind(self._file(address)) if self.binds else None
 
     def connect(self, address: str) -> Any:
-        """Connect."""
+        """Connect to the socket file."""
         return super().connect(self._file(address))
 
     def _file(self, address: str) -> str:
         return self.sockets.address(address.rpartition(":")[2])
 
 
-def _local_socket(communicator: Any, kind: int) -> "zmq.Socket[bytes]":
-    """As ``ZMQCommunicator.createZMQSocket``, but of a kind that listens to nobody else."""
-    made = communicator.ZMQcontext.socket(kind, socket_class=_LocalSocket)
+def _create_local_socket(communicator: Any, kind: int) -> "zmq.Socket[bytes]":
+    """Replace ``ZMQCommunicator.createZMQSocket``, to create sockets that use files."""
+    created = communicator.ZMQcontext.socket(kind, socket_class=_LocalSocket)
     for option, value in ((zmq.LINGER, 1000), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.IMMEDIATE, 1)):
-        made.setsockopt(option, value)
+        created.setsockopt(option, value)
     if kind == zmq.ROUTER:
-        made.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    return made  # type: ignore[no-any-return]
+        created.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    return created  # type: ignore[no-any-return]
 
 
 class Broker(brokerzmq.Broker):  # type: ignore[misc]
-    """SCOOP's broker, on unix sockets, that outlives its workers.
+    """SCOOP's broker, on unix sockets, that handles the loss of workers.
 
-    It is told who is ``lost``: their tasks are lost track of, so that the root sends them again. (SCOOP would forget
-    the tasks of everybody who has not reported for a minute, the first 25 s after the start of all.) Whoever has more
-    tasks than one gives the others back, and has them no longer. (SCOOP would take it to have them for ever, and so
-    never miss them when the next who has them is lost.)
+    The pool adds lost workers to ``lost``. Their tasks are then forgotten, so that the root sends them again. The
+    original broker forgets the tasks of workers that have not reported for a minute, even in the first 25 s, when no
+    worker reports.
+
+    A worker with several tasks returns all but one of them. This broker then no longer counts them as tasks of the
+    worker. The original broker would, and so it would not notice that such a task is lost together with its next
+    worker.
     """
 
     def __init__(self, sockets: Sockets, log: logging.Logger) -> None:
-        initialise, brokerzmq.utils.initLogging = brokerzmq.utils.initLogging, lambda *_, **__: log
-        try:  # it would disable every logger in this process, and log to the screen
+        original, brokerzmq.utils.initLogging = brokerzmq.utils.initLogging, lambda *_, **__: log
+        try:  # SCOOP's initLogging would disable all loggers of this process and log to the terminal
             super().__init__(sockets.address(TASK), sockets.address(INFO))
         finally:
-            brokerzmq.utils.initLogging = initialise
+            brokerzmq.utils.initLogging = original
         self.lost: set[bytes] = set()
-        self.available_workers = _Idle(self.lost)
+        self.available_workers = _IdleWorkers(self.lost)
         self.task_socket: Any = _TaskSocket(self.task_socket, self)
 
     def pruneAssignedTasks(self) -> None:  # noqa: N802 - SCOOP's name
-        for address in tuple(self.lost):  # the pool's thread may add to it
+        for address in tuple(self.lost):  # another thread may add to it
             self.assigned_tasks.pop(address, None)
 
-    def takes_back(self, address: bytes, task: bytes) -> None:
-        """Take note that a task comes from ``address``, which may have had it from here."""
+    def mark_returned(self, address: bytes, task: bytes) -> None:
+        """Record that ``address`` sent a task, which it may have received from this broker before."""
         if address in self.assigned_tasks:
             self.assigned_tasks[address].discard(task)
 
 
-class _Idle(deque[bytes]):
-    """Who waits for a task. The root comes last: what it asked for in one batch must not keep the next from others."""
+class _IdleWorkers(deque[bytes]):
+    """The workers that wait for a task.
+
+    The root comes last, so that it does not take a task that another worker could do.
+    """
 
     def __init__(self, lost: set[bytes]) -> None:
         super().__init__()
@@ -173,7 +182,10 @@ class _Idle(deque[bytes]):
 
 
 class _TaskSocket:
-    """The broker's socket, which a message for a dead worker does not stop, and no worker can have the pool closed."""
+    """The broker's socket for tasks.
+
+    A message to a dead worker raises no error, and only the root can shut down the pool.
+    """
 
     def __init__(self, socket: Any, broker: Broker) -> None:
         self._socket, self._broker = socket, broker
@@ -185,7 +197,7 @@ class _TaskSocket:
         while True:
             message: list[bytes] = self._socket.recv_multipart()
             if message[1] == brokerzmq.TASK:
-                self._broker.takes_back(message[0], message[2])
+                self._broker.mark_returned(message[0], message[2])
             if message[1] != brokerzmq.SHUTDOWN or message[0] == self._broker.available_workers.root:
                 return message
 

@@ -1,9 +1,10 @@
-"""The program of the other processes: a foreman on each machine, who starts its workers and tells when one is gone.
+"""The program of the other processes: a supervisor on each host, and its workers.
 
-Settings come as a line of JSON on the standard input, which stays open as long as the root lives: its end ends the
-foreman, and the foreman's end the workers, however the root came to its end. On the standard output go lines of JSON:
-``{"ready": ADDRESS, "process": PID, "host": NAME}``, ``{"gone": PID, "again": WHETHER ANOTHER IS STARTED}`` and
-``{"hangs": WHAT AND WHERE}``. All else goes to the standard error.
+The settings are a line of JSON on the standard input. The standard input stays open as long as the main process lives.
+When it is closed, the supervisor ends, and so do its workers. The supervisor and the workers write messages to the
+standard output, as lines of JSON: ``{"ready": ADDRESS, "process": PID, "host": NAME}`` for a worker that is ready,
+``{"gone": PID, "again": true or false}`` for a worker that has ended and whether it is restarted, and ``{"hangs":
+TEXT}`` for a classifier that hangs. Everything else is written to the standard error.
 """
 
 import base64
@@ -21,30 +22,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RESTARTS = 3  # of one worker; one that dies oftener has a reason to
+RESTARTS = 3  # of each worker
 
 
 def main() -> None:
-    """Be a worker where the settings say which one, else the foreman of several."""
+    """Run a worker if the settings have its number, otherwise a supervisor."""
     settings = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_standard_input, args=(settings,), daemon=True).start()
     if "worker" in settings:
-        _work(settings)
+        _run_worker(settings)
     else:
         _supervise(settings)
-    os._exit(0)  # at once: SCOOP's own farewell would end the whole pool
+    os._exit(0)  # without SCOOP's exit handler, which would end the whole pool
 
 
 def _end_with_standard_input(settings: dict[str, Any]) -> None:
     while os.read(0, 4096):
         pass
     if "worker" not in settings:
-        _clear(settings["sockets"])
+        _remove_sockets(settings["sockets"])
     os._exit(0)
 
 
-def _clear(sockets: Sequence[Any]) -> None:
-    """Remove the sockets, which a root that was killed leaves here, and ssh on another machine."""
+def _remove_sockets(sockets: Sequence[Any]) -> None:
+    """Remove the sockets that a killed main process left here, or that ssh created on another machine."""
     beginning = Path(sockets[0])
     private = sockets[0].endswith("/")
     with contextlib.suppress(OSError):
@@ -55,67 +56,70 @@ def _clear(sockets: Sequence[Any]) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have Linux kill this process when its foreman ends: a plugin that holds on to the interpreter hears nothing."""
+    """Make Linux kill this process when its supervisor ends.
+
+    This also works while a plugin blocks the interpreter.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _supervise(settings: dict[str, Any]) -> None:
-    """Keep so many workers running as there should be."""
+    """Start the workers, and restart those that end."""
     children = {}
     for number in range(settings["count"]):
         child = _start(settings, number)
         children[child.pid] = number, 0, child
     while children:
         process, _ = os.wait()
-        number, restarts, child = children.pop(process)
-        child.returncode = 0  # it is reaped
-        again = restarts < RESTARTS
-        _tell(1, gone=process, again=again)
+        number, restart_count, child = children.pop(process)
+        child.returncode = 0  # os.wait has reaped it
+        again = restart_count < RESTARTS
+        _send(1, gone=process, again=again)
         if again:
-            # A new number gives a new address: messages for the old one must not reach the new one.
-            child = _start(settings, number + settings["count"] * (restarts + 1))
-            children[child.pid] = number, restarts + 1, child
+            # A new number gives a new address, so that the new worker does not receive messages for the old one.
+            child = _start(settings, number + settings["count"] * (restart_count + 1))
+            children[child.pid] = number, restart_count + 1, child
 
 
 def _start(settings: dict[str, Any], number: int) -> "subprocess.Popen[bytes]":
     child = subprocess.Popen([sys.executable, "-P", "-m", "fooldeap_plugins.executor._worker"], stdin=subprocess.PIPE)
     assert child.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # it died at once; we shall hear of it
+    with contextlib.suppress(BrokenPipeError):  # it has ended; os.wait reports it
         child.stdin.write(json.dumps({**settings, "worker": number}).encode() + b"\n")
         child.stdin.flush()
     return child
 
 
-def _work(settings: dict[str, Any]) -> None:
-    """Load the work, then do what SCOOP hands over, until the end."""
+def _run_worker(settings: dict[str, Any]) -> None:
+    """Load the experiment, then process tasks until the pool ends."""
     _die_with_parent()
-    told = os.dup(1)
-    os.dup2(2, 1)  # what plugins print is no message
+    messages = os.dup(1)
+    os.dup2(2, 1)  # output of plugins goes to the standard error
     os.environ["OMP_NUM_THREADS"] = str(settings["threads"])
     from fooldeap.engine import guard
     from fooldeap.quiet import limit_threads
 
-    def tell_and_end(late: str) -> None:
-        _tell(told, hangs=f"{late} (on {socket.gethostname()}, process {os.getpid()})")
+    def report_and_exit(message: str) -> None:
+        _send(messages, hangs=f"{message} (on {socket.gethostname()}, process {os.getpid()})")
         os._exit(1)
 
-    guard.last_resort = tell_and_end
+    guard.last_resort = report_and_exit
     limit_threads(settings["threads"])
-    with contextlib.suppress(Exception):  # the first task that needs it will say what is wrong
-        work = pickle.loads(base64.b64decode(settings["work"]))  # from our own root, by our own standard input
+    with contextlib.suppress(Exception):  # the first task will raise the same error
+        work = pickle.loads(base64.b64decode(settings["work"]))  # sent by the main process on the standard input
         if work is not None:
             _ = work.probe
-    from ._scoop import Sockets, connect, work_for_ever
+    from ._scoop import Sockets, connect, run_worker
 
     machine, worker = settings["machine"], settings["worker"]
-    name = f"127.{1 + machine}.{worker // 250}.{1 + worker % 250}"  # unique among all workers, and never connected to
+    name = f"127.{1 + machine}.{worker // 250}.{1 + worker % 250}"  # unique for each worker; nothing connects to it
     address = connect(Sockets(*settings["sockets"]), settings["size"], name=name)
-    _tell(told, ready=address, process=os.getpid(), host=socket.gethostname())
-    work_for_ever()
+    _send(messages, ready=address, process=os.getpid(), host=socket.gethostname())
+    run_worker()
 
 
-def _tell(descriptor: int, **message: Any) -> None:
+def _send(descriptor: int, **message: Any) -> None:
     os.write(descriptor, json.dumps(message).encode() + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""Evaluation by several processes, on this machine and on others, by SCOOP."""
+"""Evaluation in several processes with SCOOP, on this machine and on others."""
 
 import atexit
 import os
@@ -10,34 +10,34 @@ from typing import Annotated, Any, Literal
 from fooldeap.plugin import Command, Executor, File, Ge, Gt, InputError, Le, dataclass, executor, field
 from fooldeap.quiet import limit_threads
 
-from ._hosts import MOST_WORKERS, Host, here, read
+from ._hosts import MOST_WORKERS, Host, read_hosts, this_machine
 
-OURS = "fooldeap"  # what SCOOP is told is the main module, where its launcher has no part
+MAIN_MODULE = "fooldeap"  # distinguishes fooldeap's use of SCOOP from that of its launcher
 
 
-def launched() -> bool:
-    """Tell whether SCOOP's own launcher started this process: ``python -m scoop``."""
+def is_launched_by_scoop() -> bool:
+    """Return whether SCOOP's own launcher, ``python -m scoop``, started this process."""
     scoop = sys.modules.get("scoop")
-    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != OURS
+    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != MAIN_MODULE
 
 
 @executor("scoop")
 @dataclass(kw_only=True)
 class Scoop(Executor):
-    """Evaluate in several processes by SCOOP, on this machine and on others.
+    """Evaluate in several processes with SCOOP, on this machine and on others.
 
-    Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014). ``workers`` counts the processes that
-    evaluate on this machine, this one included; ``auto``: one a core. In ``mode: chunks`` this process drives the runs
-    and the others answer parts of its batches; in ``mode: runs`` each drives some of the runs. ``hosts`` is a file with
-    a host name and a number of workers a line, reached by ``ssh`` (a command with its options), where ``python`` has
-    fooldeap, the model and the plugins under the same paths. A classifier that takes longer than ``seconds_a_batch``
-    for a batch, or its part of one, is taken to hang, and the run ends; null: it is waited for.
-    Nothing listens but unix sockets that no other user of a machine can reach.
+    ``workers`` is the number of processes on this machine that evaluate, including this one; ``auto`` is one per core.
+    With ``mode: chunks``, this process drives all runs, and the others evaluate parts of its batches. With ``mode:
+    runs``, each process drives some of the runs. ``hosts`` is a file with one host name and number of workers per line.
+    ``ssh`` is the command that reaches these hosts. ``python`` is their Python interpreter; it must have fooldeap, and
+    the hosts must have the model and the plugins under the same paths. The run fails if a classifier takes longer than
+    ``seconds_a_batch`` for a batch or its part of one; with null, there is no limit. All sockets are unix sockets that
+    no other user can reach. Source: Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014).
     """
 
     workers: Annotated[int, Ge(1), Le(MOST_WORKERS)] | Literal["auto"] = "auto"
     mode: Literal["chunks", "runs"] = "chunks"
-    hosts: Annotated[File, "command"] | None = None  # whoever is named there is sent work, and may answer with code
+    hosts: Annotated[File, "command"] | None = None  # these hosts send back pickles, which can run code
     ssh: Command = "ssh"
     python: Command | None = None
     seconds_a_batch: Annotated[float, Gt(0), Le(1e6)] | None = 3600.0
@@ -46,8 +46,8 @@ class Scoop(Executor):
 
     @property
     def processes(self) -> int:
-        """How many processes work, this one included."""
-        return 1 + sum(host.workers for host in self._elsewhere)
+        """The number of processes that evaluate, including this one."""
+        return 1 + sum(host.workers for host in self._hosts)
 
     @property
     def whole_runs(self) -> bool:
@@ -55,54 +55,56 @@ class Scoop(Executor):
         return self.mode == "runs"
 
     def open(self, work: Any) -> None:
-        """Start SCOOP and all workers, which load ``work`` while this process does."""
-        from ._pool import Launched, Pool
+        """Start SCOOP and all workers, which load ``work`` at the same time as this process."""
+        from ._pool import LaunchedPool, Pool
 
-        threads = max(1, len(os.sched_getaffinity(0)) // self._local)
+        threads = max(1, len(os.sched_getaffinity(0)) // self._local_processes)
         limit_threads(threads)
         self._work = work
         atexit.register(self.close)
-        self._pool = Launched(threads) if launched() else Pool(work, self._elsewhere, self.ssh, self.python)
+        self._pool = LaunchedPool(threads) if is_launched_by_scoop() else Pool(work, self._hosts, self.ssh, self.python)
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Return the results of ``function`` over ``items``, in order, wherever they were computed."""
+        """Return the results of ``function`` over ``items``, in order."""
         if self._pool is None or self._pool.closed:
             self.open(self._work)
         return iter(self._pool.map(function, items))
 
     @property
     def sent_again(self) -> int:
-        """How many tasks a worker had that was lost."""
+        """The number of tasks that were sent again because their worker was lost."""
         return 0 if self._pool is None else int(self._pool.sent_again)
 
     def complaints(self) -> list[str]:
-        """Return a line for each host whose workers did nothing."""
+        """Return a warning for each host whose workers did nothing."""
         return [] if self._pool is None else list(self._pool.complaints())
 
     def wait(self) -> None:
-        """Wait until all workers are ready; without it this process begins alone."""
+        """Wait until all workers are ready. Without this, the evaluation starts in this process alone."""
         self._pool.wait()
 
     def close(self) -> str:
-        """Stop the workers and SCOOP, and return what the workers said."""
+        """Stop the workers and SCOOP, and return the output of the workers."""
         atexit.unregister(self.close)
         pool, self._pool = self._pool, None
         limit_threads(None)
         return "" if pool is None else str(pool.close())
 
     @cached_property
-    def _elsewhere(self) -> list[Host]:
-        """The hosts with the workers to start there; this process is one of this machine's."""
-        if launched():
-            return [here(sys.modules["scoop"].SIZE - 1)]
-        others = [] if self.hosts is None else read(self.hosts)
+    def _hosts(self) -> list[Host]:
+        """The hosts with the number of workers to start. This process counts as one worker of this machine."""
+        if is_launched_by_scoop():
+            return [this_machine(sys.modules["scoop"].SIZE - 1)]
+        others = [] if self.hosts is None else read_hosts(self.hosts)
         listed = sum(host.workers for host in others if host.local)
         if listed and self.workers not in ("auto", listed):
-            raise InputError(f"workers: got {self.workers}, but {self.hosts} gives this machine {listed}; say it once")
-        here_too = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
-        ours = [here(here_too - 1)] if here_too > 1 else []
+            raise InputError(
+                f"workers: got {self.workers}, but {self.hosts} gives this machine {listed}; remove workers"
+            )
+        local_workers = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
+        ours = [this_machine(local_workers - 1)] if local_workers > 1 else []
         return ours + [host for host in others if not host.local]
 
     @property
-    def _local(self) -> int:
-        return 1 + sum(host.workers for host in self._elsewhere if host.local)
+    def _local_processes(self) -> int:
+        return 1 + sum(host.workers for host in self._hosts if host.local)

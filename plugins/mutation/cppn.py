@@ -41,8 +41,8 @@ def cppn(
         new_functions = rng.random(len(functions.values)) < function_rate
         new_weights = rng.random(len(weights.values)) < weight_rate
         drawn, steps = list[int](), list[Array]()
-        for function_count, weight_count in zip(functions.counts(new_functions), weights.counts(new_weights), strict=True):
-            drawn += [int(rng.integers(len(FUNCTIONS))) for _ in range(function_count)]
+        for count, weight_count in zip(functions.counts(new_functions), weights.counts(new_weights), strict=True):
+            drawn += [int(rng.integers(len(FUNCTIONS))) for _ in range(count)]
             steps.append(rng.standard_normal(weight_count, np.float32))
         functions.values[new_functions] = drawn
         weights.values[new_weights] += sigma * np.concatenate(steps)

@@ -30,7 +30,9 @@ class Pace:
     def due(self) -> bool:
         """Return whether it is time to draw."""
         now = self._clock()
-        return now - self._last_start >= self._every and self._spent + self._last_cost <= self._share * (now - self._started)
+        return now - self._last_start >= self._every and self._spent + self._last_cost <= self._share * (
+            now - self._started
+        )
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from fooldeap.plugin import Array, Rng, selection
 
-from ._wheel import spin, proportional_shares
+from ._wheel import proportional_shares, spin
 
 
 @selection("roulette")

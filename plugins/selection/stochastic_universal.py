@@ -2,7 +2,7 @@
 
 from fooldeap.plugin import Array, Rng, selection
 
-from ._wheel import spin_once, proportional_shares
+from ._wheel import proportional_shares, spin_once
 
 
 @selection("stochastic_universal")
