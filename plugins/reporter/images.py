@@ -1,4 +1,4 @@
-"""The final images on one sheet."""
+"""The evolved images on one sheet."""
 
 from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
@@ -7,7 +7,7 @@ from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
 @reporter("images")
 @dataclass
 class Images(Reporter):
-    """Draw ``images/contact_sheet.png``: the final images of all runs, side by side."""
+    """Draw ``images/contact_sheet.png`` with all evolved images, side by side."""
 
     def on_start(self, session: Session) -> None:
         """Store the folder."""
