@@ -1,4 +1,4 @@
-"""Runs by several processes as tests want them: a slow experiment, its workers, and who they are."""
+"""Helpers for tests with several processes: a slow experiment and its workers."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def scoop(workers=2, mode="chunks", **more):
 
 
 def prepared(source, folder=None, **arguments):
-    """Run an experiment, its workers all ready before it starts; return the folder and who did how much."""
+    """Run an experiment after all workers are ready. Return the work done by each process."""
     with Prepared(config.load(source, arguments=arguments)) as ready:
         wait = getattr(ready.executor, "wait", None)
         if wait:
@@ -51,13 +51,13 @@ def start(path, folder):
 
 
 def workers_of(process):
-    """The workers of a run: those that a foreman started."""
-    foremen = set(descendants(process.pid))
-    return [each for each in foremen if not set(descendants(each))] if len(foremen) > 1 else []
+    """Return the workers of a run: the processes that its supervisors started."""
+    processes = set(descendants(process.pid))
+    return [each for each in processes if not set(descendants(each))] if len(processes) > 1 else []
 
 
 def said_until_its_end(process, seconds):
-    """What a run says on its standard error until it ends; one that does not end in time is killed."""
+    """Return the standard error of a run when it ends. Kill a run that does not end in time."""
     try:
         return process.communicate(timeout=seconds)[1]
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The stock algorithms: what each one's scheme promises, and what holds for all."""
+"""The stock algorithms: the properties of each scheme, and those of all algorithms."""
 
 import itertools
 
@@ -26,19 +26,19 @@ def experiment(algorithm, **arguments):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_finds_better_images_than_it_began_with(name):
+def test_fitness_improves(name):
     result, _ = run(experiment(sized(name)))
     first = {each.target: each.log[0].best for each in result}
     assert sum(each.score > first[each.target] for each in result) >= 3
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_cut_anywhere_it_resumes_to_the_same_bits(name, tmp_path):
+def test_resume_from_any_point_is_bit_identical(name, tmp_path):
     check_resumes_wherever_cut(experiment(sized(name), targets=[1]), tmp_path, times=2)
 
 
 def generations(algorithm, rounds=12, score=None, **choices):
-    """Drive an algorithm by hand: return the images and the fitness of each of its generations."""
+    """Drive an algorithm. Return the images and the fitness of each generation."""
     prepared = Prepared(config.load({}, arguments={**TINY, **choices, "algorithm": algorithm}, plugins=[KIT]))
     toolbox = prepared.toolbox(RunInfo(1, (0,)))
     evolution = prepared.experiment.algorithm.build()(toolbox, np.random.default_rng(3))
@@ -64,8 +64,8 @@ def known(image, batch):
     return (batch == image).all(axis=(1, 2, 3)).any()
 
 
-def test_mu_plus_lambda_never_loses_its_parents():
-    # Children of bright parents by crossover alone are made of the mu best that ever were.
+def test_mu_plus_lambda_keeps_the_best_parents():
+    # Without mutation, the children consist of genes of the mu best parents.
     found = generations(sized("mu_plus_lambda", mutation_rate=0.0, crossover_rate=0.0), score=brightness)
     pool = np.concatenate([images for images, _ in found])
     for step, (images, _) in enumerate(found[1:], start=1):
@@ -75,25 +75,25 @@ def test_mu_plus_lambda_never_loses_its_parents():
     assert len(np.unique(pool, axis=0)) == 6
 
 
-def test_mu_comma_lambda_takes_parents_from_the_last_children_alone():
+def test_mu_comma_lambda_selects_parents_from_the_last_children_only():
     found = generations(sized("mu_comma_lambda", mutation_rate=0.0, crossover_rate=0.0), score=brightness)
     for (before, fitness), (images, _) in itertools.pairwise(found):
         best = before[np.argsort(-fitness, kind="stable")[:6]]
         assert all(known(image, best) for image in images)
 
 
-def test_mu_comma_lambda_needs_children_enough():
+def test_mu_comma_lambda_refuses_fewer_children_than_mu():
     with pytest.raises(Exception, match="children: got 3, expected at least 6, the value of mu"):
         run(experiment({"name": "mu_comma_lambda", "mu": 6, "children": 3}))
 
 
-def test_steady_state_asks_for_a_few_at_a_time():
+def test_steady_state_evaluates_a_few_children_per_generation():
     sizes = [len(images) for images, _ in generations(sized("steady_state", children=2))]
     assert sizes == [12] + [2] * 11
 
 
 def test_steady_state_replaces_the_worst():
-    # Without variation a child is a copy: after one step, the worst two of the first population are gone for good.
+    # Without variation a child is a copy. After one step, the worst two of the first population are lost.
     found = generations(
         sized("steady_state", children=2, mutation_rate=0.0, crossover_rate=0.0), score=brightness, selection="random"
     )
@@ -102,23 +102,23 @@ def test_steady_state_replaces_the_worst():
     assert not any(known(image, worst) for images, _ in found[2:] for image in images)
 
 
-def test_one_plus_one_keeps_the_better_and_takes_equals():
+def test_one_plus_one_accepts_mutants_that_are_at_least_as_good():
     found = generations({"name": "one_plus_one"}, rounds=60, score=brightness, mutation={"name": "creep", "rate": 0.02})
     best = found[0][0]
     for image, fitness in found[1:]:
-        assert (image != best).mean() < 0.2  # a mutant of the best, not of what was refused
+        assert (image != best).mean() < 0.2  # a mutant of the best image, not of a rejected one
         best = image if fitness[0] >= brightness(best)[0] else best
     flat = generations({"name": "one_plus_one"}, rounds=30, score=lambda images: np.zeros(1))
     assert (flat[-1][0] != flat[0][0]).mean() > (flat[1][0] != flat[0][0]).mean()
 
 
-def test_random_search_owes_nothing_to_fitness():
+def test_random_search_ignores_fitness():
     by_brightness = generations(sized("random_search"), score=brightness)
     by_darkness = generations(sized("random_search"), score=lambda images: -brightness(images))
     assert all(np.array_equal(one[0], other[0]) for one, other in zip(by_brightness, by_darkness, strict=True))
 
 
-def test_retain_and_breed_fills_up_with_children_of_those_kept():
+def test_retain_and_breed_adds_children_of_survivors():
     choices = {"crossover": "halves"}
     found = generations(
         sized("retain_and_breed", mutation_rate=0.0, lucky=0.0, retain=0.25), score=brightness, **choices
@@ -131,12 +131,12 @@ def test_retain_and_breed_fills_up_with_children_of_those_kept():
             assert (kept[:, 4:] == child[4:]).all(axis=(1, 2, 3)).any()
 
 
-def test_retain_and_breed_may_take_only_a_better_mean():
+def test_retain_and_breed_can_require_a_better_mean():
     algorithm = sized("retain_and_breed", accept="better_mean", mutation_rate=1.0)
     found = generations(algorithm, rounds=40, score=brightness, mutation={"name": "random_pixels", "rate": 0.5})
     accepted = [found[0]]
     for images, fitness in found[1:]:
-        # Those kept are mutated, all of them; but no generation descends from one that was refused.
+        # All survivors are mutated, but no generation descends from a rejected one.
         if fitness.mean() > accepted[-1][1].mean():
             accepted.append((images, fitness))
     means = [fitness.mean() for _, fitness in accepted]

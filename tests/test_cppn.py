@@ -1,4 +1,4 @@
-"""CPPNs: images against a plain node-by-node reference, colours against colorsys, and mutants that stay networks."""
+"""CPPNs: images compared with a plain reference, colours compared with colorsys, and valid mutants."""
 
 import colorsys
 import math
@@ -8,7 +8,7 @@ import pytest
 from conftest import tiny
 from resuming import check_resumes_wherever_cut
 
-from fooldeap_plugins.genome._network import BLOCK, INPUTS, BATCH, Network, compute_outputs, input_grid
+from fooldeap_plugins.genome._network import BATCH, BLOCK, INPUTS, Network, compute_outputs, input_grid
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
 
@@ -21,7 +21,7 @@ FUNCTIONS = (
 
 
 def grown(shape, count, rounds=40, seed=1):
-    """Return networks of many topologies."""
+    """Return networks with many topologies."""
     rng, networks = np.random.default_rng(seed), Cppn(shape).sample(count, np.random.default_rng(seed))
     for _ in range(rounds):
         networks = cppn(networks, rng, add_node=0.3, delete_node=0.1, add_link=0.4, delete_link=0.1)
@@ -29,7 +29,7 @@ def grown(shape, count, rounds=40, seed=1):
 
 
 def value(network, node, place):
-    """What a node gives at a place, from the inputs up."""
+    """Return the value of a node at one place, computed recursively."""
     if node < INPUTS:
         return place[node]
     links = zip(network.sources, network.targets, network.weights, strict=True)
@@ -38,7 +38,7 @@ def value(network, node, place):
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 1), (4, 4, 3)])
-def test_every_pixel_is_that_of_a_plain_reference(shape):
+def test_every_pixel_equals_a_plain_reference(shape):
     networks, places = grown(shape, 40), input_grid(*shape[:2])
     assert max(network.hidden for network in networks) >= 8
     found = compute_outputs(networks, places)
@@ -49,7 +49,7 @@ def test_every_pixel_is_that_of_a_plain_reference(shape):
             np.testing.assert_allclose(found[index, output], expected, atol=2e-4)
 
 
-def test_the_inputs_are_coordinates_distance_and_bias():
+def test_inputs_are_coordinates_distance_and_bias():
     x, y, distance, bias = input_grid(2, 4).reshape(4, 2, 4)
     assert x[0].tolist() == [-0.75, -0.25, 0.25, 0.75]
     assert y[:, 0].tolist() == [-0.25, 0.25]
@@ -73,7 +73,7 @@ def test_colours_are_hue_saturation_and_value():
         assert np.abs(image.reshape(-1, 3) - 255 * np.array(expected)).max() <= 0.51
 
 
-def test_an_image_does_not_depend_on_the_others():
+def test_images_do_not_depend_on_each_other():
     shape = (24, 27, 1)
     assert BLOCK < 24 * 27
     networks, genome = grown(shape, BATCH + 30, rounds=15), Cppn(shape)
@@ -82,7 +82,7 @@ def test_an_image_does_not_depend_on_the_others():
         assert np.array_equal(genome.decode([networks[index]])[0], together[index])
 
 
-def test_a_place_does_not_depend_on_the_others():
+def test_pixels_do_not_depend_on_each_other():
     networks, places = grown((24, 27, 1), 30), input_grid(24, 27)
     together = compute_outputs(networks, places)
     for index in (0, BLOCK - 1, BLOCK, places.shape[1] - 1):
@@ -90,8 +90,8 @@ def test_a_place_does_not_depend_on_the_others():
         np.testing.assert_allclose(together[..., index : index + 1], alone, atol=1e-5)
 
 
-def test_mutants_stay_networks():
-    """Links lead forward, out of no output, and none is there twice; however long it goes on."""
+def test_mutants_are_valid_networks():
+    """Links lead to later nodes, not from outputs, and are all different, even after many mutations."""
     for network in grown((4, 4, 3), 60, rounds=120):
         assert network.outputs == 3
         assert len(network.functions) == network.hidden + 3
@@ -103,18 +103,18 @@ def test_mutants_stay_networks():
         assert set(network.functions) <= set(range(4))
 
 
-def test_a_new_node_with_a_linear_function_changes_nothing_yet():
+def test_a_new_linear_node_does_not_change_the_image():
     network = grown((6, 6, 1), 1, rounds=12)[0]
-    network.weights[:] *= 0.1  # so that nothing is clipped
+    network.weights[:] *= 0.1  # prevents clipping
     for link in range(len(network.weights)):
         before, after = (compute_outputs([each], input_grid(6, 6)) for each in (network, network.with_node(link, 3)))
         np.testing.assert_allclose(after, before, atol=1e-5)
 
 
-def test_nodes_that_lead_nowhere_change_nothing():
+def test_nodes_without_a_path_to_an_output_are_ignored():
     network = Cppn((6, 6, 1)).sample(1, np.random.default_rng(0))[0]
     more = network.with_node(0, 0)
-    idle = more.without_link(len(more.weights) - 1)  # the one out of the new node
+    idle = more.without_link(len(more.weights) - 1)  # the link out of the new node
     without = network.without_link(0)
     assert idle.hidden == 1
     assert np.array_equal(compute_outputs([idle], input_grid(6, 6)), compute_outputs([without], input_grid(6, 6)))
@@ -124,7 +124,7 @@ def test_nodes_that_lead_nowhere_change_nothing():
     ("rate", "fewer", "more"),
     [("add_node", "hidden", 1), ("delete_node", "hidden", -1), ("add_link", "links", 1), ("delete_link", "links", -1)],
 )
-def test_each_rate_is_a_rate(rate, fewer, more):
+def test_topology_changes_at_the_given_rates(rate, fewer, more):
     networks = grown((4, 4, 1), 2000, rounds=6, seed=4)
     off = dict.fromkeys(("add_node", "delete_node", "add_link", "delete_link", "function_rate", "weight_rate"), 0.0)
     size = {"hidden": lambda each: each.hidden, "links": lambda each: len(each.weights)}[fewer]
@@ -134,11 +134,11 @@ def test_each_rate_is_a_rate(rate, fewer, more):
     changed = after[able] - before[able]
     assert set(changed) <= {0, more}
     share = (changed == more).mean()
-    # A link that is drawn may be there already.
+    # A drawn link may exist already.
     assert (0.05 if rate == "add_link" else 0.26) < share < 0.34
 
 
-def test_functions_and_weights_change_at_their_rates():
+def test_functions_and_weights_change_at_the_given_rates():
     networks = grown((4, 4, 1), 400, rounds=10)
     before = [each.copy() for each in networks]
     off = dict.fromkeys(("add_node", "delete_node", "add_link", "delete_link"), 0.0)
@@ -150,7 +150,7 @@ def test_functions_and_weights_change_at_their_rates():
     assert other.mean() == pytest.approx(0.4 * 3 / 4, abs=0.06)
 
 
-def test_it_evolves_and_resumes_to_the_same_bits(tmp_path):
+def test_resume_is_bit_identical(tmp_path):
     choices = {"genome": "cppn", "mutation": "cppn", "crossover": "none", "algorithm": "map_elites"}
     experiment = tiny(**choices, stop={"confidence": None, "generations": 15}, reporters=["csv", "images"])
     result = check_resumes_wherever_cut(experiment, tmp_path, times=1)

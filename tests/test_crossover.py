@@ -1,4 +1,4 @@
-"""The stock crossovers against published densities, DEAP's own, and properties that must hold."""
+"""The stock crossovers, compared with published densities, DEAP, and required properties."""
 
 import random
 
@@ -9,7 +9,7 @@ from scipy import stats
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-def test_uniform_swaps_each_gene_with_its_share(share):
+def test_uniform_swaps_each_gene_with_probability_share(share):
     first, second = np.zeros((500, 8, 8, 1), np.uint8), np.ones((500, 8, 8, 1), np.uint8)
     swapped, _ = operator("crossover", "uniform", share=share)(first, second, rng())
     assert stats.binomtest(int(swapped.sum()), swapped.size, share).pvalue > LEVEL
@@ -17,8 +17,8 @@ def test_uniform_swaps_each_gene_with_its_share(share):
 
 
 @pytest.mark.parametrize("name", ["one_point", "two_point", "rectangle"])
-def test_what_is_swapped_is_one_piece(name):
-    # All cuts are equally likely: the number of genes swapped follows from counting them.
+def test_swapped_genes_are_contiguous(name):
+    # All cuts are equally likely, so the expected counts follow from counting the cuts.
     first, second = np.zeros((60_000, 4, 3, 1), np.uint8), np.ones((60_000, 4, 3, 1), np.uint8)
     swapped = operator("crossover", name)(first, second, rng())[0][..., 0]
     flat = swapped.reshape(len(swapped), -1)
@@ -39,14 +39,14 @@ def test_what_is_swapped_is_one_piece(name):
         assert stats.chisquare(lengths, len(flat) * np.arange(12, 0, -1) / 78).pvalue > LEVEL
 
 
-def test_blend_is_uniform_between_and_beyond_the_parents():
+def test_blend_is_uniform_on_the_extended_interval():
     first, second = np.full((300, 20, 20, 1), 100, np.uint8), np.full((300, 20, 20, 1), 140, np.uint8)
     one, other = operator("crossover", "blend", alpha=0.25)(first, second, rng())
     for child in (one, other):
         counts = np.bincount(child.ravel(), minlength=256)
         inner, ends = counts[91:150], counts[[90, 150]]
         assert counts.sum() == inner.sum() + ends.sum()
-        # From 90 to 150, rounded: the ends get half of what each inner value gets.
+        # Rounding gives the ends of 90 ... 150 half the probability of the inner values.
         expected = child.size * np.array([0.5, *[1] * 59, 0.5]) / 60
         assert stats.chisquare([ends[0], *inner, ends[1]], expected).pvalue > LEVEL
     clipped, _ = operator("crossover", "blend", alpha=2.0)(first * 0, first * 0 + 255, rng())
@@ -54,7 +54,7 @@ def test_blend_is_uniform_between_and_beyond_the_parents():
 
 
 @pytest.mark.parametrize("eta", [2.0, 15.0])
-def test_sbx_has_its_published_density(eta):
+def test_sbx_has_the_published_density(eta):
     # The spread factor b = |difference of children| / |difference of parents| has the density
     # (eta + 1) / 2 * b^eta up to 1 and (eta + 1) / 2 / b^(eta + 2) above (Deb and Agrawal 1995), far from the bounds.
     low, high = 118, 138
@@ -71,14 +71,14 @@ def test_sbx_has_its_published_density(eta):
     expected = nearer.size * (cdf(values + 0.5) - cdf(values - 0.5))
     counts = np.array([(nearer == value).sum() for value in values])
     kept = expected > 5
-    kept[-1] = False  # 128 itself is the lower or the upper child
+    kept[-1] = False  # 128 can be the lower or the upper child
     observed = counts[kept]
     assert stats.chisquare(observed, expected[kept] * observed.sum() / expected[kept].sum()).pvalue > LEVEL
     assert observed.sum() / nearer.size == pytest.approx(expected[kept].sum() / nearer.size, abs=0.01)
     assert stats.binomtest(int((one < other).sum()), int((one != other).sum()), 0.5).pvalue > LEVEL
 
 
-def test_sbx_near_a_bound_is_deaps():
+def test_sbx_near_a_bound_equals_deap():
     from deap import tools
 
     random.seed(5)
@@ -96,14 +96,14 @@ def test_sbx_near_a_bound_is_deaps():
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
-def test_blend_on_real_numbers_is_uniform_between_and_beyond(alpha):
+def test_blend_on_real_numbers_is_uniform_on_the_extended_interval(alpha):
     one, other = operator("crossover", "blend", alpha=alpha)(reals(200, -3.0), reals(200, 5.0), rng())
     for child in (one, other):
         assert stats.kstest(child.ravel(), stats.uniform(-3 - 8 * alpha, 8 + 16 * alpha).cdf).pvalue > LEVEL
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.03
 
 
-def test_sbx_on_real_numbers_is_deaps_without_bounds():
+def test_sbx_on_real_numbers_equals_deap_without_bounds():
     from deap import tools
 
     random.seed(5)
@@ -114,7 +114,7 @@ def test_sbx_on_real_numbers_is_deaps_without_bounds():
     assert stats.binomtest(int((one < other).sum()), one.size, 0.5).pvalue > LEVEL
 
 
-def test_sbx_leaves_alone_what_it_does_not_cross():
+def test_sbx_does_not_change_genes_that_it_does_not_cross():
     first, second = rng(1).normal(size=(2, 500, 30))
     one, other = operator("crossover", "sbx", rate=0.2)(first.copy(), second.copy(), rng())
     crossed = one != first
@@ -125,7 +125,7 @@ def test_sbx_leaves_alone_what_it_does_not_cross():
     assert np.array_equal(again, first)
 
 
-def test_halves_joins_top_and_bottom():
+def test_halves_swaps_the_lower_halves():
     first, second = np.zeros((3, 7, 4, 1), np.uint8), np.ones((3, 7, 4, 1), np.uint8)
     one, other = operator("crossover", "halves")(first, second, rng())
     assert (one[:, :3] == 0).all()

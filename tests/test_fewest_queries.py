@@ -1,4 +1,4 @@
-"""Bayesian optimisation: its model against plain formulas, its goal, and its bits."""
+"""Bayesian optimisation: its model, compared with plain formulas, its goal, and its determinism."""
 
 from types import SimpleNamespace
 
@@ -47,7 +47,7 @@ def small(confidence=0.99, **arguments):
 # --- The model ------------------------------------------------------------------------------------------------------
 
 
-def test_it_predicts_as_gaussian_processes_do_image_by_image():
+def test_predictions_equal_plain_gaussian_processes():
     """Rasmussen and Williams (2006), equations 2.25 and 2.26, by an inverse and loops."""
     images, logits = drawn(9, 4)
     others, aims = drawn(5, 4, seed=1)[0], np.array([0, 3, 1, 1, 2])
@@ -69,7 +69,7 @@ def test_it_predicts_as_gaussian_processes_do_image_by_image():
         assert found == pytest.approx((np.log(p[aim] / (1 - p[aim])) - GOAL) / deviation, rel=1e-6)
 
 
-def test_its_slopes_are_finite_differences():
+def test_gradients_equal_finite_differences():
     model = module._Model(*drawn(9, 2), LENGTH)
     images, aims = drawn(4, 2, seed=1)[0], np.array([0, 1, 1, 0])
     _, slopes = model.excess(images, aims, GOAL)
@@ -80,7 +80,7 @@ def test_its_slopes_are_finite_differences():
         assert slopes[:, pixel] == pytest.approx(change / 0.02, rel=1e-4, abs=1e-7)
 
 
-def test_it_knows_what_it_was_told():
+def test_model_reproduces_its_data():
     images, logits = drawn(9, 4)
     aims = logits.argmax(axis=1)
     excess, _ = module._Model(images, logits, LENGTH).excess(images, aims, GOAL)
@@ -88,10 +88,10 @@ def test_it_knows_what_it_was_told():
     assert ((excess > 0) == (np.log(probabilities / (1 - probabilities)) > GOAL)).all()
 
 
-# --- How images depend on genomes -----------------------------------------------------------------------------------
+# --- Effects of genes on images -------------------------------------------------------------------------------------
 
 
-def test_the_waves_of_dct_are_measured_but_for_a_grey_level_in_64():
+def test_effects_of_dct_genes_are_measured():
     waves = module._ImageSpace(toolbox(Dct((12, 9, 1), size=3, sigma=2000.0)))._effects
     for gene in range(9):
         coefficients = np.zeros((12, 9))
@@ -100,7 +100,7 @@ def test_the_waves_of_dct_are_measured_but_for_a_grey_level_in_64():
         assert waves[gene] == pytest.approx(exact, abs=np.abs(exact).max() / 64)
 
 
-def test_a_pixel_is_itself_and_has_no_slope_where_it_is_clipped():
+def test_clipped_pixels_have_no_gradient():
     space = module._ImageSpace(toolbox(Pixels((4, 3, 1))))
     assert np.array_equal(space._effects, np.eye(12))
     images = np.full((1, 12), 100.0)
@@ -108,7 +108,7 @@ def test_a_pixel_is_itself_and_has_no_slope_where_it_is_clipped():
     assert np.array_equal(space.slopes(images, np.ones((1, 12))) / space.spread, [[0, 0, *[1] * 10]])
 
 
-def test_genomes_without_room_for_an_image_a_gene_are_refused(monkeypatch):
+def test_too_large_genomes_are_refused(monkeypatch):
     monkeypatch.setattr(module, "MAX_VALUES", 143)
     with pytest.raises(InputError, match="got 12 genes and images of 12 values, expected a product of at most 143;"):
         module._ImageSpace(toolbox(Pixels((4, 3, 1))))
@@ -117,8 +117,8 @@ def test_genomes_without_room_for_an_image_a_gene_are_refused(monkeypatch):
 # --- The goal -------------------------------------------------------------------------------------------------------
 
 
-def test_every_digit_in_a_fraction_of_what_separate_runs_take():
-    """Of 60 other seeds none took more than 182 images; ten runs of pycma take some 770."""
+def test_all_digits_are_reached_with_few_images():
+    """With 60 other seeds, at most 182 images were needed. Ten runs of pycma need about 770."""
     experiment = config.load(
         ROOT / "configs/fewest_queries.yaml", ["classifier.model=mnist_lenet"], arguments={"reporters": []}
     )
@@ -128,25 +128,25 @@ def test_every_digit_in_a_fraction_of_what_separate_runs_take():
     assert result.evaluations <= 250
 
 
-def test_images_for_some_targets_count_once():
+def test_images_are_counted_once_for_all_targets():
     result, prepared = run(small(targets=[1, 3]))
     assert [each.stopped for each in result] == ["goal", "goal"]
     assert {each.evaluations for each in result} == {result.evaluations} == {prepared.evaluator.queries.classifier}
 
 
 @pytest.mark.parametrize("goal", [0.9, 0.9995])
-def test_its_goal_is_that_of_the_run_where_it_is_told_none(goal):
+def test_default_confidence_is_the_goal_of_the_run(goal):
     result, _ = run(small(None, stop={"confidence": goal, "evaluations": 300}))
     assert [each.stopped for each in result] == ["goal"] * len(result)
 
 
-def test_what_reached_its_own_goal_goes_on_with_all_targets():
+def test_run_continues_with_all_targets_after_its_goal():
     result, _ = run(small(stop={"confidence": None, "evaluations": 60}))
     assert result.evaluations == 60
     assert min(each.confidence for each in result) > 0.99
 
 
-def test_of_many_images_the_latest_are_remembered(monkeypatch):
+def test_model_keeps_the_latest_images(monkeypatch):
     monkeypatch.setattr(module, "MAX_IMAGES", 12)
     known = []
     model = module._Model
@@ -156,15 +156,15 @@ def test_of_many_images_the_latest_are_remembered(monkeypatch):
     assert set(known[2:]) == {12}
 
 
-# --- The bits -------------------------------------------------------------------------------------------------------
+# --- Determinism ----------------------------------------------------------------------------------------------------
 
 
-def test_it_is_resumed_from_any_place_to_the_same_bits(tmp_path):
+def test_resume_from_any_point_is_bit_identical(tmp_path):
     check_resumes_wherever_cut(small(seeds=2), tmp_path, times=5)
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_the_same_bits_by_several_processes(tmp_path, mode):
+def test_several_processes_give_identical_bits(tmp_path, mode):
     run(small(seeds=2), tmp_path / "serial")
     with Prepared(small(seeds=2, executor={"name": "scoop", "workers": 2, "mode": mode})) as ready:
         ready.executor.wait()
@@ -172,8 +172,8 @@ def test_the_same_bits_by_several_processes(tmp_path, mode):
     assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")
 
 
-def test_one_thread_adds_up_and_others_keep_theirs(monkeypatch):
-    """On how many threads a product is shared out depends in which order it is added up, and so its last bits."""
+def test_only_the_model_uses_a_single_thread(monkeypatch):
+    """The number of threads determines the order of additions in a product, and so its last bits."""
     counts, model = [], module._Model
 
     def threads():

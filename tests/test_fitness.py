@@ -1,4 +1,4 @@
-"""The stock fitness functions against scipy and numbers worked by hand."""
+"""The stock fitness functions, compared with scipy and with numbers calculated by hand."""
 
 import math
 
@@ -15,7 +15,7 @@ def predictions(*rows):
     return Predictions(logits, noise(len(rows)))
 
 
-def test_predictions_are_scipys_softmax():
+def test_predictions_equal_the_softmax_of_scipy():
     logits = rng().normal(0, 30, (50, 10)).astype(np.float32)
     got = Predictions(logits, noise(50))
     assert np.allclose(got.log_probabilities, special.log_softmax(logits.astype(float), axis=1), atol=1e-12, rtol=0)
@@ -23,13 +23,13 @@ def test_predictions_are_scipys_softmax():
 
 
 @pytest.mark.parametrize("name", ["logits", "images", "log_probabilities", "probabilities"])
-def test_nobody_can_change_what_was_said(name):
-    """For the engine tells confidences and images from the same arrays."""
+def test_predictions_are_read_only(name):
+    """The engine reads confidences and images from the same arrays."""
     logits, images = rng().normal(size=(3, 4)).astype(np.float32), noise(3)
     said = Predictions(logits, images)
     with pytest.raises(ValueError, match="read-only"):
         getattr(said, name)[0] = 1
-    images[0], logits[0] = 1, 1  # whoever owns them can
+    images[0], logits[0] = 1, 1  # the owner can change them
 
 
 def test_softmax_loss_on_logits_by_hand():
@@ -38,7 +38,7 @@ def test_softmax_loss_on_logits_by_hand():
     assert operator("fitness", "softmax_loss")(predictions([2, 0, 1]), 0)[0] == pytest.approx(1 / loss, rel=1e-12)
 
 
-def test_softmax_loss_has_a_cap_where_the_loss_underflows():
+def test_softmax_loss_is_capped_where_the_loss_underflows():
     score = operator("fitness", "softmax_loss", cap=1e6)
     assert score(predictions([500, 0, 0], [0, 500, 0]), 0).tolist() == [1e6, pytest.approx(1 / 500)]
 

@@ -1,4 +1,4 @@
-"""The genomes of arrays: decoding against scipy and plain loops, and which operators work on which."""
+"""The array genomes: decoding, compared with scipy and plain loops, and the operators that fit."""
 
 from typing import ClassVar
 
@@ -30,7 +30,7 @@ def rng(seed=1):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("size", [1, 8, 12])
-def test_dct_is_scipys_inverse_transform(shape, size):
+def test_dct_equals_the_inverse_transform_of_scipy(shape, size):
     height, width, channels = shape
     genomes = Dct(shape, size=size).sample(50, rng())
     padded = np.zeros((50, channels, height, width))
@@ -38,13 +38,13 @@ def test_dct_is_scipys_inverse_transform(shape, size):
     waves = np.moveaxis(fft.idctn(padded, axes=(2, 3), norm="ortho"), 1, 3)
     exact = np.clip(127.5 + waves, 0, 255)
     assert np.mean((exact > 0) & (exact < 255)) > 0.1
-    # Rounded alike, but where a sum that ends otherwise in its last digit lies in the middle between two grey values.
+    # The results may differ only where a sum is halfway between two grey values, up to its last bits.
     clear = np.abs(exact % 1 - 0.5) > 1e-9
     assert clear.mean() > 0.999
     assert np.array_equal(Dct(shape, size=size).decode(genomes)[clear], np.rint(exact)[clear])
 
 
-def test_dct_is_the_sum_of_its_waves():
+def test_dct_is_a_sum_of_waves():
     height, width, channels = shape = (5, 7, 3)
     coefficients = Dct(shape, size=3, sigma=200.0).sample(1, rng())
 
@@ -59,25 +59,25 @@ def test_dct_is_the_sum_of_its_waves():
         assert Dct(shape, size=3).decode(coefficients)[0, y, x, channel] == round(min(max(grey, 0), 255))
 
 
-def test_a_genome_of_zeros_is_grey_and_extremes_are_clipped():
+def test_dct_of_zeros_is_grey_and_extremes_are_clipped():
     assert (Dct((9, 9, 1)).decode(np.zeros((2, 1, 8, 8))) == 128).all()
     assert set(np.unique(Dct((9, 9, 1)).decode(1e300 * Dct((9, 9, 1)).sample(9, rng())))) == {0, 255}
 
 
-def test_the_coefficients_begin_normal_and_fall_with_frequency():
+def test_dct_samples_normal_coefficients_that_decay_with_frequency():
     genomes = Dct((28, 28, 1), size=4, sigma=50.0, decay=1.5).sample(4000, rng())
     for u, v in np.ndindex(4, 4):
         expected = stats.norm(0, 50 / (1 + u + v) ** 1.5)
         assert stats.kstest(genomes[:, 0, u, v], expected.cdf).pvalue > LEVEL
 
 
-def test_more_frequencies_than_an_image_has_are_refused():
+def test_dct_refuses_more_frequencies_than_pixels():
     with pytest.raises(InputError, match="size: got 9, expected at most 8 for an image of 8 x 28"):
         Dct((8, 28, 1), size=9)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_steps_do_not_show_in_the_image(shape):
+def test_step_sizes_do_not_change_the_image(shape):
     genomes = DctWithSteps(shape, step=40.0).sample(20, rng())
     assert np.exp(genomes[:, 1]) == pytest.approx(40)
     assert np.array_equal(genomes[:, 0], Dct(shape).sample(20, rng()))
@@ -89,7 +89,7 @@ def test_steps_do_not_show_in_the_image(shape):
 
 @pytest.mark.parametrize("side", [1, 4, 5, 30])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_block_is_as_wide_as_it_is_said_to_be(shape, side):
+def test_blocks_are_side_pixels_wide(shape, side):
     height, width, channels = shape
     genomes = Blocks(shape, side=side).sample(30, rng())
     images = Blocks(shape, side=side).decode(genomes)
@@ -100,7 +100,7 @@ def test_a_block_is_as_wide_as_it_is_said_to_be(shape, side):
     assert not np.shares_memory(images, genomes)
 
 
-def test_blocks_begin_as_uniform_noise():
+def test_blocks_start_as_uniform_noise():
     genomes = Blocks((28, 28, 1)).sample(2000, rng())
     assert stats.chisquare(np.bincount(genomes.ravel(), minlength=256)).pvalue > LEVEL
 
@@ -113,9 +113,9 @@ def test_binary_is_black_or_white():
     assert stats.chisquare(genomes.sum(axis=0).ravel()).pvalue > LEVEL
 
 
-# --- What works on what ---------------------------------------------------------------------------------------------
+# --- Operators that fit ---------------------------------------------------------------------------------------------
 
-WHOLE = {"mixed", "none", "uniform", "one_point", "two_point"}  # on any array
+WHOLE = {"mixed", "none", "uniform", "one_point", "two_point"}  # work on any array
 LAID_OUT = {"block", "pixel_swap", "row_and_column", "halves", "rectangle"}
 GREY = {
     *WHOLE,
@@ -145,12 +145,12 @@ def operators():
 
 
 @pytest.mark.parametrize("name", FITTING)
-def test_the_operators_that_work_on_a_genome(name):
+def test_operators_that_fit_each_genome(name):
     assert {each.name for each in operators() if config.fits(each, REGISTRY.get("genome", name))} == FITTING[name]
 
 
 @pytest.mark.parametrize("name", FITTING)
-def test_all_of_them_run_from_yaml(name):
+def test_operators_that_fit_run_from_yaml(name):
     common = {"genome": name, "stop": {"confidence": None, "generations": 2}, "targets": [0]}
     least = "invert" if name == "binary" else "gaussian"
     for mutation in FITTING[name] - {each.name for each in REGISTRY.all("crossover")} - {"mixed", "deap"}:
@@ -173,7 +173,7 @@ def test_all_of_them_run_from_yaml(name):
         ({"genome": "dct"}, "genome: the mutation by default, 'random_pixels', does not work on it; choose one of:"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_what_does(choices, said):
+def test_operators_that_do_not_fit_are_refused_with_alternatives(choices, said):
     with pytest.raises(InputError) as error:
         tiny(**choices)
     assert said in str(error.value)
@@ -183,7 +183,7 @@ def made(name, kind, limits):
     @genome(name)
     @dataclass(frozen=True)
     class Made(Dct):
-        """Another's genome."""
+        """A genome of another package."""
 
         dtype: ClassVar[str] = kind
         bounds: ClassVar[tuple[float, float] | None] = limits
@@ -195,7 +195,7 @@ def made(name, kind, limits):
     ("kind", "limits", "fitting"),
     [
         ("float64", None, REAL),
-        ("float64", (-1, 1), WHOLE),  # since no operator knows of the bounds
+        ("float64", (-1, 1), WHOLE),  # operators do not know the bounds
         ("uint8", (0.0, 255.0), {*GREY} - LAID_OUT - {"erase"}),
         ("uint8", (0, 7), WHOLE),
         ("int64", None, WHOLE),
@@ -203,12 +203,12 @@ def made(name, kind, limits):
         (None, None, {"none"}),
     ],
 )
-def test_a_genome_of_ones_own_has_the_operators_for_its_numbers(kind, limits, fitting):
+def test_operators_that_fit_a_custom_genome(kind, limits, fitting):
     own = made("own", kind, limits)
     assert {each.name for each in operators() if config.fits(each, own)} == fitting
 
 
-# --- In a run -------------------------------------------------------------------------------------------------------
+# --- Whole runs -----------------------------------------------------------------------------------------------------
 
 RUNS = {
     "blocks": {"genome": {"name": "blocks", "side": 2}, "mutation": "polynomial", "crossover": "sbx"},
@@ -223,13 +223,13 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_it_is_resumed_to_the_same_bits_wherever_it_was_cut(name, tmp_path):
+def test_resume_from_any_point_is_bit_identical(name, tmp_path):
     experiment = tiny(**RUNS[name], targets=[0, 1], stop={"confidence": None, "evaluations": 200})
     check_resumes_wherever_cut(experiment, tmp_path, times=3)
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_it_gets_better(name):
+def test_fitness_improves(name):
     result, _ = run(tiny(**RUNS[name], targets=[0], stop={"confidence": None, "evaluations": 1500}))
     best = np.array([row.best for row in result[0].log])
     assert best[-5:].mean() > best[:2].mean() * 1.05

@@ -1,4 +1,4 @@
-"""Gradient ascent, each step worked by hand; its gradients stand in test_keras_classifier.py."""
+"""Gradient ascent, with steps calculated by hand. For gradients see test_keras_classifier.py."""
 
 import itertools
 
@@ -15,14 +15,14 @@ from fooldeap_plugins.genome.pixels import Pixels
 
 
 class Said:
-    """A reply whose gradient is as large as the image is bright."""
+    """Return a reply whose gradient equals the images."""
 
     def __init__(self, images):
         self.gradient = images.astype(np.float32) / 7
 
 
 def steps(count, **parameters):
-    """Return the images of some generations."""
+    """Return the images of several generations."""
     with Prepared(tiny(algorithm={"name": "gradient_ascent", "population": 3, **parameters})) as prepared:
         evolution = prepared.experiment.algorithm.build()(prepared.toolbox(RunInfo(1, (2,))), np.random.default_rng(0))
         found = [next(evolution)]
@@ -40,13 +40,13 @@ def test_a_step_by_hand():
         assert np.abs(moved - expected).max() <= 0.5 + 1e-9
 
 
-def test_steps_of_less_than_a_grey_level_add_up():
+def test_small_steps_accumulate():
     images = steps(50, step=0.1)
     assert any(np.array_equal(one, other) for one, other in itertools.pairwise(images))
     assert np.abs(images[-1].astype(float) - images[0]).mean() > 2
 
 
-def test_the_confidence_of_a_linear_classifier_rises_to_the_end():
+def test_confidence_of_a_linear_classifier_rises():
     result, _ = run(
         tiny(algorithm={"name": "gradient_ascent", "step": 5.0}, stop={"confidence": None, "generations": 40})
     )
@@ -59,18 +59,18 @@ def test_the_confidence_of_a_linear_classifier_rises_to_the_end():
 @genome("negative")
 @dataclass(frozen=True)
 class Negative(Pixels):
-    """Images that are shown inverted: of the shape and the dtype of an image, and yet none."""
+    """Inverted images. They have the shape and dtype of images but must be decoded."""
 
     def decode(self, genomes):
         return 255 - genomes
 
 
-def test_a_genome_that_is_inverted_is_not_climbed_down():
+def test_inverted_genome_is_refused():
     experiment = config.load({**TINY, "algorithm": "gradient_ascent", "genome": "negative"}, plugins=[KIT, Negative])
     with pytest.raises(InputError, match="gradient_ascent changes the image directly; use the genome 'pixels'"):
         run(experiment)
 
 
-def test_another_genome_is_refused():
+def test_other_genomes_are_refused():
     with pytest.raises(InputError, match="gradient_ascent changes the image directly; use the genome 'pixels'"):
         run(tiny(algorithm="gradient_ascent", genome={"name": "dct", "size": 4}))

@@ -1,4 +1,4 @@
-"""MAP-Elites against a plain loop over children and niches."""
+"""MAP-Elites, compared with a plain loop over children and niches."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from fooldeap_plugins.algorithm.map_elites import map_elites
 TARGETS = (0, 1, 3)
 
 
-def test_the_parents_are_the_elites_of_a_plain_loop_and_all_alike():
+def test_parents_are_uniform_elites_of_a_plain_loop():
     toolbox, chance = Ancestry(TARGETS), np.random.default_rng(2)
     evolution = map_elites(toolbox, np.random.default_rng(3), population=60)
     genomes = next(evolution)
@@ -33,7 +33,7 @@ def test_the_parents_are_the_elites_of_a_plain_loop_and_all_alike():
     assert min(children.values()) > 0.85 * max(children.values()) > 500
 
 
-def test_a_child_takes_every_niche_that_it_is_best_in():
+def test_child_takes_every_niche_where_it_is_best():
     result, _ = run(tiny(algorithm={"name": "map_elites", "population": 20}, stop={"generations": 30}))
     assert {each.evaluations for each in result} == {result.evaluations}
     for each in result:

@@ -1,4 +1,4 @@
-"""The stock mutations of images against independent truth: closed forms, and properties that must hold."""
+"""The stock mutations of images, compared with closed forms and required properties."""
 
 import math
 
@@ -10,10 +10,10 @@ from scipy import stats
 from fooldeap_plugins.mutation._places import draw_positions
 
 
-def test_random_pixels_is_in_distribution_a_coin_for_each_value():
+def test_random_pixels_replaces_each_value_independently():
     rate, images = 0.03, np.full((2000, 10, 10, 1), 300 % 256, np.uint8)
     changed = operator("mutation", "random_pixels", rate=rate)(images.copy(), rng()) != images
-    # A hit draws the old value again with probability 1 / 256.
+    # A replaced value is equal to the old one with probability 1 / 256.
     p = rate * 255 / 256
     assert stats.binomtest(int(changed.sum()), changed.size, p).pvalue > LEVEL
     per_image = np.bincount(changed.reshape(2000, -1).sum(axis=1), minlength=12)[:12]
@@ -26,16 +26,16 @@ def test_random_pixels_is_in_distribution_a_coin_for_each_value():
     assert stats.chisquare(per_place).pvalue > LEVEL
 
 
-def test_random_pixels_draws_all_256_values_alike():
+def test_random_pixels_draws_all_values_equally_often():
     images = operator("mutation", "random_pixels", rate=1.0)(np.zeros((500, 20, 20, 1), np.uint8), rng())
     assert stats.chisquare(np.bincount(images.ravel(), minlength=256)).pvalue > LEVEL
 
 
-def test_gaussian_has_its_moments_and_stays_in_range():
+def test_gaussian_is_normal_and_clipped():
     images = np.full((400, 20, 20, 1), 128, np.uint8)
     moved = operator("mutation", "gaussian", rate=0.5, sigma=10.0)(images.copy(), rng()).astype(float) - 128
     hit = moved[moved != 0]
-    # A hit rounds to 0 with the mass of (-1/2, 1/2).
+    # A step rounds to 0 with the probability of (-1/2, 1/2).
     still = stats.norm.cdf(0.05) - stats.norm.cdf(-0.05)
     assert stats.binomtest(len(hit), moved.size, 0.5 * (1 - still)).pvalue > LEVEL
     values = np.arange(-40, 41)
@@ -50,7 +50,7 @@ def test_gaussian_has_its_moments_and_stays_in_range():
 
 
 def binned(edges_cdf, values):
-    """Return the counts of grey values and their expectation under a distribution function of real numbers."""
+    """Return the counts of grey values and the counts expected from a distribution function of real numbers."""
     cut = np.arange(-0.5, 256)
     expected = np.diff(edges_cdf(np.concatenate([[-np.inf], cut[1:-1], [np.inf]])))
     return np.bincount(values.ravel(), minlength=256), expected * values.size
@@ -58,9 +58,9 @@ def binned(edges_cdf, values):
 
 @pytest.mark.parametrize("start", [128, 20, 255])
 @pytest.mark.parametrize(("eta", "largest"), [(15.0, 255.0), (2.0, 255.0), (2.0, 60.0)])
-def test_polynomial_has_its_published_density(start, eta, largest):
-    # P(d) = (eta + 1) / 2 * (1 - |d|)^eta, d the step in units of the largest (Deb and Agrawal 1999); near a bound, the
-    # half on that side is cut off there and scaled up to one half again.
+def test_polynomial_has_the_published_density(start, eta, largest):
+    # P(d) = (eta + 1) / 2 * (1 - |d|)^eta, where d is the step divided by the largest step (Deb and Agrawal 1999). Near
+    # a bound, the half on that side is truncated there and scaled to 1/2 again.
     def cdf(x):
         d = (np.clip(x, 0, 255) - start) / largest
         low, high = min(start / largest, 1), min((255 - start) / largest, 1)
@@ -83,12 +83,12 @@ def test_polynomial_has_its_published_density(start, eta, largest):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "polynomial", "creep", "invert"])
-def test_a_sparse_mutation_hits_each_value_with_its_rate(name):
+def test_sparse_mutations_change_each_value_with_the_given_rate(name):
     images = np.full((2000, 10, 10, 1), 100, np.uint8)
     values = {"step": 1} if name == "creep" else {"eta": 0.0} if name == "polynomial" else {}
     values |= {"sigma": 1e6} if name == "gaussian" else {}
     changed = operator("mutation", name, rate=0.03, **values)(images.copy(), rng()) != images
-    still = 1 / 256 if name == "polynomial" else 0  # at most
+    still = 1 / 256 if name == "polynomial" else 0  # upper limit
     low, high = (stats.binom.ppf([LEVEL / 2, 1 - LEVEL / 2], changed.size, p) for p in (0.03 * (1 - still), 0.03))
     assert low[0] <= changed.sum() <= high[1]
     assert stats.chisquare(changed.sum(axis=0).ravel()).pvalue > LEVEL
@@ -96,12 +96,12 @@ def test_a_sparse_mutation_hits_each_value_with_its_rate(name):
 
 @pytest.mark.parametrize("rate", [1e-17, 1e-20, 1e-300, 5e-324])
 @pytest.mark.parametrize("name", ["gaussian", "polynomial", "creep", "invert"])
-def test_a_rate_however_small_leaves_the_images_alone(name, rate):
+def test_tiny_rates_change_nothing(name, rate):
     images = noise(100, (28, 28, 1))
     assert np.array_equal(operator("mutation", name, rate=rate)(images.copy(), rng()), images)
 
 
-def test_where_a_sparse_mutation_hits_is_a_sum_of_geometric_gaps():
+def test_positions_are_sums_of_geometric_gaps():
     for size, rate in ((78_400, 0.05), (1000, 1.0), (78_400, 1e-5)):
         draws = rng().geometric(rate, size + 1000)
         stream = rng()
@@ -122,7 +122,7 @@ def test_creep_steps_are_uniform_and_clipped():
     assert operator("mutation", "creep", rate=1.0, step=255)(np.full((9, 9, 9, 1), 250, np.uint8), rng()).max() == 255
 
 
-def test_pixel_swap_keeps_pixels_whole_and_moves_at_most_two_a_pair():
+def test_pixel_swap_moves_whole_pixels_at_most_two_per_pair():
     images = noise(50, (9, 7, 3))
     moved = operator("mutation", "pixel_swap", pairs=3)(images.copy(), rng())
     pixels = [sorted(map(tuple, image.reshape(-1, 3).tolist())) for image in (*images, *moved)]
@@ -141,7 +141,7 @@ def test_block_refills_one_rectangle():
         inside = image[np.ix_(row, column)]
         assert inside.size == image[row][:, column].size
         assert np.ptp(np.flatnonzero(row)) < 4 if row.any() else not inside.size
-    # Every place is reached, the middle more often than the corners.
+    # Every position is reached, and the centre more often than the corners.
     assert (changed.sum(axis=0) > 0).all()
     assert changed.mean() == pytest.approx((2.5 / 8) * (2 / 6) * 255 / 256, rel=0.05)
 
@@ -162,7 +162,7 @@ def test_invert_is_its_own_inverse():
     assert np.array_equal(twice(images.copy(), rng()), 255 - images)
 
 
-def test_mixed_draws_one_mutation_for_each_individual_by_weight():
+def test_mixed_draws_one_mutation_per_individual_by_weight():
     def to(value):
         def fill(images, rng):
             images[:] = value

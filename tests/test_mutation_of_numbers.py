@@ -1,4 +1,4 @@
-"""The stock mutations of real numbers and of black and white: published densities, DEAP's own, and limits."""
+"""The stock mutations of real numbers and of black and white: published densities, DEAP, and limits."""
 
 import math
 import random
@@ -9,13 +9,13 @@ from operators import LEVEL, operator, reals, rng
 from scipy import stats
 
 
-def test_gaussian_on_real_numbers_adds_normal_noise_to_its_share():
+def test_gaussian_on_real_numbers_adds_normal_noise():
     moved = operator("mutation", "gaussian", rate=0.3, sigma=20.0)(reals(300, 1000.25), rng()) - 1000.25
     assert stats.binomtest(int((moved != 0).sum()), moved.size, 0.3).pvalue > LEVEL
     assert stats.kstest(moved[moved != 0], stats.norm(0, 20).cdf).pvalue > LEVEL
 
 
-def test_reset_on_real_numbers_draws_them_anew():
+def test_reset_draws_normal_numbers():
     genomes = operator("mutation", "reset", rate=0.3, sigma=20.0)(reals(300, 1000.25), rng())
     new = genomes != 1000.25
     assert stats.binomtest(int(new.sum()), new.size, 0.3).pvalue > LEVEL
@@ -25,8 +25,8 @@ def test_reset_on_real_numbers_draws_them_anew():
 
 @pytest.mark.parametrize("eta", [0.0, 2.0, 15.0])
 @pytest.mark.parametrize("value", [-300.0, 0.5])
-def test_polynomial_on_real_numbers_has_its_published_density(eta, value):
-    # P(d) = (eta + 1) / 2 * (1 - |d|)^eta, d the step in units of the largest (Deb and Agrawal 1999).
+def test_polynomial_on_real_numbers_has_the_published_density(eta, value):
+    # P(d) = (eta + 1) / 2 * (1 - |d|)^eta, where d is the step divided by the largest step (Deb and Agrawal 1999).
     moved = operator("mutation", "polynomial", rate=1.0, eta=eta, largest=40.0)(reals(200, value), rng())
     steps = (moved - value).ravel() / 40
 
@@ -38,8 +38,8 @@ def test_polynomial_on_real_numbers_has_its_published_density(eta, value):
     assert stats.kstest(steps, cdf).pvalue > LEVEL
 
 
-def test_self_adaptive_is_deaps_where_all_genes_are_hit():
-    # mutESLogNormal of DEAP: a global and a local factor for each step size, then a step of that size.
+def test_self_adaptive_equals_deap_if_all_genes_mutate():
+    # DEAP's mutESLogNormal multiplies each step size by a global and a local factor, and then makes a step.
     from deap import tools
 
     class Individual(list):
@@ -61,7 +61,7 @@ def test_self_adaptive_is_deaps_where_all_genes_are_hit():
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_self_adaptive_changes_step_sizes_as_published_and_then_takes_them(own):
+def test_self_adaptive_mutates_step_sizes_before_it_uses_them(own):
     n = 9
     genomes = np.stack([np.full((4000, 1, 3, 3), 7.0), np.full((4000, 1, 3, 3), math.log(5))], axis=1)
     after = operator("mutation", "self_adaptive", own_steps=own)(genomes, rng()).reshape(4000, 2, n)
@@ -77,14 +77,14 @@ def test_self_adaptive_changes_step_sizes_as_published_and_then_takes_them(own):
 
 
 @pytest.mark.parametrize("logarithm", [-1e300, 1e300])
-def test_self_adaptive_keeps_step_sizes_that_numbers_can_hold(logarithm):
+def test_self_adaptive_bounds_step_sizes(logarithm):
     after = operator("mutation", "self_adaptive")(np.full((3, 2, 1, 2, 2), logarithm), rng())
     assert np.isfinite(after).all()
     assert np.abs(after[:, 1]).max() == pytest.approx(math.log(1e6))
 
 
-def test_self_adaptation_comes_nearer_and_nearer_to_an_optimum():
-    # With steps that adapt, the distance falls by orders of magnitude; with a fixed step it stays at about that.
+def test_self_adaptation_converges_to_an_optimum():
+    # With adapting steps, the distance falls by orders of magnitude. With a fixed step, it stays at about its size.
     mutate, stream = operator("mutation", "self_adaptive", own_steps=False), rng()
     parents = np.stack([np.full((5, 1, 3, 3), 100.0), np.full((5, 1, 3, 3), math.log(10))], axis=1)
     for _ in range(300):
@@ -96,7 +96,7 @@ def test_self_adaptation_comes_nearer_and_nearer_to_an_optimum():
 
 
 @pytest.mark.parametrize(("name", "flips"), [("invert", 0.2), ("random_pixels", 0.1)])
-def test_bits_are_flipped_or_drawn_anew(name, flips):
+def test_bits_are_flipped_or_redrawn(name, flips):
     before = rng(5).random((400, 10, 10, 1)) < 0.7
     changed = operator("mutation", name, rate=0.2)(before.copy(), rng()) != before
     for value in (True, False):

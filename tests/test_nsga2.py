@@ -1,4 +1,4 @@
-"""NSGA-II: fronts against moocore, crowding by hand, and a front that comes out as it must."""
+"""NSGA-II: fronts compared with moocore, crowding by hand, and survivors."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ FITNESS = st.integers(1, 30).flatmap(
 
 
 @given(FITNESS)
-def test_the_fronts_are_those_of_moocore(fitness):
+def test_fronts_equal_moocore(fitness):
     assert np.array_equal(fronts(fitness), moocore.pareto_rank(-fitness))
 
 
@@ -33,26 +33,26 @@ def test_crowding_by_hand():
     assert crowding(fitness, fronts(fitness)).tolist() == pytest.approx(expected)
 
 
-def test_equal_rows_do_not_divide_by_nothing():
+def test_equal_rows_do_not_divide_by_zero():
     fitness = np.ones((4, 2))
     assert np.isfinite(crowding(fitness, fronts(fitness))[1:3]).all()
 
 
 def from_best(fitness):
-    """Return the order of the rows by moocore's front, then by crowding."""
+    """Return the order of the rows by moocore's front, and then by crowding."""
     front = moocore.pareto_rank(-fitness)
     lonely = crowding(fitness, front)
     return sorted(range(len(fitness)), key=lambda row: (front[row], -lonely[row]))
 
 
 def on_one_front(count, rng):
-    """Return a fitness in which nobody is better than another, so that crowding alone decides."""
+    """Return a fitness without dominated rows, so that only crowding decides."""
     first = rng.random(count)
     return np.stack([first, -first], axis=1)
 
 
 @pytest.mark.parametrize("scores", [on_one_front, lambda count, rng: rng.normal(size=(count, 2))])
-def test_who_survives_and_who_has_children(scores):
+def test_survivors_and_parents(scores):
     count, chance, toolbox = 80, np.random.default_rng(2), Ancestry()
     evolution = nsga2(toolbox, np.random.default_rng(3), population=count)
     made, places = next(evolution)[:, 0], []
@@ -61,15 +61,15 @@ def test_who_survives_and_who_has_children(scores):
         best = from_best(fitness)[:count]
         alive, fitness = made[best], fitness[best]
         children = evolution.send(SimpleNamespace(fitness=scored))
-        places += [alive.tolist().index(parent) for parent in toolbox.parents_of(children)]  # they are all alive
+        places += [alive.tolist().index(parent) for parent in toolbox.parents_of(children)]  # they all survived
         scored = scores(count, chance)
         made, fitness = np.concatenate([alive, children[:, 0]]), np.concatenate([fitness, scored])
     # The better of two at random is on average a third of the way from the best.
     assert np.mean(places) / count == pytest.approx(1 / 3, abs=0.03)
 
 
-def test_less_ink_is_found_after_the_goal_was_reached():
-    """The run goes on at the goal; its best image is of those that reached it the one with the least ink."""
+def test_run_continues_to_reduce_ink_at_the_goal():
+    """The run continues at the goal. Its best image has the least ink of those that reached the goal."""
     choices = {
         "algorithm": {"name": "nsga2", "population": 20},
         "fitness": "confidence_and_ink",

@@ -1,4 +1,4 @@
-"""What holds for all stock operators and genomes of arrays."""
+"""Properties of all stock operators and of all genomes that are arrays."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def named(kind):
 
 
 def on_genomes(kind):
-    """Return the operators of a kind, each with each genome of arrays that it works on."""
+    """Return pairs of an operator of a kind and an array genome that it works on."""
     genomes = [plugin for plugin in REGISTRY.all("genome") if plugin.target.dtype is not None]
     return [
         (plugin.name, genome.name) for plugin in REGISTRY.all(kind) for genome in genomes if config.fits(plugin, genome)
@@ -28,12 +28,12 @@ def sampled(genome, count, seed=0):
     return operator("genome", genome, (12, 10, 1)).sample(count, rng(seed))
 
 
-# --- What holds for all ---------------------------------------------------------------------------------------------
+# --- All operators --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "genome"), on_genomes("mutation"))
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_mutation_gives_as_many_genomes_and_depends_on_its_stream_alone(name, genome, count):
+def test_mutations_keep_the_number_of_genomes_and_use_only_their_rng(name, genome, count):
     of = {"of": ((operator("mutation", "gaussian" if genome.startswith("dct") else "invert"), 1.0),)}
     mutate, genomes = operator("mutation", name, **(of if name == "mixed" else {})), sampled(genome, count)
     first, again = (mutate(genomes.copy(), rng()) for _ in range(2))
@@ -44,7 +44,7 @@ def test_a_mutation_gives_as_many_genomes_and_depends_on_its_stream_alone(name, 
 
 @pytest.mark.parametrize(("name", "genome"), on_genomes("crossover"))
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_crossover_gives_two_batches_of_its_own(name, genome, count):
+def test_crossovers_return_two_independent_batches(name, genome, count):
     mate, first, second = operator("crossover", name), sampled(genome, count), sampled(genome, count, 1)
     one, other = mate(first.copy(), second.copy(), rng())
     assert (one.shape, one.dtype) == (other.shape, other.dtype) == (first.shape, first.dtype)
@@ -56,7 +56,7 @@ def test_a_crossover_gives_two_batches_of_its_own(name, genome, count):
     ("name", "genome"), [pair for pair in on_genomes("crossover") if pair[0] not in ("blend", "sbx")]
 )
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_crossover_keeps_every_gene_at_its_place(name, genome, count):
+def test_swapping_crossovers_keep_every_gene_at_its_position(name, genome, count):
     mate, first, second = operator("crossover", name), sampled(genome, count), sampled(genome, count, 1)
     kept = first.copy(), second.copy()
     one, other = mate(first, second, rng())
@@ -69,7 +69,7 @@ def test_a_crossover_keeps_every_gene_at_its_place(name, genome, count):
     [np.arange(5.0), -np.arange(5.0), np.zeros(5), np.array([-1e300, 0, 1e300]), np.array([3.0]), 1e15 * np.ones(4)],
     ids=["rising", "negative", "equal", "huge", "one", "capped"],
 )
-def test_a_selection_gives_as_many_indices_as_are_wanted(name, fitness):
+def test_selections_return_the_requested_number_of_indices(name, fitness):
     select = operator("selection", name)
     for count in (0, 1, 17):
         indices = select(fitness, count, rng())
@@ -80,15 +80,15 @@ def test_a_selection_gives_as_many_indices_as_are_wanted(name, fitness):
 
 
 @pytest.mark.parametrize("name", named("selection"))
-def test_no_selection_prefers_the_worse(name):
+def test_no_selection_prefers_worse_individuals(name):
     fitness = rng(3).permutation(np.arange(1.0, 11))
     counts = np.bincount(operator("selection", name)(fitness, 100_000, rng()), minlength=10)[np.argsort(fitness)]
-    # Neighbours in rank may be drawn equally often: a drop of more than four standard deviations is a preference.
+    # Neighbours in rank may be drawn equally often, so allow four standard deviations.
     assert (np.diff(counts) > -4 * np.sqrt(2 * counts.mean())).all()
 
 
 @pytest.mark.parametrize("name", named("genome"))
-def test_a_genome_gives_images_row_by_row_and_copies(name):
+def test_genomes_decode_row_by_row_and_take_copies(name):
     genome = operator("genome", name, (12, 9, 3))
     genomes = genome.sample(9, rng())
     images = genome.decode(genomes)
@@ -103,7 +103,7 @@ def test_a_genome_gives_images_row_by_row_and_copies(name):
     assert len(genome.take(genomes, np.array([], int))) == 0
 
 
-# --- The start ------------------------------------------------------------------------------------------------------
+# --- First population -----------------------------------------------------------------------------------------------
 
 
 def test_pixels_start_as_uniform_noise():
@@ -111,7 +111,7 @@ def test_pixels_start_as_uniform_noise():
     assert stats.chisquare(np.bincount(images.ravel(), minlength=256)).pvalue > LEVEL
 
 
-def test_pixels_start_constant_or_with_a_share_of_black():
+def test_pixels_can_start_constant_or_partly_black():
     flat = operator("genome", "pixels", (6, 6, 3), start="constant", value=9).sample(4, rng())
     assert (flat == 9).all()
     holes = operator("genome", "pixels", (20, 20, 3), start="constant", value=9, black=0.3).sample(100, rng())

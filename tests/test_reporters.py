@@ -1,4 +1,4 @@
-"""What people see: lines, bars, tables, pictures."""
+"""Reporters: output on the terminal, tables and pictures."""
 
 import io
 import os
@@ -22,7 +22,7 @@ def command(folder, *words):
     return [*base, "stop.evaluations=600", "--plugins", str(KIT), "--out", str(folder), *words]
 
 
-def test_without_a_terminal_there_are_plain_lines(tmp_path):
+def test_output_without_a_terminal_is_plain_lines(tmp_path):
     done = subprocess.run(command(tmp_path / "run", "targets=[0,1]"), capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
@@ -34,13 +34,13 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path):
     assert re.match(r"\d of 2 reached the goal; [\d,]+ evaluations in [\d.]+ s \([\d,]+ a second\); ", lines[-1])
 
 
-def test_quiet_says_nothing(tmp_path):
+def test_quiet_prints_nothing(tmp_path):
     done = subprocess.run(command(tmp_path / "run", "--quiet"), capture_output=True, text=True, check=True)
     assert done.stdout == done.stderr == ""
     assert (tmp_path / "run/result.json").is_file()
 
 
-def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
+def test_terminal_shows_bars_and_a_table(tmp_path):
     primary, secondary = pty.openpty()
     words = command(tmp_path / "run", "targets=[3]", "reporters=[{name: console, every: 0.001}]")
     process = subprocess.Popen(words, stdout=secondary, stderr=secondary, env={**os.environ, "TERM": "xterm-256color"})
@@ -49,7 +49,7 @@ def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
     while True:
         try:
             part = os.read(primary, 65536)
-        except OSError:  # the other end is closed
+        except OSError:  # the process has closed the terminal
             break
         seen += part
     os.close(primary)
@@ -61,7 +61,7 @@ def test_on_a_terminal_there_are_bars_and_a_table(tmp_path):
     assert "confidence" in text.rpartition("┏")[2]
 
 
-def test_the_log_is_readable_while_it_runs(tmp_path, monkeypatch):
+def test_log_grows_during_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr("fooldeap_plugins.reporter.csv.FLUSH_SECONDS", 0)
     seen = []
 
@@ -82,7 +82,7 @@ def test_the_log_is_readable_while_it_runs(tmp_path, monkeypatch):
     assert len((tmp_path / "run/log.csv").read_text().splitlines()) == 1 + 51
 
 
-def test_a_reporter_that_fails_is_named(tmp_path):
+def test_error_of_a_reporter_names_it(tmp_path):
     from fooldeap.configuration import config
     from fooldeap.plugin import Reporter, dataclass, reporter
 
@@ -111,7 +111,7 @@ def result_of(shape, targets=(0, 1, 2), seeds=(1, 2)):
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
-def test_pictures_of_any_shape(shape):
+def test_pictures_have_any_shape(shape):
     result = result_of(shape)
     with Image.open(io.BytesIO(contact_sheet(result))) as sheet:
         assert sheet.width >= 5 * 224

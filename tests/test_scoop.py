@@ -1,4 +1,4 @@
-"""SCOOP: the same bits whoever evaluates."""
+"""SCOOP: results are bit-identical with any number of processes."""
 
 import csv
 import os
@@ -21,11 +21,11 @@ from fooldeap.runs.rundir import RunFolder
 pytestmark = ON_LINUX
 
 
-# --- The same bits --------------------------------------------------------------------------------------------------
+# --- Determinism ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["mnist", "mnist_lenet"])
-def test_the_same_bits_on_the_shipped_networks_for_three_seeds(name, tmp_path):
+def test_shipped_networks_give_identical_bits(name, tmp_path):
     small = {
         "targets": [2, 3, 8],
         "seeds": 3,
@@ -44,7 +44,7 @@ def test_the_same_bits_on_the_shipped_networks_for_three_seeds(name, tmp_path):
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_the_same_bits_however_many_work(slow, tmp_path, workers, mode):
+def test_number_of_workers_changes_no_bits(slow, tmp_path, workers, mode):
     done = prepared(SLOW, tmp_path / "run", executor=scoop(workers, mode))
     assert bits(tmp_path / "run") == slow
     assert len(done) == min(workers, 4 if mode == "runs" else 5), "eight runs go to five processes in pairs"
@@ -56,7 +56,7 @@ def test_the_same_bits_however_many_work(slow, tmp_path, workers, mode):
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("name", ["map_elites", "gradient_ascent", "nsga2"])
-def test_the_same_bits_with_all_targets_in_a_run_with_gradients_and_with_two_objectives(tmp_path, name, mode):
+def test_special_algorithms_give_identical_bits(tmp_path, name, mode):
     algorithm = {"name": name, "population": 20}
     fitness = "confidence_and_ink" if name == "nsga2" else "cross_entropy"
     choices = {**SLOW, "classifier": "tiny", "algorithm": algorithm, "fitness": fitness}
@@ -68,7 +68,7 @@ def test_the_same_bits_with_all_targets_in_a_run_with_gradients_and_with_two_obj
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("name", ["cma_es", "snes", "differential_evolution"])
-def test_the_same_bits_with_algorithms_that_move_by_their_own_arithmetic(tmp_path, name, mode):
+def test_vector_algorithms_give_identical_bits(tmp_path, name, mode):
     choices = {**SLOW, "classifier": "tiny", "genome": "dct", "algorithm": {"name": name, "population": 20}}
     prepared(choices, tmp_path / "serial")
     done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
@@ -80,7 +80,7 @@ def test_the_same_bits_with_algorithms_that_move_by_their_own_arithmetic(tmp_pat
     ("genome", "mutation", "mode"),
     [("blocks", "polynomial", "chunks"), ("binary", "invert", "runs"), ("dct_with_steps", "self_adaptive", "chunks")],
 )
-def test_the_same_bits_with_genomes_that_are_no_images(tmp_path, genome, mutation, mode):
+def test_indirect_genomes_give_identical_bits(tmp_path, genome, mutation, mode):
     choices = {**SLOW, "classifier": "tiny", "genome": genome, "mutation": mutation}
     prepared(choices, tmp_path / "serial")
     done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
@@ -89,7 +89,7 @@ def test_the_same_bits_with_genomes_that_are_no_images(tmp_path, genome, mutatio
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_the_same_bits_with_networks(tmp_path, mode):
+def test_networks_give_identical_bits(tmp_path, mode):
     choices = {**SLOW, "classifier": "tiny", "genome": "cppn", "mutation": "cppn", "crossover": "none"}
     prepared(choices, tmp_path / "serial")
     done = prepared(choices, tmp_path / "scoop", executor=scoop(2, mode))
@@ -97,7 +97,7 @@ def test_the_same_bits_with_networks(tmp_path, mode):
     assert len(done) == 2
 
 
-def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
+def test_resume_with_another_number_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]
     process = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True)
@@ -115,7 +115,7 @@ def test_resumed_with_other_numbers_of_workers(slow, tmp_path):
     check_adds_up(tmp_path / "run")
 
 
-def test_genomes_that_are_costly_to_decode_are_decoded_by_all(tmp_path):
+def test_costly_genomes_are_decoded_by_all_processes(tmp_path):
     told = tmp_path / "told"
     genome = {**SLOW, "genome": {"name": "mirrored", "told": ""}, "mutation": "jitter"}
     prepared(genome, tmp_path / "serial")
@@ -126,14 +126,14 @@ def test_genomes_that_are_costly_to_decode_are_decoded_by_all(tmp_path):
     assert one["log.csv"] == other["log.csv"]
 
 
-def test_an_executor_of_ones_own_gets_work_that_travels(slow, tmp_path):
+def test_custom_executor_receives_work_that_can_be_pickled(slow, tmp_path):
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     @executor("pool")
     @dataclass
     class Pool(Executor):
-        """The standard library's processes."""
+        """Processes of the standard library."""
 
         @property
         def processes(self):
@@ -159,7 +159,7 @@ def test_an_executor_of_ones_own_gets_work_that_travels(slow, tmp_path):
     assert bits(tmp_path / "run") == slow
 
 
-def test_scoop_by_hand_from_python_and_twice_in_a_process():
+def test_toolbox_uses_scoop_twice_in_one_process():
     for _ in range(2):
         toolbox = fooldeap.toolbox({**SLOW, "executor": scoop()}, targets=[1])
         assert toolbox.evaluate(toolbox.sample(100)).shape == (100,)
@@ -169,17 +169,17 @@ def test_scoop_by_hand_from_python_and_twice_in_a_process():
 # --- Helpers --------------------------------------------------------------------------------------------------------
 
 
-def test_results_come_one_by_one_and_the_rest_may_be_left(slow, tmp_path):
-    """So a study has a record, and its display a step, whenever runs have ended, and not at its end alone."""
+def test_map_yields_results_early_and_can_be_abandoned(slow, tmp_path):
+    """So a study stores records and shows progress whenever runs end, not only at its own end."""
     with Prepared(config.load(SLOW, arguments={"executor": scoop()})) as ready:
         ready.executor.wait()
         begun = time.monotonic()
         moments = [time.monotonic() - begun for _ in ready.executor.map(time.sleep, [0.2] * 16)]
         assert moments[0] < 0.6 * moments[-1]
         rest = ready.executor.map(abs, [-1, -2, -3])
-        assert next(rest) == 1  # of others nobody wants to know
+        assert next(rest) == 1  # the remaining results are abandoned
         assert list(ready.executor.map(abs, [-4, -5])) == [4, 5]
-        with pytest.raises((TypeError, PluginError), match="bad operand type"):  # the root's own, or a worker's
+        with pytest.raises((TypeError, PluginError), match="bad operand type"):  # raised by the root or by a worker
             list(ready.executor.map(abs, [-1, "x", -2]))
         assert list(ready.executor.map(abs, range(-9, 0))) == list(range(9, 0, -1))
 

@@ -1,4 +1,4 @@
-"""SCOOP's broker, spoken to by hand: it knows who has a task, and that nobody has it when that one is lost."""
+"""SCOOP's broker: it knows which worker has a task, and forgets the tasks of lost workers."""
 
 import logging
 import tempfile
@@ -18,10 +18,10 @@ IN_TIME = 10_000  # milliseconds
 
 @pytest.fixture
 def talk():
-    """A broker at work, and a way for three to talk to it."""
+    """Yield a running broker with three peers."""
     log = logging.getLogger("broker")
     log.addHandler(logging.NullHandler())
-    # The name of a socket has to be short.
+    # The path of a socket must be short.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, zmq.Context() as context:
         sockets = Sockets(f"{folder}/")
         broker = Broker(sockets, log)
@@ -49,7 +49,7 @@ class Talk:
         self.broker, self._peers = broker, peers
 
     def asks(self, name):
-        """``name`` asks for a task."""
+        """Request a task as ``name``."""
         self._peers[name].send(b"RQ")
 
     def gives(self, name, task):
@@ -62,24 +62,24 @@ class Talk:
         self._peers[name].send_multipart([b"SD", task])
 
     def where(self, task):
-        """What the root hears when it asks for the whereabouts of a task."""
+        """Return the broker's answer to the root's question about a task."""
         self._peers[ROOT].send_multipart([b"SR", task])
         kind, about, status = self._peers[ROOT].recv_multipart()
         assert (kind, about) == (b"SA", task)
         return status
 
 
-def test_a_task_waits_is_given_and_is_done(talk):
+def test_task_is_queued_assigned_and_completed(talk):
     talk.gives(ROOT, b"a")
     assert talk.where(b"a") == HERE
     talk.asks(ONE)
     talk.gets(ONE, b"a")
     assert talk.where(b"a") == GIVEN
     talk.done(ONE, b"a")
-    wait_for(lambda: talk.where(b"a") == NOBODY)  # it came over another connection
+    wait_for(lambda: talk.where(b"a") == NOBODY)  # the message uses another connection
 
 
-def test_nobody_has_the_task_of_one_who_is_lost(talk):
+def test_tasks_of_a_lost_worker_are_forgotten(talk):
     talk.gives(ROOT, b"a")
     talk.asks(ONE)
     talk.gets(ONE, b"a")
@@ -88,8 +88,8 @@ def test_nobody_has_the_task_of_one_who_is_lost(talk):
 
 
 @pytest.mark.parametrize("giver", [ROOT, OTHER])
-def test_nobody_has_a_task_that_was_given_back_and_whose_next_holder_is_lost(talk, giver):
-    """So does the root: it asks for a task while another is on its way, keeps one, and gives the other back."""
+def test_returned_task_is_forgotten_when_its_next_worker_is_lost(talk, giver):
+    """The root does this: it requests a task while it receives another, keeps one, and returns the other."""
     for task in (b"a", b"b"):
         talk.gives(ROOT, task)
     assert talk.where(b"b") == HERE
@@ -104,7 +104,7 @@ def test_nobody_has_a_task_that_was_given_back_and_whose_next_holder_is_lost(tal
     assert (talk.where(b"a"), talk.where(b"b")) == (NOBODY, GIVEN)
 
 
-def test_the_root_gets_what_nobody_else_waits_for_and_once(talk):
+def test_root_receives_one_task_after_all_waiting_workers(talk):
     talk.asks(ROOT)
     talk.asks(ROOT)
     talk.asks(ONE)
@@ -117,7 +117,7 @@ def test_the_root_gets_what_nobody_else_waits_for_and_once(talk):
     assert talk.where(b"c") == HERE
 
 
-def test_a_message_to_one_whom_nobody_knows_stops_nothing(talk):
+def test_message_to_an_unknown_worker_is_ignored(talk):
     talk.broker.available_workers.append(b"stranger")
     talk.gives(ROOT, b"a")
     assert talk.where(b"a") == NOBODY

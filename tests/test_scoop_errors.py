@@ -1,4 +1,4 @@
-"""SCOOP: what goes wrong in other processes is told in a line, and never becomes a silent serial run."""
+"""SCOOP: errors in other processes are reported in one line, and never cause a silent serial run."""
 
 import importlib
 import os
@@ -23,7 +23,7 @@ pytestmark = ON_LINUX
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_an_error_in_a_worker_is_one_line_and_its_traceback_is_in_the_log(tmp_path, mode):
+def test_error_in_a_worker_is_one_line_with_traceback_in_the_log(tmp_path, mode):
     experiment = {
         **SLOW,
         "classifier": {"name": "slow", "pause": 0.001, "only": os.getpid()},
@@ -58,7 +58,7 @@ def test_exit_codes(tmp_path):
     assert (wrong, said.count("\n")) == (2, 1), said
 
 
-def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
+def test_workers_that_do_not_start_are_an_error(tmp_path):
     hosts = tmp_path / "hosts.txt"
     hosts.write_text("far.away 2 # a comment\n")
     ssh = f"{sys.executable} -c \"raise SystemExit('far.away: no route')\""
@@ -86,14 +86,14 @@ def test_workers_that_cannot_start_are_no_silent_serial_run(tmp_path):
         ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
     ],
 )
-def test_a_file_of_hosts_that_is_wrong(tmp_path, text, message):
+def test_invalid_hosts_files_are_refused(tmp_path, text, message):
     hosts = tmp_path / "hosts.txt"
     hosts.write_text(text)
     with pytest.raises(InputError, match=message):
         Prepared(config.load({**SLOW, "executor": scoop(hosts=str(hosts))}))
 
 
-def test_what_other_processes_cannot_load_is_refused():
+def test_objects_that_workers_cannot_load_are_refused():
     class Model:
         input_shape, classes, digest = (8, 8, 1), 4, "model"
 
@@ -112,7 +112,7 @@ def test_what_other_processes_cannot_load_is_refused():
         fooldeap.run(SLOW, plugins=[of_python], mutation="of_python", executor=scoop(), quiet=True)
 
 
-def test_a_worker_with_other_bits_is_refused(monkeypatch):
+def test_worker_with_different_bits_is_refused(monkeypatch):
     from fooldeap.runs.work import Work
 
     with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
@@ -123,15 +123,15 @@ def test_a_worker_with_other_bits_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(("mode", "hangs"), [("chunks", "Python"), ("runs", "Python"), ("chunks", "C")])
-def test_a_classifier_that_hangs_in_a_worker_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
+def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
     classifier = {"name": "slow", "pause": 0.0002, "only": os.getpid(), "hangs": hangs}
     changes = {"classifier": classifier, "executor": scoop(2, mode, seconds_a_batch=0.8)}
     late = r"^classifier 'slow' took longer than 0.8 s for a batch of \d+ images; .*executor.seconds_a_batch"
     with Prepared(config.load({**SLOW, **changes})) as ready:
         folder = RunFolder.create(ready.experiment, tmp_path / "run")
         everybody = descendants(os.getpid())
-        with pytest.raises(RunError, match=late) as raised:  # noqa: PT012 - at the one call or the other
-            ready.executor.wait()  # one that waits as C does hangs already
+        with pytest.raises(RunError, match=late) as raised:  # noqa: PT012 - either call may raise
+            ready.executor.wait()  # a wait in C hangs here
             ready.run(folder)
         assert "\n" not in str(raised.value)
     assert not set(everybody) & set(named(WORKER))
@@ -141,7 +141,7 @@ def test_a_classifier_that_hangs_in_a_worker_ends_the_run_which_can_be_resumed(s
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_a_worker_that_exits_is_an_error_of_the_classifier(tmp_path, mode):
+def test_exit_in_a_worker_is_an_error_of_the_classifier(tmp_path, mode):
     classifier = {"name": "slow", "pause": 0.001, "only": os.getpid(), "exits": True}
     with Prepared(config.load({**SLOW, "classifier": classifier, "executor": scoop(2, mode)})) as ready:
         ready.executor.wait()
@@ -149,7 +149,7 @@ def test_a_worker_that_exits_is_an_error_of_the_classifier(tmp_path, mode):
             ready.run(None)
 
 
-def test_never_silently_serial(monkeypatch, tmp_path):
+def test_workers_that_are_not_ready_are_reported(monkeypatch, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
     with pytest.warns(FooldeapWarning, match="not ready before the run ended and did no work"):
         fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})

@@ -1,4 +1,4 @@
-"""SCOOP: nothing open to others, nothing left behind, nothing else in the process touched."""
+"""SCOOP: no open ports, no remaining files, no changes to the rest of the process."""
 
 import logging
 import os
@@ -23,11 +23,11 @@ pytestmark = ON_LINUX
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_nothing_listens_but_sockets_that_no_other_user_can_reach(mode, tmp_path):
+def test_only_private_sockets_listen(mode, tmp_path):
     with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
         ready.executor.wait()
         others = [each for each in descendants(os.getpid()) if each in named(WORKER)]
-        assert len(others) == 1 + 2, "a foreman, two workers"
+        assert len(others) == 1 + 2, "a supervisor, two workers"
         assert not listening([os.getpid(), *others])
         assert not unix_sockets(others)
         ours = unix_sockets([os.getpid()])
@@ -38,7 +38,7 @@ def test_nothing_listens_but_sockets_that_no_other_user_can_reach(mode, tmp_path
     assert not folder.exists()
 
 
-def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, monkeypatch):
+def test_private_folder_has_a_short_path(tmp_path, monkeypatch):
     from fooldeap_plugins.executor._folder import PrivateFolder
 
     for parent in (tmp_path / ("x" * 80), tmp_path / "with:colon"):
@@ -49,11 +49,11 @@ def test_a_private_folder_has_a_name_that_is_short_enough_for_sockets(tmp_path, 
         folder.remove()
 
 
-def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
-    """As a root leaves one that is killed together with its foreman."""
+def test_abandoned_folders_are_removed(monkeypatch):
+    """A main process that is killed together with its supervisor leaves its folder."""
     from fooldeap_plugins.executor._folder import PrivateFolder
 
-    tmp_path = Path(tempfile.mkdtemp(prefix="swept-", dir="/tmp"))  # a long name would not do for a socket's folder
+    tmp_path = Path(tempfile.mkdtemp(prefix="swept-", dir="/tmp"))  # sockets need a short path
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     held = PrivateFolder()
     names = "left", "newborn", "elsewhere"
@@ -76,7 +76,7 @@ def test_folders_that_nobody_holds_are_cleared_away(monkeypatch):
     shutil.rmtree(tmp_path)
 
 
-def test_it_leaves_logging_and_the_excepthook_alone():
+def test_logging_and_excepthook_are_unchanged():
     hook, logger = sys.excepthook, logging.getLogger("somebody.elses")
     with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
         ready.run(None)
@@ -84,7 +84,7 @@ def test_it_leaves_logging_and_the_excepthook_alone():
     assert not logger.disabled
 
 
-def test_two_sessions_do_not_work_on_one_folder(tmp_path):
+def test_second_session_on_a_folder_is_refused(tmp_path):
     experiment = config.load({**SLOW, "executor": scoop(1, "runs")})
     folder = RunFolder.create(experiment, tmp_path / "run")
     with folder.locked(), pytest.raises(InputError, match="another process works on it"):
@@ -92,7 +92,7 @@ def test_two_sessions_do_not_work_on_one_folder(tmp_path):
 
 
 SSH = """#!/bin/sh
-# No ssh, but a shell here that talks, and links in place of tunnels.
+# Imitates ssh with a local shell that prints text, and with links instead of tunnels.
 echo "Welcome to far.away"
 echo 42
 while [ $# -gt 1 ]; do
@@ -106,7 +106,7 @@ cd / && exec sh -c "$1"
 """
 
 
-def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
+def test_output_of_a_remote_shell_goes_to_the_log(tmp_path):
     hosts, ssh = tmp_path / "hosts.txt", tmp_path / "ssh"
     hosts.write_text("far.away 1\n")
     ssh.write_text(SSH)
@@ -119,10 +119,10 @@ def test_what_a_shell_says_on_another_machine_is_no_message(tmp_path):
     assert "Welcome to far.away" in (tmp_path / "run/workers.log").read_text()
     sockets = (tmp_path / "sockets").read_text().split()
     assert len(sockets) == 3
-    assert not [socket for socket in sockets if os.path.lexists(socket)], "the foreman there clears them away"
+    assert not [socket for socket in sockets if os.path.lexists(socket)], "the remote supervisor removes them"
 
 
-def test_one_parallel_run_at_a_time_in_a_process():
+def test_second_parallel_run_in_a_process_is_refused():
     refused = []
 
     def other():

@@ -1,4 +1,4 @@
-"""SCOOP: whoever is killed, the same bits at the end, and nobody is left behind."""
+"""SCOOP: after processes are killed, results are bit-identical, and no process remains."""
 
 import os
 import random
@@ -21,12 +21,12 @@ from fooldeap.runs.prepared import Prepared
 from fooldeap.runs.rundir import RunFolder
 
 pytestmark = ON_LINUX
-FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # how often workers are killed; `make faults` does it 20 times
+FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # number of killed workers; `make faults` kills 20
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("attempt", range(FAULTS))
-def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt):
+def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
     chance = random.Random(f"{mode} {attempt}")
     experiment = {**SLOW, "executor": scoop(chance.choice([2, 3]), mode)}
     path = write(tmp_path / "slow.yaml", experiment)
@@ -42,11 +42,11 @@ def test_a_killed_worker_costs_time_and_no_result(slow, tmp_path, mode, attempt)
     check_adds_up(tmp_path / "run")
 
 
-def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
+def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tmp_path):
     with Prepared(config.load({**SLOW, "executor": scoop(3)})) as ready:
         ready.executor.wait()
         victims = [each for each in descendants(os.getpid()) if each in named(WORKER)]
-        assert len(victims) == 3, "a foreman, two workers"
+        assert len(victims) == 3, "a supervisor, two workers"
 
         def kill():
             wait_for(lambda: list(tmp_path.glob("run/journal/*")))
@@ -65,7 +65,7 @@ def test_all_workers_killed_and_the_foreman_too(slow, tmp_path):
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
-def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(slow, tmp_path, mode, by):
+def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, by):
     process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
     wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)
     time.sleep(0.7)
@@ -85,7 +85,7 @@ def test_a_killed_or_interrupted_root_leaves_no_orphan_and_a_folder_to_resume(sl
     check_adds_up(tmp_path / "run")
 
 
-def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path):
+def test_blocked_worker_ends_with_its_root(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, sys\nfrom fooldeap.configuration import config\nfrom fooldeap.runs.prepared import Prepared\n"
@@ -104,7 +104,7 @@ def test_a_worker_that_holds_on_to_the_interpreter_is_no_orphan_either(tmp_path)
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
 
 
-def test_a_worker_that_is_killed_while_it_loads_is_started_again(slow, tmp_path):
+def test_worker_killed_while_loading_is_restarted(slow, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "pause": 0.001, "loads": 0.6}, "executor": scoop()}
     process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
     wait_for(lambda: workers_of(process), process)

@@ -1,4 +1,4 @@
-"""The stock selections against their published probabilities."""
+"""The stock selections, compared with their published probabilities."""
 
 import numpy as np
 import pytest
@@ -26,15 +26,15 @@ def test_tournament_probabilities(size):
     assert fits(frequencies("tournament", ranks, size=size), (ranks**size - (ranks - 1) ** size) / n**size)
 
 
-def test_roulette_is_in_proportion_to_fitness():
+def test_roulette_is_proportional_to_fitness():
     fitness = np.array([1.0, 2, 3, 4, 0])
     assert fits(frequencies("roulette", fitness), fitness / 10)
-    # Negative: in proportion to the distance to the worst.
+    # With negative values, proportional to the distance to the worst.
     assert fits(frequencies("roulette", [-3.0, -1, 0]), np.array([0, 2, 3]) / 5)
     assert fits(frequencies("roulette", [-2.0, -2, -2, -2]), np.full(4, 0.25))
 
 
-def test_stochastic_universal_gives_everyone_its_share_to_less_than_one():
+def test_stochastic_universal_draws_each_share_rounded_up_or_down():
     fitness = np.array([1.0, 2, 3, 4.5, 0])
     for seed in range(200):
         counts = np.bincount(operator("selection", "stochastic_universal")(fitness, 17, rng(seed)), minlength=5)
@@ -43,7 +43,7 @@ def test_stochastic_universal_gives_everyone_its_share_to_less_than_one():
     assert fits(np.bincount(singles, minlength=5), fitness / fitness.sum())
 
 
-def test_linear_rank_is_bakers_line():
+def test_linear_rank_has_the_published_probabilities():
     # The i-th worst of n, from 0: (2 - s) / n + 2 i (s - 1) / (n (n - 1)).
     n, s = 6, 1.7
     order = np.array([3, 0, 5, 1, 4, 2])
@@ -52,29 +52,29 @@ def test_linear_rank_is_bakers_line():
     assert fits(frequencies("linear_rank", [2.0, 2, 9], pressure=2.0), np.array([1, 1, 4]) / 6)
 
 
-def test_exponential_rank_falls_by_its_base():
+def test_exponential_rank_decreases_by_base_per_rank():
     weights = np.array([1, 0.5, 0.25, 0.125])
     assert fits(frequencies("exponential_rank", [4.0, 3, 2, 1], base=0.5), weights / weights.sum())
     assert fits(frequencies("exponential_rank", [4.0, 3, 3, 1], base=0.5), np.array([8, 3, 3, 1]) / 15)
 
 
-def test_boltzmann_is_boltzmanns():
+def test_boltzmann_has_the_published_probabilities():
     fitness = np.array([-1.0, 0, 0.5, 3])
     weights = np.exp(fitness / 2)
     assert fits(frequencies("boltzmann", fitness, temperature=2.0), weights / weights.sum())
 
 
-def test_retain_draws_from_the_best_and_some_lucky_ones():
+def test_retain_draws_from_the_best_and_random_others():
     fitness = np.arange(20.0)
     assert fits(frequencies("retain", fitness, best=0.1, others=0.0), np.array([0.0] * 18 + [0.5] * 2))
     chosen = [operator("selection", "retain")(fitness, 50, rng(seed)) for seed in range(2000)]
     lucky = np.array([np.isin(np.arange(18), each) for each in chosen])
-    # Each of the 18 is in the pool with probability .1, and nearly surely drawn then, 50 times from a pool of some 4.
+    # Each of the 18 is in the pool with probability .1. It is then nearly always among 50 draws from about 4.
     assert stats.chisquare(lucky.sum(axis=0)).pvalue > LEVEL
     assert lucky.mean() == pytest.approx(0.1, abs=0.01)
 
 
-def test_truncation_draws_from_the_best_share_alike():
+def test_truncation_is_uniform_on_the_best_share():
     fitness = [5.0, 1, 4, 2, 3, 0]
     assert fits(frequencies("truncation", fitness, share=0.5), np.array([1, 0, 1, 0, 1, 0]) / 3)
     assert fits(frequencies("truncation", fitness, share=0.01), np.array([1, 0, 0, 0, 0, 0]))

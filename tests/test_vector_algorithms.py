@@ -1,4 +1,4 @@
-"""CMA-ES, SNES and differential evolution: against pycma by hand, their papers' formulas, and scipy."""
+"""CMA-ES, SNES and differential evolution, compared with pycma, published formulas and scipy."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ WAVES = {"name": "dct", "size": 4, "sigma": 100.0}
 
 
 def toolbox(dimensions, seed=0):
-    """The genomes are points of a normal distribution about 0."""
+    """Return a toolbox whose genomes are standard normal points."""
     rng = np.random.default_rng(seed)
     return SimpleNamespace(sample=lambda count: rng.standard_normal((count, dimensions)), bounds=None)
 
@@ -36,7 +36,7 @@ def sphere(points):
 
 
 def minimised(evolution, rounds):
-    """Return the points of each generation, on the sphere function."""
+    """Minimise the sphere function. Return the points of each generation."""
     found = [next(evolution)]
     for _ in range(rounds):
         found.append(evolution.send(SimpleNamespace(fitness=-sphere(found[-1]))))
@@ -44,7 +44,7 @@ def minimised(evolution, rounds):
 
 
 def evaluations_until(generations, goal):
-    """Return how many points were tried before one came so near."""
+    """Return the number of evaluations until the goal is reached."""
     values = np.concatenate([sphere(points) for points in generations])
     reached = np.flatnonzero(values <= goal)
     return int(reached[0]) + 1 if len(reached) else len(values)
@@ -54,7 +54,7 @@ def evaluations_until(generations, goal):
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_cma_es_is_pycma_with_our_random_numbers(diagonal):
+def test_cma_es_equals_pycma_with_the_same_random_numbers(diagonal):
     ours = minimised(cma_es(toolbox(6), np.random.default_rng(5), population=7, sigma=0.5, diagonal=diagonal), 40)
     space, rng = Space(toolbox(6), "cma_es"), np.random.default_rng(5)
     options = {"popsize": 7, "CMA_stds": space.spread, "CMA_diagonal": diagonal, "seed": math.nan, "verbose": -9}
@@ -66,14 +66,14 @@ def test_cma_es_is_pycma_with_our_random_numbers(diagonal):
         strategy.tell(list(expected), sphere(expected).tolist())
 
 
-def test_cma_es_begins_again_with_a_larger_population_which_is_bounded(monkeypatch):
+def test_cma_es_restarts_with_a_larger_bounded_population(monkeypatch):
     monkeypatch.setattr(cma_es_module, "MAX_POPULATION", 20)
     evolution = cma_es(toolbox(3), np.random.default_rng(1), population=6, growth=2.0)
     sizes = [len(points) for points in minimised(evolution, 260)]
     assert [size for size, _ in itertools.groupby(sizes)] == [6, 12, 20]
 
 
-def test_cma_es_adds_up_in_the_same_order_however_many_threads_there_are():
+def test_cma_es_does_not_depend_on_the_number_of_threads():
     found, blas = [], ThreadpoolController()
     for threads in (1, 2):
         with blas.limit(limits=threads, user_api="blas"):
@@ -81,9 +81,9 @@ def test_cma_es_adds_up_in_the_same_order_however_many_threads_there_are():
     assert np.array_equal(*found)
 
 
-def test_cma_es_leaves_global_randomness_the_terminal_and_the_folder_alone(tmp_path, monkeypatch, capfd):
+def test_cma_es_has_no_side_effects(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cma_signals.in").write_text("{'timeout': 0}")  # pycma would obey
+    (tmp_path / "cma_signals.in").write_text("{'timeout': 0}")  # pycma would read this file
     numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
     sizes = [len(points) for points in minimised(cma_es(toolbox(6), np.random.default_rng(5), population=6), 30)]
     assert sizes == [6] * 31
@@ -93,19 +93,19 @@ def test_cma_es_leaves_global_randomness_the_terminal_and_the_folder_alone(tmp_p
     assert capfd.readouterr() == ("", "")
 
 
-def test_cma_es_keeps_to_variances_where_there_are_many_genes():
+def test_cma_es_is_diagonal_for_many_genes():
     points = [
         minimised(cma_es(toolbox(501), np.random.default_rng(5), diagonal=diagonal), 5) for diagonal in (None, True)
     ]
     assert np.array_equal(*points)
-    with pytest.raises(InputError, match="got 5001 genes, expected at most 5000 with .*; set diagonal: true"):
+    with pytest.raises(InputError, match=r"got 5001 genes, expected at most 5000 with .*; set diagonal: true"):
         next(cma_es(toolbox(5001), np.random.default_rng(5), diagonal=False))
 
 
 # --- SNES -----------------------------------------------------------------------------------------------------------
 
 
-def test_snes_is_its_paper_step_by_step():
+def test_snes_equals_its_paper_step_by_step():
     """Algorithm 6 of Wierstra et al. (2014), individual by individual."""
     ours = minimised(snes(toolbox(5), np.random.default_rng(2), sigma=0.7), 30)
     space, rng = Space(toolbox(5), "snes"), np.random.default_rng(2)
@@ -125,7 +125,7 @@ def test_snes_is_its_paper_step_by_step():
 
 @pytest.mark.parametrize("dimensions", [4, 16])
 def test_snes_converges_at_a_constant_rate(dimensions):
-    """On the sphere the logarithm of the distance falls linearly with the evaluations."""
+    """On the sphere function, the logarithm of the distance decreases linearly."""
     generations = minimised(snes(toolbox(dimensions), np.random.default_rng(3)), 400)
     best = np.log10([sphere(points).min() for points in generations[: 400 if dimensions > 4 else 200]])
     line = stats.linregress(np.arange(len(best)), best)
@@ -139,8 +139,8 @@ def test_snes_converges_at_a_constant_rate(dimensions):
 @pytest.mark.parametrize(
     ("strategy", "theirs"), [("rand", "rand1bin"), ("best", "best1bin"), ("current_to_best", "currenttobest1bin")]
 )
-def test_differential_evolution_needs_as_long_as_scipys(strategy, theirs):
-    """Evaluations to 1e-3 on the sphere of five dimensions: the same distribution."""
+def test_differential_evolution_needs_as_many_evaluations_as_scipy(strategy, theirs):
+    """The evaluations until 1e-3 on the sphere function in five dimensions have the same distribution."""
     ours, scipys = [], []
     for seed in range(25):
         start = np.random.default_rng(1000 + seed).standard_normal((20, 5))
@@ -179,7 +179,7 @@ def test_a_child_has_at_least_one_gene_of_the_mutant():
     assert ((children != parents).sum(axis=1) == 1).all()
 
 
-def test_the_three_others_are_others_and_drawn_evenly():
+def test_other_individuals_are_different_and_uniform():
     rng, counts = np.random.default_rng(0), np.zeros((3, 6, 6))
     for _ in range(4000):
         others = _draw_others(6, rng)
@@ -191,17 +191,17 @@ def test_the_three_others_are_others_and_drawn_evenly():
         assert stats.chisquare(drawn).pvalue > 1e-5
 
 
-# --- All of them ----------------------------------------------------------------------------------------------------
+# --- All three ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_on_the_lowest_frequencies_it_reaches_every_target(name):
+def test_all_targets_are_reached_on_dct(name):
     result, _ = run(tiny(algorithm=name, genome=WAVES, stop={"confidence": 0.9}))
     assert all(each.stopped == "goal" for each in result)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_on_grey_values_it_rises(name):
+def test_fitness_improves_on_pixels(name):
     result, _ = run(tiny(algorithm=name, stop={"confidence": None, "evaluations": 1500}))
     for each in result:
         assert each.log[-1].confidence > each.log[0].confidence
@@ -209,13 +209,13 @@ def test_on_grey_values_it_rises(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_on_frequencies_it_is_resumed_to_the_same_bits_wherever_it_was_cut(name, tmp_path):
+def test_resume_from_any_point_is_bit_identical(name, tmp_path):
     experiment = tiny(algorithm=name, genome=WAVES, targets=[0, 1], stop={"confidence": None, "evaluations": 400})
     check_resumes_wherever_cut(experiment, tmp_path, times=4)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lockstep_changes_no_bit(name, tmp_path):
+def test_lockstep_changes_no_bits(name, tmp_path):
     common = {"algorithm": name, "genome": WAVES, "stop": {"confidence": None, "evaluations": 200}}
     for width in (1, 4):
         run(tiny(lockstep=width, **common), tmp_path / f"{width}")
@@ -228,7 +228,7 @@ def test_a_fitness_of_several_objectives_is_refused(name):
         run(tiny(algorithm=name, fitness="confidence_and_ink"))
 
 
-def test_it_begins_where_genomes_are_sampled():
+def test_search_starts_at_sampled_genomes():
     space = Space(toolbox(50), "snes")
     assert np.abs(space.mean).max() < 0.6
     assert space.spread == pytest.approx(np.ones(50), abs=0.4)
@@ -244,13 +244,13 @@ def test_bytes_are_rounded_and_clipped():
     assert genomes.dtype == np.uint8
 
 
-def test_black_and_white_is_told_apart_in_the_middle():
+def test_black_and_white_is_split_at_one_half():
     box = SimpleNamespace(sample=lambda count: np.arange(count * 3).reshape(count, 3) % 2 == 0, bounds=(0, 1))
     genomes = Space(box, "snes").genomes(np.array([[-3.0, 0.4, 0.6]]))
     assert genomes.tolist() == [[False, False, True]]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_are_no_points(name):
+def test_networks_are_refused(name):
     with pytest.raises(InputError, match=f"{name} needs a genome that is an array of numbers; use the genome 'dct' or"):
         run(tiny(algorithm=name, genome="cppn"))

@@ -1,4 +1,4 @@
-"""The live view: what is drawn of the best images, how much room and time it takes, and where it is left out."""
+"""The live view: what it draws, how much space and time it takes, and when it is turned off."""
 
 import fcntl
 import io
@@ -28,13 +28,13 @@ from fooldeap_plugins.reporter._blocks import GAP, MIN_WIDTH, average_pixels, dr
 from fooldeap_plugins.reporter._pace import Pace
 from fooldeap_plugins.reporter._view import View
 
-# --- What a reporter may look at ------------------------------------------------------------------------------------
+# --- Images for reporters -------------------------------------------------------------------------------------------
 
 
 @reporter("looks")
 @dataclass
 class Looks(Reporter):
-    """Notes the best image after every generation, and who was begun."""
+    """Records the best image after every generation, and the runs."""
 
     def on_start(self, session):
         Looks.begun, Looks.before, Looks.seen, Looks.rows = {}, [], {}, {}
@@ -55,7 +55,7 @@ def looked_at(**arguments):
 
 
 @pytest.mark.parametrize("algorithm", ["generational", "map_elites"])
-def test_a_reporter_sees_the_best_image_of_every_run_at_any_time(algorithm):
+def test_reporter_can_read_the_best_image_at_any_time(algorithm):
     result, classifier = looked_at(targets=[0, 2], stop={"generations": 20, "confidence": None}, algorithm=algorithm)
     assert Looks.before == [None, None]
     for run in result:
@@ -68,18 +68,18 @@ def test_a_reporter_sees_the_best_image_of_every_run_at_any_time(algorithm):
             assert seen.probabilities[0, run.target] == confidence
 
 
-# --- How it is drawn ------------------------------------------------------------------------------------------------
+# --- Drawing --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("columns", "lines", "across", "down"), [(140, 28, 10, 1), (80, 23, 5, 2), (60, 60, 4, 3), (30, 60, 2, 5)]
 )
-def test_ten_digits_have_a_place(columns, lines, across, down):
+def test_grid_of_ten_digits(columns, lines, across, down):
     grid = fit_grid(10, 1.0, columns, lines)
     assert (grid.across, grid.down) == (across, down)
 
 
-def test_nothing_is_drawn_beyond_the_room():
+def test_grid_fits_into_the_area():
     for count in (1, 2, 7, 10, 20):
         for aspect in (0.3, 1.0, 2.5):
             for columns in range(5, 160, 3):
@@ -90,7 +90,7 @@ def test_nothing_is_drawn_beyond_the_room():
                     assert grid.places - count < grid.across or not grid.places
                     if columns >= MIN_WIDTH and lines >= 3 * MIN_WIDTH:
                         assert grid.places
-                    if grid.places < count:  # no more would fit
+                    if grid.places < count:  # a larger grid does not fit
                         more = fit_grid(grid.places + 1, aspect, columns, lines)
                         assert more.places <= grid.places
 
@@ -104,7 +104,7 @@ def test_pixels_are_averaged_by_area():
     assert (average_pixels(np.full((5, 9, 1), 77, np.uint8), 14, 8) == 77).all()
 
 
-def test_a_cell_holds_two_pixels_one_above_the_other():
+def test_cell_shows_two_pixels():
     levels = np.array([[[0, 64, 128], [8, 16, 24]], [[248, 240, 32], [40, 48, 56]]], np.uint8)
     (line,) = draw_cells(levels, 2, 1)
     for column, segment in enumerate(line):
@@ -113,11 +113,11 @@ def test_a_cell_holds_two_pixels_one_above_the_other():
         assert tuple(segment.style.bgcolor.triplet) == tuple(levels[1, column])
 
 
-# --- How long it takes ----------------------------------------------------------------------------------------------
+# --- Time for drawing -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.003, 0.1, 4.0])
-def test_drawing_takes_its_share_of_the_time_and_no_more(cost):
+def test_drawing_time_is_limited_to_its_share(cost):
     now, drawn = 0.0, 0
     pace = Pace(0.25, 0.01, lambda: now)
     while now < 2000:
@@ -128,7 +128,7 @@ def test_drawing_takes_its_share_of_the_time_and_no_more(cost):
             drawn += 1
             assert drawn == 1 or drawn * cost <= 0.01 * now
     assert drawn * 0.25 <= 2000
-    assert drawn >= min(2000 / 0.35, 0.005 * 2000 / max(cost, 1e-9))  # and it is used
+    assert drawn >= min(2000 / 0.35, 0.005 * 2000 / max(cost, 1e-9))  # and the share is used
 
 
 # --- On a terminal --------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ LONG = ("stop.confidence=null", "stop.evaluations=3000")
 
 
 def on_a_terminal(words, columns=140, lines=40, interrupt_at=None, **environment):
-    """Run a command on a terminal of that size, and return what it drew and its exit code."""
+    """Run a command on a terminal of the given size. Return its output and its exit code."""
     primary, secondary = pty.openpty()
     fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
@@ -162,7 +162,7 @@ def on_a_terminal(words, columns=140, lines=40, interrupt_at=None, **environment
     while True:
         try:
             part = os.read(primary, 65536)
-        except OSError:  # the other end is closed
+        except OSError:  # the process has closed the terminal
             break
         seen += part
         if interrupt_at is not None and interrupt_at in seen:
@@ -175,7 +175,7 @@ def on_a_terminal(words, columns=140, lines=40, interrupt_at=None, **environment
 CELL = re.compile(r"\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀")
 
 
-def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
+def test_images_are_drawn_during_the_run_and_at_the_end(tmp_path):
     seen, code = on_a_terminal(command(tmp_path / "run", "targets=[0,1]", *LONG))
     assert code == 0
     during, _, end = seen.rpartition("\x1b[?25h")
@@ -194,7 +194,7 @@ def test_the_images_are_drawn_while_it_runs_and_at_the_end(tmp_path):
     ("word", "environment"),
     [("--no-images", {}), ("--quiet", {}), ("seed=1", {"NO_COLOR": "1"}), ("seed=1", {"TERM": "dumb"})],
 )
-def test_where_images_are_not_wanted_or_not_shown_there_are_none(word, environment, tmp_path):
+def test_images_can_be_turned_off(word, environment, tmp_path):
     seen, code = on_a_terminal(command(tmp_path / "run", "targets=[0]", "stop.evaluations=300", word), **environment)
     assert code == 0
     assert "▀" not in seen
@@ -204,7 +204,7 @@ def test_where_images_are_not_wanted_or_not_shown_there_are_none(word, environme
         assert "  seed 1, target 0: seen as" in seen
 
 
-def test_an_interrupted_run_leaves_the_cursor_visible(tmp_path):
+def test_interrupted_run_shows_the_cursor_again(tmp_path):
     words = command(tmp_path / "run", "stop.confidence=null", "stop.evaluations=1000000")
     seen, code = on_a_terminal(words, interrupt_at="▀".encode())
     assert code == 130
@@ -212,7 +212,7 @@ def test_an_interrupted_run_leaves_the_cursor_visible(tmp_path):
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
 
 
-def test_no_line_is_wider_or_higher_than_the_terminal(tmp_path):
+def test_display_is_not_larger_than_the_terminal(tmp_path):
     seen, code = on_a_terminal(command(tmp_path / "run", *LONG), columns=40, lines=12)
     assert code == 0
     assert "▀" in seen.rpartition("\x1b[?25h")[0]
@@ -227,11 +227,11 @@ def test_no_line_is_wider_or_higher_than_the_terminal(tmp_path):
 
 
 def events(folder, name):
-    """Read a file of events with TensorFlow's own reader: (scalars by tag, images), each with its step."""
+    """Read an event file with TensorFlow. Return scalars by tag, and images, each with its step."""
     import tensorflow as tf
 
     (file,) = (folder / "figures/tensorboard" / name).iterdir()
-    assert "tfevents" in file.name  # by which TensorBoard finds it
+    assert "tfevents" in file.name  # TensorBoard finds files by this name
     first, *rest = tf.compat.v1.train.summary_iterator(str(file))
     assert first.file_version == "brain.Event:2"
     scalars, images = {}, []
@@ -246,7 +246,7 @@ def events(folder, name):
     return scalars, images
 
 
-def test_tensorboard_is_told_the_log_and_the_images(tmp_path):
+def test_tensorboard_receives_log_and_images(tmp_path):
     experiment = tiny(targets=[0, 2], reporters=["tensorboard"], stop={"generations": 9, "confidence": None})
     result, _ = run_tiny(experiment, tmp_path / "run")
     for each in result:
@@ -262,7 +262,7 @@ def test_tensorboard_is_told_the_log_and_the_images(tmp_path):
     assert (tmp_path / "run/SHA256SUMS").read_text().count("tfevents") == 2
 
 
-def test_tensorboard_is_told_the_same_bits_again(tmp_path):
+def test_tensorboard_files_are_bit_identical(tmp_path):
     files = []
     for name in ("one", "two"):
         run_tiny(tiny(targets=[1], reporters=["tensorboard"], stop={"evaluations": 100}), tmp_path / name)
@@ -270,12 +270,12 @@ def test_tensorboard_is_told_the_same_bits_again(tmp_path):
     assert files[0] == files[1]
 
 
-def test_tensorboard_writes_nothing_where_there_is_no_folder():
+def test_tensorboard_writes_nothing_without_a_folder():
     run_tiny(tiny(targets=[1], reporters=["tensorboard"], stop={"evaluations": 100}))
 
 
 @pytest.mark.parametrize(("width", "rows"), [(100, 3), (70, 3), (60, 6), (30, 9)])
-def test_a_terminal_made_narrower_is_cleared_of_the_lines_that_it_wrapped_and_of_no_others(width, rows):
+def test_wrapped_lines_are_erased_when_the_terminal_becomes_narrower(width, rows):
     terminal = io.StringIO()
     screen = Console(file=terminal, force_terminal=True, width=80, height=24)
     view = View(screen, Session("wide", (), {}, None, {}, None), images=False)

@@ -21,7 +21,7 @@ def swap_genes(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
 
 
 def draw_segments(length: int, count: int, rng: Rng) -> Array:
-    """Draw masks, bool (count, length), each of which selects one random segment.
+    """Draw masks, bool (count, length). Each mask selects one random segment.
 
     A segment lies between two different cuts. All pairs of the ``length`` + 1 cuts are equally likely.
     """

@@ -173,7 +173,7 @@ def _remote_sockets(sockets: Sockets) -> Sockets:
 
 
 def _list_tunnels(remote: Sockets, local: Sockets) -> list[str]:
-    """Return the forwardings from the sockets on another machine to those local, in the format of ``ssh -R``."""
+    """Return the forwardings from the sockets on another machine to those here, in the format of ``ssh -R``."""
     return [f"{remote.beginning}{number}:{local.beginning}{number}" for number in local.numbers]
 
 

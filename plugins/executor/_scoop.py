@@ -4,7 +4,7 @@ SCOOP sends pickles, so anyone who can connect can run code. SCOOP identifies so
 the numbers of socket files; see `Sockets`.
 
 SCOOP 0.7.2 is pinned, because this module uses its internals (``scoop._control``, ``scoop._comm``, ``scoop.broker``),
-which have not changed since 2022. Each change to SCOOP is explained where it is created.
+which have not changed since 2022. A comment explains each change to SCOOP.
 """
 
 import contextlib

@@ -1,10 +1,11 @@
 """The program of the other processes: a supervisor on each host, and its workers.
 
 The settings are a line of JSON on the standard input. The standard input stays open as long as the main process lives.
-When it is closed, the supervisor ends, and so do its workers. The supervisor and the workers write messages to the
-standard output, as lines of JSON: ``{"ready": ADDRESS, "process": PID, "host": NAME}`` for a worker that is ready,
-``{"gone": PID, "again": true or false}`` for a worker that has ended and whether it is restarted, and ``{"hangs":
-TEXT}`` for a classifier that hangs. Everything else is written to the standard error.
+When it is closed, the supervisor ends, and so do its workers.
+
+Messages are lines of JSON on the standard output. ``{"ready": ADDRESS, "process": PID, "host": NAME}`` announces a
+worker that is ready. ``{"gone": PID, "again": BOOL}`` announces the end of a worker, and whether it is restarted.
+``{"hangs": TEXT}`` announces a classifier that hangs. Everything else is written to the standard error.
 """
 
 import base64

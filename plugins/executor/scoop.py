@@ -27,12 +27,12 @@ class Scoop(Executor):
     """Evaluate in several processes with SCOOP, on this machine and on others.
 
     ``workers`` is the number of processes on this machine that evaluate, including this one; ``auto`` is one per core.
-    With ``mode: chunks``, this process drives all runs, and the others evaluate parts of its batches. With ``mode:
-    runs``, each process drives some of the runs. ``hosts`` is a file with one host name and number of workers per line.
-    ``ssh`` is the command that reaches these hosts. ``python`` is their Python interpreter; it must have fooldeap, and
-    the hosts must have the model and the plugins under the same paths. The run fails if a classifier takes longer than
-    ``seconds_a_batch`` for a batch or its part of one; with null, there is no limit. All sockets are unix sockets that
-    no other user can reach. Source: Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014).
+    In the mode ``chunks``, this process drives all runs, and the others evaluate parts of its batches. In the mode
+    ``runs``, each process drives some of the runs. ``hosts`` is a file with one host name and number of workers per
+    line. ``ssh`` is the command that reaches these hosts. ``python`` is their Python interpreter; it must have
+    fooldeap. Model and plugins must have the same paths on all hosts. The run fails if a classifier takes longer than
+    ``seconds_a_batch`` for a batch or a part of one; null means no limit. All sockets are unix sockets that no other
+    user can reach. Source: Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014).
     """
 
     workers: Annotated[int, Ge(1), Le(MOST_WORKERS)] | Literal["auto"] = "auto"

@@ -11,7 +11,7 @@ from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, data
 @genome("pixels")
 @dataclass(frozen=True)
 class Pixels:
-    """The grey values of an image, each of which is a gene.
+    """The grey values of an image. Each value is a gene.
 
     This is the direct encoding of Nguyen, Yosinski and Clune (2015). ``start`` selects the first population:
     ``uniform`` random values from 0 to 255, or ``constant`` images with the grey value ``value``. Then each pixel is

@@ -29,7 +29,7 @@ class View:
         self._live.start()
 
     def watch(self, run: RunInfo, best: BestYet) -> None:
-        """Show the images of a run from width_now on."""
+        """Show the images of a run from now on."""
         if self._gallery is not None:
             self._gallery.watch(run, best)
 

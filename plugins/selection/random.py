@@ -5,7 +5,7 @@ from fooldeap.plugin import Array, Rng, selection
 
 @selection("random")
 def random(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw uniformly and ignore the fitness, so that there is no selection pressure.
+    """Draw uniformly and ignore the fitness, without selection pressure.
 
     Use it as the control in comparisons of selections.
     """
