@@ -1,4 +1,4 @@
-"""A small study on the tiny classifier, and what of its folder must be the same bits."""
+"""A small study on the tiny classifier, and the files of its folder that must be bit-identical."""
 
 from conftest import KIT
 

@@ -1,4 +1,4 @@
-"""``report.html`` of a study: what it shows is what the study found, and nothing that is not its own."""
+"""``report.html`` of a study: it shows the results of the study, and escapes foreign markup."""
 
 import json
 import re
@@ -65,19 +65,19 @@ def test_the_curves_are_medians_over_runs_and_shares_of_runs(done, page):
     for line in reached["lines"]:
         runs = [run for run in done.outcome.runs if run.variant == line["label"]]
         for place, share in zip(line["x"], line["y"], strict=True):
-            told = [run for run in runs if run.evaluations_to_goal and run.evaluations_to_goal <= place]
-            assert share == len(told) / len(runs)
+            reached_by = [run for run in runs if run.evaluations_to_goal and run.evaluations_to_goal <= place]
+            assert share == len(reached_by) / len(runs)
 
 
-def test_it_has_the_whole_report_and_the_figures(done, page):
+def test_the_page_has_the_whole_report_and_the_figures(done, page):
     for title in ("Conclusions", "Evaluations to the goal", "By target", "Pairs", "Method", "Where it comes from"):
         assert re.search(rf"<h2[^>]*>{title}</h2>", page)
     assert page.count("data:image/svg+xml;base64,PHN2Zy8+") == 1
-    assert "<i>The best images of the first seed and their confidence</i>" in page  # a figure that is not there
+    assert "<i>The best images of the first seed and their confidence</i>" in page  # the caption of a missing figure
     assert page.count('alt="Image for target') == 4
 
 
-def test_it_is_under_the_checksums_and_made_anew_the_same(done, copy):
+def test_a_remade_page_is_bit_identical_and_checksums_hold(done, copy):
     assert problems_in(done.folder) == []
     before = (copy / "report.html").read_bytes()
     (copy / "report.html").unlink()
@@ -85,20 +85,20 @@ def test_it_is_under_the_checksums_and_made_anew_the_same(done, copy):
     assert problems_in(copy) == []
 
 
-def test_snapshots_belong_to_their_record(copy):
+def test_a_changed_snapshot_is_refused(copy):
     for path in copy.glob("variants/*/snapshots/*/2.npz"):
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"2.npz is not the one that belongs to it\); remove it, and the run is made"):
+    with pytest.raises(InputError, match=r"2.npz does not match its checksum\); remove it to repeat the run"):
         compare(resume=copy, quiet=True)
 
 
-def test_only_a_finished_study_has_one(copy):
+def test_an_unfinished_study_has_no_page(copy):
     (copy / "summary.json").unlink()
     with pytest.raises(InputError, match="is not finished; finish it first: fooldeap compare --resume"):
         pages.make(copy)
 
 
-def test_markdown_of_others_is_no_more_than_words(tmp_path):
+def test_markup_in_a_foreign_report_is_escaped(tmp_path):
     report = (
         "# Title\n\n<script>alert(1)</script> [a](javascript:alert(1)) ![x](https://example.org/x.png)\n\n"
         "## <b>Bold</b> \\| `x`\n\n![up](../secret.png) ![y](/etc/passwd) <img src=x onerror=alert(1)>\n"
@@ -113,9 +113,9 @@ def test_markdown_of_others_is_no_more_than_words(tmp_path):
     assert "base64" not in everything
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_it_opens_without_a_complaint(done, tmp_path, width):
+def test_the_page_opens_without_errors(done, tmp_path, width):
     with Chromium(tmp_path) as browser:
         browser.open(done.folder / "report.html", width=width, dark=True)
         assert browser.value("document.documentElement.scrollWidth") <= width

@@ -1,4 +1,4 @@
-"""Statistics against independent sources: formulas worked by hand, scipy's other tests, brute force, simulation."""
+"""The statistics against independent sources: formulas, other tests of scipy, enumeration and simulation."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ def test_success_rate_has_wilsons_interval():
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.25, 0.5, 0.75, 1])
-def test_quantiles_are_numpys_where_nothing_is_censored(share):
+def test_quantiles_match_numpy_without_censored_runs(share):
     values = np.random.default_rng(3).integers(1, 100, (3, 7))
     assert stats.quantile(values, share) == pytest.approx(np.quantile(values, share))
 
@@ -39,8 +39,8 @@ def test_expected_running_time():
     assert stats.expected_running_time([INF], [1000]) == INF
 
 
-def test_expected_running_time_is_that_of_restarts():
-    """Of a strategy that succeeds with probability p after 50 evaluations, else gives up at 200."""
+def test_expected_running_time_matches_simulated_restarts():
+    """The strategy succeeds after 50 evaluations with probability .3. Otherwise it stops at 200."""
     rng = np.random.default_rng(0)
     runs = np.where(rng.random(20_000) < 0.3, 50.0, INF)
     restarts = rng.geometric(0.3, 20_000)
@@ -53,7 +53,7 @@ def test_restricted_mean_takes_the_budget_for_a_failure():
     assert stats.restricted_mean([[100, INF], [300, 5000]], 1000) == 600
 
 
-def test_a12_is_the_u_statistic_within_targets():
+def test_a12_matches_the_u_statistic_within_targets():
     rng = np.random.default_rng(1)
     first, second = rng.integers(0, 20, (4, 9)).astype(float), rng.integers(5, 25, (4, 9)).astype(float)
     first[0, 0] = second[1, 1] = INF
@@ -67,7 +67,7 @@ def test_a12_is_the_u_statistic_within_targets():
 
 
 def exact_signed_rank(differences):
-    """All signs of the ranks, each as likely as the others; those of zeros are dropped."""
+    """Enumerate all signs of the ranks, all equally likely. Ranks of zeros are dropped."""
     ranks = scipy_stats.rankdata(np.abs(differences))[differences != 0]
     observed = abs(ranks[differences[differences != 0] > 0].sum() - ranks.sum() / 2)
     signs = np.array(list(itertools.product([0, 1], repeat=len(ranks))))
@@ -75,38 +75,38 @@ def exact_signed_rank(differences):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_signed_rank_by_all_signs(seed):
+def test_signed_rank_matches_enumeration_of_signs(seed):
     rng = np.random.default_rng(seed)
     first, second = rng.normal(0.5, 1, 9), rng.normal(0, 1, 9)
     assert stats.signed_rank(first, second) == pytest.approx(exact_signed_rank(first - second))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_signed_rank_by_all_signs_where_blocks_tie_and_runs_are_censored(seed):
-    """Fifteen blocks, as of a study by seeds: scipy takes the normal approximation there."""
+def test_signed_rank_matches_enumeration_of_signs_with_ties_and_censored_runs(seed):
+    """Fifteen blocks, as in a study with blocks of seeds. scipy would use the normal approximation."""
     rng = np.random.default_rng(seed)
     first, second = rng.integers(1, 6, (2, 15)).astype(float)
     first[rng.random(15) < 0.4], second[rng.random(15) < 0.6] = INF, INF
     with np.errstate(invalid="ignore"):
-        differences = np.where(first == second, 0, np.clip(first - second, -9, 9))  # 9 is beyond every other
+        differences = np.where(first == second, 0, np.clip(first - second, -9, 9))  # 9 is the largest difference
     assert stats.signed_rank(first, second) == pytest.approx(exact_signed_rank(differences))
 
 
 @pytest.mark.parametrize(("differing", "p"), [(1, 1), (4, 1 / 8), (5, 1 / 16), (6, 1 / 32)])
-def test_few_blocks_that_differ_are_little_evidence(differing, p):
+def test_few_differing_blocks_give_large_p_values(differing, p):
     first = np.array([100.0] * differing + [INF] * (15 - differing))
     assert stats.signed_rank(first, np.full(15, INF)) == pytest.approx(p)
 
 
 @pytest.mark.parametrize("blocks", [50, 51, 150])
-def test_signed_rank_is_scipys_where_nothing_ties(blocks):
+def test_signed_rank_matches_scipy_without_ties(blocks):
     rng = np.random.default_rng(blocks)
     first, second = rng.permutation(1000)[:blocks] + 20.0, rng.permutation(1000)[:blocks] + 0.5 * rng.random(blocks)
     expected = scipy_stats.wilcoxon(first - second, zero_method="pratt")
     assert stats.signed_rank(first, second) == pytest.approx(expected.pvalue)
 
 
-def test_signed_rank_is_scipys_where_many_blocks_differ():
+def test_signed_rank_matches_scipy_if_many_blocks_differ():
     rng = np.random.default_rng(3)
     first, second = rng.integers(1, 30, (2, 150)).astype(float)
     assert (first == second).any()
@@ -120,14 +120,14 @@ def test_a_failure_on_one_side_is_the_largest_difference():
     assert stats.signed_rank(first, second) == pytest.approx(scipy_stats.wilcoxon(worst, zero_method="pratt").pvalue)
 
 
-def test_strategies_that_tie_throughout_are_no_nan():
+def test_strategies_that_tie_in_every_block_give_p_1():
     assert stats.signed_rank([5, INF, 7], [5, INF, 7]) == 1
     assert stats.signed_rank([INF, INF], [INF, INF]) == 1
     assert stats.friedman([[5, INF, 7]] * 3) == 1
 
 
 def test_signed_rank_holds_its_level():
-    """With failures and ties in the data, and no difference between the strategies."""
+    """The data have censored runs and ties, and the strategies do not differ."""
     rng = np.random.default_rng(7)
 
     def evaluations():
@@ -138,7 +138,7 @@ def test_signed_rank_holds_its_level():
     assert 0.03 < rejected < 0.065
 
 
-def test_friedman_by_its_formula():
+def test_friedman_matches_its_formula():
     values = np.random.default_rng(2).permuted(np.tile(np.arange(4.0), (10, 1)), axis=1).T
     k, n = values.shape
     ranks = values + 1  # each block is a permutation of 0 ... 3
@@ -147,7 +147,7 @@ def test_friedman_by_its_formula():
     assert stats.mean_ranks(values) == pytest.approx(ranks.mean(axis=1))
 
 
-def test_failures_share_the_last_ranks():
+def test_censored_runs_share_the_last_ranks():
     assert stats.mean_ranks([[1, INF], [INF, INF], [INF, 4]]).tolist() == [1.75, 2.5, 1.75]
 
 
@@ -156,7 +156,7 @@ def test_holm_by_hand():
     assert stats.holm([]) == []
 
 
-def test_cliques_are_the_largest_stretches_that_nothing_separates():
+def test_cliques_are_maximal_groups_without_a_separated_pair():
     ranks = [3.0, 1.0, 2.0, 4.0]  # in order: 1, 2, 0, 3
     separated = np.zeros((4, 4), bool)
     for one, other in ((1, 0), (1, 3), (2, 3)):
@@ -168,7 +168,7 @@ def test_cliques_are_the_largest_stretches_that_nothing_separates():
 
 @pytest.mark.parametrize("jointly", [False, True])
 def test_bootstrap_intervals_cover_the_truth(jointly):
-    """Of the mean of exponential times, 40 seeds on 2 targets: 95 % within what 300 intervals can tell."""
+    """The mean of exponential times, 40 seeds on 2 targets. The limits allow for the noise of 300 intervals."""
     rng = np.random.default_rng(5)
 
     def covered():
@@ -179,7 +179,7 @@ def test_bootstrap_intervals_cover_the_truth(jointly):
     assert 0.89 <= np.mean([covered() for _ in range(300)]) <= 0.985
 
 
-def test_bootstrap_draws_the_same_seeds_for_what_is_paired():
+def test_bootstrap_draws_the_same_seeds_for_paired_samples():
     first = np.random.default_rng(0).normal(100, 30, (3, 10))
     estimate = stats.bootstrap(
         lambda a, b: float((a - b).mean()), first, first - 7, rng=np.random.default_rng(1), resamples=50
@@ -187,7 +187,7 @@ def test_bootstrap_draws_the_same_seeds_for_what_is_paired():
     assert estimate == pytest.approx((7, 7, 7))
 
 
-def test_bootstrap_of_what_is_infinite_in_many_resamples():
+def test_bootstrap_bound_is_infinite_if_many_resamples_are():
     evaluations = [[10, 20, INF, INF, INF]]
     estimate = stats.bootstrap(
         lambda x: stats.expected_running_time(x, np.minimum(x, 100)), evaluations, rng=np.random.default_rng(0)
@@ -219,7 +219,7 @@ OTHERS = np.array([[20, 40, 30, INF, 25], [60, 35, 30, INF, INF], [400, 900, 150
         ),
     ],
 )
-def test_fast_bootstraps_are_those_one_resample_at_a_time(fast, figure, samples, jointly):
+def test_fast_bootstraps_match_one_resample_at_a_time(fast, figure, samples, jointly):
     slow = stats.bootstrap(figure, *samples, rng=np.random.default_rng(4), jointly=jointly)
     assert slow.low < slow.value < slow.high
     assert fast(*samples, rng=np.random.default_rng(4)) == pytest.approx(slow)
@@ -232,7 +232,7 @@ def test_bootstrap_of_a_running_time_without_a_success():
     assert stats.bootstrap_running_time(few, np.minimum(few, 9), np.random.default_rng(0)).high == INF
 
 
-def test_friedmans_statistic_is_that_of_its_p_value():
+def test_friedman_statistic_matches_its_p_value():
     values = np.array([[1, 5, INF, 3, 2], [2, 5, INF, 1, 9], [3, 4, 8, INF, INF]], float)
     chi = stats.friedman_statistic(values)
     assert scipy_stats.chi2.sf(chi, 2) == pytest.approx(stats.friedman(values))

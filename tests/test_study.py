@@ -1,4 +1,4 @@
-"""Studies: what is found, and the same bits whatever the order, the lockstep and the workers."""
+"""Studies: results, and bit-identity for any order of variants, lockstep and number of workers."""
 
 import itertools
 import json
@@ -19,10 +19,10 @@ from fooldeap.study.records import Record, _area, grid
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-# --- What is found --------------------------------------------------------------------------------------------------
+# --- Results --------------------------------------------------------------------------------------------------------
 
 
-def test_each_run_is_that_of_the_variant_alone(study):
+def test_runs_are_bit_identical_to_runs_outside_the_study(study):
     for name, selection in SELECTIONS.items():
         stop = {"confidence": 0.97, "evaluations": 600, "generations": 2400}
         given = {**TINY, "algorithm": STUDY["algorithm"], "selection": selection, "stop": stop, "seeds": 3}
@@ -35,7 +35,7 @@ def test_each_run_is_that_of_the_variant_alone(study):
             np.testing.assert_array_equal(image, alone.image.pixels)
 
 
-def test_the_folder_has_everything(study):
+def test_the_folder_has_all_files(study):
     files = {str(path.relative_to(study.folder)) for path in study.folder.rglob("*") if path.is_file()}
     assert {"study.yaml", "environment.json", "timings.csv", "report.md", *BITS} <= files
     assert {
@@ -48,10 +48,10 @@ def test_the_folder_has_everything(study):
         for seed in (1, 2, 3)
         for t in (0, 2)
     } <= files
-    assert [file for file in files if file.startswith("journal/")] == []  # the records took their places
+    assert [file for file in files if file.startswith("journal/")] == []  # replaced by the records
 
 
-def test_it_says_what_was_found(study):
+def test_comparison_shows_report_and_outcome(study):
     assert "strong" in str(study)
     assert study._repr_markdown_() == (study.folder / "report.md").read_text()
     assert study.outcome.paired
@@ -59,14 +59,14 @@ def test_it_says_what_was_found(study):
     assert study.outcome.variants == ("none", "strong", "weak")
 
 
-def test_milestones_are_where_the_journal_has_them(study, tmp_path):
-    """Evaluations to 50 and 90 %, counted by hand over the images in the order shown."""
+def test_milestones_match_the_images_in_the_order_shown(study, tmp_path):
+    """Count evaluations to 50 and 90 % by hand, over the images in the order shown."""
     given = {**TINY, "stop": {"confidence": 0.95, "evaluations": 600}, "targets": [2]}
     result, prepared = run_alone(config.load({}, arguments=given, plugins=[KIT]), tmp_path / "run")
     shown = np.concatenate(prepared.classifier.images)
     logits = prepared.classifier.logits(shown).astype(float)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    real = shown.reshape(len(shown), -1).any(axis=1)  # less the black rows that fill up a batch
+    real = shown.reshape(len(shown), -1).any(axis=1)  # without the black padding images
     seen = p[real][:, 2]
     assert result[2].evaluations_to == {
         name: int(np.argmax(seen >= float(name))) + 1 for name in ("0.5", "0.9") if (seen >= float(name)).any()
@@ -87,29 +87,29 @@ def test_the_grid_ends_at_the_budget(budget):
     assert (np.diff(grid(budget)) > 0).all()
 
 
-# --- The same bits --------------------------------------------------------------------------------------------------
+# --- Bit-identity ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(SELECTIONS))[1:4])
-def test_the_order_of_variants_changes_nothing(study, tmp_path, order):
+def test_results_do_not_depend_on_the_order_of_variants(study, tmp_path, order):
     vary = {"selection": {name: SELECTIONS[name] for name in order}}
     assert bits(compare(tmp_path / "study", vary=vary).folder) == bits(study.folder)
 
 
 @pytest.mark.parametrize("lockstep", [1, 5])
-def test_lockstep_changes_nothing(study, tmp_path, lockstep):
+def test_results_do_not_depend_on_lockstep(study, tmp_path, lockstep):
     assert bits(compare(tmp_path / "study", lockstep=lockstep).folder) == bits(study.folder)
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
-def test_workers_change_nothing(study, tmp_path, mode):
+def test_results_do_not_depend_on_workers(study, tmp_path, mode):
     done = compare(tmp_path / "study", executor={"name": "scoop", "workers": 2, "mode": mode})
     assert bits(done.folder) == bits(study.folder)
 
 
 @pytest.mark.draws
-def test_report_and_figures_are_the_same_bits_too(study, tmp_path):
+def test_report_and_figures_are_bit_identical(study, tmp_path):
     again = compare(tmp_path / "study")
     for path in [*study.folder.glob("figures/*"), *study.folder.glob("tables/*"), study.folder / "report.md"]:
         assert path.read_bytes() == (again.folder / path.relative_to(study.folder)).read_bytes(), path
@@ -132,7 +132,7 @@ def test_a_variant_that_fails_is_reported_and_the_others_finish(study, tmp_path,
     assert json.loads((done.folder / "summary.json").read_text())["study"]["failed"]["bad"]
 
 
-def test_where_all_variants_fail_there_is_a_report(tmp_path):
+def test_a_report_is_written_if_all_variants_fail(tmp_path):
     vary = {"selection": {"bad": "fails_late", "worse": {"name": "fails_late", "beyond": 1.1}}}
     with pytest.warns(FooldeapWarning, match="failed"):
         done = compare(tmp_path / "study", vary=vary)
@@ -150,7 +150,7 @@ def test_a_classifier_that_fails_ends_the_study_resumably(tmp_path):
 BREAKING = {"classifier": {"late": "breaks_late", "good": "tiny"}}
 
 
-def test_of_two_classifiers_one_may_fail(tmp_path):
+def test_one_of_two_classifiers_may_fail(tmp_path):
     with pytest.warns(FooldeapWarning, match=r"late failed"):
         done = compare(tmp_path / "study", vary=BREAKING, goal={"confidence": 0.9999})
     assert list(done.outcome.failed) == ["late"]
@@ -182,7 +182,7 @@ def test_variants_with_other_populations_are_matched_by_seed_only(tmp_path):
     assert "matched by seed only" in (done.folder / "report.md").read_text()
 
 
-def test_the_data_of_a_study_are_the_same_study():
+def test_data_of_a_study_load_as_the_same_study():
     study = definition.load({**STUDY, "variants": {"small": {"algorithm.population": 4}}})
     again = definition.load(study.data())
     assert again.data() == study.data()
@@ -193,7 +193,7 @@ def test_the_data_of_a_study_are_the_same_study():
     assert study.variants["small"].algorithm.values["population"] == 4
 
 
-def test_that_runs_go_on_at_their_goal_is_kept(tmp_path):
+def test_at_goal_false_is_kept_when_a_study_is_resumed(tmp_path):
     changes = {"stop": {"at_goal": False}, "goal": {"confidence": 0.3}, "budget": 100, "seeds": 2, "targets": [0]}
     study = definition.load({**STUDY, **changes})
     again = definition.load(study.data())
@@ -210,8 +210,8 @@ def test_runs_end_by_the_budget_and_not_by_generations():
     study = definition.load({**STUDY, "budget": 50_000})
     assert {each.stop.generations for each in study.variants.values()} == {200_000}
     assert {each.stop.evaluations for each in study.variants.values()} == {50_000}
-    said = definition.load({**STUDY, "variants": {"short": {"stop.generations": 7}}})
-    assert said.variants["short"].stop.generations == 7
+    short = definition.load({**STUDY, "variants": {"short": {"stop.generations": 7}}})
+    assert short.variants["short"].stop.generations == 7
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""The analysis of a study: against the libraries on runs.csv, by hand, and whatever else the study holds."""
+"""The analysis of a study: against other libraries, by hand, and independent of the other variants."""
 
 import csv
 import dataclasses
@@ -21,7 +21,7 @@ INF = math.inf
 
 
 def columns(outcome):
-    """Return evaluations to the goal by variant and target, as the csv module reads runs.csv; empty is infinite."""
+    """Return evaluations to the goal by variant and target, read from ``runs.csv``. Empty cells become infinite."""
     found = {}
     for row in csv.DictReader(io.StringIO(runs_csv(outcome))):
         value = float(row["evaluations_to_goal"] or "inf")
@@ -42,11 +42,11 @@ def analysis(study):
 # --- Against the libraries ------------------------------------------------------------------------------------------
 
 
-def test_some_runs_of_the_study_are_censored_or_the_comparison_would_be_easy(study):
+def test_the_study_has_censored_runs(study):
     assert 10 < sum(run.evaluations_to_goal is None for run in study.runs) < len(study.runs) / 2
 
 
-def test_friedman_and_mean_ranks_are_scipys(study, analysis):
+def test_friedman_and_mean_ranks_match_scipy(study, analysis):
     from scipy.stats import friedmanchisquare, rankdata
 
     data = {name: values.ravel() for name, values in columns(study).items()}
@@ -59,7 +59,7 @@ def test_friedman_and_mean_ranks_are_scipys(study, analysis):
     assert [each.mean_rank for each in analysis.variants] == sorted(ranks)
 
 
-def test_pairs_without_censored_runs_are_those_of_scikit_posthocs():
+def test_pairs_without_censored_runs_match_scikit_posthocs():
     import pandas as pd
     import scikit_posthocs
 
@@ -78,7 +78,7 @@ def test_pairs_without_censored_runs_are_those_of_scikit_posthocs():
 
 
 def worst_ranked(one, other):
-    """Differences in which a success against a failure is beyond every other, by a loop."""
+    """Return the differences in a loop. A success against a failure is larger than every other difference."""
     largest = max(abs(a - b) for a, b in zip(one, other, strict=True) if math.isfinite(a) and math.isfinite(b))
     found = []
     for a, b in zip(one, other, strict=True):
@@ -91,7 +91,7 @@ def worst_ranked(one, other):
     return found
 
 
-def test_pairs_with_censored_runs_are_scipys_of_worst_ranks_and_statsmodels_holm(study, analysis):
+def test_pairs_with_censored_runs_match_scipy_on_worst_ranks_and_statsmodels_holm(study, analysis):
     from scipy.stats import wilcoxon
     from statsmodels.stats.multitest import multipletests
 
@@ -102,13 +102,13 @@ def test_pairs_with_censored_runs_are_scipys_of_worst_ranks_and_statsmodels_holm
     adjusted = multipletests(tested, method="holm")[1]
     for couple, each, p, p_holm in zip(couples, differences, tested, adjusted, strict=True):
         pair = analysis.pair(*couple)
-        # Where at most 50 blocks differ the p is exact, and scipy's approximate.
+        # With at most 50 differing blocks, this p is exact and scipy's is approximate.
         tolerance = 1e-9 if np.count_nonzero(each) > stats.EXACT else 0.05
         assert (pair.p, pair.p_holm) == pytest.approx((p, p_holm), rel=tolerance)
     assert any(np.count_nonzero(each) > stats.EXACT for each in differences)
 
 
-def test_a12_is_scipys_u_within_targets(study, analysis):
+def test_a12_matches_scipy_mannwhitneyu_within_targets(study, analysis):
     from scipy.stats import mannwhitneyu
 
     data = columns(study)
@@ -121,7 +121,7 @@ def test_a12_is_scipys_u_within_targets(study, analysis):
         assert pair.a12.low < pair.a12.value < pair.a12.high
 
 
-def test_success_rates_are_statsmodels(study, analysis):
+def test_success_rates_match_statsmodels(study, analysis):
     from statsmodels.stats.proportion import proportion_confint
 
     data = columns(study)
@@ -136,7 +136,7 @@ def test_success_rates_are_statsmodels(study, analysis):
             assert measures.success == pytest.approx((reached / rows.size, *interval))
 
 
-def test_the_interval_of_the_ratio_is_scipys_bootstrap():
+def test_the_interval_of_the_ratio_matches_scipy_bootstrap():
     from scipy.stats import bootstrap
 
     study = outcomes.outcome(outcomes.drawn(2, 1, 30))
@@ -151,7 +151,7 @@ def test_the_interval_of_the_ratio_is_scipys_bootstrap():
         rng=np.random.default_rng(0),
     )
     assert pair.ratio.value == pytest.approx(samples[0].mean() / samples[1].mean())
-    # Two sets of random resamples: bounds agree to some hundredths of the width.
+    # Different random resamples: the bounds agree within a few hundredths of the width.
     width = pair.ratio.high - pair.ratio.low
     assert pair.ratio[1:] == pytest.approx(tuple(expected.confidence_interval), abs=0.08 * width)
 
@@ -183,7 +183,7 @@ def test_a_failed_run_costs_what_it_spent_and_counts_as_the_budget():
 
 
 def test_blocks_of_joint_runs_are_seeds():
-    """Of the joint variant the last target reached; of the other the sum over its runs."""
+    """A joint variant counts until the last target is reached; another variant counts the sum over its runs."""
     study = outcomes.outcome(
         {"one run": [[100, 900], [500, 200]], "many": [[100, 150], [300, None]]}, joint=["one run"]
     )
@@ -202,7 +202,7 @@ def test_blocks_of_joint_runs_are_seeds():
     assert pair.ratio.value == 700 / 10_200
 
 
-def test_a_joint_run_that_fails_spent_what_it_spent_once():
+def test_evaluations_of_a_failed_joint_run_count_once():
     spent = {("a", target, 1): {"evaluations": 20_000} for target in (0, 1)}
     study = outcomes.outcome({"a": [[None, 30], [70, 40]]}, joint=["a"], change=spent)
     (variant,) = analyse(study).variants
@@ -212,7 +212,7 @@ def test_a_joint_run_that_fails_spent_what_it_spent_once():
 
 
 def test_worst_ranks_by_hand():
-    """Six blocks, differences -10, 20, -30, 40, and two failures of b: the ranks against b are 1 3 5.5 5.5 of 21."""
+    """Six blocks: differences -10, 20, -30, 40, and two failures of b. The ranks against b are 1, 3, 5.5, 5.5 of 21."""
     a = [[10, 40, 10, 80, 500, 600]]
     b = [[20, 20, 40, 40, None, None]]
     pair = analyse(outcomes.outcome({"a": a, "b": b})).pair("a", "b")
@@ -222,7 +222,7 @@ def test_worst_ranks_by_hand():
     assert pair.p_holm == pair.p
 
 
-def test_variants_that_tie_throughout_are_identical():
+def test_variants_that_tie_in_every_block_are_identical():
     same = [[100, 300, None], [200, 250, 700]]
     analysis = analyse(outcomes.outcome({"a": same, "b": same, "c": same}))
     assert all(pair.identical for pair in analysis.pairs)
@@ -233,7 +233,7 @@ def test_variants_that_tie_throughout_are_identical():
     assert [each.mean_rank for each in analysis.variants] == [2, 2, 2]
 
 
-def test_one_block_that_differs_makes_two_variants_not_identical():
+def test_variants_that_differ_in_one_block_are_not_identical():
     pair = analyse(outcomes.outcome({"a": [[100, 300, None]], "b": [[100, 301, None]]})).pairs[0]
     assert (pair.tied, pair.blocks, pair.identical) == (2, 3, False)
 
@@ -267,12 +267,12 @@ def test_no_variant_at_all():
     assert analysis == type(analysis)((), None, (), (), ())
 
 
-def test_direction_is_by_the_restricted_mean():
+def test_the_variant_with_the_smaller_restricted_mean_comes_first():
     pair = analyse(outcomes.outcome({"a": [[900, 800]], "b": [[100, 200]]})).pairs[0]
     assert (pair.first, pair.second, pair.ratio.value, pair.a12.value) == ("b", "a", 300 / 1700, 1)
 
 
-def test_the_variant_on_trial_comes_first_and_only_its_pairs_are_a_family():
+def test_the_variant_on_trial_comes_first_and_only_its_pairs_are_compared():
     tables = outcomes.drawn(4, 3, 8)
     tried, full = (analyse(outcomes.outcome(tables, tried=tried)) for tried in ("v02", None))
     assert [(pair.first, pair.second) for pair in tried.pairs] == [("v02", "v00"), ("v02", "v01"), ("v02", "v03")]
@@ -286,7 +286,7 @@ def test_the_variant_on_trial_comes_first_and_only_its_pairs_are_a_family():
     assert turned.ratio == pytest.approx([1 / straight.ratio[index] for index in (0, 2, 1)], rel=1e-3)
 
 
-def test_cliques_are_what_the_pairs_do_not_separate(analysis):
+def test_cliques_contain_no_separated_pair(analysis):
     names = [each.name for each in analysis.variants]
     assert analysis.cliques
     for clique in analysis.cliques:
@@ -295,14 +295,14 @@ def test_cliques_are_what_the_pairs_do_not_separate(analysis):
         assert not any(analysis.pair(*couple).separated for couple in itertools.combinations(clique, 2))
 
 
-# --- The same in any company ----------------------------------------------------------------------------------------
+# --- Independence of other variants ---------------------------------------------------------------------------------
 
 
 def test_the_order_of_runs_does_not_matter(study, analysis):
     assert analyse(dataclasses.replace(study, runs=study.runs[::-1])) == analysis
 
 
-def test_figures_of_a_pair_do_not_depend_on_other_variants():
+def test_statistics_of_a_pair_do_not_depend_on_other_variants():
     tables = outcomes.drawn(4, 3, 8)
     full = analyse(outcomes.outcome(tables))
     part = analyse(outcomes.outcome({name: tables[name] for name in ("v03", "v01")}))
@@ -341,7 +341,7 @@ def cautions(*arguments, **keywords):
 FINE = outcomes.drawn(2, 3, 8)
 
 
-def test_a_sound_study_needs_no_caution():
+def test_a_sound_study_has_no_cautions():
     assert cautions(FINE) == {}
 
 
@@ -356,7 +356,7 @@ def test_cautions_of_design():
 
 
 @pytest.mark.parametrize(("variants", "seeds", "least"), [(2, 5, 1 / 16), (2, 6, None), (3, 6, 3 / 32), (3, 7, None)])
-def test_too_few_blocks_to_separate_anything(variants, seeds, least):
+def test_caution_if_there_are_too_few_blocks_to_separate_any_pair(variants, seeds, least):
     found = cautions(outcomes.drawn(variants, 1, seeds))
     assert found.get("no_power") == (None if least is None else ((), pytest.approx(least)))
 
@@ -365,7 +365,7 @@ def test_few_seeds():
     assert cautions(outcomes.drawn(2, 10, 4)) == {"few_seeds": ((), 4)}
 
 
-def test_what_is_too_easy():
+def test_cautions_for_goals_reached_within_two_generations():
     soon = {(name, 2, seed): {"generations": 1} for name in FINE for seed in range(1, 6)}
     assert cautions(FINE, change=soon) == {"easy_targets": (("2",), None)}
     assert cautions(FINE, change={key: {"generations": 2} for key in soon}) == {}
@@ -375,12 +375,12 @@ def test_what_is_too_easy():
     assert cautions(FINE, change=soon) == {"ceiling": (("v01",), None)}
 
 
-def test_a_budget_that_censors_more_than_half():
+def test_caution_if_more_than_half_of_the_runs_are_censored():
     half, more = [[1, 2, None, None] * 2], [[1, None, None, None] * 2]
     assert cautions({"a": half, "b": more}) == {"censored": (("b",), None)}
 
 
-def test_runs_that_ended_without_having_spent_their_budget():
+def test_caution_for_runs_that_ended_before_their_budget():
     change = {("v01", 0, 1): {"evaluations_to_goal": None, "stopped": "stalled"}}
     change[("v01", 1, 1)] = {"evaluations_to_goal": None, "stopped": "generations"}
     change[("v00", 0, 2)] = {"evaluations_to_goal": None, "stopped": "evaluations"}

@@ -1,4 +1,4 @@
-"""The factors of a grid: against figures worked by hand, and scipy on the geometric means."""
+"""The factors of a grid: against values computed by hand, and against scipy on the geometric means."""
 
 import json
 
@@ -10,7 +10,7 @@ from scipy.stats import friedmanchisquare, gmean, wilcoxon
 
 import fooldeap
 from fooldeap.study import definition
-from fooldeap.study.factors import factors
+from fooldeap.study.factors import analyse_factors
 from fooldeap.study.figures.effects import effects
 
 GRID = {
@@ -26,26 +26,26 @@ VARY = {"mutation": ["random_pixels", "invert"], "algorithm.elites": [0, 1], "cr
 
 
 def levels(names):
-    """Return two factors of variants that are named by both of their levels."""
+    """Return two factors for variants that are named by their two levels."""
     return {key: {name: name.split("+")[place] for name in names} for place, key in enumerate(("mutation", "rate"))}
 
 
 def grid(**tables):
-    """Return the factors of a study of variants ``a_low``, each with evaluations (targets, seeds)."""
+    """Return the factors of a study of variants such as ``a_low``, each with evaluations (targets, seeds)."""
     named = {name.replace("_", "+"): table for name, table in tables.items()}
-    return factors(outcome(named, factors=levels(named)))
+    return analyse_factors(outcome(named, factors=levels(named)))
 
 
-def test_two_by_two_by_hand():
+def test_two_by_two_grid_by_hand():
     mutation, rate = grid(a_low=[[100, 400]], a_high=[[100, 100]], b_low=[[400, 1600]], b_high=[[900, None]])
-    # Of seed 1, a: sqrt(100 * 100), b: sqrt(400 * 900); of seed 2, a: sqrt(400 * 100), b: sqrt(1600 * BUDGET).
+    # Seed 1, a: sqrt(100 * 100), b: sqrt(400 * 900); seed 2, a: sqrt(400 * 100), b: sqrt(1600 * BUDGET).
     assert (mutation.name, mutation.settings, mutation.friedman) == ("mutation", 2, None)
     best, other = mutation.levels
     assert (best.name, best.mean_rank, other.name, other.mean_rank) == ("a", 1.0, "b", 2.0)
     assert best.evaluations == pytest.approx((100 + 200) / 2)
     assert other.evaluations == pytest.approx((600 + np.sqrt(1600 * BUDGET)) / 2)
     assert (best.success.value, other.success.value) == (1.0, 0.75)
-    # Of seed 1, low: sqrt(100 * 400), high: sqrt(100 * 900); of seed 2, low: 800, high: sqrt(100 * BUDGET) = 1000.
+    # Seed 1, low: sqrt(100 * 400), high: sqrt(100 * 900); seed 2, low: 800, high: sqrt(100 * BUDGET) = 1000.
     assert [(each.name, each.mean_rank) for each in rate.levels] == [("low", 1.0), ("high", 2.0)]
     assert [each.evaluations for each in rate.levels] == pytest.approx([(200 + 800) / 2, (300 + 1000) / 2])
     (pair,) = rate.pairs
@@ -53,7 +53,7 @@ def test_two_by_two_by_hand():
     assert pair.ratio.value == pytest.approx(1000 / 1300)
 
 
-def test_against_scipy():
+def test_factors_match_scipy():
     rng = np.random.default_rng(3)
     tables = {
         f"{mutation}+{rate}": np.minimum(
@@ -62,7 +62,9 @@ def test_against_scipy():
         for place, mutation in enumerate("abc")
         for fast, rate in enumerate(("low", "high"))
     }
-    mutation, rate = factors(outcome({name: each.tolist() for name, each in tables.items()}, factors=levels(tables)))
+    mutation, rate = analyse_factors(
+        outcome({name: each.tolist() for name, each in tables.items()}, factors=levels(tables))
+    )
     means = {each: gmean([tables[f"{each}+low"], tables[f"{each}+high"]]).ravel() for each in "abc"}
     test = friedmanchisquare(*means.values())
     assert mutation.friedman.chi_square == pytest.approx(test.statistic)
@@ -80,7 +82,7 @@ def test_p_values_are_adjusted_over_all_factors():
     tables = {
         f"{mutation}+{rate}": rng.integers(100, 900, (2, 8)).tolist() for mutation in "abc" for rate in ("low", "high")
     }
-    pairs = [pair for factor in factors(outcome(tables, factors=levels(tables))) for pair in factor.pairs]
+    pairs = [pair for factor in analyse_factors(outcome(tables, factors=levels(tables))) for pair in factor.pairs]
     assert len(pairs) == 4
     least = min(pairs, key=lambda pair: pair.p)
     assert least.p_holm == pytest.approx(min(1.0, 4 * least.p))
@@ -89,21 +91,21 @@ def test_p_values_are_adjusted_over_all_factors():
 def test_a_setting_without_every_level_is_left_out():
     tables = {name: [[100, 200]] for name in ("a+low", "a+high", "b+low", "b+high", "c+high", "other")}
     known = levels([name for name in tables if name != "other"])
-    mutation, rate = factors(outcome(tables, factors=known))
+    mutation, rate = analyse_factors(outcome(tables, factors=known))
     assert (mutation.settings, {each.name for each in mutation.levels}) == (1, {"a", "b", "c"})
     assert (rate.settings, len(rate.levels)) == (2, 2)
     alone = {name: tables[name] for name in ("a+low", "b+high")}
-    assert factors(outcome(alone, factors=levels(alone))) == ()
+    assert analyse_factors(outcome(alone, factors=levels(alone))) == ()
 
 
 def test_joint_variants_are_compared_by_seed():
     tables = {name: [[100, 200], [300, 100]] for name in ("a+low", "a+high", "b+low", "b+high")}
-    mutation, _ = factors(outcome(tables, factors=levels(tables), joint=("a+low", "a+high")))
+    mutation, _ = analyse_factors(outcome(tables, factors=levels(tables), joint=("a+low", "a+high")))
     assert {each.name: each.evaluations for each in mutation.levels} == pytest.approx({"a": 250.0, "b": 350.0})
     assert mutation.pairs[0].blocks == 2
 
 
-def test_what_is_written_of_them():
+def test_factors_in_report_summary_and_tables():
     rng = np.random.default_rng(7)
     tables = {
         f"{mutation}+{rate}": rng.integers(low, low + 90, (3, 8)).tolist()
@@ -124,23 +126,23 @@ def test_what_is_written_of_them():
     assert "factors.tex" not in without
 
 
-def test_they_are_drawn_over_all_settings_and_in_each():
+def test_factors_are_drawn_over_all_settings_and_in_each_setting():
     tables = {"a+low": [[100, 400]], "a+high": [[100, 100]], "b+low": [[400, 1600]], "b+high": [[900, None]]}
     study = outcome(tables, factors=levels(tables))
-    mutation, rate = effects(study, factors(study)).axes
+    mutation, rate = effects(study, analyse_factors(study)).axes
     assert [(mutation.get_title(), rate.get_title())] == [("mutation", "rate")]
-    low, high, bold = (line.get_ydata() for line in mutation.lines)  # as the study has them
+    low, high, bold = (line.get_ydata() for line in mutation.lines)  # in the order of the study
     assert list(high) == [100, (900 + BUDGET) / 2]
     assert list(low) == [250, 1000]
     assert list(bold) == pytest.approx([150, (600 + np.sqrt(1600 * BUDGET)) / 2])
     assert [text.get_text() for text in mutation.get_legend().texts] == ["low", "high"]
-    assert [text.get_text() for text in rate.get_xticklabels()] == ["low", "high"]  # as the study has them
+    assert [text.get_text() for text in rate.get_xticklabels()] == ["low", "high"]  # in the order of the study
 
 
-def test_of_many_settings_none_is_named():
+def test_many_settings_have_no_legend():
     tables = {f"{letter}+{number}": [[100, 200]] for letter in "ab" for number in range(9)}
     study = outcome(tables, factors=levels(tables))
-    letter, number = effects(study, factors(study)).axes
+    letter, number = effects(study, analyse_factors(study)).axes
     assert (letter.get_legend(), len(letter.lines)) == (None, 10)
     assert len(number.get_legend().texts) == 2
 
@@ -152,7 +154,7 @@ def load(**keys):
     return definition.load({key: value for key, value in {**GRID, **keys}.items() if key != "base"}, plugins=[KIT])
 
 
-def test_a_grid_knows_its_factors():
+def test_the_keys_of_a_grid_are_factors():
     study = load(vary=VARY, variants={"other": {"mutation": "block"}})
     assert study.factors == {
         "mutation": {
@@ -177,7 +179,7 @@ def test_named_variants_may_have_factors():
     assert load(variants=variants, factors=own).factors == own
 
 
-def test_factors_are_resumed_with_the_study(tmp_path):
+def test_a_resumed_study_has_the_same_factors(tmp_path):
     keys = {key: value for key, value in GRID.items() if key != "base"}
     done = fooldeap.compare({**keys, "vary": VARY}, plugins=[KIT], out=tmp_path / "study", quiet=True)
     expected = (tmp_path / "study/report.md").read_bytes()

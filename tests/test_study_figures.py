@@ -1,4 +1,4 @@
-"""A study's figures: what is drawn is what was found, a variant looks the same in all, and the bytes never differ."""
+"""The figures of a study: content, the look of a variant, and bit-identity."""
 
 import dataclasses
 import hashlib
@@ -31,7 +31,7 @@ def style():
 
 
 def study(variants=3, targets=3, seeds=3, channels=1, **fields):
-    """Return a study of growing evaluations, the last variant without success, with curves and images of noise."""
+    """Return a study with random curves and images. The last variant never reaches the goal."""
     tables = outcomes.drawn(variants, targets, seeds)
     if variants > 1:
         tables[f"v{variants - 1:02}"] = [[None] * seeds] * targets
@@ -51,7 +51,7 @@ def ranked(outcome):
 
 
 def by_curve(curves, grid, **fields):
-    """Return a study of one target in which a variant's runs have these curves."""
+    """Return a study of one target whose runs have the given curves, by variant."""
     outcome = outcomes.outcome({name: [[None] * len(runs)] for name, runs in curves.items()}, **fields)
     curves = {(name, 0, seed): np.array(run) for name, runs in curves.items() for seed, run in enumerate(runs, 1)}
     return dataclasses.replace(outcome, grid=np.array(grid), curves=curves)
@@ -73,7 +73,7 @@ def small():
     return figures.draw(study(), ranked(study()), np.ones((3, 3)))
 
 
-def test_a_picture_of_each_kind_in_print_and_on_screen(small):
+def test_each_figure_is_written_as_png_and_svg_of_the_right_width(small):
     assert set(small) == {f"{name}.{kind}" for name in [*DRAWN, "critical_differences"] for kind in ("png", "svg")}
     for name, picture in small.items():
         if name.endswith("png"):
@@ -101,11 +101,11 @@ def test_studies_of_every_shape_are_drawn(outcome):
     }
 
 
-def test_no_runs_no_figures():
+def test_a_study_without_runs_has_no_figures():
     assert figures.draw(outcomes.outcome({}), {}, None) == {}
 
 
-def test_the_same_bytes_whatever_was_drawn_before_and_in_whatever_order_the_runs_came(small):
+def test_bytes_do_not_depend_on_other_figures_or_on_the_order_of_runs(small):
     import matplotlib
 
     outcome = study()
@@ -130,10 +130,10 @@ for name, picture in figures.draw(tests.study(), tests.ranked(tests.study()), np
 """
 
 
-def test_the_same_bytes_in_another_process(small):
-    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}  # not that of here
-    told = subprocess.run([sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True)
-    assert dict(map(str.split, told.stdout.splitlines())) == {
+def test_bytes_are_the_same_in_another_process(small):
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True)
+    assert dict(map(str.split, done.stdout.splitlines())) == {
         name: hashlib.sha256(picture).hexdigest() for name, picture in small.items()
     }
 
@@ -141,14 +141,14 @@ def test_the_same_bytes_in_another_process(small):
 # --- Looks ----------------------------------------------------------------------------------------------------------
 
 
-def test_looks_follow_from_the_names_alone():
+def test_looks_depend_only_on_the_names():
     forward = outcomes.outcome(outcomes.drawn(9))
     backward = outcomes.outcome(dict(reversed(outcomes.drawn(9).items())))
     assert looks.looks(forward) == looks.looks(backward)
     assert [look.colour for look in looks.looks(forward).values()][:2] == ["#0072B2", "#E69F00"]
 
 
-def test_up_to_eight_differ_in_colour_more_in_dash_and_marker():
+def test_up_to_eight_variants_differ_in_colour_and_more_also_in_dash_and_marker():
     few, many = (list(looks.looks(outcomes.outcome(outcomes.drawn(count, 1, 1))).values()) for count in (8, 32))
     assert len({look.colour for look in few}) == 8
     assert {(look.dash, look.marker) for look in few} == {("-", "o")}
@@ -162,17 +162,17 @@ def test_a_variant_looks_the_same_in_all_figures(variants):
 
     outcome = study(variants)
     ranks = dict(zip(outcome.variants, range(variants, 0, -1), strict=True))
-    order = figures.by_rank(outcome, ranks)
+    order = figures.order_by_rank(outcome, ranks)
     differences = figures.critical_differences(outcome, order, ranks, np.ones((variants, variants)))
     elbows = [line for line in differences.axes[0].get_lines() if len(line.get_xdata()) == 3]
-    by_rank = {line.get_xdata()[1]: line for line in elbows}
+    order_by_rank = {line.get_xdata()[1]: line for line in elbows}
     convergence = [line for axes in figures.convergence(outcome, order).axes for line in lines(axes).items()]
     for drawn in (lines(figures.ecdf(outcome, order).axes[0]), dict(convergence)):
         assert list(drawn) == order
         for name, look in looks.looks(outcome).items():
-            assert (drawn[name].get_color(), by_rank[ranks[name]].get_color()) == (look.colour, look.colour)
+            assert (drawn[name].get_color(), order_by_rank[ranks[name]].get_color()) == (look.colour, look.colour)
             dashed = look.dash != "-"
-            assert drawn[name].is_dashed() == by_rank[ranks[name]].is_dashed() == dashed
+            assert drawn[name].is_dashed() == order_by_rank[ranks[name]].is_dashed() == dashed
     points = [each for each in figures.targets(outcome, order).axes[0].collections if isinstance(each, PathCollection)]
     for point in points:
         for _, row in point.get_offsets():
@@ -180,23 +180,23 @@ def test_a_variant_looks_the_same_in_all_figures(variants):
     assert {order[round(row)] for point in points for _, row in point.get_offsets()} == set(order)
 
 
-def test_the_legend_is_ordered_by_rank_ties_as_given():
+def test_the_legend_is_ordered_by_rank_and_ties_keep_their_order():
     outcome = study(4)
-    order = figures.by_rank(outcome, {"v03": 2.0, "v02": 1.0, "v01": 2.0, "v00": 3.0, "failed": 1.0})
+    order = figures.order_by_rank(outcome, {"v03": 2.0, "v02": 1.0, "v01": 2.0, "v00": 3.0, "failed": 1.0})
     assert order == ["v02", "v03", "v01", "v00"]
     assert legend(figures.ecdf(outcome, order)) == legend(figures.convergence(outcome, order)) == order
 
 
 @given(st.lists(st.text("ab0", min_size=1, max_size=50), min_size=1, max_size=8), st.sampled_from("+_-."))
-def test_names_are_broken_without_loss(parts, sign):
+def test_wrapped_names_lose_no_letters(parts, sign):
     name = sign.join(parts)
-    broken = looks.broken(name, 20)
-    assert broken.replace("\n", "") == name
-    assert max(map(len, broken.split("\n"))) <= 20
+    wrapped = looks.wrap_name(name, 20)
+    assert wrapped.replace("\n", "") == name
+    assert max(map(len, wrapped.split("\n"))) <= 20
 
 
-def test_names_are_broken_behind_plus_signs_first():
-    assert looks.broken("softmax_loss+tournament-0.25+x", 20) == "softmax_loss+\ntournament-0.25+x"
+def test_names_are_wrapped_after_plus_signs_first():
+    assert looks.wrap_name("softmax_loss+tournament-0.25+x", 20) == "softmax_loss+\ntournament-0.25+x"
 
 
 LONG = "softmax_loss-of-probabilities+exponential_rank-{:02}+row_and_column"
@@ -256,7 +256,7 @@ def test_convergence_by_hand():
     assert axes.get_yscale() == "logit"
 
 
-def test_confidences_are_marked_in_percent_and_certainty_stays_in_the_picture():
+def test_confidence_axis_is_in_percent_and_includes_certainty():
     outcome = by_curve({"a": [[0.0, 0.5, 1.0]] * 3}, [1, 100, 10_000])
     figure = figures.convergence(outcome, ["a"])
     figure.draw_without_rendering()
@@ -276,7 +276,7 @@ def test_the_goal_is_marked_if_it_is_a_confidence(goal, marked):
     assert axes.get_ylim()[1] > max([*marked, 0.2])
 
 
-def test_curves_end_where_the_budget_does():
+def test_curves_end_at_the_budget():
     outcome = outcomes.outcome({"each": [[1], [1]], "joint": [[1], [1]]}, budget=1000, joint=["joint"])
     outcome = dataclasses.replace(outcome, grid=np.array([10, 1000, 2000]))
     drawn = lines(figures.convergence(outcome, ["each", "joint"]).axes[0])
@@ -284,7 +284,7 @@ def test_curves_end_where_the_budget_does():
     assert drawn["joint"].get_xdata().tolist() == [10, 1000, 2000]
 
 
-def test_many_variants_have_a_panel_each_by_rank():
+def test_many_variants_have_one_panel_each_by_rank():
     outcome = study(7)
     order = list(outcome.variants)[::-1]
     figure = figures.convergence(outcome, order)
@@ -298,11 +298,11 @@ def test_many_variants_have_a_panel_each_by_rank():
     assert len(figures.convergence(study(6), order[1:]).axes) == 1
 
 
-# --- Target by target -----------------------------------------------------------------------------------------------
+# --- By target ------------------------------------------------------------------------------------------------------
 
 
 def strips(axes):
-    """Return the evaluations of filled and hollow points, and of the medians."""
+    """Return the evaluations of the filled points, the hollow points and the medians."""
     from matplotlib.collections import LineCollection, PathCollection
 
     points = [each for each in axes.collections if isinstance(each, PathCollection)]
@@ -312,7 +312,7 @@ def strips(axes):
         for kind in (False, True)
     )
     medians = [each for each in axes.collections if isinstance(each, LineCollection)]
-    return filled, empty, [each.get_segments()[0][0][0] for each in medians[1::2]]  # the others are rims
+    return filled, empty, [each.get_segments()[0][0][0] for each in medians[1::2]]  # the others are the white rims
 
 
 def test_targets_by_hand():
@@ -337,14 +337,14 @@ def test_targets_by_hand():
         assert axes.get_xlim()[1] > 1000
 
 
-def test_a_joint_run_is_censored_where_the_budget_of_all_targets_ends():
+def test_a_joint_run_is_censored_at_the_budget_of_all_targets():
     tables = {"each": [[None], [1]], "joint": [[None], [1]]}
     figure = figures.targets(outcomes.outcome(tables, budget=1000, joint=["joint"]), ["each", "joint"])
     assert strips(figure.axes[0])[1] == [[[1000, 0]], [[2000, 1]]]
 
 
 @pytest.mark.parametrize("targets", [12, 13])
-def test_of_many_targets_the_first_are_shown_and_that_is_said(targets):
+def test_only_the_first_of_many_targets_are_shown_with_a_note(targets):
     outcome = study(1, targets, 1)
     words = f"the first 12 of {targets} targets"
     panels = figures.targets(outcome, ["v00"])
@@ -358,21 +358,21 @@ def test_of_many_targets_the_first_are_shown_and_that_is_said(targets):
 
 
 def bars(ranks, p_values):
-    """Return the ends of the bars of variants a, b, ... of these mean ranks."""
+    """Return the ends of the bars for variants a, b, ... with the given mean ranks."""
     names = "abcdefgh"[: len(ranks)]
     outcome = outcomes.outcome({name: [[1]] for name in names})
     ranks = dict(zip(names, ranks, strict=True))
-    figure = figures.critical_differences(outcome, figures.by_rank(outcome, ranks), ranks, np.array(p_values))
+    figure = figures.critical_differences(outcome, figures.order_by_rank(outcome, ranks), ranks, np.array(p_values))
     black = [line for line in figure.axes[0].get_lines() if line.get_linewidth() == 2]
     return sorted((min(line.get_xdata()), max(line.get_xdata())) for line in black)
 
 
-def test_bars_join_what_is_not_separated():
+def test_bars_connect_variants_that_are_not_separated():
     p = [[1, 0.05, 0.049, 0.01], [0.05, 1, 0.9, 0.02], [0.049, 0.9, 1, 0.03], [0.01, 0.02, 0.03, 1]]
     assert bars([1.5, 2, 2.5, 4], p) == [(1.5, 2), (2, 2.5)]  # .05 itself does not separate
 
 
-def test_p_values_are_those_of_the_variants_by_name():
+def test_p_values_are_assigned_by_name():
     # By rank: c, a, b. Only a and c are not separated.
     assert bars([2, 3, 1], [[1, 0.01, 0.5], [0.01, 1, 0.01], [0.5, 0.01, 1]]) == [(1, 2)]
 
@@ -383,7 +383,7 @@ def test_no_bar_crosses_a_variant_that_is_separated():
 
 def test_mean_ranks_are_on_the_axis():
     outcome, ranks = study(3), {"v00": 2.25, "v01": 1.5, "v02": 2.25}
-    axes = figures.critical_differences(outcome, figures.by_rank(outcome, ranks), ranks, np.ones((3, 3))).axes[0]
+    axes = figures.critical_differences(outcome, figures.order_by_rank(outcome, ranks), ranks, np.ones((3, 3))).axes[0]
     assert sorted(each.get_offsets()[0][0] for each in axes.collections) == [1.5, 2.25, 2.25]
     assert sorted(text.get_text() for text in axes.texts) == ["2.25  v02", "v00  2.25", "v01  1.50"]
 
@@ -392,7 +392,7 @@ def test_mean_ranks_are_on_the_axis():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_those_of_the_first_seed_pixel_by_pixel(channels):
+def test_images_are_those_of_the_first_seed(channels):
     outcome = study(2, 3, 2, channels)
     axes = figures.images(outcome, ["v01", "v00"]).axes[0]
     tiles = iter(axes.get_images())
@@ -409,7 +409,7 @@ def test_images_are_those_of_the_first_seed_pixel_by_pixel(channels):
     assert axes.yaxis_inverted()
 
 
-def test_captions_are_confidences_rounded_down_grey_where_the_goal_was_missed():
+def test_captions_are_confidences_rounded_down_and_grey_if_the_goal_was_missed():
     tables = {"a": [[10, 20], [None, 20], [10, 20], [10, 20]]}
     change = {("a", 0, 1): {"confidence": 0.9999}, ("a", 1, 1): {"confidence": 0.99989}}
     change["a", 2, 1] = {"confidence": 0.999999}

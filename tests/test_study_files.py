@@ -1,4 +1,4 @@
-"""Study files: every mistake is a line with its place and cure; the command's options."""
+"""Study files: each error is one line with position and cure; the options of the command."""
 
 import pytest
 from conftest import KIT, ROOT
@@ -19,7 +19,7 @@ def call(*arguments):
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[case["name"] for case in BROKEN])
-def test_what_is_broken_is_named_with_its_place_and_cure(case, tmp_path, monkeypatch, capsys):
+def test_errors_name_position_and_cure(case, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.yaml").write_text(case["text"])
     code = call("compare", "broken.yaml", *case.get("overrides", []))
@@ -56,11 +56,11 @@ def test_the_command_runs_resumes_and_extends(study, tmp_path, capsys):
     assert "strong" in shown
     assert "runs/small/001/report.md" in shown
     assert call("compare", "--resume", "runs/small/001") == 0
-    assert "8 runs of 2 variants, 8 of them made already" in capsys.readouterr().out
+    assert "8 runs of 2 variants, 8 of them already made" in capsys.readouterr().out
     assert call("compare", "--resume", "runs/small/001", "seeds=3") == 0
-    assert "12 runs of 2 variants, 8 of them made already" in capsys.readouterr().out
+    assert "12 runs of 2 variants, 8 of them already made" in capsys.readouterr().out
     assert call("compare", "study.yaml", "--resume", "runs/small/001", "seeds=4") == 0
-    assert "16 runs of 2 variants, 12 of them made already" in capsys.readouterr().out
+    assert "16 runs of 2 variants, 12 of them already made" in capsys.readouterr().out
 
 
 def test_a_dry_run_writes_nothing(study, tmp_path, capsys):
@@ -73,7 +73,7 @@ def test_a_dry_run_writes_nothing(study, tmp_path, capsys):
 ANNOUNCED = f"fooldeap: runs the plugins in {KIT}, which study.yaml names\n"
 
 
-def test_quiet_is_quiet_but_for_what_a_file_has_us_run(study, capsys):
+def test_quiet_prints_only_the_plugins_that_the_file_names(study, capsys):
     assert call("compare", "study.yaml", "--quiet") == 0
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", ANNOUNCED)
@@ -82,16 +82,16 @@ def test_quiet_is_quiet_but_for_what_a_file_has_us_run(study, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name the study, a YAML file: fooldeap compare configs/studies/selection.yaml"),
+        ([], "got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml"),
         (["studi.yaml"], "no file 'studi.yaml'; did you mean 'study.yaml'?"),
         (["--resume", "nowhere"], "nowhere: has no study.yaml; name a folder that 'fooldeap compare' made"),
         (
             ["study.yaml", "--out", "a", "--resume", "b"],
-            "--out and --resume: got both, expected one; a folder that is resumed is written to itself",
+            "--out and --resume: got both, expected one; a resumed study is written to its own folder",
         ),
         (
             ["study.yaml", "--try", "x.py"],
-            "--try: got a study as well, expected one of them; a trial brings its own study",
+            "--try: got a study too, expected none; --try uses its own study",
         ),
         (["--try", "x.py"], "no file or folder 'x.py'"),
         (
@@ -108,7 +108,7 @@ def test_wrong_arguments(study, tmp_path, capsys, arguments, message):
     assert capsys.readouterr().err.removeprefix(ANNOUNCED) == f"fooldeap: {message}\n"
 
 
-def test_a_study_may_build_on_a_study(study, tmp_path):
+def test_a_study_can_be_the_base_of_a_study(study, tmp_path):
     (tmp_path / "more.yaml").write_text("base: study.yaml\nvary: {selection: {wheel: linear_rank}}\nbudget: 200\n")
     loaded = definition.load(tmp_path / "more.yaml")
     assert list(loaded.variants) == ["strong", "none", "wheel"]
@@ -154,7 +154,7 @@ QUICK = ["seeds=1", "targets=[1]", "budget=100"]
 
 
 @pytest.mark.draws
-def test_a_plugin_is_tried_beside_the_stock_ones(tmp_path, monkeypatch, capsys):
+def test_a_plugin_is_compared_with_the_stock_plugins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(TRIED)
     assert call("compare", "--try", "mine.py", *QUICK) == 0
@@ -168,7 +168,7 @@ def test_a_plugin_is_tried_beside_the_stock_ones(tmp_path, monkeypatch, capsys):
     assert call("compare", "--resume", "runs/try-first_come/001") == 0
 
 
-def test_a_plugin_that_fails_is_told_at_once(tmp_path, monkeypatch, capsys):
+def test_a_plugin_that_fails_is_reported_before_anything_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(TRIED.replace("return", "raise ValueError('no')\n    return"))
     assert call("compare", "--try", "mine.py", *QUICK, "budget=300") == 1
@@ -177,7 +177,7 @@ def test_a_plugin_that_fails_is_told_at_once(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.filterwarnings("always:bad failed:fooldeap.FooldeapWarning")
-def test_a_variant_that_fails_is_an_exit_code(study, tmp_path, capsys):
+def test_a_failed_variant_gives_exit_code_1(study, tmp_path, capsys):
     vary = "vary={selection: {good: random, bad: fails_late}}"
     assert call("compare", "study.yaml", vary) == 1
     assert "bad failed; the others are in runs/small/001" in capsys.readouterr().err
@@ -186,14 +186,14 @@ def test_a_variant_that_fails_is_an_exit_code(study, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (OTHER, "mine.py: holds dataset 'x'; expected one plugin to try, a mutation, crossover, "),
-        (TRIED + TRIED.replace("first_come", "second_come"), "expected one plugin to try"),
-        (TRIED.replace("rng):", "rng, *, size: int):"), "has no default for 'size'; give it one to try the plugin"),
+        (OTHER, "mine.py: got dataset 'x', expected one plugin of the kinds mutation, crossover, "),
+        (TRIED + TRIED.replace("first_come", "second_come"), "expected one plugin of the kinds mutation, "),
+        (TRIED.replace("rng):", "rng, *, size: int):"), "has no default for 'size'; --try needs one, so add it"),
         (TRIED.replace("first_come", "tournament"), "the name is taken"),
     ],
     ids=["another kind", "two", "without a default", "a taken name"],
 )
-def test_what_cannot_be_tried(tmp_path, monkeypatch, capsys, text, message):
+def test_files_that_try_refuses(tmp_path, monkeypatch, capsys, text, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(text)
     assert call("compare", "--try", "mine.py", *QUICK) == 2

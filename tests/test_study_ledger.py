@@ -1,4 +1,4 @@
-"""The ledger of a study: over all its sessions, what the runs asked about is what the classifier was shown."""
+"""The query log of a study: over all sessions, the images that the runs asked for are those that the classifier saw."""
 
 import shutil
 
@@ -13,7 +13,7 @@ from fooldeap.engine.evaluation import Evaluator
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-def test_the_ledger_adds_up_over_sessions(study, tmp_path):
+def test_the_query_log_adds_up_over_sessions(study, tmp_path):
     check_study_adds_up(study.folder)
     folder = shutil.copytree(study.folder, tmp_path / "study")
     fooldeap.compare(None, "seeds=5", resume=folder, quiet=True)
@@ -21,7 +21,7 @@ def test_the_ledger_adds_up_over_sessions(study, tmp_path):
     assert len(sessions(folder)) == 2
 
 
-def test_what_an_interrupted_session_had_is_from_the_journal(study, tmp_path):
+def test_a_resumed_session_reads_answers_from_the_journal(study, tmp_path):
     folder = tmp_path / "study"
     with interrupted(Evaluator, "logits", after=10):
         fooldeap.compare(STUDY, out=folder, quiet=True)

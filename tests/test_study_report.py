@@ -1,4 +1,4 @@
-"""A study's report: the same in any order, and sentences that say what the figures say."""
+"""The report of a study: sentences that agree with the statistics, independent of the order of variants."""
 
 import dataclasses
 import json
@@ -16,15 +16,15 @@ from fooldeap.study.report import markdown, verdict
 
 
 def sentences(outcome):
-    """Return the conclusions of the report, a line each."""
-    heading = "## Where" if outcome.tried else "## Conclusions"
+    """Return the lines of the conclusions."""
+    heading = "## Conclusions about" if outcome.tried else "## Conclusions"
     section = markdown(outcome, analyse(outcome)).split(heading)[1].split("\n## ")[0]
     return [line for line in section.replace(SPACE, " ").splitlines()[1:] if line]
 
 
 # --- The report -----------------------------------------------------------------------------------------------------
 
-# A target a row, a seed a column. Roulette needs four times what tournament-7 does, in each block.
+# One row per target, one column per seed. In each block, roulette needs four times as many as tournament-7.
 SEVEN = [[100, 110, 120, 130, 140, 150], [1000, 1010, 1020, 1030, 1040, 1050]]
 FIVE = [[104, 106, 124, 126, 144, 146], [1004, 1006, 1024, 1026, 1044, 1048]]
 ROULETTE = [[4 * count for count in counts] for counts in SEVEN]
@@ -43,9 +43,10 @@ def ratio(outcome, one, other):
 
 
 def test_sentences_word_by_word():
-    """Each tournament wins 6 of 12 blocks, so mean ranks are 1.5, 1.5, 3, and chi square 12 (.25 + .25 + 1).
+    """Each tournament wins 6 of 12 blocks. So the mean ranks are 1.5, 1.5 and 3, and chi square is 12 (.25 + .25 + 1).
 
-    The median lies between 150 and 1000, and 600 and 4000. One-sided in 12 blocks: p = 2 / 2^12, times 3 by Holm.
+    The medians lie between 150 and 1000, and between 600 and 4000. All 12 blocks favour one side, so p = 2 / 2^12. Holm
+    multiplies it by 3.
     """
     outcome = selection()
     assert sentences(outcome) == [
@@ -53,35 +54,35 @@ def test_sentences_word_by_word():
         "- The variants differ (Friedman, χ²(2) = 18.0, p < .001).",
         "- tournament-7 needs fewer evaluations than roulette: median 575 against 2 300, A12 = 1, ratio .25 "
         "[.25, .25], p = .001 after Holm.",
-        "- These seeds do not separate tournament-7 from tournament-5 "
+        "- These runs do not separate tournament-7 from tournament-5 "
         f"(ratio {ratio(outcome, 'tournament-7', 'tournament-5')}).",
     ]
     assert ratio(outcome, "tournament-7", "tournament-5").startswith("1.000 [")  # 6900 / 6902
 
 
-def test_sentences_of_what_never_reaches_the_goal_and_of_what_is_identical():
+def test_sentences_on_variants_that_never_reach_the_goal_and_on_identical_variants():
     outcome = selection({"a": SEVEN, "b": SEVEN, "never": NEVER, "nor": NEVER})
     assert sentences(outcome)[2:] == [
         "- a needs fewer evaluations than never: median 575 against not reached, success 100 % against 0 %, A12 = 1, "
         f"ratio {ratio(outcome, 'a', 'never')}, p = .003 after Holm.",
         "- a needs fewer evaluations than nor: median 575 against not reached, success 100 % against 0 %, A12 = 1, "
         f"ratio {ratio(outcome, 'a', 'nor')}, p = .003 after Holm.",
-        "- a and b are identical in these runs: the same evaluations in every block.",
-        "- never and nor cannot be told apart: no run of any of them reached the goal. A larger budget may help.",
+        "- a and b are identical in these runs: they need the same number of evaluations in every block.",
+        "- never and nor cannot be separated: none of their runs reached the goal. A larger budget may help.",
     ]
 
 
-def test_what_rarely_reaches_the_goal_is_not_said_to_be_identical():
-    """Of two targets one is reached in all runs, by the same evaluations; how far the others came may well differ."""
+def test_variants_with_equal_censored_runs_are_not_called_identical():
+    """One of two targets is reached in all runs, with the same evaluations. The censored runs may still differ."""
     rarely = [[100] * 6, [None] * 6]
-    said = sentences(selection({"best": SEVEN, "a": rarely, "b": rarely}))[-1]
-    assert said == (
-        "- a and b cannot be told apart: 6 of 12 runs of each reached the goal, with the same evaluations, "
-        "and no other did. A larger budget may help."
+    last = sentences(selection({"best": SEVEN, "a": rarely, "b": rarely}))[-1]
+    assert last == (
+        "- a and b cannot be separated: in each of them, the same 6 of 12 runs reached the goal, with the same "
+        "evaluations. A larger budget may help."
     )
 
 
-def test_the_best_of_all_is_said_to_be():
+def test_the_report_names_a_variant_better_than_all_others():
     outcome = selection({"tournament-7": SEVEN, "roulette": ROULETTE, "random": NEVER})
     assert sentences(outcome)[2] == "- tournament-7 needs fewer evaluations than every other variant."
     assert "every other" not in markdown(selection(), analyse(selection()))
@@ -92,19 +93,19 @@ def test_the_best_of_all_is_said_to_be():
     [
         ({"tournament-7": NEVER}, "b ties with tournament-7 by mean rank (1.50)."),
         ({"tournament-7": SEVEN}, "b is number 2 of 2 by mean rank (2.00)."),
-        ({"tournament-7": SEVEN, "nor": NEVER}, "b shares the places 2 to 3 of 3 by mean rank (2.50) with nor."),
+        ({"tournament-7": SEVEN, "nor": NEVER}, "b shares places 2 to 3 of 3 by mean rank (2.50) with nor."),
         ({"nor": NEVER, "none": NEVER}, "b ties with none and nor by mean rank (2.00)."),
     ],
 )
-def test_a_variant_on_trial_that_ties_is_not_said_to_be_behind(others, standing):
+def test_ties_of_the_variant_on_trial_are_reported(others, standing):
     assert sentences(selection({"b": NEVER, **others}, tried="b"))[1] == f"- {standing}"
 
 
-def test_of_a_variant_on_trial_its_standing_comes_first():
+def test_the_report_on_a_variant_on_trial_begins_with_its_rank():
     outcome = selection(tried="roulette")
     text = markdown(outcome, analyse(outcome))
-    assert re.findall("^## (.*)", text, re.M)[0] == "Where roulette stands"
-    assert "## Conclusions" not in text
+    assert re.findall("^## (.*)", text, re.M)[0] == "Conclusions about roulette"
+    assert "## Conclusions\n" not in text
     assert sentences(outcome)[1:] == [
         "- roulette is number 3 of 3 by mean rank (3.00).",
         "- The variants differ (Friedman, χ²(2) = 18.0, p < .001).",
@@ -116,23 +117,24 @@ def test_of_a_variant_on_trial_its_standing_comes_first():
     ]
 
 
-def test_neighbours_that_are_not_separated_are_named_with_the_interval():
+def test_unseparated_neighbours_are_named_with_the_interval():
     outcome = selection({"best": [[count // 4 for count in row] for row in SEVEN], "a": SEVEN, "b": FIVE})
-    assert sentences(outcome)[-1] == f"- These seeds do not separate a from b (ratio {ratio(outcome, 'a', 'b')})."
+    assert sentences(outcome)[-1] == f"- These runs do not separate a from b (ratio {ratio(outcome, 'a', 'b')})."
 
 
-def test_several_that_the_best_is_not_separated_from_share_a_sentence():
+def test_unseparated_pairs_of_the_best_share_a_sentence():
     outcome = outcomes.outcome({"a": [[10, 20, 30]], "b": [[11, 19, 33]], "c": [[12, 21, 29]]})
     from_b, from_c = (f"{name} (ratio {ratio(outcome, 'a', name)})" for name in "bc")
-    assert f"- These seeds do not separate a from {from_b} and {from_c}." in sentences(outcome)
+    assert f"- These runs do not separate a from {from_b} and {from_c}." in sentences(outcome)
+    assert sentences(outcome)[1] == "- The variants do not differ significantly (Friedman, χ²(2) = 0.7, p = .717)."
 
 
-def test_an_interval_beside_one_does_not_hide_that_the_test_does_not_separate():
-    """Five blocks on one side: p = 2 / 2^5."""
+def test_the_p_value_is_given_if_the_interval_excludes_one_without_separation():
+    """All five blocks favour one side: p = 2 / 2^5."""
     outcome = outcomes.outcome({"a": [[10, 20, 30, 40, 50]], "b": [[20, 30, 40, 50, 60]]})
     (sentence,) = sentences(outcome)[1:]
     assert sentence == (
-        f"- These seeds do not separate a from b (ratio {ratio(outcome, 'a', 'b')}, but p = .062 after Holm)."
+        f"- These runs do not separate a from b (ratio {ratio(outcome, 'a', 'b')}, but p = .062 after Holm)."
     )
 
 
@@ -143,39 +145,39 @@ A_LITTLE_FASTER = [count - 20 - count // 10 for count in SLOWLY[:11]]
 @pytest.mark.parametrize(
     ("a", "b"),
     [
-        # a is a little faster in eleven seeds of twelve, and needs many more evaluations in the other: the ratio is
-        # above 1, or below 1 with an interval that holds 1.
+        # a is slightly faster in eleven of twelve seeds and needs many more evaluations in the other seed. The ratio is
+        # above 1, or it is below 1 and its interval contains 1.
         ([[*A_LITTLE_FASTER, 9000]], [SLOWLY]),
         ([[*A_LITTLE_FASTER, 300]], [SLOWLY]),
-        # a needs half as many over all targets, as one is hard for b; b is faster on five of six.
+        # a needs half as many evaluations over all targets, because one is hard for b. b is faster on five of six.
         ([*[[110, 121, 132, 143, 154, 165]] * 5, [2000] * 6], [*[[100, 110, 120, 130, 140, 150]] * 5, [5000] * 6]),
     ],
 )
-def test_where_test_effect_size_and_means_disagree_nothing_is_claimed(a, b):
+def test_no_direction_is_claimed_if_test_effect_size_and_means_disagree(a, b):
     outcome = outcomes.outcome({"a": a, "b": b})
     (pair,) = analyse(outcome).pairs
     assert pair.separated
     (sentence,) = sentences(outcome)[1:]
     assert sentence.startswith(f"- {pair.first} and {pair.second} differ (p = ")
-    assert "do not say which needs fewer evaluations on average" in sentence
+    assert "do not show which one needs fewer evaluations on average" in sentence
 
 
-def test_nothing_is_called_equal():
+def test_no_variants_are_called_equal():
     for text in files(selection()).values():
         assert "equal" not in text
 
 
-def test_the_report_states_its_scope_and_what_to_beware_of():
+def test_the_report_has_scope_and_caveats():
     outcome = selection(extended=True, paired=False, failed={"broken": "no such plugin"}, seeds=[1, 2, 3, 5, 8, 9])
     text = markdown(outcome, analyse(outcome)).replace(SPACE, " ")
     for part in (
         "- classifier: mnist_cnn",
         "- targets: 3, 8; seeds: 1–3, 5, 8, 9; variants: 3",
-        "- goal: 99.99 % confidence, within 10 000 evaluations a target",
+        "- goal: 99.99 % confidence, within 10 000 evaluations per target",
         "- matched by seed only: ",
-        "- Extended after results were seen: exploratory.",
+        "- The study was extended after results were available, so its results are exploratory.",
         "- broken: no such plugin",
-        "about this classifier, these targets and this budget",
+        "The results hold for this classifier, these targets and this budget",
     ):
         assert part in text
     assert "paired: in a block" not in text
@@ -185,7 +187,7 @@ def test_the_report_states_its_scope_and_what_to_beware_of():
 def test_joint_blocks_are_explained():
     text = markdown(outcome := selection(joint=["roulette"]), analyse(outcome))
     assert "roulette pursues all targets in one run. So a block is a seed" in text
-    assert "Blocks are the seed" in text
+    assert "Blocks are seeds" in text
     assert "Blocks are target × seed" in markdown(selection(), analyse(selection()))
 
 
@@ -217,19 +219,19 @@ def test_the_main_table_is_by_mean_rank():
     assert main.splitlines()[4].endswith("| 2 300 | 3.00 |")
 
 
-def test_of_many_variants_the_report_has_the_best_and_neighbours():
+def test_the_report_on_many_variants_has_pairs_of_the_best_and_of_neighbours():
     outcome = outcomes.outcome(outcomes.drawn(9, 2, 6))
     text = markdown(outcome, analysis := analyse(outcome))
     shown = re.findall(r"^\| (v\d+) \| (v\d+) \|", text, re.M)
     order = [each.name for each in analysis.variants]
     expected = {frozenset((order[0], name)) for name in order[1:]} | {frozenset(order[i : i + 2]) for i in range(8)}
     assert sorted(map(sorted, shown)) == sorted(map(sorted, expected))
-    assert "all 36 pairs" in text
+    assert "All 36 pairs" in text
     few = outcomes.outcome(outcomes.drawn(8, 2, 6))
     assert len(re.findall(r"^\| v\d+ \| v\d+ \|", markdown(few, analyse(few)), re.M)) == 28
 
 
-def test_many_targets_go_down_the_page():
+def test_many_targets_become_rows():
     outcome = outcomes.outcome(outcomes.drawn(2, 13, 2))
     table = tables.target_table(analyse(outcome))
     assert (len(table), table[0][0], sorted(table[0][1:])) == (14, "target", ["v00", "v01"])
@@ -249,21 +251,21 @@ def test_the_verdict_fits_the_terminal(tried):
     outcome = outcomes.outcome(evaluations, budget=10**8, tried=tried, failed={"other": "wrong " * 30})
     lines = verdict(outcome, analyse(outcome)).splitlines()
     assert max(map(len, lines)) <= 100
-    table, said, notes = (part.splitlines() for part in "\n".join(lines).split("\n\n"))
+    table, conclusions, notes = (part.splitlines() for part in "\n".join(lines).split("\n\n"))
     assert len(table) == 13
     assert len({len(line) for line in table}) == 1
-    assert 10 <= len(said) <= 12  # and not cut shorter than must be
-    assert any("report.md" in line for line in said)
+    assert 10 <= len(conclusions) <= 12  # not shortened more than needed
+    assert any("report.md" in line for line in conclusions)
     assert notes[0].startswith("Failed: other: wrong")
 
 
-def test_the_verdict_says_what_the_report_says():
+def test_the_verdict_has_the_sentences_of_the_report():
     text = verdict(selection(), analyse(selection())).replace("\n  ", " ").replace(SPACE, " ")
     for sentence in sentences(selection()):
         assert sentence.removeprefix("- ") in text
 
 
-def test_no_line_of_the_verdict_breaks_within_a_figure():
+def test_no_line_of_the_verdict_breaks_within_a_statistic():
     outcome = outcomes.outcome(outcomes.drawn(9, 3, 9))
     for line in verdict(outcome, analyse(outcome)).splitlines():
         assert line.count("[") == line.count("]")
@@ -271,7 +273,7 @@ def test_no_line_of_the_verdict_breaks_within_a_figure():
 
 
 @pytest.mark.parametrize("length", range(1, 41, 3))
-def test_no_line_of_the_verdict_begins_with_a_sign_of_percent(length):
+def test_no_line_of_the_verdict_begins_with_a_percent_sign(length):
     outcome = selection({"a" * length: SEVEN, "never": NEVER})
     text = verdict(outcome, analyse(outcome))
     assert " %" in text
@@ -284,12 +286,12 @@ SMALL = {
     "one seed": outcomes.outcome({"a": [[1], [2]], "b": [[None], [3]]}),
     "one run": outcomes.outcome({"a": [[None]]}),
     "one variant": selection({"a": SEVEN}, failed={"b": "broken"}),
-    "none": outcomes.outcome({}, failed={"a": "broken", "b": "broken"}),
-    "none and nothing known": outcomes.outcome({}),
+    "all failed": outcomes.outcome({}, failed={"a": "broken", "b": "broken"}),
+    "no variants": outcomes.outcome({}),
     "tried failed": selection({"a": SEVEN, "b": FIVE}, tried="c", failed={"c": "broken"}),
     "tried alone": selection({"a": SEVEN}, tried="a", failed={"c": "broken"}),
     "joint failed": selection({"a": SEVEN, "b": FIVE}, joint=["c"], failed={"c": "broken"}),
-    "nobody reaches": selection({"a": NEVER, "b": NEVER, "c": NEVER}, joint=["a"]),
+    "no run reaches the goal": selection({"a": NEVER, "b": NEVER, "c": NEVER}, joint=["a"]),
     "score": selection(goal={"score": 3.5}),
 }
 
@@ -312,18 +314,18 @@ def test_small_and_broken_studies_have_all_files(name):
     ("name", "sentence"),
     [
         ("one run", "a is the only variant"),
-        ("none", "No variant finished"),
+        ("all failed", "No variant finished"),
         ("tried failed", "c failed"),
-        ("nobody reaches", "a, b and c cannot be told apart: no run of any of them reached the goal."),
+        ("no run reaches the goal", "a, b and c cannot be separated: none of their runs reached the goal."),
         ("score", "To a score of 3.5, on mnist_cnn"),
     ],
 )
-def test_what_is_said_of_small_and_broken_studies(name, sentence):
+def test_conclusions_of_small_and_broken_studies(name, sentence):
     assert sentence in verdict(SMALL[name], analyse(SMALL[name]))
     assert any(sentence in line for line in sentences(SMALL[name]))
 
 
-def test_files_are_the_same_whatever_the_order_of_variants():
+def test_files_do_not_depend_on_the_order_of_variants():
     evaluations = outcomes.drawn(5, 3, 7, budget=4000) | {"twin": outcomes.drawn(5, 3, 7, budget=4000)["v02"]}
     fields = {"budget": 4000, "failed": {"y": "1", "x": "2"}, "joint": ("v01", "v00")}
     there = outcomes.outcome(evaluations, **fields)

@@ -1,4 +1,4 @@
-"""Studies that were interrupted, extended or changed: the same bits, and nothing is evaluated twice."""
+"""Interrupted, extended and changed studies: results are bit-identical, and no run is repeated."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def counted(monkeypatch):
-    """Count the evaluations that runs enter into their books from now on, by variant."""
+    """Count the evaluations of each run from now on."""
     spent = {}
     settle = Run.settle
 
@@ -37,7 +37,7 @@ def counted(monkeypatch):
 
 @pytest.mark.parametrize("moment", [3, 40, 150])
 def test_an_interrupted_study_is_resumed(study, tmp_path, moment):
-    with interrupted(Run, "settle", after=moment + len(SELECTIONS)) as raised:  # the rehearsals settle as well
+    with interrupted(Run, "settle", after=moment + len(SELECTIONS)) as raised:  # the rehearsals call settle too
         compare(tmp_path / "study")
     assert "go on with: fooldeap compare --resume" in str(raised.value)
     assert not (tmp_path / "study/report.md").exists()
@@ -55,7 +55,7 @@ def test_a_killed_study_on_the_real_network_is_resumed(tmp_path):
     subprocess.run([*command, *words, "--out", tmp_path / "whole"], check=True)
     folder = tmp_path / "killed"
     process = subprocess.Popen([*command, *words, "--out", folder])
-    while process.poll() is None and not list(folder.glob("variants/*/records/*")):  # when a run has ended
+    while process.poll() is None and not list(folder.glob("variants/*/records/*")):  # until a run has finished
         time.sleep(0.002)
     process.kill()
     assert process.wait() == -signal.SIGKILL
@@ -63,18 +63,18 @@ def test_a_killed_study_on_the_real_network_is_resumed(tmp_path):
     assert bits(folder) == bits(tmp_path / "whole")
 
 
-def test_what_is_finished_is_not_made_again(study, tmp_path, monkeypatch):
+def test_finished_runs_are_not_repeated(study, tmp_path, monkeypatch):
     shutil.copytree(study.folder, tmp_path / "study")
     for path in [*tmp_path.glob("study/*.*"), *tmp_path.glob("study/figures/*")]:
         if path.name not in ("study.yaml", "design.json", "environment.json"):
             path.unlink()
     spent = counted(monkeypatch)
     again = fooldeap.compare(resume=tmp_path / "study", quiet=True)
-    assert [run for run, evaluations in spent.items() if evaluations > 10] == []  # no more than the rehearsals
+    assert [run for run, evaluations in spent.items() if evaluations > 10] == []  # only the rehearsals
     assert bits(again.folder) == bits(study.folder)
 
 
-def test_more_seeds_run_only_those(study, tmp_path, monkeypatch):
+def test_adding_seeds_runs_only_the_new_seeds(study, tmp_path, monkeypatch):
     shutil.copytree(study.folder, tmp_path / "study")
     spent = counted(monkeypatch)
     more = fooldeap.compare(None, "seeds=5", resume=tmp_path / "study", quiet=True)
@@ -88,21 +88,20 @@ def test_more_seeds_run_only_those(study, tmp_path, monkeypatch):
     assert fooldeap.compare(resume=more.folder, quiet=True).outcome.extended  # once exploratory, always
 
 
-def test_seeds_that_are_left_out_are_named(study, tmp_path):
-    """Nobody takes away what does not suit him without a word of it."""
+def test_finished_runs_that_are_left_out_are_reported(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     fewer = fooldeap.compare(None, "seeds=2", resume=tmp_path / "study", quiet=True)
     seeds, (last, *_) = {run.seed for run in fewer.outcome.runs}, fewer.outcome.left_out
     assert seeds == {1, 2}
     assert all("seed3" in run for run in fewer.outcome.left_out)
     report = (fewer.folder / "report.md").read_text()
-    assert f"Runs that had ended are left out: {last}" in report
+    assert f"Finished runs are left out: {last}" in report
     whole = fooldeap.compare(None, "seeds=3", resume=fewer.folder, quiet=True)
     assert whole.outcome.left_out == ()
     assert "left out" not in (whole.folder / "report.md").read_text()
 
 
-def test_another_variant_runs_only_that(study, tmp_path, monkeypatch):
+def test_adding_a_variant_runs_only_the_new_variant(study, tmp_path, monkeypatch):
     shutil.copytree(study.folder, tmp_path / "study")
     spent = counted(monkeypatch)
     vary = {"selection": {**SELECTIONS, "wheel": "linear_rank"}}
@@ -111,14 +110,14 @@ def test_another_variant_runs_only_that(study, tmp_path, monkeypatch):
     assert more.outcome.extended
 
 
-def test_a_variant_that_changed_under_its_name_is_refused(study, tmp_path):
+def test_a_changed_variant_with_the_same_name_is_refused(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     vary = {"selection": {**SELECTIONS, "weak": {"name": "tournament", "size": 3}}}
     with pytest.raises(InputError, match=r"weak/records/seed1-target0.json: was made with another experiment; resume"):
         fooldeap.compare({**STUDY, "vary": vary}, resume=tmp_path / "study", quiet=True)
 
 
-def test_a_joint_variant_that_is_added_leaves_the_bits_of_the_others(tmp_path):
+def test_adding_a_joint_variant_does_not_change_the_other_variants(tmp_path):
     some = {"a": {"selection": "roulette"}, "b": {}}
     more = {**some, "c": {"algorithm": "tiny_map_elites"}}
     given = {"vary": None, "goal": {"confidence": 0.9999}, "seeds": 2, "budget": 300}
@@ -136,7 +135,7 @@ def test_a_finished_study_is_resumed_with_workers(study, tmp_path):
     assert bits(again.folder) == bits(study.folder)
 
 
-def test_a_refusal_in_the_second_group_touches_nothing(tmp_path):
+def test_a_refusal_in_the_second_group_changes_no_file(tmp_path):
     other = {"classifier": {"name": "tiny", "sharpness": 0.003}}
     given = {"vary": None, "seeds": 1}
     done = compare(tmp_path / "study", variants={"x": {}, "y": other}, **given)
@@ -147,23 +146,25 @@ def test_a_refusal_in_the_second_group_touches_nothing(tmp_path):
     assert {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()} == before
 
 
-def test_classifiers_of_other_classes_need_named_targets(tmp_path):
+def test_targets_all_is_refused_if_classifiers_differ_in_classes(tmp_path):
     variants = {"x": {}, "y": {"classifier": "keras"}}
-    with pytest.raises(InputError, match=r"targets: got all, of classifiers with 4 and 10 classes; name the targets"):
+    with pytest.raises(
+        InputError, match=r"targets: got all, but the classifiers have 4 and 10 classes; list the targets"
+    ):
         compare(tmp_path / "study", vary=None, variants=variants, targets="all")
     assert not (tmp_path / "study").exists()
 
 
-def test_a_study_changed_before_its_report_is_extended_too(tmp_path):
+def test_a_study_changed_before_its_report_is_exploratory(tmp_path):
     with interrupted(Records, "keep", after=5):
         compare(tmp_path / "study")
     assert fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
-    for name in ("summary.json", "runs.csv", "design.json"):  # whoever removes them all cannot hide it
+    for name in ("summary.json", "runs.csv", "design.json"):  # removing these files does not hide the change
         (tmp_path / "study" / name).unlink()
     assert fooldeap.compare(None, resume=tmp_path / "study", quiet=True).outcome.extended
 
 
-def test_nothing_has_been_seen_before_the_first_record(tmp_path):
+def test_a_study_changed_before_its_first_record_is_not_exploratory(tmp_path):
     with interrupted(Records, "keep", after=0):
         compare(tmp_path / "study")
     assert not fooldeap.compare(None, "seeds=4", resume=tmp_path / "study", quiet=True).outcome.extended
@@ -173,12 +174,12 @@ def test_another_study_is_refused_in_its_folder(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     foreign = {**STUDY, "vary": {"selection": ["roulette", "truncation"]}}
     with pytest.raises(
-        InputError, match=r"holds another study, of none, strong, weak; start this one with a new --out"
+        InputError, match=r"contains another study, of the variants none, strong, weak; choose a new folder with --out"
     ):
         fooldeap.compare(foreign, resume=tmp_path / "study", quiet=True)
 
 
-def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path):
+def test_a_variant_with_unseeded_randomness_fails_and_the_others_finish(tmp_path):
     vary = {"mutation": {"good": "random_pixels", "bad": "unseeded"}}
     with interrupted(Records, "keep", after=2):
         compare(tmp_path / "study", vary=vary, goal={"confidence": 0.9999})
@@ -189,7 +190,7 @@ def test_a_variant_with_randomness_of_its_own_fails_alone(tmp_path):
 
 
 @pytest.mark.draws
-def test_what_is_left_of_an_older_report_goes(study, tmp_path):
+def test_files_of_an_older_report_are_removed(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     two = {**STUDY, "vary": {"selection": {name: SELECTIONS[name] for name in ("strong", "none")}}}
     assert list(tmp_path.glob("study/figures/critical_differences.*"))
@@ -198,22 +199,22 @@ def test_what_is_left_of_an_older_report_goes(study, tmp_path):
     assert "critical_differences" not in (done.folder / "report.md").read_text()
 
 
-def test_every_figure_of_the_report_is_there(study):
+def test_every_figure_of_the_report_exists(study):
     named = re.findall(r"\]\((figures/\S+)\)", (study.folder / "report.md").read_text())
     assert len(named) == 5
     assert all((study.folder / name).is_file() for name in named)
 
 
-def test_confidences_beyond_the_goal_are_no_columns(tmp_path):
+def test_confidences_above_the_goal_have_no_column(tmp_path):
     done = compare(tmp_path / "study", goal={"confidence": 0.6}, seeds=1)
     report = (done.folder / "report.md").read_text()
     assert "to 50 %" in report
     assert "to 90 %" not in report
 
 
-def test_that_nobody_reached_the_goal_is_not_called_identical(tmp_path):
+def test_variants_that_never_reach_the_goal_are_not_called_identical(tmp_path):
     done = compare(tmp_path / "study", budget=20, goal={"confidence": 0.9999})
-    assert "no run of any of them reached the goal" in (done.folder / "report.md").read_text()
+    assert "none of their runs reached the goal" in (done.folder / "report.md").read_text()
     assert "identical" not in str(done)
 
 

@@ -1,4 +1,4 @@
-"""A study's tables: exact, to the letter, strict; and figures as they are printed."""
+"""The tables of a study: exact CSV, strict JSON, escaped LaTeX, and formatted numbers."""
 
 import csv
 import dataclasses
@@ -32,7 +32,7 @@ rows = st.builds(
 
 
 def read(text):
-    """Return the rows of ``runs.csv``, each cell as the type of its column says."""
+    """Return the rows of ``runs.csv``, each cell converted to the type of its column."""
     kinds = get_type_hints(RunRow)
     return tuple(
         RunRow(**{name: value(kinds[name], cell) for name, cell in row.items()})
@@ -58,7 +58,7 @@ def test_runs_csv_reads_back_exactly(runs):
     assert tables.runs_csv(dataclasses.replace(outcome, runs=again)) == text
 
 
-def test_runs_csv_to_the_letter():
+def test_runs_csv_exact_text():
     change = {("a", 0, 1): {"confidence": np.float64(1 / 3), "area": 1e-17}}
     text = tables.runs_csv(outcomes.outcome({"a": [[None]]}, change=change))
     assert text == (
@@ -68,7 +68,7 @@ def test_runs_csv_to_the_letter():
     )
 
 
-def test_curves_csv_to_the_letter():
+def test_curves_csv_exact_text():
     text = tables.curves_csv(outcomes.outcome({"b, or c": [[7]], "a": [[None]]}, budget=8))
     assert text == (
         "variant,target,seed,evaluations,confidence\n"
@@ -137,14 +137,14 @@ def test_latex_tables_are_rectangular_and_escaped():
     assert not set(main) & {"∞", SPACE}
 
 
-def test_a_table_longer_than_a_page_may_break():
+def test_a_table_longer_than_a_page_is_a_longtable():
     pairs = tables.latex(o := outcomes.outcome(outcomes.drawn(11, 1, 3)), analyse(o))["pairs.tex"]
     assert pairs.count(r" \\") == 56
     assert pairs.startswith(r"\begin{longtable}{llrrr}")
     assert r"\endhead" in pairs
 
 
-# --- Figures in print -----------------------------------------------------------------------------------------------
+# --- Numbers as text ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

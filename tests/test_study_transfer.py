@@ -1,4 +1,4 @@
-"""Images of a study with several classifiers, shown to all of them: against each classifier asked by hand."""
+"""Transfer of images between the classifiers of a study, against direct queries to each classifier."""
 
 import csv
 import math
@@ -69,7 +69,7 @@ def test_a_cell_counts_the_images_that_reached_the_goal(study, rows):
                 assert f"| {100 * taken / len(reached):.1f}".removesuffix(".0") in line
 
 
-def test_there_is_a_picture(study):
+def test_the_heat_map_is_in_the_report(study):
     assert {path.name for path in study.folder.glob("figures/transfer.*")} == {"transfer.png", "transfer.svg"}
     assert "![Share of the images that each classifier takes" in (study.folder / "report.md").read_text()
 
@@ -81,17 +81,17 @@ def test_a_study_of_one_classifier_has_no_transfer(tmp_path):
     assert "## Transfer" not in (done.folder / "report.md").read_text()
 
 
-def test_classifiers_are_called_by_what_their_variants_share():
+def test_classifiers_are_labelled_by_the_shared_part_of_their_variants():
     experiment = config.load({})
     groups = [dict.fromkeys(names, experiment) for names in (["a+x", "b+x"], ["a+y", "b+y"])]
-    assert transfer._labels(groups) == ["x", "y"]
+    assert transfer._label_classifiers(groups) == ["x", "y"]
     unnamed = [{"one": experiment}, {"two": config.load({"classifier": {"model": "mnist_lenet"}})}]
-    assert transfer._labels(unnamed) == ["one", "two"]
+    assert transfer._label_classifiers(unnamed) == ["one", "two"]
     unlike = [dict.fromkeys(names, experiment) for names in (["a", "b"], ["c", "d"])]
-    assert transfer._labels(unlike) == ["mnist_cnn-1", "mnist_cnn-2"]
+    assert transfer._label_classifiers(unlike) == ["mnist_cnn-1", "mnist_cnn-2"]
 
 
-def test_nothing_is_known_of_no_image():
+def test_a_cell_without_images_has_no_share():
     cell = transfer.Transfer(("x", "y"), {"v": "x"}, ()).cells()[1]
     assert (cell.images, cell.own, cell.taken.low, cell.taken.high) == (0, False, 0, 1)
     assert math.isnan(cell.taken.value)

@@ -288,7 +288,7 @@ def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"deap was [\d.]+, and is 9.9"):
         fooldeap.compare(resume=folder, quiet=True)
     fooldeap.compare(resume=folder, quiet=True, force=True)
-    assert "by force although deap was" in (folder / "report.md").read_text()
+    assert "with --force although deap was" in (folder / "report.md").read_text()
 
 
 def test_a_finished_run_is_left_alone(finished):

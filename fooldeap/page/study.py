@@ -29,17 +29,13 @@ def study_page(folder: Path) -> str:
     rows = sources.rows(folder / "runs.csv")
     first = [row for row in rows if row["seed"] == str(min(study["seeds"], default=0))]
     report = parts(folder, "report.md")
-    conclusions = [
-        part
-        for part in report
-        if part.title.startswith(("Conclusions", "Where ")) or part.title == "Before you read on"
-    ]
+    conclusions = [part for part in report if part.title.startswith("Conclusions") or part.title == "Caveats"]
     return render(
         "study.html",
         title=study["name"],
         lead=_lead(study),
         tiles=_tiles(study, rows),
-        conclusions=sorted(conclusions, key=lambda part: part.title == "Before you read on"),
+        conclusions=sorted(conclusions, key=lambda part: part.title == "Caveats"),
         groups=_gallery(folder, ranked[:MOST_VARIANTS], first),
         left_out=max(0, len(ranked) - MOST_VARIANTS),
         seed=first[0]["seed"] if first else "",

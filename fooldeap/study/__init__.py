@@ -1,1 +1,1 @@
-"""Studies: variants of an experiment compared over targets and seeds, and the statistics of what came out."""
+"""Studies: compare variants of an experiment over targets and seeds, and compute the statistics."""

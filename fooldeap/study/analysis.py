@@ -1,7 +1,7 @@
-"""From the runs of a study to its figures, tests and cautions.
+"""Compute the statistics, tests and cautions of a study from its runs.
 
-The block is target x seed; where a variant pursues its targets jointly it is the seed, with the evaluations to all
-targets, see `Outcome.blocks`. All intervals are 95 %.
+A block is one target with one seed. If any variant pursues its targets jointly, a block is one seed, and its value is
+the number of evaluations to all targets; see `Outcome.blocks`. All intervals are 95 % confidence intervals.
 """
 
 import math
@@ -11,33 +11,42 @@ from itertools import combinations
 import numpy as np
 
 from fooldeap.study import stats
-from fooldeap.study.cautions import cautions
-from fooldeap.study.factors import factors
+from fooldeap.study.cautions import find_cautions
+from fooldeap.study.factors import analyse_factors
 from fooldeap.study.findings import Analysis, Measures, Pair, Quartiles, Variant
 from fooldeap.study.outcome import Floats, Outcome
-from fooldeap.study.pairs import Samples, adjusted, by_mean, friedman, known, pairs, seeded
+from fooldeap.study.pairs import (
+    Samples,
+    adjust_p_values,
+    compare_pairs,
+    friedman_test,
+    order_by_mean,
+    random_stream,
+    widen_for_one_seed,
+)
 
 
 def analyse(outcome: Outcome) -> Analysis:
-    """Return all figures, tests and cautions of a study."""
-    variants = _ranked(outcome)
+    """Return all statistics, tests and cautions of a study."""
+    variants = _rank_variants(outcome)
     names = [variant.name for variant in variants]
-    samples = _samples(outcome)
-    found = adjusted(pairs(samples, _couples(outcome, names), outcome.block_budget))
+    samples = _collect_samples(outcome)
+    found = adjust_p_values(compare_pairs(samples, _choose_pairs(outcome, names), outcome.block_budget))
     return Analysis(
         variants=variants,
-        friedman=friedman(samples),
+        friedman=friedman_test(samples),
         pairs=found,
-        cliques=() if outcome.tried else _cliques(variants, found),
-        factors=factors(outcome),
-        cautions=tuple(cautions(outcome, len(found))),
+        cliques=() if outcome.tried else _find_cliques(variants, found),
+        factors=analyse_factors(outcome),
+        cautions=tuple(find_cautions(outcome, len(found))),
     )
 
 
 def p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
-    """Return the matrix of p-values of pairs, after Holm, in the order of ``outcome.variants``.
+    """Return the matrix of Holm-adjusted p-values of all pairs, in the order of ``outcome.variants``.
 
-    None where not all pairs were compared, or there are fewer than three variants: no diagram can be drawn of them.
+    Return None if not all pairs were compared or there are fewer than three variants. A critical-difference diagram
+    cannot be drawn in these cases.
     """
     places = {name: place for place, name in enumerate(outcome.variants)}
     if outcome.tried or len(places) < 3:
@@ -52,46 +61,50 @@ def p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
 # --- One variant ----------------------------------------------------------------------------------------------------
 
 
-def _ranked(outcome: Outcome) -> tuple[Variant, ...]:
+def _rank_variants(outcome: Outcome) -> tuple[Variant, ...]:
     if not outcome.variants:
         return ()
     ranks = stats.mean_ranks([outcome.blocks(name).ravel() for name in outcome.variants])
-    variants = [_variant(outcome, name, float(rank)) for name, rank in zip(outcome.variants, ranks, strict=True)]
+    variants = [
+        _summarise_variant(outcome, name, float(rank)) for name, rank in zip(outcome.variants, ranks, strict=True)
+    ]
     return tuple(sorted(variants, key=lambda each: (each.mean_rank, each.overall.restricted_mean, each.name)))
 
 
-def _variant(outcome: Outcome, name: str, mean_rank: float) -> Variant:
-    by_target = {target: _on_target(outcome, name, row) for row, target in enumerate(outcome.targets)}
-    return Variant(name, name in outcome.joint, mean_rank, _overall(outcome, name), by_target)
+def _summarise_variant(outcome: Outcome, name: str, mean_rank: float) -> Variant:
+    by_target = {target: _measure_target(outcome, name, row) for row, target in enumerate(outcome.targets)}
+    return Variant(name, name in outcome.joint, mean_rank, _measure_overall(outcome, name), by_target)
 
 
-def _on_target(outcome: Outcome, name: str, row: int) -> Measures:
-    # What a joint run may spend is for all its targets, and any of them may be the last.
+def _measure_target(outcome: Outcome, name: str, row: int) -> Measures:
+    # The budget of a joint run covers all its targets, and any of them may be reached last.
     budget = outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
     columns = {column: outcome.column(name, column)[[row]] for column in _COLUMNS}
-    return _measures(columns, _spent(columns), budget, columns, seeded("target", name, outcome.targets[row]))
+    return _measure(
+        columns, _count_spent(columns), budget, columns, random_stream("target", name, outcome.targets[row])
+    )
 
 
-def _overall(outcome: Outcome, name: str) -> Measures:
+def _measure_overall(outcome: Outcome, name: str) -> Measures:
     columns = {column: outcome.column(name, column) for column in _COLUMNS}
     if not outcome.joint:
-        return _measures(columns, _spent(columns), outcome.budget, columns, seeded("all targets", name))
+        return _measure(columns, _count_spent(columns), outcome.budget, columns, random_stream("all targets", name))
     whole = np.max if name in outcome.joint else np.sum
     blocks = {column: whole(columns[column], axis=0, keepdims=True) for column in _EVALUATIONS}
-    spent = whole(_spent(columns), axis=0, keepdims=True)
-    return _measures(blocks, spent, outcome.block_budget, columns, seeded("all targets", name))
+    spent = whole(_count_spent(columns), axis=0, keepdims=True)
+    return _measure(blocks, spent, outcome.block_budget, columns, random_stream("all targets", name))
 
 
 _EVALUATIONS = ("evaluations_to_goal", "evaluations_to_50", "evaluations_to_90", "evaluations_to_99")
 _COLUMNS = (*_EVALUATIONS, "evaluations", "confidence", "area", "diversity")
 
 
-def _spent(columns: Mapping[str, Floats]) -> Floats:
+def _count_spent(columns: Mapping[str, Floats]) -> Floats:
     to_goal = columns["evaluations_to_goal"]
     return np.where(np.isinf(to_goal), columns["evaluations"], to_goal)
 
 
-def _measures(
+def _measure(
     to: Mapping[str, Floats], spent: Floats, budget: int, columns: Mapping[str, Floats], rng: np.random.Generator
 ) -> Measures:
     goal = to["evaluations_to_goal"]
@@ -104,7 +117,7 @@ def _measures(
         to_50=to_50,
         to_90=to_90,
         to_99=to_99,
-        running_time=known(stats.bootstrap_running_time(goal, spent, rng), goal, 0, math.inf),
+        running_time=widen_for_one_seed(stats.bootstrap_running_time(goal, spent, rng), goal, 0, math.inf),
         restricted_mean=stats.restricted_mean(goal, budget),
         confidence=float(np.median(columns["confidence"])),
         area=float(columns["area"].mean()),
@@ -115,20 +128,20 @@ def _measures(
 # --- Several variants -----------------------------------------------------------------------------------------------
 
 
-def _couples(outcome: Outcome, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs to compare: all, or those of the variant on trial, which comes first."""
+def _choose_pairs(outcome: Outcome, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs to compare: all pairs, or those of the variant on trial, which is named first."""
     tried = outcome.tried
     if tried is None:
-        samples = _samples(outcome)
-        return [by_mean(couple, samples, outcome.block_budget) for couple in combinations(names, 2)]
+        samples = _collect_samples(outcome)
+        return [order_by_mean(couple, samples, outcome.block_budget) for couple in combinations(names, 2)]
     return [(tried, name) for name in names if name != tried and tried in names]
 
 
-def _samples(outcome: Outcome) -> Samples:
+def _collect_samples(outcome: Outcome) -> Samples:
     return {name: outcome.blocks(name) for name in outcome.variants}
 
 
-def _cliques(variants: Sequence[Variant], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
+def _find_cliques(variants: Sequence[Variant], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
     names = [variant.name for variant in variants]
     apart = np.zeros((len(names), len(names)), bool)
     for pair in pairs:

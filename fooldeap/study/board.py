@@ -1,4 +1,7 @@
-"""A study's progress on screen: how far each variant is, and nothing about who is ahead by how much."""
+"""Show the progress of a study on screen.
+
+The table shows how many runs of each variant are done. It does not show intermediate results.
+"""
 
 import math
 import time
@@ -15,18 +18,18 @@ from fooldeap.lines import printable
 from fooldeap.numerals import counted, per_second
 from fooldeap.results import LogRow, RunInfo, RunResult
 
-SOON = 120  # seconds
-EVERY = 0.5  # seconds between two refreshes; ten of it between two lines where there is no terminal
+LAST_IN_SECONDS = 120  # durations up to this are printed in seconds
+REFRESH_SECONDS = 0.5  # between two refreshes of the table; without a terminal, ten times as long
 
 
 class Board(Observer):
-    """A table with a row a variant; where there is no terminal, a line from time to time.
+    """A live table with one row per variant. Without a terminal, a line of text from time to time.
 
     Parameters
     ----------
     runs : all runs of the study
-    done : those that ended before
-    budget : the most evaluations of a run, by variant
+    done : the runs that finished in earlier sessions
+    budget : by variant, the maximum number of evaluations of a run
     quiet : show nothing
     """
 
@@ -37,7 +40,7 @@ class Board(Observer):
         self._done = Counter(run.variant for run in done)
         self._reached, self._failed = Counter[str](), Counter[str]()
         self._spent = dict[RunInfo, int]()
-        self._past = 0  # evaluations of runs that have ended in this session
+        self._past = 0  # evaluations of the runs that finished in this session
         self._budget, self._quiet = budget, quiet
         self._begun = self._shown = time.perf_counter()
         self._screen = Console(stderr=False)
@@ -54,18 +57,19 @@ class Board(Observer):
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """Print a line, above the table."""
+        """Print a line above the table."""
         if not self._quiet:
             self._screen.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """Take note, and refresh when it is time."""
+        """Record the evaluations of a run, and refresh the screen if it is time."""
         self._spent[run] = row.evaluations
-        if not self._quiet and time.perf_counter() - self._shown >= (EVERY if self._shows else 10 * EVERY):
+        interval = REFRESH_SECONDS if self._shows else 10 * REFRESH_SECONDS
+        if not self._quiet and time.perf_counter() - self._shown >= interval:
             self._refresh()
 
     def ended(self, run: RunInfo, results: list[RunResult], *, failed: bool) -> None:
-        """Note that a run came to its end."""
+        """Record that a run ended."""
         self._past += self._spent.pop(run, 0)
         self._done[run.variant] += 1
         self._failed[run.variant] += failed
@@ -76,22 +80,22 @@ class Board(Observer):
         if self._shows:
             self._live.update(self._table(), refresh=True)
         else:
-            self.say(f"  {self._note()}")
+            self.say(f"  {self._summary_line()}")
 
-    def _note(self) -> str:
+    def _summary_line(self) -> str:
         evaluations = self._past + sum(self._spent.values())
         rate = per_second(evaluations, self._shown - self._begun)
         runs = f"{self._done.total()} of {counted(self._total.total(), 'run')} done"
         runs += f", {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
-        return f"{runs}, < {duration(self._left() / rate)} left" if rate else runs
+        return f"{runs}, < {format_duration(self._evaluations_left() / rate)} left" if rate else runs
 
-    def _left(self) -> int:
-        """Return the most evaluations that are left, if every run uses up its budget."""
+    def _evaluations_left(self) -> int:
+        """Return the number of remaining evaluations if every run spends its budget."""
         whole = sum((total - self._done[name]) * self._budget[name] for name, total in self._total.items())
         return whole - sum(self._spent.values())
 
     def _table(self) -> Table:
-        table = Table(caption=self._note(), caption_justify="left")
+        table = Table(caption=self._summary_line(), caption_justify="left")
         for head in ("variant", "runs done", "reached the goal here"):
             table.add_column(head, justify="left" if head == "variant" else "right")
         for name, total in self._total.items():
@@ -100,9 +104,9 @@ class Board(Observer):
         return table
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as people say them, rounded up."""
-    if seconds <= SOON:
+def format_duration(seconds: float) -> str:
+    """Return a duration as text, rounded up: 45 s, 3 min, 2 h 5 min."""
+    if seconds <= LAST_IN_SECONDS:
         return f"{math.ceil(seconds)} s"
     hours, minutes = divmod(math.ceil(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,4 +1,4 @@
-"""A study from its file to its report: what ``fooldeap compare`` and `compare` do."""
+"""Run a study and write its report: the command ``fooldeap compare`` and the function `compare`."""
 
 import contextlib
 import json
@@ -25,14 +25,14 @@ from fooldeap.study.board import Board
 from fooldeap.study.definition import Source, Study
 from fooldeap.study.findings import Analysis
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, classifiers, plan, redesigned
-from fooldeap.study.records import grid, rows
+from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, name_classifiers, plan, revise_design
+from fooldeap.study.records import grid, sorted_rows
 from fooldeap.study.transfer import Transfer
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished study: its `Outcome`, what can be said of it (`Analysis`), and its folder."""
+    """A finished study: its results (`Outcome`), its statistics (`Analysis`) and its folder."""
 
     outcome: Outcome
     analysis: Analysis
@@ -59,27 +59,28 @@ def compare(
     force: bool = False,
     **arguments: Any,
 ) -> Comparison:
-    """Carry out a study and return its outcome; everything is written to a folder, ``comparison.folder``.
+    """Run a study and return the comparison. All files are written to the folder ``comparison.folder``.
 
     Parameters
     ----------
-    source : a YAML file, or its content as a mapping; None: what is in the folder to resume, or that of a trial
-    overrides : words as on the command line, ``"seeds=3"``
-    out : the folder; None: the next one below ``runs/<name>/``
-    resume : the folder of an earlier session: only runs that are missing there are made
-    plugin_file : in place of a source, a file with a plugin, which is compared with the stock ones of its kind
+    source : a YAML file, or its content as a mapping; None: the study in the folder ``resume``, or the study that
+        compares ``plugin_file``
+    overrides : overrides as on the command line, for example ``"seeds=3"``
+    out : the folder to write; None: the next free folder below ``runs/<name>/``
+    resume : the folder of an earlier session; only its missing runs are made
+    plugin_file : a file with a plugin to compare with the stock plugins of its kind, instead of ``source``
     plugins, workers, trust_model, no_plugins, arguments : as for `fooldeap.run`
-    force : resume although packages, plugins or the study have changed since; the report says so
+    force : resume although packages, plugins or the study have changed; the report says so
     quiet : show nothing on screen
 
     Raises
     ------
     InputError
-        Something in the input is wrong; nothing was written.
+        The input is invalid. Nothing was written.
     RunError
-        It failed on the way; the folder is kept and can be resumed.
+        The study failed after it had started. The folder is kept, and the study can be resumed.
     """
-    chosen: dict[str, Any] = {
+    options: dict[str, Any] = {
         "out": out,
         "resume": resume,
         "plugin_file": plugin_file,
@@ -87,7 +88,7 @@ def compare(
         "workers": workers,
     }
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
-        study = load(source, *overrides, **chosen, **arguments)
+        study = load(source, *overrides, **options, **arguments)
         folder = None if resume is None else StudyFolder.open(Path(resume))
         return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
 
@@ -102,18 +103,18 @@ def load(
     workers: int | Literal["auto"] | None = None,
     **arguments: Any,
 ) -> Study:
-    """Return the study that `compare` would carry out."""
+    """Load and check the study that `compare` would run. The parameters are those of `compare`."""
     if resume is not None and out is not None:
-        raise InputError("--out and --resume: got both, expected one; a folder that is resumed is written to itself")
+        raise InputError("--out and --resume: got both, expected one; a resumed study is written to its own folder")
     if source is not None and plugin_file is not None:
-        raise InputError("--try: got a study as well, expected one of them; a trial brings its own study")
-    if workers is not None:  # a study has runs enough for everybody
+        raise InputError("--try: got a study too, expected none; --try uses its own study")
+    if workers is not None:  # a study has enough runs to keep every worker busy
         arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
     if plugin_file is not None:
         return trial.load(Path(plugin_file), overrides, arguments, plugins)
     if source is None:
         if resume is None:
-            raise InputError("name the study, a YAML file: fooldeap compare configs/studies/selection.yaml")
+            raise InputError("got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml")
         source = StudyFolder.open(Path(resume)).config
     return definition.load(source, overrides, arguments=arguments, plugins=plugins)
 
@@ -121,24 +122,25 @@ def load(
 def carry_out(
     study: Study, folder: StudyFolder | None = None, out: Path | None = None, *, quiet: bool = False
 ) -> Comparison:
-    """Make the runs of a study that are missing in a folder, or in a new one, and write the report."""
+    """Make the missing runs of a study and write the report, in an existing folder or a new one."""
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(folder.locked())
             folder.environment.check(study.variants.values())
-        todo = plan(study, folder, stack)
+        planned = plan(study, folder, stack)
         if folder is None:
             folder = StudyFolder.new(study.name, study.data(), out, study.variants.values())
             stack.enter_context(folder.locked())
-        design = redesigned(todo, folder)
+        design = revise_design(planned, folder)
         folder.unseal()
-        folder.environment.write_noted(StudyFolder.FILE, as_yaml(study.data()), paths=True)  # perhaps with more seeds
+        # The study may have more seeds than before.
+        folder.environment.write_noted(StudyFolder.FILE, as_yaml(study.data()), paths=True)
         folder.environment.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")
         try:
-            session = _Session(todo, folder, quiet=quiet)
+            session = _Session(planned, folder, quiet=quiet)
             session.evolve()
-            outcome = outcome_of(todo, folder, session.failed, extended=design["extended"])
-            analysis = write(outcome, folder, crossed(todo, outcome, folder.recording))
+            outcome = outcome_of(planned, folder, session.failed, extended=design["extended"])
+            analysis = write(outcome, folder, crossed(planned, outcome, folder.recording))
             if study.common.report:
                 write_page(folder, lambda: study_page(folder.path))
             folder.seal()
@@ -155,12 +157,12 @@ class _Session:
         self.failed: dict[str, str] = {}
 
     def evolve(self) -> None:
-        """Make the missing runs, of the variants of one classifier after those of another."""
+        """Make the missing runs, one classifier after the other."""
         for group in self.plan.groups:
             done = set(group.runs) - set(group.missing)
             self._remove_journals(done)
             board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
-            board.say(f"{self.plan.study.name}: {self._counted(group)}; in {self.folder.path}")
+            board.say(f"{self.plan.study.name}: {self._describe_runs(group)}; in {self.folder.path}")
             if not group.missing:
                 continue
             with contextlib.ExitStack() as stack:
@@ -179,58 +181,58 @@ class _Session:
                 for ended in all_ended:
                     board.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
-                        self._keep(ended, group.belongs_to[ended.info.variant])
+                        self._keep_record(ended, group.belongs_to[ended.info.variant])
                     else:
                         failures[ended.info] = ended.failure
-        except PluginError as error:  # the classifier's: it has failed all variants that it was to judge
+        except PluginError as error:  # raised by the classifier, so all its variants failed
             if len(self.plan.groups) == 1:
                 raise
             failures |= dict.fromkeys(group.missing, error)
-        self._note(group, failures)
+        self._report_failures(group, failures)
         for message in bench.executor.complaints():
             warn(message)
 
     def _remove_journals(self, done: Iterable[RunInfo]) -> None:
-        """Remove the journals of runs on record, which a session leaves that is killed between the two."""
+        """Remove journals of runs that have a record: a session that is killed between the two leaves them."""
         for run in done:
             remove(self.folder.path / "journal" / run.journal)
 
-    def _keep(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
-        """Keep the record of a run in place of its journal."""
-        film = ended.info.seed == self.plan.study.common.seed  # of the first seed, to be played on the page
+    def _keep_record(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
+        """Replace the journal of a run by its record."""
+        film = ended.info.seed == self.plan.study.common.seed  # the page plays the runs of the first seed
         records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to, film=film)
         self.plan.found |= {record.key: record for record in records}
         remove(self.folder.journals / ended.info.journal)
 
-    def _counted(self, group: Group) -> str:
+    def _describe_runs(self, group: Group) -> str:
         variants, done = len(group.experiments), len(group.runs) - len(group.missing)
-        already = f", {done} of them made already" if done else ""
-        on = f" on {classifiers(group.experiments.values())}" if len(self.plan.groups) > 1 else ""
+        already = f", {done} of them already made" if done else ""
+        on = f" on {name_classifiers(group.experiments.values())}" if len(self.plan.groups) > 1 else ""
         return f"{len(group.runs)} runs of {variants} {'variant' if variants == 1 else 'variants'}{on}{already}"
 
-    def _note(self, group: Group, failures: Mapping[RunInfo, FooldeapError]) -> None:
-        """Note why variants failed, by the first run of each, and leave the traceback."""
+    def _report_failures(self, group: Group, failures: Mapping[RunInfo, FooldeapError]) -> None:
+        """Record the error of the first failed run of each variant, write its traceback to a file, and warn."""
         for name in group.experiments:
-            remove(self.folder.path / f"variants/{name}/error.log")  # of a session before this one
+            remove(self.folder.path / f"variants/{name}/error.log")  # written by an earlier session
         for run in sorted(failures, key=lambda run: (run.variant, run.seed, run.targets)):
             if run.variant not in self.failed:
                 self.failed[run.variant] = str(failures[run])
-                told = printable("".join(traceback.format_exception(failures[run])))
-                log = self.folder.write(f"variants/{run.variant}/error.log", told)
+                text = printable("".join(traceback.format_exception(failures[run])))
+                log = self.folder.write(f"variants/{run.variant}/error.log", text)
                 warn(f"{run.variant} failed: {failures[run]}; the traceback is in {log}")
 
 
 def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, extended: bool) -> Outcome:
-    """Return what was found, in one session or several: what the plan has on record."""
+    """Return the results of a study from the records of the plan, whatever session made them."""
     study, budgets = plan.study, plan.budgets
     records = [record for record in plan.found.values() if record.row.variant not in failed]
     points = grid(max(budgets.values()))
     return Outcome(
         name=study.name,
-        classifier=classifiers(study.variants.values()),
+        classifier=name_classifiers(study.variants.values()),
         goal=study.goal,
         budget=study.budget,
-        runs=rows(records),
+        runs=sorted_rows(records),
         grid=points,
         curves={record.key: record.curve(points) for record in records},
         images={record.key: record.image for record in records},
@@ -246,12 +248,12 @@ def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, ex
 
 
 def crossed(plan: Plan, outcome: Outcome, recorder: transfer.Recorder = contextlib.nullcontext) -> Transfer | None:
-    """Return what the classifiers of a study say to the images of the others; None if there is only one."""
-    return transfer.shown(outcome, [group.experiments for group in plan.groups], recorder)
+    """Show every image to every classifier of the study and return the answers; None if there is one classifier."""
+    return transfer.show_images(outcome, [group.experiments for group in plan.groups], recorder)
 
 
 def texts(outcome: Outcome, analysis: Analysis, crossed: Transfer | None = None) -> dict[str, str]:
-    """Return all tables and the report, by the names of their files."""
+    """Return the text files of a study by file name: tables, summary and report."""
     made = {
         "runs.csv": tables.runs_csv(outcome),
         "curves.csv": tables.curves_csv(outcome),
@@ -267,7 +269,7 @@ def texts(outcome: Outcome, analysis: Analysis, crossed: Transfer | None = None)
 
 
 def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> Analysis:
-    """Write everything that follows from an outcome, and return its analysis."""
+    """Analyse an outcome, write its tables, figures and report, and return the analysis."""
     analysis = analyse(outcome)
     ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
     pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed, analysis.factors)
@@ -276,7 +278,7 @@ def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None
         **{f"figures/{name}": picture for name, picture in pictures.items()},
     }
     for path in [*folder.path.glob("tables/*"), *folder.path.glob("figures/*")]:
-        if str(path.relative_to(folder.path)) not in made:  # of a report before this one
+        if str(path.relative_to(folder.path)) not in made:  # left over from an earlier report
             remove(path)
     for name, content in made.items():
         folder.write(name, content)

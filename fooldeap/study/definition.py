@@ -1,4 +1,8 @@
-"""A study file: an experiment file that also has the keys ``vary``, ``variants``, ``goal``, ``budget`` or ``tried``."""
+"""Load and check study files.
+
+A study file is an experiment file that also has the keys ``vary``, ``variants``, ``factors``, ``goal``, ``budget`` or
+``tried``.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -30,11 +34,11 @@ Source = str | Path | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Study:
-    """Experiments to compare: the same targets, seeds, goal and budget, else different.
+    """Experiments to compare. They share targets, seeds, goal and budget.
 
-    ``budget`` is in evaluations a target: a run that pursues several targets jointly has so many for each, see
-    `resolved`. ``tried`` is the variant that is compared with each other one; None: all pairs are. ``factors`` are, by
-    key of a grid of several, the level of each variant.
+    ``budget`` is the number of evaluations per target. A run that pursues several targets jointly has this budget for
+    each of them; see `resolved`. ``tried`` is the variant to compare with each of the others; None: all pairs are
+    compared. ``factors`` maps each factor, such as a key of a grid, to the level of each variant.
     """
 
     name: str
@@ -45,16 +49,16 @@ class Study:
 
     @property
     def common(self) -> Experiment:
-        """One of the experiments, for what all have in common."""
+        """One of the experiments, for the settings that all of them share."""
         return next(iter(self.variants.values()))
 
     @property
     def goal(self) -> dict[str, float]:
-        """The stop that means success, ``{"confidence": 0.9999}``."""
+        """The goal of every run, for example ``{"confidence": 0.9999}``."""
         return self.common.stop.goal
 
     def data(self) -> dict[str, Any]:
-        """Return the study as plain data: written as YAML and read again, it is the same study."""
+        """Return the study as plain data. The same data read from YAML give the same study."""
         common = self.common.data()
         shared, variants = _apart({name: _own(experiment.data()) for name, experiment in self.variants.items()})
         return {
@@ -90,7 +94,7 @@ def load(
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
 ) -> Study:
-    """Read and check a study; parameters and errors as for `fooldeap.configuration.config.load`."""
+    """Read and check a study. Parameters and errors are those of `fooldeap.configuration.config.load`."""
     document = _named_by_its_file(config.said(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
@@ -115,7 +119,7 @@ def load(
 
 
 def resolved(study: Study) -> tuple[Study, frozenset[str]]:
-    """Return the study with the whole budget of each run, and the variants that pursue their targets jointly."""
+    """Return the study with the total budget of each run, and the variants that pursue their targets jointly."""
     variants = dict(study.variants)
     joint = frozenset(name for name, each in variants.items() if each.algorithm.plugin.options["targets"] == "all")
     for name in joint:
@@ -128,7 +132,7 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
 
 
 def _named_by_its_file(document: Document, source: Source) -> Document:
-    """Return a study without a name of its own under that of its file, not its base's: they are different things."""
+    """Name a study after its file if the file does not name it. The name of its base is not inherited."""
     if not isinstance(source, str | Path):
         return document
     own = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS, reading.source_of(Path(source))}
@@ -138,7 +142,7 @@ def _named_by_its_file(document: Document, source: Source) -> Document:
 
 
 def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) -> dict[str, Experiment]:
-    """Return the variants as experiments; every mistake is told, one in the base only once."""
+    """Return the variants as experiments. Report all errors, and an error of the base only once."""
     experiments, problems = {}, dict[str, None]()
     for name, part in parts.items():
         try:
@@ -175,7 +179,7 @@ def _experiment(document: Document, registry: Registry) -> Experiment:
 
 
 def _aimed(study: Document, base: Document) -> Document:
-    """Return the base with the study's goal as its only one."""
+    """Return the base with the goal of the study as its only goal."""
     goal = study.data.get("goal")
     if goal is None:
         return base
@@ -194,7 +198,7 @@ def _budgeted(study: Document, base: Document) -> Document:
 
 
 def _check_own(study: Document, registry: Registry) -> None:
-    """Hold goal and budget against what a run's stops may be, under the names that a study has for them."""
+    """Check goal and budget with the limits of the stop criteria. Messages use the key names of the study."""
     checker, stops = Checker(study, registry), keys_of(Stop)
     goal, budget = study.data.get("goal"), study.data.get("budget")
     if isinstance(goal, dict):
@@ -204,7 +208,7 @@ def _check_own(study: Document, registry: Registry) -> None:
 
 
 def _check_said_once(study: Document) -> None:
-    """Refuse a stop that would be overruled by what the study itself says in its place, unless a base says it."""
+    """Refuse a stop criterion that ``goal`` or ``budget`` would override, unless it comes from a base."""
     stop = study.data.get("stop")
     for key, own in ELSEWHERE.items():
         path: Key = tuple(key.split("."))
@@ -217,7 +221,7 @@ def _check_said_once(study: Document) -> None:
 
 
 def _check_used(study: Document, experiments: Iterable[Experiment]) -> None:
-    """Refuse to vary an operator that no algorithm of the study calls: all its variants would be the same."""
+    """Refuse to vary an operator that no algorithm of the study calls. All its variants would be the same."""
     algorithms = [each.algorithm.plugin for each in experiments]
     used = {kind for plugin in algorithms for kind in plugin.options["uses"]}
     for key, options in (study.data.get("vary") or {}).items():

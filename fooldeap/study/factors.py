@@ -1,9 +1,9 @@
-"""The effect of each factor of a grid: its levels compared over all settings of the other factors.
+"""Compare the levels of each factor of a grid over all settings of the other factors.
 
-A setting is a combination of levels of the others; only those are looked at that have a variant for every level. Of a
-block, see `Outcome.blocks`, a level's evaluations are the geometric mean over the settings, the budget standing for a
-run without success: each setting has the same weight, whether it is quick or slow. Blocks, and not variants, are what
-is tested, so a grid with more settings has no more blocks.
+A setting is a combination of levels of the other factors. Only settings that have a variant for every level are used.
+The value of a level in a block (see `Outcome.blocks`) is the geometric mean of its evaluations over the settings. A run
+without success enters with the budget. The geometric mean gives each setting the same weight, fast or slow. The tests
+run over blocks, so more settings do not mean more blocks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ import numpy as np
 from fooldeap.study import stats
 from fooldeap.study.findings import Factor, Level
 from fooldeap.study.outcome import Floats, Outcome
-from fooldeap.study.pairs import Samples, adjusted, by_mean, friedman, pairs
+from fooldeap.study.pairs import Samples, adjust_p_values, compare_pairs, friedman_test, order_by_mean
 
-Setting = Mapping[str, str]  # the variant of each level
+Setting = Mapping[str, str]  # variant by level
 
 
-def factors(outcome: Outcome) -> tuple[Factor, ...]:
-    """Return what each factor does; none of a study that has none, or of which no setting is complete."""
-    found = [factor for name in outcome.factors if (factor := _factor(outcome, name)) is not None]
-    family = iter(adjusted(pair for factor in found for pair in factor.pairs))
+def analyse_factors(outcome: Outcome) -> tuple[Factor, ...]:
+    """Return the analysis of each factor. A factor without a complete setting is left out."""
+    found = [factor for name in outcome.factors if (factor := _analyse_factor(outcome, name)) is not None]
+    family = iter(adjust_p_values(pair for factor in found for pair in factor.pairs))
     return tuple(factor._replace(pairs=tuple(next(family) for _ in factor.pairs)) for factor in found)
 
 
 def over_settings(evaluations: Sequence[Floats], budget: float) -> Floats:
-    """Return the geometric mean of the evaluations of several variants, block by block, none above the budget."""
+    """Return the geometric mean over variants of min(evaluations, budget), for each block."""
     mean: Floats = np.exp(np.mean(np.log(np.minimum(evaluations, budget)), axis=0))
     return mean
 
 
-def _factor(outcome: Outcome, name: str) -> Factor | None:
-    every = settings(outcome, name)
+def _analyse_factor(outcome: Outcome, name: str) -> Factor | None:
+    every = find_settings(outcome, name)
     if not every:
         return None
     levels, budget = sorted(every[0]), outcome.block_budget
@@ -42,15 +42,18 @@ def _factor(outcome: Outcome, name: str) -> Factor | None:
     }
     ranks = stats.mean_ranks([samples[level].ravel() for level in levels])
     ranked = sorted(
-        (_level(outcome, level, float(rank), samples, every) for level, rank in zip(levels, ranks, strict=True)),
+        (
+            _summarise_level(outcome, level, float(rank), samples, every)
+            for level, rank in zip(levels, ranks, strict=True)
+        ),
         key=lambda level: (level.mean_rank, level.evaluations, level.name),
     )
-    couples = [by_mean(couple, samples, budget) for couple in combinations([level.name for level in ranked], 2)]
-    return Factor(name, tuple(ranked), len(every), friedman(samples), pairs(samples, couples, budget))
+    couples = [order_by_mean(couple, samples, budget) for couple in combinations([level.name for level in ranked], 2)]
+    return Factor(name, tuple(ranked), len(every), friedman_test(samples), compare_pairs(samples, couples, budget))
 
 
-def settings(outcome: Outcome, name: str) -> list[Setting]:
-    """Return the settings of all other factors in which there is a variant for every level of this one."""
+def find_settings(outcome: Outcome, name: str) -> list[Setting]:
+    """Return the settings of the other factors that have a variant for every level of this factor."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for variant in outcome.variants:
         if all(variant in levels for levels in outcome.factors.values()):
@@ -60,6 +63,6 @@ def settings(outcome: Outcome, name: str) -> list[Setting]:
     return [setting for setting in found.values() if set(setting) == levels] if len(levels) > 1 else []
 
 
-def _level(outcome: Outcome, name: str, rank: float, samples: Samples, settings: list[Setting]) -> Level:
+def _summarise_level(outcome: Outcome, name: str, rank: float, samples: Samples, settings: list[Setting]) -> Level:
     goals = np.concatenate([outcome.blocks(setting[name]).ravel() for setting in settings])
     return Level(name, rank, stats.success_rate(goals), float(samples[name].mean()))

@@ -1,4 +1,4 @@
-"""What an analysis of a study finds: figures, tests and cautions, without words for them. All intervals are 95 %."""
+"""Result types of the analysis of a study: statistics, tests and cautions. All intervals are 95 %."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from fooldeap.study.stats import Estimate
 
-SIGNIFICANT = 0.05  # of p-values, after Holm where they are of a family
-FEW_SEEDS = 5  # below this, intervals by resampling seeds are too narrow to rely on
-EARLY_GENERATIONS = 2  # a run that succeeds within them was hardly selected at all
+SIGNIFICANT = 0.05  # level of all tests; p-values of a family of pairs are adjusted first
+FEW_SEEDS = 5  # with fewer seeds, bootstrap intervals are too narrow
+EARLY_GENERATIONS = 2  # selection has little effect on a run that succeeds within these
 
 CautionKind = Literal[
     "extended",
@@ -26,7 +26,7 @@ CautionKind = Literal[
 
 
 class Quartiles(NamedTuple):
-    """Of evaluations, censored runs kept: infinite where the quartile falls among them."""
+    """Quartiles of evaluations over all runs; infinite if the quartile falls among the censored runs."""
 
     low: float
     median: float
@@ -34,22 +34,22 @@ class Quartiles(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """What one variant did, on one target or over all.
+    """Statistics of one variant, on one target or over all targets.
 
-    Over all targets of a study with joint variants, a run is a seed: all targets together, their evaluations summed.
+    In a study with joint variants, a run over all targets is one seed. Its evaluations are those to all targets.
 
     Parameters
     ----------
-    runs, reached : how many there were, and how many reached the goal
-    success : the share that did, with Wilson's interval
+    runs, reached : number of runs, and number of runs that reached the goal
+    success : share of the runs that reached the goal, with Wilson's interval
     to_goal : evaluations to the goal
-    to_50, to_90, to_99 : the median of the evaluations to 50, 90 and 99 % confidence; infinite as in `Quartiles`. A run
-        ends with its goal: what lies beyond that was not tried for
-    running_time : expected running time in evaluations, infinite without a success, with its bootstrap interval
-    restricted_mean : mean evaluations to the goal, those of a run that did not reach it being the budget
-    confidence : the median of the final confidences
-    area : the mean of the areas under the convergence curves, from 0 to 1
-    diversity : the mean over runs, in grey levels
+    to_50, to_90, to_99 : median evaluations to 50, 90 and 99 % confidence; infinite as in `Quartiles`. A run ends at
+        its goal, so higher confidences are usually not reached
+    running_time : expected running time in evaluations, with its bootstrap interval; infinite without a success
+    restricted_mean : mean of min(evaluations to the goal, budget)
+    confidence : median of the final confidences
+    area : mean area under the convergence curve, from 0 to 1
+    diversity : mean diversity over runs, in grey levels
     """
 
     runs: int
@@ -67,7 +67,7 @@ class Measures(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One variant: its mean rank over blocks (1: the fewest evaluations), its figures over targets and on each."""
+    """One variant: its mean rank over blocks (1: fewest evaluations), its statistics over all targets and by target."""
 
     name: str
     joint: bool
@@ -77,7 +77,7 @@ class Variant(NamedTuple):
 
 
 class Friedman(NamedTuple):
-    """Friedman's test that the variants do not differ."""
+    """Result of Friedman's test of the null hypothesis that the variants do not differ."""
 
     chi_square: float
     freedom: int
@@ -86,12 +86,12 @@ class Friedman(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """One variant against another.
+    """Comparison of two variants.
 
-    ``first`` is the one with the smaller restricted mean, or the variant on trial. ``a12`` above .5 and ``ratio`` (of
-    restricted means, first over second) below 1 mean that it needs fewer evaluations. ``p_holm`` is that of the
-    signed-rank test, adjusted for the family of all pairs in the study's analysis. ``tied`` blocks are those in which
-    both need as many, or neither reached the goal.
+    ``first`` is the variant with the smaller restricted mean, or the variant on trial. It needs fewer evaluations if
+    ``a12`` is above .5 and ``ratio`` (restricted mean of the first over that of the second) is below 1. ``p`` is the
+    p-value of the signed-rank test, and ``p_holm`` the same after Holm's adjustment for the family of pairs. ``tied``
+    is the number of blocks in which both need the same number of evaluations or neither reached the goal.
     """
 
     first: str
@@ -105,20 +105,20 @@ class Pair(NamedTuple):
 
     @property
     def separated(self) -> bool:
-        """Whether the test tells them apart."""
+        """Whether the adjusted test finds a difference."""
         return self.p_holm < SIGNIFICANT
 
     @property
     def identical(self) -> bool:
-        """Whether they tie in every block."""
+        """Whether the variants tie in every block."""
         return self.tied == self.blocks
 
 
 class Level(NamedTuple):
-    """One level of a factor, over all settings of the others: see `fooldeap.study.factors`.
+    """One level of a factor, over all settings of the other factors; see `fooldeap.study.factors`.
 
-    ``success`` is the share of all its runs that reached the goal, with Wilson's interval, ``evaluations`` the mean
-    over blocks.
+    ``success`` is the share of its runs that reached the goal, with Wilson's interval. ``evaluations`` is the mean over
+    blocks.
     """
 
     name: str
@@ -128,9 +128,9 @@ class Level(NamedTuple):
 
 
 class Factor(NamedTuple):
-    """One key of a grid: its levels by mean rank, over so many settings of the others, and the comparisons of them.
+    """Analysis of one factor: its levels by mean rank, the number of settings, and the tests of its levels.
 
-    ``friedman`` is None for two levels; p-values of pairs are adjusted for the family of the pairs of all factors.
+    ``friedman`` is None for two levels. P-values are adjusted for the family of the pairs of levels of all factors.
     """
 
     name: str
@@ -141,22 +141,23 @@ class Factor(NamedTuple):
 
 
 class Caution(NamedTuple):
-    """What a reader must know before believing the rest.
+    """A caveat about a study.
 
     Parameters
     ----------
-    kind : ``extended``: the study was changed after runs of it had ended.
-        ``left_out``: these runs had ended, and are not among those that are compared.
-        ``forced``: what else had changed when somebody went on with it.
+    kind : ``extended``: the study was changed after runs had finished.
+        ``left_out``: the subjects are finished runs that are not compared.
+        ``forced``: the study was resumed with ``force``; the subjects are the changes.
         ``matched_by_seed``: the variants do not start from the same images.
-        ``joint``: blocks are seeds, as the variants named pursue all targets in one run.
-        ``few_seeds``: fewer than `FEW_SEEDS`; how many.
-        ``no_power``: no pair could be told apart whatever the runs had shown; the smallest p attainable after Holm.
+        ``joint``: blocks are seeds, because the subjects pursue all targets in one run.
+        ``few_seeds``: there are fewer than `FEW_SEEDS` seeds; the value is their number.
+        ``no_power``: no pair can be separated, whatever the runs show; the value is the smallest possible p after Holm.
         ``easy_targets``: targets on which more than half of all runs succeed within `EARLY_GENERATIONS` generations.
-        ``ceiling``: variants of which more than half of the runs do.
-        ``censored``: variants of which fewer than half of the runs (over all targets) reached the goal in the budget.
-        ``ended_early``: variants with runs that ended without the goal before their budget; how many such runs.
-    subjects : the variants, or the targets, in order
+        ``ceiling``: variants in which more than half of the runs succeed within `EARLY_GENERATIONS` generations.
+        ``censored``: variants in which fewer than half of the runs (over all targets) reached the goal.
+        ``ended_early``: variants with runs that ended before the budget was spent, without reaching the goal; the value
+        is the number of these runs.
+    subjects : variants, targets, runs or changes, in order
     value : see above, or None
     """
 
@@ -167,16 +168,17 @@ class Caution(NamedTuple):
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that the report, the tables and the figures say.
+    """The complete analysis of a study.
 
     Parameters
     ----------
     variants : by mean rank, the best first
     friedman : None for fewer than three variants
-    pairs : in the order of the variants; with a variant on trial, only its own
-    cliques : the largest groups that nothing separates, see `stats.cliques`; none with a variant on trial
-    factors : of a grid of several keys, in the order of the keys
+    pairs : in the order of the variants; with a variant on trial, only its pairs
+    cliques : the largest groups of variants without a separated pair, see `stats.cliques`; empty with a variant on
+        trial
     cautions : in the order of `CautionKind`
+    factors : in the order of the keys of the grid
     """
 
     variants: tuple[Variant, ...]
@@ -187,5 +189,5 @@ class Analysis:
     factors: tuple[Factor, ...] = ()
 
     def pair(self, one: str, other: str) -> Pair | None:
-        """Return the comparison of two variants, in the direction that it has; None if they were not compared."""
+        """Return the comparison of two variants, in either order; None if they were not compared."""
         return next((pair for pair in self.pairs if {pair.first, pair.second} == {one, other}), None)

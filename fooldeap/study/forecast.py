@@ -1,4 +1,4 @@
-"""What a study will take, from a few seconds of it."""
+"""Estimate the duration of a study from a few seconds of trial runs."""
 
 import math
 import time
@@ -8,16 +8,19 @@ from fooldeap.engine.evolution import Observer
 from fooldeap.numerals import counted, per_second
 from fooldeap.results import LogRow, RunInfo
 from fooldeap.runs.bench import Bench
-from fooldeap.study.board import duration
+from fooldeap.study.board import format_duration
 from fooldeap.study.definition import Study, resolved
-from fooldeap.study.plan import StudyFolder, by_classifier, serially
+from fooldeap.study.plan import StudyFolder, group_by_classifier, make_serial
 
-SECONDS = 3.0  # of evolution, for each classifier
+SECONDS = 3.0  # duration of the trial runs, for each classifier
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Runs, the most evaluations they may take, and the most seconds, in one process; infinite where unknown."""
+    """Number of variants and runs, and upper limits for evaluations and for seconds in one process.
+
+    ``seconds`` is infinite if it is unknown.
+    """
 
     variants: int
     runs: int
@@ -30,55 +33,55 @@ class Forecast:
         what = f"{counted(self.variants, 'variant')}, {counted(self.runs, 'run')}, "
         what += f"at most {counted(self.evaluations, 'evaluation')}"
         if math.isinf(self.seconds):
-            return f"{what}; the clock of this machine did not advance, so the time that they take is not known"
+            return f"{what}; the clock of this machine did not advance, so the duration is unknown"
         rate = per_second(self.evaluations, self.seconds)
-        return f"{what}; at the {rate:,.0f} a second measured here in one process, at most {duration(self.seconds)}"
+        return f"{what}; at the {rate:,.0f}/s measured here in one process, at most {format_duration(self.seconds)}"
 
 
 def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
-    """Return what a study will take at most, less what a folder has of it.
+    """Estimate the evaluations and the seconds of a study, without the runs that ``folder`` already has.
 
-    A few seconds of it are evolved for that, and thrown away.
+    The function makes a few seconds of trial runs and discards them.
     """
     whole, _ = resolved(study)
     runs, evaluations, seconds = 0, 0, 0.0
-    for group in by_classifier(whole):
-        with Bench(serially(group)) as bench:
-            missing = [run for run in bench.runs if folder is None or not folder.records.kept(run)]
+    for group in group_by_classifier(whole):
+        with Bench(make_serial(group)) as bench:
+            missing = [run for run in bench.runs if folder is None or not folder.records.exists(run)]
             most = sum(group[run.variant].stop.evaluations or 0 for run in missing)
             runs, evaluations = runs + len(missing), evaluations + most
-            rate = _rate(bench)
+            rate = _measure_rate(bench)
             seconds += most / rate if rate else math.inf
     return Forecast(len(whole.variants), runs, evaluations, seconds)
 
 
-class _Enough(Exception):
-    """The trial has gone on for long enough."""
+class _TimeUp(Exception):
+    """The time for the trial runs is over."""
 
 
-class _Stopwatch(Observer):
+class _TimeLimit(Observer):
     def __init__(self) -> None:
         self.begun = time.perf_counter()
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         if time.perf_counter() > self.begun + SECONDS:
-            raise _Enough
+            raise _TimeUp
 
 
-def _rate(bench: Bench) -> float:
-    """Return evaluations a second, over all variants as they take their turns: each gets the same share of the trial.
+def _measure_rate(bench: Bench) -> float:
+    """Return evaluations per second. All variants advance in turns, so each has the same number of runs in the trial.
 
-    A variant that is slower than the others takes more than its share of the time, as it will in the study. The rate is
-    0 where the clock did not advance.
+    A slow variant takes more of the time than the others, as it will in the study. The rate is 0 if the clock did not
+    advance.
     """
     firsts = {run.variant: run for run in reversed(bench.runs)}
-    width, answered, watch = bench.width, bench.answered, _Stopwatch()
+    width, answered, limit = bench.width, bench.answered, _TimeLimit()
     bench.width = len(firsts) * math.ceil(width / len(firsts))
     try:
         runs = [run for run in bench.runs if run.seed == firsts[run.variant].seed]
         runs.sort(key=lambda run: run.targets)
-        for _ in bench.evolve(runs, observer=watch):
+        for _ in bench.evolve(runs, observer=limit):
             pass
-    except _Enough:
+    except _TimeUp:
         pass
-    return per_second(max(1, bench.answered - answered), time.perf_counter() - watch.begun)
+    return per_second(max(1, bench.answered - answered), time.perf_counter() - limit.begun)

@@ -1,4 +1,4 @@
-"""What a study found: a row a run, its curve and its image, as the statistics, tables and figures take them."""
+"""The results of a study: one row per run, with its curve and its image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ Floats = NDArray[np.float64]
 class RunRow(NamedTuple):
     """One target of one run: a row of ``runs.csv``.
 
-    Evaluations to something are None where the run did not come so far. ``area`` is the confidence of the best image
-    until then, averaged over the evaluations from 0 to the budget (what it was at the end of the run goes on until
-    there); ``diversity`` is that of the log, averaged over generations, in grey levels.
+    ``evaluations_to_goal``, ``evaluations_to_50``, ``evaluations_to_90`` and ``evaluations_to_99`` are None if the run
+    did not reach this confidence. ``area`` is the best confidence so far, averaged over the evaluations from 0 to the
+    budget; after the end of the run it stays constant. ``diversity`` is the mean of the log over generations, in grey
+    levels.
     """
 
     variant: str
@@ -38,26 +39,26 @@ class RunRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The whole study.
+    """The results of a study.
 
     Parameters
     ----------
-    name : of the study
-    classifier : what was fooled, in words
+    name : name of the study
+    classifier : name of the attacked classifier or classifiers
     goal : ``{"confidence": 0.9999}`` or ``{"score": ...}``
-    budget : evaluations a target, after which a run is censored
-    runs : sorted by variant, target and seed; of variants that failed there are none
-    grid : evaluations, ascending, up to the budget
-    curves : by (variant, target, seed), the confidence of the best image until each point of the grid, float64
-    images : by (variant, target, seed), uint8 (h, w, c), the best image
-    joint : the variants that pursue all targets in one run; others have a run a target
+    budget : evaluations per target, after which a run is censored
+    runs : sorted by variant, target and seed; without those of failed variants
+    grid : numbers of evaluations at which the curves are sampled, ascending up to the budget
+    curves : by (variant, target, seed), the best confidence so far at each point of the grid, float64
+    images : by (variant, target, seed), the best image, uint8 (height, width, channels)
+    joint : the variants that pursue all targets in one run; other variants have one run per target
     paired : whether all variants start from the same images in the same block
-    failed : variants that failed, each with why
-    extended : whether the study was changed after runs of it had ended
-    left_out : runs that had ended and are none of its runs any more
-    forced : what had changed when a session went on all the same
-    tried : the variant on trial, compared with each other one; None: all pairs are compared
-    factors : of a grid of several keys, by key, the level of each variant
+    failed : the error message of each failed variant
+    extended : whether the study was changed after runs had finished
+    left_out : finished runs that the study does not contain any more
+    forced : changes that ``force`` allowed when the study was resumed
+    tried : the variant on trial, compared with each other variant; None: all pairs are compared
+    factors : by factor, the level of each variant
     """
 
     name: str
@@ -97,19 +98,19 @@ class Outcome:
         return {(run.variant, run.target, run.seed): run for run in self.runs}
 
     def run(self, variant: str, target: int, seed: int) -> RunRow:
-        """Return one run's row."""
+        """Return the row of one run."""
         return self._by_key[variant, target, seed]
 
     def column(self, variant: str, name: str) -> NDArray[Any]:
-        """Return a column of a variant's runs as (targets, seeds) float64; None becomes infinity."""
+        """Return a column of a variant as float64 (targets, seeds); None becomes infinity."""
         values = [[getattr(self.run(variant, target, seed), name) for seed in self.seeds] for target in self.targets]
         return np.array([[np.inf if value is None else value for value in row] for row in values], float)
 
     def blocks(self, variant: str) -> Floats:
-        """Return evaluations to the goal, infinite where it was not reached: the primary endpoint, (targets, seeds).
+        """Return the primary endpoint, the evaluations to the goal: float64 (targets, seeds), infinite if not reached.
 
-        Where a variant of the study pursues its targets jointly, there is one row for all variants: evaluations until
-        every target was reached, in one run or in all runs of the seed together.
+        If any variant of the study pursues its targets jointly, the shape is (1, seeds) for all variants. The values
+        are then the evaluations until every target was reached, in one joint run or in all runs of the seed together.
         """
         each = self.column(variant, "evaluations_to_goal")
         if not self.joint:
@@ -119,5 +120,5 @@ class Outcome:
 
     @property
     def block_budget(self) -> int:
-        """The evaluations after which a block is censored."""
+        """The number of evaluations after which a block is censored."""
         return self.budget * len(self.targets) if self.joint else self.budget

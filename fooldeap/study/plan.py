@@ -1,4 +1,4 @@
-"""What a session of a study has to do, found out before anything is written: which of its runs are on record."""
+"""Plan a session of a study before anything is written: check the variants and find the missing runs."""
 
 import contextlib
 import json
@@ -31,23 +31,24 @@ class StudyFolder(Folder):
 
     @property
     def records(self) -> Records:
-        """The records of its runs."""
+        """The records of the finished runs."""
         return Records(self.path / "variants")
 
     def design(self) -> dict[str, Any] | None:
-        """Return what was to be compared when the study began, and whether that was changed since; None for neither."""
+        """Return the planned variants, targets and seeds, and whether the plan was changed; None without a plan."""
         path = self.path / DESIGN
         try:
             return dict(read_json(path)) if path.is_file() else None
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
+            raise InputError(f"{path}: is damaged ({error}); restore it from a backup") from None
 
 
 @dataclass
 class Group:
-    """The variants that share a classifier, all their runs, and those of them that are missing.
+    """The variants that share a classifier, with all their runs and the missing runs.
 
-    ``belongs_to`` says, by variant, what its records belong to; ``calibration`` is what was found of the classifier.
+    ``belongs_to`` has, by variant, the digests of the experiment and the classifier, which its records must match.
+    ``calibration`` is the calibration of the classifier.
     """
 
     experiments: dict[str, Experiment]
@@ -59,14 +60,15 @@ class Group:
 
 @dataclass
 class Plan:
-    """A study with the whole budget of every run, and what is known of it.
+    """The plan of a session: the study, its runs, and the records of earlier sessions.
 
     Parameters
     ----------
     study, joint : see `definition.resolved`
-    groups : see `Group`; with one alone, ``bench`` is its own, ready to evolve
-    found : the records of the runs that are not missing
-    starts : by variant, what identifies the images that its first run begins with
+    groups : the variants by classifier
+    bench : the open bench if there is only one group, ready to evolve; else None
+    found : the records of the finished runs
+    starts : by variant, a digest of the first images of its first run
     """
 
     study: Study
@@ -78,7 +80,7 @@ class Plan:
 
     @property
     def budgets(self) -> dict[str, int]:
-        """Evaluations a run, by variant."""
+        """The budget of a run in evaluations, by variant."""
         return {name: each.stop.evaluations or 0 for name, each in self.study.variants.items()}
 
     @property
@@ -87,7 +89,7 @@ class Plan:
         return len(set(self.starts.values())) == 1
 
     def design(self) -> dict[str, Any]:
-        """Return what is to be compared."""
+        """Return the variants, targets and seeds to compare."""
         runs = [run for group in self.groups for run in group.runs]
         return {
             "variants": sorted(self.study.variants),
@@ -97,31 +99,31 @@ class Plan:
 
 
 def plan(study: Study, folder: StudyFolder | None, stack: contextlib.ExitStack) -> Plan:
-    """Return what is to be done; what cannot begin, or cannot be resumed, raises `InputError`.
+    """Return the plan of a session. A study that cannot start or be resumed raises `InputError`.
 
-    A bench that is ready to be used is left open on the ``stack``.
+    If there is only one classifier, its bench is left open on ``stack``.
     """
     whole, joint = definition.resolved(study)
     made = Plan(whole, joint)
-    groups = by_classifier(whole)
-    strict = {study.tried} if study.tried else set()  # of a variant on trial that fails nothing else is worth knowing
+    groups = group_by_classifier(whole)
+    strict = {study.tried} if study.tried else set()  # if the variant on trial fails, the study is useless
     if len(groups) == 1:
         made.bench = stack.enter_context(Bench(groups[0], strict=strict))
-        _survey(made, groups[0], made.bench, folder)
+        _add_group(made, groups[0], made.bench, folder)
         return made
     classes = set()
-    for group in groups:  # each by itself, as only one pool of workers fits a process
-        with Bench(serially(group), strict=strict) as bench:
-            _survey(made, group, bench, folder)
+    for group in groups:  # one after the other, because a process can have only one pool of workers
+        with Bench(make_serial(group), strict=strict) as bench:
+            _add_group(made, group, bench, folder)
             classes.add(bench.classifier.classes)
     if len(classes) > 1 and whole.common.targets == "all":
         numbers = " and ".join(map(str, sorted(classes)))
-        raise whole.common.error("targets", f"got all, of classifiers with {numbers} classes; name the targets")
+        raise whole.common.error("targets", f"got all, but the classifiers have {numbers} classes; list the targets")
     return made
 
 
-def _survey(plan: Plan, experiments: dict[str, Experiment], bench: Bench, folder: StudyFolder | None) -> None:
-    """Enter what is on record of some variants, and what is missing."""
+def _add_group(plan: Plan, experiments: dict[str, Experiment], bench: Bench, folder: StudyFolder | None) -> None:
+    """Add the variants of a classifier to the plan, with their records and missing runs."""
     plan.starts |= bench.starts
     digest = bench.crew.work.digest
     group = Group(
@@ -139,27 +141,29 @@ def _survey(plan: Plan, experiments: dict[str, Experiment], bench: Bench, folder
             group.missing.append(run)
 
 
-def redesigned(plan: Plan, folder: StudyFolder) -> dict[str, Any]:
-    """Return the design of a folder with this plan: whether it was changed after results could be seen."""
+def revise_design(plan: Plan, folder: StudyFolder) -> dict[str, Any]:
+    """Return the design to write, which says whether the study was changed after results were available."""
     before, now = folder.design(), plan.design()
     if not folder.records.any():
         return {**now, "extended": False}
-    if before is None:  # it was removed
+    if before is None:  # the file was removed
         return {**now, "extended": True}
     if not set(before["variants"]) & set(now["variants"]):
         held = ", ".join(before["variants"])
-        raise InputError(f"{folder.path}: holds another study, of {held}; start this one with a new --out")
+        raise InputError(
+            f"{folder.path}: contains another study, of the variants {held}; choose a new folder with --out"
+        )
     return {**now, "extended": bool(before["extended"]) or any(before[name] != now[name] for name in now)}
 
 
-def serially(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
-    """Return experiments as they are evaluated in this process alone."""
+def make_serial(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    """Return the experiments with the executor ``serial``."""
     serial = config.load({"executor": "serial"}).executor
     return {name: replace(each, executor=serial) for name, each in experiments.items()}
 
 
-def by_classifier(study: Study) -> list[dict[str, Experiment]]:
-    """Return the variants in groups that share a classifier."""
+def group_by_classifier(study: Study) -> list[dict[str, Experiment]]:
+    """Group the variants by classifier and dataset."""
     groups: dict[str, dict[str, Experiment]] = {}
     for name, experiment in study.variants.items():
         key = json.dumps([experiment.classifier.data(), experiment.dataset and experiment.dataset.data()])
@@ -167,7 +171,7 @@ def by_classifier(study: Study) -> list[dict[str, Experiment]]:
     return list(groups.values())
 
 
-def classifiers(experiments: Iterable[Experiment]) -> str:
-    """Return the classifiers of experiments in words."""
+def name_classifiers(experiments: Iterable[Experiment]) -> str:
+    """Return the names of the classifiers of experiments, joined by 'and'."""
     names = {Path(str(each.classifier.values.get("model", each.classifier.plugin.name))).stem for each in experiments}
     return " and ".join(sorted(names))

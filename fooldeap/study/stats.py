@@ -1,9 +1,9 @@
-"""The statistics of a comparison: how many evaluations strategies need, where some runs never reach the goal.
+"""Statistics for comparing strategies by their evaluations to the goal, with censored runs.
 
-Evaluations to the goal are float64, infinite where a run did not reach it within its budget: such a run is censored,
-counts as worse than every success, and is never left out. Arrays of them have the axes (targets, seeds); where runs
-pursue their targets jointly there is one row, of evaluations to all targets. What is paired has the same seed at the
-same place.
+Evaluations are float64. They are infinite for a run that did not reach the goal within its budget. Such a run is
+censored. It counts as worse than every success and is never left out. Arrays have the shape (targets, seeds). If runs
+pursue their targets jointly, the shape is (1, seeds), with the evaluations to all targets. Paired arrays have the same
+seed at the same index.
 """
 
 import math
@@ -18,11 +18,11 @@ Rng = np.random.Generator
 
 LEVEL = 0.95  # of all intervals
 RESAMPLES = 2000
-EXACT = 50  # a signed-rank test is exact up to so many blocks that differ, as scipy's own
+EXACT = 50  # the signed-rank test is exact up to this number of differing blocks, the limit that scipy uses too
 
 
 class Estimate(NamedTuple):
-    """A figure with its 95 % interval."""
+    """A statistic with its 95 % interval."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 
 
 def success_rate(evaluations: ArrayLike) -> Estimate:
-    """Return the share of runs that reached the goal, with its score interval (Wilson 1927)."""
+    """Return the share of the runs that reached the goal, with the score interval (Wilson 1927)."""
     from scipy.stats import binomtest
 
     reached = np.isfinite(np.asarray(evaluations, float)).ravel()
@@ -43,7 +43,7 @@ def success_rate(evaluations: ArrayLike) -> Estimate:
 
 
 def quantile(evaluations: ArrayLike, share: float) -> float:
-    """Return a quantile over all runs, interpolated between neighbours; infinite where it falls among the censored."""
+    """Return a quantile over all runs, interpolated linearly; infinite if it falls among the censored runs."""
     ordered = np.sort(np.asarray(evaluations, float).ravel())
     place = share * (len(ordered) - 1)
     below, fraction = int(place), place - int(place)
@@ -55,16 +55,16 @@ def quantile(evaluations: ArrayLike, share: float) -> float:
 
 
 def expected_running_time(evaluations: ArrayLike, spent: ArrayLike) -> float:
-    """Return the evaluations until a success if failed runs are started again (ERT; Auger and Hansen 2005).
+    """Return the expected running time, the mean cost of a success if failed runs restart (Auger and Hansen 2005).
 
-    ``spent`` are the evaluations of every run until its success or its end. Infinite without a success.
+    ``spent`` has the evaluations of each run until its success or its end. The result is infinite without a success.
     """
     successes = int(np.isfinite(np.asarray(evaluations, float)).sum())
     return float(np.sum(np.asarray(spent, float))) / successes if successes else math.inf
 
 
 def restricted_mean(evaluations: ArrayLike, budget: float) -> float:
-    """Return the mean of the evaluations, those of a run without success being the budget (Irwin 1949)."""
+    """Return the mean of min(evaluations, budget) (Irwin 1949)."""
     return float(np.minimum(np.asarray(evaluations, float), budget).mean())
 
 
@@ -72,9 +72,10 @@ def restricted_mean(evaluations: ArrayLike, budget: float) -> float:
 
 
 def a12(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the probability that a run of ``first`` needs fewer evaluations than one of ``second``; ties count half.
+    """Return the probability that a run of ``first`` needs fewer evaluations than a run of ``second``.
 
-    Within each target, over all pairs of seeds, then averaged over targets (Vargha and Delaney 2000).
+    Ties count half. The probability is computed over all pairs of seeds within each target, then averaged over targets
+    (Vargha and Delaney 2000).
     """
     one, other = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
     return float(_wins(one, other).mean(axis=(1, 2)).mean())
@@ -88,16 +89,17 @@ def _wins(one: Floats, other: Floats) -> Floats:
 
 
 def ratio_of_means(first: ArrayLike, second: ArrayLike, budget: float) -> float:
-    """Return the restricted mean of ``first`` over that of ``second``: below 1, the first needs fewer evaluations."""
+    """Return the restricted mean of ``first`` divided by that of ``second``; below 1, ``first`` is faster."""
     return restricted_mean(first, budget) / restricted_mean(second, budget)
 
 
 def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test over paired blocks, any shape; 1 where all tie.
+    """Return the two-sided p-value of Wilcoxon's signed-rank test over paired blocks; 1 if all blocks tie.
 
-    Zeros as by Pratt (1959): ranked, then dropped. Censored runs by worst rank (Lachin 1999): where one side alone did
-    not reach the goal, that is the largest difference of all; where neither did, there is none. Exact, given the sizes
-    of the differences, where at most 50 blocks differ; the normal approximation beyond.
+    The arrays have the same shape, and each element is a block. Ties are ranked, then dropped (Pratt 1959). Censored
+    runs get the worst rank (Lachin 1999): if only one side reached the goal, the difference is the largest of all; if
+    neither did, the block is a tie. The p-value is exact, given the sizes of the differences, if at most 50 blocks
+    differ. Otherwise it is the normal approximation.
     """
     from scipy.stats import wilcoxon
 
@@ -108,16 +110,18 @@ def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def _exact_signed_rank(differences: Floats) -> float:
-    """Return the share of all signs of the differences that make the sum of ranks as uneven as it is.
+    """Return the share of all combinations of signs whose rank sum is at least as extreme as the observed one.
 
-    scipy does this only for up to 13 blocks, or where nothing ties. Its normal approximation gives four blocks that
-    differ, all in favour of one, p = .046; it is .125.
+    scipy computes this only for up to 13 blocks or without ties. If 4 of 15 blocks differ, all in favour of one
+    strategy, its normal approximation gives p = .046, but the exact value is .125.
     """
     from scipy.stats import rankdata
 
-    ranks = np.rint(2 * rankdata(np.abs(differences))).astype(int)[differences != 0]  # doubled, as ties halve them
+    ranks = np.rint(2 * rankdata(np.abs(differences))).astype(int)[
+        differences != 0
+    ]  # doubled, because ranks of ties may be halves
     above, total = int(ranks[differences[differences != 0] > 0].sum()), int(ranks.sum())
-    shares = np.zeros(total + 1)  # of the signs for which the positive ranks sum to 0, 1, 2, ...
+    shares = np.zeros(total + 1)  # probability that the positive ranks sum to 0, 1, 2, ...
     shares[0] = 1
     for rank in ranks:
         shares[rank:] += shares[:-rank].copy()
@@ -139,9 +143,10 @@ def _worst_rank(first: Floats, second: Floats) -> Floats:
 
 
 def friedman(blocks: ArrayLike) -> float:
-    """Return the p-value of Friedman's test that strategies do not differ; blocks (strategies, blocks), at least three.
+    """Return the p-value of Friedman's test of the null hypothesis that strategies do not differ.
 
-    1 where all tie in every block.
+    ``blocks`` has the shape (strategies, blocks), with at least three strategies. The p-value is 1 if all tie in
+    every block.
     """
     from scipy.stats import friedmanchisquare
 
@@ -152,9 +157,9 @@ def friedman(blocks: ArrayLike) -> float:
 
 
 def friedman_statistic(blocks: ArrayLike) -> float:
-    """Return the chi square of Friedman's test, corrected for ties; 0 where all tie in every block.
+    """Return the chi-square statistic of Friedman's test, corrected for ties; 0 if all tie in every block.
 
-    Its degrees of freedom are one less than there are strategies.
+    It has one degree of freedom less than there are strategies.
     """
     from scipy.stats import friedmanchisquare
 
@@ -163,7 +168,7 @@ def friedman_statistic(blocks: ArrayLike) -> float:
 
 
 def mean_ranks(blocks: ArrayLike) -> Floats:
-    """Return the rank of each strategy, 1 the fewest evaluations, ties sharing theirs, averaged over its blocks."""
+    """Return the mean rank of each strategy over blocks. Rank 1 has the fewest evaluations; ties share a mean rank."""
     from scipy.stats import rankdata
 
     ranks: Floats = rankdata(np.asarray(blocks, float), axis=0).mean(axis=1)
@@ -171,17 +176,17 @@ def mean_ranks(blocks: ArrayLike) -> Floats:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for being a family (Holm 1979), in their order."""
+    """Return the p-values of a family adjusted by Holm's method (1979), in the same order."""
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
 
 
 def cliques(ranks: Sequence[float], separated: ArrayLike) -> list[tuple[int, ...]]:
-    """Return the groups of strategies that nothing separates, for a critical-difference diagram (Demsar 2006).
+    """Return the groups of strategies that a critical-difference diagram connects (Demsar 2006).
 
-    Each is a largest stretch in the order of mean ranks, of two or more, in which no pair is ``separated`` (a symmetric
-    matrix of truth values).
+    A group consists of two or more neighbours in the order of mean ranks. No pair in it is separated, and no larger
+    group contains it. ``separated`` is a symmetric boolean matrix.
     """
     apart = np.asarray(separated, bool)
     order = [int(index) for index in np.argsort(np.asarray(ranks, float), kind="stable")]
@@ -191,7 +196,7 @@ def cliques(ranks: Sequence[float], separated: ArrayLike) -> list[tuple[int, ...
         end = start + 1
         while end < len(order) and not apart[np.ix_(order[start : end + 1], order[start : end + 1])].any():
             end += 1
-        if end - start > 1 and end > reach:  # else it is part of the one before
+        if end - start > 1 and end > reach:  # otherwise the previous group contains it
             found.append(tuple(order[start:end]))
         reach = max(reach, end)
     return found
@@ -208,36 +213,37 @@ def bootstrap(
     resamples: int = RESAMPLES,
     at_once: bool = False,
 ) -> Estimate:
-    """Return a figure of samples (targets, seeds) with its percentile interval, seeds resampled (Efron 1979).
+    """Return a statistic of samples (targets, seeds) with its bootstrap percentile interval (Efron 1979).
 
-    The same seeds are drawn for all samples, as they are paired: within each target by itself, or ``jointly`` for all
-    targets. A bound is infinite where the figure is, in too many of the resamples. With ``at_once`` the figure takes
-    (resamples, targets, seeds) and gives (resamples,), which is much faster.
+    Seeds are resampled. All samples get the same seeds, because they are paired. Each target draws its own seeds, or
+    all targets share them if ``jointly`` is set. A bound is infinite if its quantile falls among resamples with an
+    infinite statistic. With ``at_once``, ``figure`` maps arrays (resamples, targets, seeds) to an array (resamples,),
+    which is much faster.
     """
     arrays = [np.atleast_2d(np.asarray(sample, float)) for sample in samples]
     rows = np.arange(arrays[0].shape[0])[:, None]
-    drawn = _drawn(arrays[0], rng, jointly, resamples)
+    drawn = _draw_seeds(arrays[0], rng, jointly, resamples)
     if at_once:
         value = float(figure(*(array[None] for array in arrays))[0])
-        return _percentiles(value, figure(*(array[rows, drawn] for array in arrays)))
+        return _percentile_interval(value, figure(*(array[rows, drawn] for array in arrays)))
     values = [figure(*(array[rows, seeds] for array in arrays)) for seeds in drawn]
-    return _percentiles(figure(*arrays), np.array(values))
+    return _percentile_interval(figure(*arrays), np.array(values))
 
 
 def bootstrap_a12(first: ArrayLike, second: ArrayLike, rng: Rng, resamples: int = RESAMPLES) -> Estimate:
-    """Return `a12` as `bootstrap` does, seeds resampled jointly, in a thousandth of the time."""
+    """Return `a12` with its interval, as `bootstrap` with ``jointly`` does, about a thousand times faster."""
     one, other = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
-    drawn = _drawn(one, rng, True, resamples)[:, 0]
-    # How often each seed was drawn weighs its row and its column of the seeds against the seeds.
+    drawn = _draw_seeds(one, rng, True, resamples)[:, 0]
+    # Weight each pair of seeds by how often both seeds were drawn.
     times = (drawn[:, :, None] == np.arange(one.shape[1])).sum(axis=1)
     wins = _wins(one, other).mean(axis=0)
-    return _percentiles(a12(one, other), np.einsum("ri,ij,rj->r", times, wins, times) / one.shape[1] ** 2)
+    return _percentile_interval(a12(one, other), np.einsum("ri,ij,rj->r", times, wins, times) / one.shape[1] ** 2)
 
 
 def bootstrap_ratio(
     first: ArrayLike, second: ArrayLike, budget: float, rng: Rng, resamples: int = RESAMPLES
 ) -> Estimate:
-    """Return `ratio_of_means` as `bootstrap` does, seeds resampled within targets."""
+    """Return `ratio_of_means` with its interval; each target draws its own seeds."""
 
     def ratio(one: Floats, other: Floats) -> Floats:
         means = [np.minimum(values, budget).mean(axis=(1, 2)) for values in (one, other)]
@@ -248,7 +254,7 @@ def bootstrap_ratio(
 
 
 def bootstrap_running_time(evaluations: ArrayLike, spent: ArrayLike, rng: Rng, resamples: int = RESAMPLES) -> Estimate:
-    """Return `expected_running_time` as `bootstrap` does, seeds resampled within targets."""
+    """Return `expected_running_time` with its interval; each target draws its own seeds."""
 
     def running_time(evaluations: Floats, spent: Floats) -> Floats:
         successes = np.isfinite(evaluations).sum(axis=(1, 2))
@@ -259,11 +265,11 @@ def bootstrap_running_time(evaluations: ArrayLike, spent: ArrayLike, rng: Rng, r
     return bootstrap(running_time, evaluations, spent, rng=rng, resamples=resamples, at_once=True)
 
 
-def _drawn(sample: Floats, rng: Rng, jointly: bool, resamples: int) -> NDArray[np.int64]:
+def _draw_seeds(sample: Floats, rng: Rng, jointly: bool, resamples: int) -> NDArray[np.int64]:
     targets, seeds = sample.shape
     return rng.integers(0, seeds, (resamples, 1 if jointly else targets, seeds))
 
 
-def _percentiles(value: float, values: Floats) -> Estimate:
+def _percentile_interval(value: float, values: Floats) -> Estimate:
     tail = (1 - LEVEL) / 2
     return Estimate(value, quantile(values, tail), quantile(values, 1 - tail))

@@ -1,4 +1,4 @@
-"""A study as tables: CSV and JSON that a program reads, LaTeX and Markdown for a paper; and figures in print."""
+"""Write the tables of a study as CSV, JSON, LaTeX and Markdown, and format numbers."""
 
 import csv
 import io
@@ -19,51 +19,51 @@ from fooldeap.study.transfer import Cell, Transfer
 
 
 def runs_csv(outcome: Outcome) -> str:
-    """Return ``runs.csv``: a row a run, sorted; empty where something was not reached, floats exact to the bit."""
+    """Return ``runs.csv``: one row per run, sorted. None becomes an empty cell, and floats read back exactly."""
     rows: list[RunRow] = sorted(outcome.runs, key=_key)
-    return _csv(RunRow._fields, rows)
+    return _write_csv(RunRow._fields, rows)
 
 
 def curves_csv(outcome: Outcome) -> str:
-    """Return ``curves.csv``: the confidence of the best image of each run until each point of the grid."""
+    """Return ``curves.csv``: the best confidence so far of each run at each point of the grid."""
     grid = outcome.grid.tolist()
     rows = (
         (*_key(run), evaluations, confidence)
         for run in sorted(outcome.runs, key=_key)
         for evaluations, confidence in zip(grid, outcome.curves[_key(run)].tolist(), strict=True)
     )
-    return _csv(("variant", "target", "seed", "evaluations", "confidence"), rows)
+    return _write_csv(("variant", "target", "seed", "evaluations", "confidence"), rows)
 
 
 def factors_csv(outcome: Outcome) -> str:
-    """Return ``factors.csv``: the level that each variant has of each factor, empty where it has none."""
+    """Return ``factors.csv``: the level of each factor for each variant. A missing level is an empty cell."""
     rows = ([name, *(levels.get(name, "") for levels in outcome.factors.values())] for name in outcome.variants)
-    return _csv(("variant", *outcome.factors), rows)
+    return _write_csv(("variant", *outcome.factors), rows)
 
 
 def _key(run: RunRow) -> tuple[str, int, int]:
     return run.variant, run.target, run.seed
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(map(_cells, rows))
+    writer.writerows(map(_format_cells, rows))
     return text.getvalue()
 
 
-def _cells(row: Sequence[Any]) -> list[Any]:
-    # repr of a numpy float would name its type.
+def _format_cells(row: Sequence[Any]) -> list[Any]:
+    # float() because the repr of a numpy float contains its type.
     return [repr(float(value)) if isinstance(value, float) else value for value in row]
 
 
 def summary_json(outcome: Outcome, analysis: Analysis) -> str:
-    """Return ``summary.json``: the study and all of its analysis; infinity is null."""
+    """Return ``summary.json``: the study and its complete analysis. Infinity becomes null."""
     summary = {
-        "null": "Of evaluations, of their means and ratios and of the bounds of intervals: infinite, as runs did not "
-        "reach the goal, or went no further once they had. Of friedman: fewer than three variants. Of tried: all pairs "
-        "were compared.",
+        "null": "In evaluations, means, ratios and bounds of intervals: infinite, because runs did not reach this "
+        "confidence or ended at the goal before it. In friedman: there are fewer than three variants. In tried: all "
+        "pairs were compared.",
         "study": {name: getattr(outcome, name) for name in _SCOPE},
         "variants": {variant.name: _without(variant, "name") for variant in analysis.variants},
         "friedman": analysis.friedman,
@@ -77,7 +77,7 @@ def summary_json(outcome: Outcome, analysis: Analysis) -> str:
         ],
         "cautions": analysis.cautions,
     }
-    return json.dumps(_plain(summary), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_to_json(summary), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 _SCOPE = (
@@ -103,16 +103,16 @@ def _without(record: Any, name: str) -> dict[str, Any]:
     return {field: value for field, value in record._asdict().items() if field != name}
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+def _to_json(value: Any) -> Any:
+    """Convert a value to JSON types; infinity becomes None."""
     if hasattr(value, "_asdict"):
-        return _plain(value._asdict())
+        return _to_json(value._asdict())
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_to_json(each) for each in value]
     if hasattr(value, "items"):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): _to_json(each) for name, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -120,7 +120,7 @@ def _plain(value: Any) -> Any:
 
 
 def latex(outcome: Outcome, analysis: Analysis) -> dict[str, str]:
-    r"""Return LaTeX tables by file name, for ``\usepackage{booktabs}``; a table longer than a page, longtable too."""
+    r"""Return LaTeX tables by file name. They need ``\usepackage{booktabs}``; long tables also need ``longtable``."""
     return {
         "variants.tex": _tabular(variant_table(analysis), "lrrrrr"),
         "pairs.tex": _tabular(pair_table(analysis.pairs), "llrrr"),
@@ -128,12 +128,12 @@ def latex(outcome: Outcome, analysis: Analysis) -> dict[str, str]:
     }
 
 
-_PAGE = 45  # rows
+_PAGE = 45  # rows of a table that fits on one page
 
 
 def _tabular(table: Sequence[Sequence[str]], columns: str) -> str:
     environment = "longtable" if len(table) > _PAGE else "tabular"
-    header, *body = (" & ".join(map(_tex, row)) + r" \\" for row in table)
+    header, *body = (" & ".join(map(_escape_tex, row)) + r" \\" for row in table)
     lines = [rf"\begin{{{environment}}}{{{columns}}}", r"\toprule", header, r"\midrule"]
     lines += [r"\endhead"] if environment == "longtable" else []
     return "\n".join([*lines, *body, r"\bottomrule", rf"\end{{{environment}}}", ""])
@@ -152,18 +152,19 @@ _TEX = {
 }
 
 
-def _tex(cell: str) -> str:
+def _escape_tex(cell: str) -> str:
     text = "".join(_TEX.get(character, character) for character in printable(cell))
-    return "{[}" + text[1:] if text.startswith("[") else text  # else an option of the line break before
+    # After a line break \\, a bracket would start an optional argument.
+    return "{[}" + text[1:] if text.startswith("[") else text
 
 
 def variant_table(analysis: Analysis) -> list[list[str]]:
-    """Return the main table, by mean rank, its header first."""
+    """Return the main table with a header, sorted by mean rank."""
     header = ["variant", "success [95 %]", "median [quartiles]", "ERT [95 %]", "restricted mean", "mean rank"]
-    return [header, *([each.name, *_main(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants)]
+    return [header, *([each.name, *_main_cells(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants)]
 
 
-def _main(measures: Measures) -> list[str]:
+def _main_cells(measures: Measures) -> list[str]:
     return [
         share(measures.success),
         spread(measures),
@@ -173,22 +174,22 @@ def _main(measures: Measures) -> list[str]:
 
 
 def pair_table(pairs: Iterable[Pair]) -> list[list[str]]:
-    """Return the table of pairs, its header first."""
+    """Return the table of pairs with a header."""
     header = ["first", "second", "p (Holm)", "A12 [95 %]", "ratio [95 %]"]
-    return [header, *([pair.first, pair.second, *_comparison(pair)] for pair in pairs)]
+    return [header, *([pair.first, pair.second, *_pair_cells(pair)] for pair in pairs)]
 
 
-def _comparison(pair: Pair) -> list[str]:
+def _pair_cells(pair: Pair) -> list[str]:
     return [probability(pair.p_holm), interval(pair.a12, decimal), interval(pair.ratio, decimal)]
 
 
 def factor_table(factors: Iterable[Factor]) -> list[list[str]]:
-    """Return the levels of factors by mean rank, its header first."""
+    """Return the table of levels with a header, sorted by factor and mean rank."""
     header = ["factor", "level", "settings", "success [95 %]", "evaluations", "mean rank"]
-    return [header, *([factor.name, *_leveled(factor, level)] for factor in factors for level in factor.levels)]
+    return [header, *([factor.name, *_level_cells(factor, level)] for factor in factors for level in factor.levels)]
 
 
-def _leveled(factor: Factor, level: Level) -> list[str]:
+def _level_cells(factor: Factor, level: Level) -> list[str]:
     return [
         level.name,
         str(factor.settings),
@@ -199,7 +200,7 @@ def _leveled(factor: Factor, level: Level) -> list[str]:
 
 
 def target_table(analysis: Analysis) -> list[list[str]]:
-    """Return median evaluations by variant and target, its header first; targets go down where there are many."""
+    """Return median evaluations by variant and target with a header. Many targets become rows instead of columns."""
     targets = list(analysis.variants[0].by_target) if analysis.variants else []
     table = [["variant", *map(str, targets)]]
     for variant in analysis.variants:
@@ -210,39 +211,39 @@ def target_table(analysis: Analysis) -> list[list[str]]:
     return [["target", *names], *map(list, rows)]
 
 
-_WIDE = 12  # columns
+_WIDE = 12  # maximum number of target columns
 
 
 def milestone_table(outcome: Outcome, analysis: Analysis) -> list[list[str]]:
-    """Return median evaluations to 50, 90 and 99 % and what became of the runs, its header first.
+    """Return median evaluations to 50, 90 and 99 % and the final state of the runs, with a header.
 
-    Confidences beyond the goal are left out: a run ends there.
+    Confidences above the goal are left out, because a run ends at its goal.
     """
     end = outcome.goal.get("confidence", 1.0)
     levels = [level for level in (50, 90, 99) if level <= 100 * end]
     header = ["variant", *(f"to {level} %" for level in levels), "final confidence", "area", "diversity"]
-    return [header, *([each.name, *_milestones(each.overall, levels)] for each in analysis.variants)]
+    return [header, *([each.name, *_milestone_cells(each.overall, levels)] for each in analysis.variants)]
 
 
-def _milestones(measures: Measures, levels: Sequence[int]) -> list[str]:
+def _milestone_cells(measures: Measures, levels: Sequence[int]) -> list[str]:
     to = [grouped(getattr(measures, f"to_{level}")) for level in levels]
     return [*to, numerals.percent(measures.confidence), decimal(measures.area), f"{measures.diversity:.1f}"]
 
 
 def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table, its first columns to the left, the others to the right."""
+    """Return a Markdown table. The first ``left`` columns are aligned left, the others right."""
     header, *body = (f"| {' | '.join(map(markdown, row))} |" for row in table)
     ruler = "|" + "|".join("---" if index < left else "---:" for index in range(len(table[0]))) + "|"
     return "\n".join([header, ruler, *body])
 
 
 def transfer_table(transfer: Transfer) -> list[list[str]]:
-    """Return how far the images of each variant carry, to each classifier."""
+    """Return the table of transfer with a header: the images of each variant, shown to each classifier."""
     header = ["variant", "shown to", "images", "taken [95 %]", "at 99 %", "at 99.99 %", "median confidence"]
-    return [header, *(_transferred(cell) for cell in transfer.cells())]
+    return [header, *(_transfer_cells(cell) for cell in transfer.cells())]
 
 
-def _transferred(cell: Cell) -> list[str]:
+def _transfer_cells(cell: Cell) -> list[str]:
     name = f"{cell.classifier} (its own)" if cell.own else cell.classifier
     if not cell.images:
         return [cell.variant, name, "0", *["–"] * 4]
@@ -250,11 +251,11 @@ def _transferred(cell: Cell) -> list[str]:
     return [cell.variant, name, str(cell.images), share(cell.taken), *levels, numerals.percent(cell.confidence)]
 
 
-# --- Figures in print -----------------------------------------------------------------------------------------------
+# --- Numbers as text ------------------------------------------------------------------------------------------------
 
 
 def decimal(value: float) -> str:
-    """Return a proportion or a ratio to two places, without the zero before the point: .28; more near 1."""
+    """Format a proportion or ratio with two decimals and no leading zero: .28; three decimals near 0 and 1."""
     if math.isinf(value) or abs(value) >= 100:
         return grouped(value)
     text = f"{value:.2f}"
@@ -264,7 +265,7 @@ def decimal(value: float) -> str:
 
 
 def probability(p: float) -> str:
-    """Return a p-value: .012, < .001; never rounded over .05."""
+    """Format a p-value: .012, < .001. A value below .05 is never rounded to .050."""
     if p < 0.001:
         return "< .001"
     text = f"{p:.3f}"
@@ -272,27 +273,27 @@ def probability(p: float) -> str:
 
 
 def interval(estimate: Estimate, figure: Any) -> str:
-    """Return a figure with its interval: .28 [.24, .33]."""
+    """Format a statistic with its interval: .28 [.24, .33]. ``figure`` formats one number."""
     if math.isinf(estimate.value) and math.isinf(estimate.low):
         return figure(estimate.value)  # type: ignore[no-any-return]
     return f"{figure(estimate.value)} [{figure(estimate.low)}, {figure(estimate.high)}]"
 
 
 def share(estimate: Estimate) -> str:
-    """Return a success rate with its interval: 98.7 % [95.3, 99.6]."""
+    """Format a share with its interval, in percent: 98.7 % [95.3, 99.6]."""
     return f"{percent(estimate.value)} % [{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
 def percent(value: float) -> str:
-    """Return a share of runs or images in percent, without the sign: 98.7; 100 for all of them alone."""
+    """Format a share in percent, without the sign: 98.7. Only a share of 1 becomes 100."""
     tenths = round(1000 * value)
     return f"{(tenths if value > _ALL else min(tenths, 999)) / 10:.1f}".removesuffix(".0")
 
 
-_ALL = 1 - 1e-9  # but for rounding, as in the end of an interval
+_ALL = 1 - 1e-9  # allows for rounding errors, as in the bound of an interval
 
 
 def spread(measures: Measures) -> str:
-    """Return the median of the evaluations with the quartiles: 4 100 [3 200, 5 300]."""
+    """Format the median of the evaluations with the quartiles: 4 100 [3 200, 5 300]."""
     low, median, high = map(grouped, measures.to_goal)
     return median if low == median == high == "∞" else f"{median} [{low}, {high}]"

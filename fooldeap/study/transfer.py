@@ -1,4 +1,4 @@
-"""Evolved on one classifier, shown to another: how far the images of a study with several classifiers carry."""
+"""Show the images of a study with several classifiers to each of the classifiers."""
 
 import contextlib
 import csv
@@ -19,7 +19,7 @@ from fooldeap.study.stats import Estimate, success_rate
 
 
 class Shown(NamedTuple):
-    """What a classifier says to the image that a run evolved, perhaps on another one."""
+    """The answer of a classifier to the image of a run, which may have been evolved on another classifier."""
 
     run: RunRow
     classifier: str
@@ -28,13 +28,13 @@ class Shown(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """All images of a variant that reached the goal, shown to one classifier: shares with Wilson's interval."""
+    """The answers of one classifier to the images of a variant that reached the goal. Shares have Wilson's interval."""
 
     variant: str
     classifier: str
     own: bool
     images: int
-    taken: Estimate  # predicted as the target
+    taken: Estimate  # share of the images predicted as the target
     at_99: Estimate
     at_9999: Estimate
     confidence: float  # median
@@ -42,13 +42,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Transfer:
-    """Every image of a study shown to every classifier of it.
+    """The answers of every classifier of a study to every image of the study.
 
     Parameters
     ----------
-    classifiers : their labels, sorted
+    classifiers : the labels of the classifiers, sorted
     evolved_on : by variant, the label of the classifier that its images were evolved on
-    shown : sorted by run, then classifier
+    shown : the answers, sorted by run, then classifier
     """
 
     classifiers: tuple[str, ...]
@@ -56,7 +56,7 @@ class Transfer:
     shown: tuple[Shown, ...]
 
     def cells(self) -> list[Cell]:
-        """Return each variant on each classifier."""
+        """Return one cell for each variant and classifier."""
         return [self._cell(variant, name) for variant in sorted(self.evolved_on) for name in self.classifiers]
 
     def _cell(self, variant: str, classifier: str) -> Cell:
@@ -78,7 +78,7 @@ class Transfer:
         )
 
     def csv(self) -> str:
-        """Return a row an image and classifier."""
+        """Return ``transfer.csv``: one row for each image and classifier."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
@@ -94,18 +94,19 @@ class Transfer:
 Recorder = Callable[[Evaluator], AbstractContextManager[object]]
 
 
-def shown(
+def show_images(
     outcome: Outcome, groups: Sequence[Mapping[str, Experiment]], recorder: Recorder = contextlib.nullcontext
 ) -> Transfer | None:
-    """Show every image to the classifier of every group of variants; None if there is one group, or no image.
+    """Show every image to the classifier of every group of variants; None if there is only one group or no image.
 
-    ``recorder`` records the queries: `Folder.recording`.
+    ``groups`` has, for each classifier, its variants with their experiments. ``recorder`` records the queries; see
+    `Folder.recording`.
     """
     if len(groups) < 2 or not outcome.runs:
         return None
-    labels = _labels(groups)
+    labels = _label_classifiers(groups)
     found = [
-        each for label, group in zip(labels, groups, strict=True) for each in _shown_to(label, group, outcome, recorder)
+        each for label, group in zip(labels, groups, strict=True) for each in _show_to(label, group, outcome, recorder)
     ]
     return Transfer(
         classifiers=tuple(sorted(labels)),
@@ -121,7 +122,7 @@ def shown(
     )
 
 
-def _shown_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[Shown]:
+def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[Shown]:
     classifier = next(iter(group.values())).classifier.build()
     runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
     images = np.array([outcome.images[_key(run)] for run in runs])
@@ -142,8 +143,12 @@ def _key(run: RunRow) -> tuple[str, int, int]:
     return run.variant, run.target, run.seed
 
 
-def _labels(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:
-    """Return what to call each group's classifier: what the names of its variants share, else the model."""
+def _label_classifiers(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:
+    """Return a label for the classifier of each group.
+
+    The label is the only part that the names of its variants share and that no other group shares. Without such a part
+    it is the name of the model.
+    """
     words = [frozenset.intersection(*(frozenset(name.split("+")) for name in group)) for group in groups]
     own = [sorted(each.difference(*words[:index], *words[index + 1 :])) for index, each in enumerate(words)]
     if all(len(each) == 1 for each in own):
@@ -154,5 +159,5 @@ def _labels(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:
 
 
 def _share(kept: Array) -> Estimate:
-    """Return the share that is true, with Wilson's interval; nothing is known of none."""
+    """Return the share of true values with Wilson's interval; without values, NaN with the interval [0, 1]."""
     return success_rate([np.where(kept, 1.0, np.inf)]) if len(kept) else Estimate(float("nan"), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""What variants a study file describes: the grid of ``vary``, those named in ``variants``, and their factors."""
+"""Read the variants of a study file: the grid of ``vary``, the named ``variants``, and their factors."""
 
 import itertools
 import math
@@ -12,43 +12,45 @@ from fooldeap.errors import did_you_mean
 from fooldeap.parameters import shown
 
 KEYS = ("vary", "variants", "factors", "goal", "budget", "tried")
-# What all variants have in common, since the study compares the rest; and what a study says in words of its own.
+# Keys that all variants share; and keys of an experiment that a study sets with a key of its own.
 COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error", "report")
 ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
 MOST_VARIANTS = 1000
-LONGEST_NAME = 120  # that a variant's folder may have
+LONGEST_NAME = 120  # letters in the name of a variant, which is also the name of its folder
 
 
 def variants(study: Document) -> Iterator[tuple[str, Document]]:
-    """Yield the variants of the grid, then those that are named, each with what it lays over the base."""
+    """Yield the variants of the grid, then the named variants, each with its changes to the base."""
     names = set[str]()
-    for name, path, part in itertools.chain(_grid(study), _named(study)):
+    for name, path, part in itertools.chain(_grid_variants(study), _named_variants(study)):
         if name in names:
-            raise study.error(path, f"got a second variant {name!r}, expected each once; give it another name")
+            raise study.error(path, f"got a second variant {name!r}, expected each name once; choose another name")
         names.add(name)
         yield name, part
 
 
 def factors(study: Document, names: Collection[str]) -> dict[str, dict[str, str]]:
-    """Return the level that each variant has of each factor: of a grid of several keys, and as the study says."""
+    """Return, by factor, the level of each variant, from the keys of the grid and from ``factors``."""
     axes, found = _axes(study), dict[str, dict[str, str]]()
     for combination in itertools.product(*axes.values()) if axes else ():
         labels = [label for label, _, _ in combination]
         for key, label in zip(axes, labels, strict=True):
             if len(axes[key]) > 1:
                 found.setdefault(key, {})["+".join(labels)] = label
-    for name, levels in _mapping(study, ("factors",), "{size: {small-a: small, large-a: large}, ...}").items():
+    for name, levels in _read_mapping(study, ("factors",), "{size: {small-a: small, large-a: large}, ...}").items():
         _check_levels(study, ("factors", name), levels, names)
         found[name] = {**found.get(name, {}), **levels}
-    _check_apart(study, found, names)
+    _check_distinct(study, found, names)
     return found if len(found) > 1 else {}
 
 
 def _check_levels(study: Document, path: Key, levels: Any, names: Collection[str]) -> None:
     if not isinstance(levels, dict) or len(set(map(str, levels.values()))) < 2:
-        raise study.error(path, f"got {shown(levels)}, expected variants of two levels or more: {{a: small, b: large}}")
+        raise study.error(
+            path, f"got {shown(levels)}, expected variants with at least two levels: {{a: small, b: large}}"
+        )
     for variant, level in levels.items():
         if variant not in names:
             raise study.error((*path, variant), f"no variant has this name{did_you_mean(variant, names)}", at_key=True)
@@ -56,24 +58,26 @@ def _check_levels(study: Document, path: Key, levels: Any, names: Collection[str
             raise study.error((*path, variant), f"got {shown(level)}, expected the name of a level")
 
 
-def _check_apart(study: Document, found: dict[str, dict[str, str]], names: Collection[str]) -> None:
-    """Refuse two variants with the same levels of all factors."""
+def _check_distinct(study: Document, found: dict[str, dict[str, str]], names: Collection[str]) -> None:
+    """Refuse two variants that have the same level of every factor."""
     alike = defaultdict[tuple[str, ...], list[str]](list)
     for name in names:
         if found and all(name in levels for levels in found.values()):
             alike[tuple(levels[name] for levels in found.values())].append(name)
     for each in alike.values():
         if len(each) > 1:
-            message = f"{each[0]} and {each[1]} have the same level of every factor; name one in which they differ"
+            message = f"{each[0]} and {each[1]} have the same level of every factor; add a factor in which they differ"
             raise study.error(("factors",), message)
 
 
-def _named(study: Document) -> Iterator[tuple[str, Key, Document]]:
-    for name, changes in _mapping(study, ("variants",), "{small: {algorithm.population: 20}, large: {...}}").items():
+def _named_variants(study: Document) -> Iterator[tuple[str, Key, Document]]:
+    for name, changes in _read_mapping(
+        study, ("variants",), "{small: {algorithm.population: 20}, large: {...}}"
+    ).items():
         path: Key = ("variants", name)
         _check_name(study, path, name)
         if not isinstance(changes, dict):
-            raise study.error(path, f"got {shown(changes)}, expected a mapping of the keys that it changes")
+            raise study.error(path, f"got {shown(changes)}, expected a mapping of keys to change")
         part = Document({})
         for key in sorted(changes, key=lambda each: each.count(".")):
             _check_key(study, (*path, key), key)
@@ -82,8 +86,8 @@ def _named(study: Document) -> Iterator[tuple[str, Key, Document]]:
         yield name, path, part
 
 
-def _grid(study: Document) -> Iterator[tuple[str, Key, Document]]:
-    """Yield every combination of one option of each key."""
+def _grid_variants(study: Document) -> Iterator[tuple[str, Key, Document]]:
+    """Yield one variant for every combination of one option of each key."""
     axes = list(_axes(study).values())
     if math.prod(map(len, axes)) > MOST_VARIANTS:
         message = f"got {' x '.join(str(len(axis)) for axis in axes)} variants, expected at most {MOST_VARIANTS}"
@@ -103,32 +107,32 @@ def _grid(study: Document) -> Iterator[tuple[str, Key, Document]]:
 
 
 def _axes(study: Document) -> dict[str, list[tuple[str, Key, Key]]]:
-    """Return the keys that are varied, each with its options."""
-    vary = _mapping(study, ("vary",), "{selection: {small: {name: tournament, size: 2}, roulette: roulette}}")
+    """Return the keys of ``vary``, each with its options as `_options` yields them."""
+    vary = _read_mapping(study, ("vary",), "{selection: {small: {name: tournament, size: 2}, roulette: roulette}}")
     return {key: list(_options(study, key)) for key, options in vary.items() if options is not None}
 
 
 def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
-    """Yield the options of a key: label, where it stands, where it goes."""
+    """Yield the options of a key: label, position in the study file, and key of the experiment."""
     path: Key = ("vary", key)
     options = study.data["vary"][key]
     _check_key(study, path, key)
     under: Key = tuple(key.split("."))
     if isinstance(options, list) and options:
         for index, value in enumerate(options):
-            yield _label(study, (*path, index), str(under[-1]), value), (*path, index), under
+            yield _make_label(study, (*path, index), str(under[-1]), value), (*path, index), under
     elif isinstance(options, dict) and options and "name" not in options:
         for label in options:
             _check_name(study, (*path, label), label)
             yield label, (*path, label), under
     else:
         raise study.error(
-            path, f"got {shown(options)}, expected several: a list, or a mapping {{label: value, label: value}}"
+            path, f"got {shown(options)}, expected several options: a list, or a mapping {{label: value, label: value}}"
         )
 
 
-def _label(study: Document, path: Key, key: str, value: Any) -> str:
-    """Return a label for an option that has none: ``rate-0.01``, ``roulette``, ``tournament-2``."""
+def _make_label(study: Document, path: Key, key: str, value: Any) -> str:
+    """Make a label for an option without one: ``rate-0.01``, ``roulette``, ``tournament-2``."""
     if isinstance(value, dict):
         words = [value.get("name", key), *(each for name, each in value.items() if name != "name")]
     else:
@@ -138,7 +142,7 @@ def _label(study: Document, path: Key, key: str, value: Any) -> str:
     return label
 
 
-def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
+def _read_mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
     value = study.data.get(str(path[0])) or {}
     if not isinstance(value, dict):
         raise study.error(path, f"got {shown(value)}, expected a mapping such as {example}")
@@ -147,24 +151,24 @@ def _mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
 
 def _check_name(study: Document, path: Key, name: str) -> None:
     if not _VARIANT.fullmatch(name):
-        expected = "expected up to 64 letters, digits, '-', '_' or '.', a letter or digit first"
+        expected = "expected up to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
         raise study.error(path, f"got {shown(name)} as a name, {expected}", at_key=True)
 
 
 def _check_key(study: Document, path: Key, key: str) -> None:
-    """Refuse to vary what all variants must have in common."""
+    """Refuse to vary a key that all variants must share."""
     first = key.partition(".")[0]
     if first in COMMON:
-        message = f"{first!r} is the same for all variants; say it beside 'vary'"
+        message = f"{first!r} is the same for all variants; set it outside 'vary' and 'variants'"
         raise study.error(path, message, at_key=True)
     if key in ELSEWHERE or key in KEYS:
         named = ELSEWHERE.get(key, key)
-        raise study.error(path, f"is the same for all variants; say it with the study's {named!r}", at_key=True)
+        raise study.error(path, f"is the same for all variants; set the key {named!r} of the study", at_key=True)
 
 
 def _check_stops(study: Document, path: Key, part: Document) -> None:
     stop = part.data.get("stop")
     for name in stop if isinstance(stop, dict) else ():
         if f"stop.{name}" in ELSEWHERE:
-            cure = f"say it with the study's {ELSEWHERE[f'stop.{name}']!r}"
+            cure = f"set the key {ELSEWHERE[f'stop.{name}']!r} of the study"
             raise part.error(("stop", name), f"is the same for all variants; {cure}")

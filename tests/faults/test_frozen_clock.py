@@ -65,8 +65,7 @@ def test_a_study_and_its_forecast(tmp_path, monkeypatch):
     told = forecast(load(STUDY))
     assert (told.runs, told.evaluations, told.seconds) == (4, 240, math.inf)
     assert str(told) == (
-        "2 variants, 4 runs, at most 240 evaluations; the clock of this machine did not advance, so the time that they "
-        "take is not known"
+        "2 variants, 4 runs, at most 240 evaluations; the clock of this machine did not advance, so the duration is unknown"
     )
 
 

@@ -1,6 +1,6 @@
-"""A study as figures for a paper: PNG and SVG, the same bytes whenever they are drawn.
+"""Draw the figures of a study as PNG and SVG. The files are bit-identical every time.
 
-A variant has one colour, dash and marker in all of them, and all list the variants in one order: by mean rank.
+A variant has the same colour, dash and marker in all figures. All figures list the variants by mean rank.
 """
 
 import io
@@ -22,7 +22,7 @@ from fooldeap.study.findings import Factor
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.transfer import Transfer
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.figure import Figure
 
 
@@ -33,26 +33,26 @@ def draw(
     transfer: Transfer | None = None,
     factors: Sequence[Factor] = (),
 ) -> dict[str, bytes]:
-    """Return the figures of a study by file name.
+    """Draw the figures of a study.
 
     Parameters
     ----------
-    outcome : of the study
-    ranks : the mean rank of each variant, 1 being the fewest evaluations; equal ones are shown in the order given here
-    p_values : (variants, variants), symmetric, in the order of ``outcome.variants``: of each pair, adjusted for their
-        number; None where not all pairs were compared, and then there is no figure of critical differences
-    transfer : of a study with several classifiers
-    factors : of a grid of several keys
+    outcome : the results of the study
+    ranks : the mean rank of each variant; rank 1 has the fewest evaluations. Ties are shown in the order given here
+    p_values : adjusted p-values of all pairs, float64 (variants, variants), symmetric, in the order of
+        ``outcome.variants``; None if not all pairs were compared. Then ``critical_differences`` is not drawn
+    transfer : the transfer of images, if the study has several classifiers
+    factors : the factors, if the study is a grid of several keys
 
     Returns
     -------
     dict
-        ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences``, ``factors`` and ``transfer``, each
-        with ``.png`` and ``.svg``; nothing for a study without runs
+        the content of the files by name: ``convergence``, ``ecdf``, ``targets``, ``images``, ``critical_differences``,
+        ``factors`` and ``transfer``, each with ``.png`` and ``.svg``; empty for a study without runs
     """
     if not outcome.variants:
         return {}
-    order = by_rank(outcome, ranks)
+    order = order_by_rank(outcome, ranks)
     with drawing(STYLE):
         figures = {
             "convergence": convergence(outcome, order),
@@ -70,14 +70,14 @@ def draw(
 
 
 def saved(figure: "Figure", kind: str) -> bytes:
-    """Return a figure as PNG or SVG, the same bytes whenever it is drawn."""
+    """Return the content of a figure as PNG or SVG. The bytes are the same every time."""
     buffer = io.BytesIO()
-    # What names the time or the version of the library would make other bytes of the same picture.
+    # The time and the library version would make the bytes differ.
     unnamed = {"png": ("Software",), "svg": ("Date", "Creator")}[kind]
     figure.savefig(buffer, format=kind, metadata=dict.fromkeys(unnamed))
     return buffer.getvalue()
 
 
-def by_rank(outcome: Outcome, ranks: Mapping[str, float]) -> list[str]:
-    """Return the variants, the one of the lowest mean rank first."""
+def order_by_rank(outcome: Outcome, ranks: Mapping[str, float]) -> list[str]:
+    """Return the variants by mean rank, the lowest first."""
     return sorted((name for name in ranks if name in outcome.variants), key=ranks.__getitem__)

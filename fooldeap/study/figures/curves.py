@@ -1,4 +1,4 @@
-"""Figures over evaluations: how confidence grows, and how many runs have reached the goal."""
+"""Draw confidence, and the share of the runs that reached the goal, over evaluations."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,53 +12,55 @@ from fooldeap.study.figures.looks import (
     EVALUATIONS,
     LINE,
     PAGE,
-    broken,
     budget_of,
     clipped,
-    grid_of_panels,
-    logarithmic,
+    count_lines,
     logit,
     looks,
-    most_lines,
-    widest,
+    make_panels,
+    set_log_scale,
+    text_width,
+    wrap_name,
 )
 from fooldeap.study.outcome import Floats, Outcome
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TOGETHER = 6  # variants whose bands are told apart in one panel
-_LEGEND = 46  # letters of a name in a column
-_ABREAST = 4  # panels
+MOST_IN_ONE_PANEL = 6  # variants whose bands can be distinguished in one panel
+_LABEL_WIDTH = 46  # letters in a line of the legend
+_COLUMNS = 4  # panels side by side
 
 
 def convergence(outcome: Outcome, order: Sequence[str]) -> "Figure":
-    """Return the best confidence so far over evaluations: for each variant median and quartiles over all its runs.
+    """Draw the best confidence so far over evaluations: for each variant the median and the quartiles over its runs.
 
-    More than a few variants have a panel each, with the medians of the others in grey, as their bands would cover
-    one another.
+    More than six variants get one panel each, because their bands would overlap. Each panel shows the medians of the
+    other variants in grey.
     """
     curves, look = {name: _quartiles(outcome, name) for name in order}, looks(outcome)
-    figure, panels = _one_panel(order) if len(order) <= TOGETHER else _panel_each(order)
+    figure, panels = _share_panel(order) if len(order) <= MOST_IN_ONE_PANEL else _separate_panels(order)
     for panel, name in zip(panels, order, strict=True):
-        for evaluations, (_, median, _) in curves.values() if len(order) > TOGETHER else ():
+        for evaluations, (_, median, _) in curves.values() if len(order) > MOST_IN_ONE_PANEL else ():
             panel.plot(evaluations, median, color="0.8", linewidth=0.5)
         evaluations, (low, median, high) = curves[name]
         panel.fill_between(evaluations, low, high, color=look[name].colour, alpha=0.2, linewidth=0)
-        panel.plot(evaluations, median, color=look[name].colour, linestyle=look[name].dash, label=broken(name, _LEGEND))
+        panel.plot(
+            evaluations, median, color=look[name].colour, linestyle=look[name].dash, label=wrap_name(name, _LABEL_WIDTH)
+        )
     goal = outcome.goal.get("confidence")
     drawn = [values for _, values in curves.values()] + ([] if goal is None else [clipped(goal)])
     logit(panels[0], min(map(np.min, drawn)), max(map(np.max, drawn)))
     if goal is not None:
         _goal_line(panels, float(clipped(goal)))
-    if len(order) <= TOGETHER:
+    if len(order) <= MOST_IN_ONE_PANEL:
         _legend(figure, panels[0], order)
     return figure
 
 
 def _quartiles(outcome: Outcome, name: str) -> tuple[NDArray[np.int64], Floats]:
-    # A logarithmic axis has no 0; a curve goes on beyond what its run could spend where others could spend more.
+    # A logarithmic axis has no 0. The grid may exceed the budget of this variant, if joint runs have a larger one.
     shown = (outcome.grid > 0) & (outcome.grid <= budget_of(outcome, name))
     curves = [outcome.curves[run.variant, run.target, run.seed] for run in outcome.runs if run.variant == name]
     values = np.quantile(np.array(curves)[:, shown], [0.25, 0.5, 0.75], axis=0)
@@ -68,16 +70,16 @@ def _quartiles(outcome: Outcome, name: str) -> tuple[NDArray[np.int64], Floats]:
 def _goal_line(panels: Sequence["Axes"], goal: float) -> None:
     for panel in dict.fromkeys(panels):
         panel.axhline(goal, color="0.3", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
-    panels[:_ABREAST][-1].annotate("goal", (1.01, goal), xycoords=("axes fraction", "data"), va="center", color="0.3")
+    panels[:_COLUMNS][-1].annotate("goal", (1.01, goal), xycoords=("axes fraction", "data"), va="center", color="0.3")
 
 
-def _panel_each(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
+def _separate_panels(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
     from matplotlib.figure import Figure
 
-    labels = [broken(name) for name in order]
-    rows = -(-len(order) // _ABREAST)
-    figure = Figure(figsize=(PAGE, rows * (1.15 + LINE * most_lines(labels)) + 0.3), layout="constrained")
-    panels = grid_of_panels(figure, rows, _ABREAST, len(order))
+    labels = [wrap_name(name) for name in order]
+    rows = -(-len(order) // _COLUMNS)
+    figure = Figure(figsize=(PAGE, rows * (1.15 + LINE * count_lines(labels)) + 0.3), layout="constrained")
+    panels = make_panels(figure, rows, _COLUMNS, len(order))
     for panel, label in zip(panels, labels, strict=True):
         panel.set_title(label, pad=3)
         panel.grid()
@@ -87,8 +89,8 @@ def _panel_each(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
 
 
 def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":
-    """Return the share of runs that reached the goal within so many evaluations; in a joint study, of seeds."""
-    figure, (axes, *_) = _one_panel(order)
+    """Draw the share of the runs (with joint variants, of the seeds) that reached the goal, over evaluations."""
+    figure, (axes, *_) = _share_panel(order)
     blocks = {name: outcome.blocks(name).ravel() for name in order}
     start = _start(np.concatenate(list(blocks.values())), outcome.block_budget)
     look = looks(outcome)
@@ -100,7 +102,7 @@ def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":
             "clip_on": False,
             "zorder": 3,
         }
-        axes.step(evaluations, 100 * share, where="post", label=broken(name, _LEGEND), **style)
+        axes.step(evaluations, 100 * share, where="post", label=wrap_name(name, _LABEL_WIDTH), **style)
     axes.set_ylim(0, 100)
     axes.set_xlim(start, outcome.block_budget)
     axes.set_xlabel(f"{EVALUATIONS}, all targets" if outcome.joint else EVALUATIONS)
@@ -110,7 +112,7 @@ def ecdf(outcome: Outcome, order: Sequence[str]) -> "Figure":
 
 
 def _start(counts: Floats, end: float) -> float:
-    """Return where an axis of evaluations begins: below all of them, with two powers of ten until its end."""
+    """Return the left end of the axis: below all evaluations, and at least one power of ten below the right end."""
     return float(min(0.8 * counts.min(), 10 ** (np.floor(np.log10(end)) - 1)))
 
 
@@ -120,14 +122,14 @@ def _shares(counts: Floats, start: float, end: float) -> tuple[Floats, Floats]:
     return np.array([start, *reached, end]), np.append(shares, shares[-1])
 
 
-def _one_panel(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
-    """Return a figure as wide as a column, with room for the legend below, and the panel of each variant: its only."""
+def _share_panel(order: Sequence[str]) -> tuple["Figure", list["Axes"]]:
+    """Return a figure of one column width with a legend below, and its only panel once for each variant."""
     from matplotlib.figure import Figure
 
-    row = most_lines([broken(name, _LEGEND) for name in order]) * LINE + 0.05
+    row = count_lines([wrap_name(name, _LABEL_WIDTH) for name in order]) * LINE + 0.05
     figure = Figure(figsize=(COLUMN, 2.2 + -(-len(order) // _legend_columns(order)) * row), layout="constrained")
     axes = figure.subplots()
-    logarithmic(axes)
+    set_log_scale(axes)
     axes.set(xlabel=EVALUATIONS, ylabel=CONFIDENCE)
     axes.grid()
     return figure, [axes] * len(order)
@@ -140,5 +142,5 @@ def _legend(figure: "Figure", axes: "Axes", order: Sequence[str]) -> None:
 
 
 def _legend_columns(order: Sequence[str]) -> int:
-    room = COLUMN // (widest([broken(name, _LEGEND) for name in order]) + 0.5)
+    room = COLUMN // (text_width([wrap_name(name, _LABEL_WIDTH) for name in order]) + 0.5)
     return int(min(max(room, 1), len(order), 3))

@@ -1,30 +1,32 @@
-"""The best images of each variant."""
+"""Draw the best images of each variant."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fooldeap.numerals import percent
-from fooldeap.study.figures.looks import LINE, PAGE, SHOWN, TALL, broken, first_of, widest
+from fooldeap.study.figures.looks import LINE, PAGE, SHOWN, TALL, subset_note, text_width, wrap_name
 from fooldeap.study.outcome import Outcome
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def images(outcome: Outcome, order: Sequence[str]) -> "Figure":
-    """Return the best images of the first seed, each with its confidence: a row a variant, a column a target."""
+    """Draw the best images of the first seed with their confidence: one row per variant, one column per target."""
     from matplotlib.figure import Figure
 
     shown = outcome.targets[:SHOWN]
-    labels = [broken(name) for name in order]
-    left, top = widest(labels) + 0.15, 0.4
+    labels = [wrap_name(name) for name in order]
+    left, top = text_width(labels) + 0.15, 0.4
     caption = 1.1 * LINE
     step = max(0.36, min(0.9, (PAGE - left) / len(shown), (TALL - top) / len(order) - caption))
     note = "; ".join(
-        filter(None, [f"seed {outcome.seeds[0]}", "confidence in %, grey: goal not reached", first_of(outcome, shown)])
+        filter(
+            None, [f"seed {outcome.seeds[0]}", "confidence in %, grey: goal not reached", subset_note(outcome, shown)]
+        )
     )
-    size = max(left + len(shown) * step, widest([note])), top + len(order) * (step + caption) + caption
+    size = max(left + len(shown) * step, text_width([note])), top + len(order) * (step + caption) + caption
     figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0, 1, 1))
     for row, name in enumerate(order):
@@ -42,10 +44,10 @@ def images(outcome: Outcome, order: Sequence[str]) -> "Figure":
 
 
 def _tile(axes: "Axes", outcome: Outcome, key: tuple[str, int, int], corner: tuple[float, float], step: float) -> None:
-    """Draw one image into a square below and right of a corner, and its caption below that; all in inches."""
+    """Draw one image into the square whose top left corner is ``corner``, with its caption below; sizes in inches."""
     pixels, run = outcome.images[key], outcome.run(*key)
     height, width = pixels.shape[:2]
-    # Enlarged here, as viewers of SVG smooth small images.
+    # Enlarge the image, because SVG viewers smooth small images.
     enlarged = pixels.repeat(-(-140 // height), axis=0).repeat(-(-140 // width), axis=1)
     scale = (step - 0.05) / max(height, width)
     x, y = corner[0] + (step - scale * width) / 2, corner[1] + (step - 0.05 - scale * height) / 2

@@ -1,28 +1,28 @@
-"""How far images carry from the classifier that they were evolved on to others."""
+"""Draw how many images of each variant each classifier takes for the target."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fooldeap.study.figures.looks import LINE, PAGE, broken, most_lines, widest
+from fooldeap.study.figures.looks import LINE, PAGE, count_lines, text_width, wrap_name
 from fooldeap.study.tables import percent
 from fooldeap.study.transfer import Transfer
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.figure import Figure
 
 
 def heat(transfer: Transfer) -> "Figure":
-    """Return the share of each variant's images that each classifier takes for the target, its own one framed."""
+    """Draw a heat map of these shares. A frame marks the classifier that the images were evolved on."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     cells, classifiers = transfer.cells(), transfer.classifiers
     variants = list(dict.fromkeys(cell.variant for cell in cells))
-    labels, names = [broken(name) for name in variants], [broken(name, 14) for name in classifiers]
-    step = max(1.4 * LINE, most_lines(labels) * LINE + 0.05)
-    width = min(PAGE, widest(labels) + max(0.6, widest(names) + 0.1) * len(classifiers) + 0.4)
-    figure = Figure(figsize=(width, step * len(variants) + most_lines(names) * LINE + 0.5), layout="constrained")
+    labels, names = [wrap_name(name) for name in variants], [wrap_name(name, 14) for name in classifiers]
+    step = max(1.4 * LINE, count_lines(labels) * LINE + 0.05)
+    width = min(PAGE, text_width(labels) + max(0.6, text_width(names) + 0.1) * len(classifiers) + 0.4)
+    figure = Figure(figsize=(width, step * len(variants) + count_lines(names) * LINE + 0.5), layout="constrained")
     axes = figure.subplots()
     shares = np.array([cell.taken.value for cell in cells]).reshape(len(variants), len(classifiers))
     axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto", interpolation="none")

@@ -1,4 +1,4 @@
-"""What all figures have in common: sizes, fonts, axes, and how a variant looks."""
+"""Settings that all figures share: sizes, fonts, axes, and the look of a variant."""
 
 import re
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ import numpy as np
 
 from fooldeap.study.outcome import Floats, Outcome
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMN, PAGE = 3.4, 7.0  # inches: a column of a paper, and its text
-TALL = 9.0  # inches that a page leaves a figure with its caption
-SHOWN = 12  # targets that a figure holds
+COLUMN, PAGE = 3.4, 7.0  # inches: width of a column and of the text of a paper
+TALL = 9.0  # inches: maximum height of a figure on a page, with its caption
+SHOWN = 12  # maximum number of targets in a figure
 EVALUATIONS = "evaluations (images shown)"
 CONFIDENCE = "best confidence (%)"
 _LEVELS = (1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
-FONT = 7  # points: the least that is read in print
-LETTER, LINE = 0.6 * FONT / 72, 1.35 * FONT / 72  # inches: a letter's mean width and a line's height
+FONT = 7  # points: the smallest size that is readable in print
+LETTER, LINE = 0.6 * FONT / 72, 1.35 * FONT / 72  # inches: mean width of a letter, and height of a line
 STYLE = {
     "font.size": FONT,
     "axes.labelsize": FONT,
@@ -38,28 +38,28 @@ STYLE = {
     "grid.alpha": 0.4,
     "lines.linewidth": 1.2,
     "savefig.dpi": 300,
-    "svg.hashsalt": "fooldeap",  # else identifiers in SVG are random
+    "svg.hashsalt": "fooldeap",  # makes the identifiers in SVG deterministic
 }
 
-# --- How a variant looks --------------------------------------------------------------------------------------------
+# --- Look of a variant ----------------------------------------------------------------------------------------------
 
 
 class Look(NamedTuple):
-    """What tells a variant from the others: for lines a colour and a dash, for points a colour and a marker."""
+    """The look of a variant: colour and dash of its lines, colour and marker of its points."""
 
     colour: str
     dash: Any
     marker: str
 
 
-# Of Okabe and Ito (2008), but grey for their yellow, which is lost on white.
+# From Okabe and Ito (2008), with grey instead of yellow, which is hard to see on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
 _DASHES = ("-", (0, (3.5, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
 def looks(outcome: Outcome) -> dict[str, Look]:
-    """Return how each variant looks, which follows from the names alone: with up to eight, only colours differ."""
+    """Return the look of each variant. It depends only on the names. Up to eight variants differ only in colour."""
     found = {}
     for index, name in enumerate(outcome.variants):  # they are sorted
         turn, colour = divmod(index, len(COLOURS))
@@ -67,10 +67,10 @@ def looks(outcome: Outcome) -> dict[str, Look]:
     return found
 
 
-def broken(name: str, width: int = 26) -> str:
-    """Return the name of a variant in lines: what a grid named is longer than the place for it.
+def wrap_name(name: str, width: int = 26) -> str:
+    """Wrap the name of a variant, because names from a grid can be long.
 
-    A line ends behind a plus sign, or within what is too long for one behind a dash.
+    Lines end after a plus sign. A part that is too long for one line is also broken after a dash or an underscore.
     """
     lines = [""]
     for part in re.findall(r"[^+]*\+?", name):
@@ -81,41 +81,41 @@ def broken(name: str, width: int = 26) -> str:
     return "\n".join(lines)
 
 
-def most_lines(labels: Sequence[str]) -> int:
-    """Return how many lines the highest of some labels has."""
+def count_lines(labels: Sequence[str]) -> int:
+    """Return the number of lines of the label with the most lines."""
     return max(label.count("\n") + 1 for label in labels)
 
 
-def widest(labels: Sequence[str]) -> float:
-    """Return the width in inches of the widest of some labels, about."""
+def text_width(labels: Sequence[str]) -> float:
+    """Return the approximate width of the widest label, in inches."""
     return LETTER * max(len(line) for label in labels for line in label.split("\n"))
 
 
 # --- Panels ---------------------------------------------------------------------------------------------------------
 
 
-def grid_of_panels(figure: "Figure", rows: int, columns: int, count: int, *, sharex: bool = True) -> list["Axes"]:
-    """Return panels that share their axes; of the last row only so many as are needed."""
+def make_panels(figure: "Figure", rows: int, columns: int, count: int, *, sharex: bool = True) -> list["Axes"]:
+    """Return ``count`` panels with shared axes, in rows and columns."""
     grid = figure.subplots(rows, columns, sharex=sharex, sharey=True, squeeze=False).ravel()
     for index in range(count, len(grid)):
         grid[index].remove()
         grid[index - columns].tick_params(labelbottom=True)
     for axes in grid[: 1 if sharex else count]:
-        logarithmic(axes)
+        set_log_scale(axes)
     return list(grid[:count])
 
 
-def logarithmic(axes: "Axes") -> None:
-    """Give axes a logarithmic scale of evaluations."""
+def set_log_scale(axes: "Axes") -> None:
+    """Set a logarithmic scale for evaluations."""
     from matplotlib.ticker import EngFormatter, NullFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k: the exponent of a power is too small to print
-    axes.xaxis.set_minor_formatter(NullFormatter())  # labels between powers of ten run into one another
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k instead of a power, whose exponent is too small in print
+    axes.xaxis.set_minor_formatter(NullFormatter())  # labels between powers of ten would overlap
 
 
 def logit(axes: "Axes", low: float, high: float) -> None:
-    """Give axes a scale of confidences from below ``low`` to above ``high``, as wide near 1 as near 0."""
+    """Set a logit scale for confidences, from slightly below ``low`` to slightly above ``high``."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_yscale("logit")
@@ -127,16 +127,16 @@ def logit(axes: "Axes", low: float, high: float) -> None:
 
 
 def clipped(confidence: Any) -> Floats:
-    """Return confidences that such a scale has a place for."""
+    """Clip confidences to the range that the logit scale can show."""
     within: Floats = np.clip(np.asarray(confidence, float), _LEVELS[0], _LEVELS[-1])
     return within
 
 
 def budget_of(outcome: Outcome, name: str) -> int:
-    """Return the evaluations after which a run of a variant is censored: a joint one has all targets'."""
+    """Return the evaluations after which a run of a variant is censored. A joint run has the budget of all targets."""
     return outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
 
 
-def first_of(outcome: Outcome, shown: Sequence[int]) -> str:
-    """Return a note where not all targets are shown, else nothing."""
+def subset_note(outcome: Outcome, shown: Sequence[int]) -> str:
+    """Return a note that not all targets are shown, or an empty string."""
     return f"the first {len(shown)} of {len(outcome.targets)} targets" if len(shown) < len(outcome.targets) else ""

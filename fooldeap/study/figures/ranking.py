@@ -1,4 +1,4 @@
-"""The mean ranks of the variants, and which of them nothing separates."""
+"""Draw the critical-difference diagram: the mean ranks of the variants and the groups without a separated pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.study import stats
-from fooldeap.study.figures.looks import LINE, PAGE, broken, looks, most_lines
+from fooldeap.study.figures.looks import LINE, PAGE, count_lines, looks, wrap_name
 from fooldeap.study.findings import SIGNIFICANT
 from fooldeap.study.outcome import Outcome
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.figure import Figure
 
 
 def critical_differences(
     outcome: Outcome, order: Sequence[str], ranks: Mapping[str, float], p_values: NDArray[np.float64]
 ) -> "Figure":
-    """Return the mean ranks on an axis; a bar joins variants that nothing separates (Demsar 2006)."""
+    """Draw the mean ranks on an axis. A bar connects a group of variants without a separated pair (Demsar 2006)."""
     import scikit_posthocs
     from matplotlib.figure import Figure
     from pandas import DataFrame  # type: ignore[import-untyped]
 
-    labels = {broken(name): name for name in order}
-    height = 0.5 + (len(order) / 2 + 2) * (LINE * most_lines(list(labels)) + 0.03)
+    labels = {wrap_name(name): name for name in order}
+    height = 0.5 + (len(order) / 2 + 2) * (LINE * count_lines(list(labels)) + 0.03)
     figure = Figure(figsize=(PAGE, height), layout="constrained")
     axes = figure.subplots()
     drawn = scikit_posthocs.critical_difference_diagram(
@@ -45,7 +45,8 @@ def critical_differences(
         elbow.set_linestyle(looks(outcome)[name].dash)
         text.set_color("black")
     for (bar,) in drawn["crossbars"]:
-        bar.set_xdata(sorted(bar.get_xdata()))  # they come out of a set, in another order in another process
+        # The library takes the ends from a set, whose order varies between processes.
+        bar.set_xdata(sorted(bar.get_xdata()))
     axes.spines["top"].set_visible(True)
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("mean rank (1: fewest evaluations)")
@@ -55,10 +56,10 @@ def critical_differences(
 def _joined(
     outcome: Outcome, order: Sequence[str], ranks: Mapping[str, float], p_values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return a matrix that is 1 for the pairs under one bar, else 0.
+    """Return a matrix that is 1 for pairs under a common bar and 0 for other pairs.
 
-    Of the p-values themselves the library would make a bar of any variants that are not separated from one another,
-    across one that stands between them and is. Of this matrix it makes the cliques that the report has.
+    From the p-values, the library would connect two variants that are not separated even if a variant between them is
+    separated from them. From this matrix, it draws the same groups as the report.
     """
     places = [outcome.variants.index(name) for name in order]
     joined = np.eye(len(order))

@@ -1,4 +1,4 @@
-"""Each run's evaluations to the goal, target by target."""
+"""Draw the evaluations to the goal of each run, by target."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,41 +11,41 @@ from fooldeap.study.figures.looks import (
     LINE,
     PAGE,
     SHOWN,
-    broken,
     budget_of,
-    first_of,
-    grid_of_panels,
+    count_lines,
     looks,
-    most_lines,
+    make_panels,
+    subset_note,
+    wrap_name,
 )
 from fooldeap.study.outcome import Outcome
 
-if TYPE_CHECKING:  # matplotlib takes a second to import: only who draws waits for it
+if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def targets(outcome: Outcome, order: Sequence[str]) -> "Figure":
-    """Return each run's evaluations to the goal: a panel a target in its own range, a row a variant, a point a run."""
+    """Draw the evaluations to the goal: one panel per target, one row per variant and one point per run."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
     shown = outcome.targets[:SHOWN]
     rows = -(-len(shown) // 5)
     columns = -(-len(shown) // rows)
-    labels = [broken(name, 40) for name in order]
-    height = max(LINE * most_lines(labels), min(0.25, 1.5 / len(order))) + 0.03
+    labels = [wrap_name(name, 40) for name in order]
+    height = max(LINE * count_lines(labels), min(0.25, 1.5 / len(order))) + 0.03
     figure = Figure(figsize=(PAGE, rows * (len(order) * height + 0.35) + 0.5), layout="constrained")
-    panels = grid_of_panels(figure, rows, columns, len(shown), sharex=False)
+    panels = make_panels(figure, rows, columns, len(shown), sharex=False)
     for panel, target in zip(panels, shown, strict=True):
         panel.set_title(f"target {target}", pad=3)
         low, high = _range(outcome, target)
-        panel.set_xlim(low, high)  # before anything is drawn, which might have no width of its own
+        panel.set_xlim(low, high)  # set before drawing, because the points may have no width
         _strips(panel, outcome, target, order)
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 100 * low else (1,)))
     panels[0].set(yticks=range(len(order)), yticklabels=labels, ylim=(len(order) - 0.5, -0.5))
     figure.supxlabel(EVALUATIONS)
-    _key(figure, first_of(outcome, shown))
+    _key(figure, subset_note(outcome, shown))
     return figure
 
 
@@ -58,14 +58,14 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
         reached = np.isfinite(counts)
         point: dict[str, Any] = {"marker": look[name].marker, "linewidths": 0.6}
         panel.scatter(counts[reached], row + across[reached], color=look[name].colour, s=size, **point)
-        if not reached.all():  # one for all: they would lie on one another
+        if not reached.all():  # one point for all of them, because they would overlap
             budget = budget_of(outcome, name)
             panel.scatter(budget, row, facecolors="none", edgecolors=look[name].colour, s=12, **point)
             panel.annotate(
                 f"{(~reached).sum()}", (budget, row), (3, 0), textcoords="offset points", va="center_baseline"
             )
         median = stats.quantile(counts, 0.5)
-        # Rimmed, so that it is seen among black points.
+        # A white rim makes the median visible among black points.
         for colour, wide in (("white", 1.8), ("black", 1.0)) if np.isfinite(median) else ():
             panel.vlines(median, row - 0.45, row + 0.45, color=colour, linewidth=wide, zorder=3)
         if row % 2:
@@ -75,7 +75,7 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
 
 
 def _range(outcome: Outcome, target: int) -> tuple[float, float]:
-    """Return the limits of evaluations on a target, with room at the right for the number of runs without success."""
+    """Return the axis limits of a target, with space on the right for the number of runs without success."""
     row = outcome.targets.index(target)
     counts = [outcome.column(name, "evaluations_to_goal")[row] for name in outcome.variants]
     ends = [
@@ -97,9 +97,9 @@ def _key(figure: "Figure", note: str) -> None:
             [],
             marker="o",
             markerfacecolor="none",
-            label="runs that did not reach the goal within the budget, and their number",
+            label="runs that did not reach the goal within the budget, with their number",
             **grey,
         ),
-        Line2D([], [], marker="|", color="black", linestyle="none", markersize=8, label="median, where it was reached"),
+        Line2D([], [], marker="|", color="black", linestyle="none", markersize=8, label="median, if finite"),
     ]
     figure.legend(handles=handles, title=note or None, loc="outside upper center", ncols=3)
