@@ -200,16 +200,16 @@ def real_images(tmp_path):
         (["{tiny}", "--classes", "3-1"], "ends before it begins; say 1-3"),
         (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
         (["{tiny}", "--budget", "0"], "expected a whole number from 1"),
-        (["{tiny}", "--budget", "2.5"], "as 5000 or 1e6"),
-        (["{tiny}", "--budget", "1e999"], "as 5000 or 1e6"),
-        (["{tiny}", "--budget", "many"], "as 5000 or 1e6"),
+        (["{tiny}", "--budget", "2.5"], "such as 5000 or 1e6"),
+        (["{tiny}", "--budget", "1e999"], "such as 5000 or 1e6"),
+        (["{tiny}", "--budget", "many"], "such as 5000 or 1e6"),
         (["{tiny}", "--images", "nowhere"], "is no folder, file or dataset"),
         (["{tiny}", "--images", "mnst"], "did you mean 'mnist'?"),
         (["{tiny}", "--images", "idx"], "needs 'folder'"),
         (["{tiny}", "--images", "{tiny}"], "numpy.savez('real.npz', images=array)"),
         (["{tiny}", "--images", "mnist"], "expected uint8 (n, 8, 8, 1); bring them to that size"),
         (["{tiny}", "--force"], "leave it out"),
-        (["{tiny}", "--resume", "x"], "goes alone"),
+        (["{tiny}", "--resume", "x"], "--resume cannot be combined with MODEL, --images"),
         (["--resume", "nowhere"], "has no audit.yaml"),
         (["{tiny}", "--no-plugins"], "--no-plugins refuses"),
     ],
@@ -288,7 +288,8 @@ def test_evolved_images_are_no_real_ones(tiny, tmp_path):
 
 
 def test_a_budget_may_be_written_as_a_power_of_ten():
-    assert [options.whole("--budget", text) for text in ("5000", "1e6", "2.5e3")] == [5000, 1_000_000, 2500]
+    budgets = [options.parse_whole_number("--budget", text) for text in ("5000", "1e6", "2.5e3")]
+    assert budgets == [5000, 1_000_000, 2500]
 
 
 def test_a_dataset_says_itself_what_is_wrong_with_it(tmp_path, monkeypatch):

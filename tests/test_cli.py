@@ -1,4 +1,4 @@
-"""The command line: light, one line for a mistake, exit codes that programs can go by."""
+"""The command line: it starts quickly, reports each mistake in one line, and returns documented exit codes."""
 
 import json
 import os
@@ -32,11 +32,11 @@ def seconds(*command):
     return time.perf_counter() - begun
 
 
-# --- Light ----------------------------------------------------------------------------------------------------------
+# --- Start ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
-def test_what_only_shows_something_imports_nothing_heavy(arguments, tmp_path):
+def test_help_and_lists_import_no_large_package(arguments, tmp_path):
     program = f"""
 import json, sys
 from fooldeap.cli import main
@@ -53,8 +53,9 @@ except SystemExit as exit:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_and_lists_are_quick():
-    # Beside `import numpy`, in turns so that a busy machine slows down all alike; medians of nine, after a warm-up.
+def test_help_and_lists_start_quickly():
+    # Relative to `import numpy`. The commands take turns, so that a busy machine slows down all of them.
+    # Medians of nine rounds, after a warm-up.
     shown = [["--help"], ["plugins", "list"], ["plugins", "show", "keras"]]
     commands = [["-c", "import numpy"], *(["-m", "fooldeap", *words] for words in shown)]
     _, *rounds = [[seconds(*command) for command in commands] for _ in range(10)]
@@ -62,10 +63,10 @@ def test_help_and_lists_are_quick():
     assert max(ours) <= 6 * numpy
 
 
-# --- What it shows --------------------------------------------------------------------------------------------------
+# --- Output -----------------------------------------------------------------------------------------------------------
 
 
-def test_without_arguments_it_shows_help(capsys):
+def test_help_is_shown_without_arguments(capsys):
     assert call() == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("Usage: ")
@@ -77,7 +78,7 @@ def test_without_arguments_it_shows_help(capsys):
     assert capsys.readouterr().out.startswith("Usage: ")
 
 
-def test_help_is_plain_text_that_fits_80_columns(capsys, monkeypatch):
+def test_help_is_plain_text_of_80_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for command in ([], ["run"], ["train"], ["plugins"], ["plugins", "list"], ["plugins", "show"]):
         assert call(*command, "--help") == 0
@@ -109,7 +110,7 @@ def test_plugins_of_a_file_are_listed_and_shown(capsys, tmp_path):
     assert str(file) in capsys.readouterr().out.replace("\n        ", "")
 
 
-def test_a_reader_that_goes_away_is_no_failure(tmp_path):
+def test_a_closed_pipe_does_not_stop_a_command(tmp_path):
     small = ["targets=[3]", "stop.generations=2", "report=false"]
     run = ["run", "configs/mnist.yaml", *small, "--out", str(tmp_path / "run")]
     program = "import sys; from fooldeap.cli import main; main(sys.argv[1:])"
@@ -122,36 +123,43 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path):
     assert (tmp_path / "run" / "result.json").is_file()
 
 
-# --- Mistakes -------------------------------------------------------------------------------------------------------
+# --- Mistakes ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["run"], "name the experiment, a YAML file: fooldeap run configs/mnist.yaml"),
+        (["run"], "no experiment given; name a YAML file: fooldeap run configs/mnist.yaml"),
         (["run", "x.yaml"], "no file 'x.yaml'; name a YAML file"),
         (["run", "seed=3"], "no file 'seed=3'; name a YAML file"),
-        (["run", "x.yaml", "--resume", "y"], "--resume DIR goes alone: the folder holds its configuration"),
-        (["run", "--resume", "y", "--out", "z"], "--resume DIR goes alone: the folder holds its configuration"),
+        (
+            ["run", "x.yaml", "--resume", "y"],
+            "--resume cannot be combined with CONFIG or --out; the folder contains its configuration",
+        ),
+        (
+            ["run", "--resume", "y", "--out", "z"],
+            "--resume cannot be combined with CONFIG or --out; the folder contains its configuration",
+        ),
+        (["run", "x.yaml", "--force"], "--force works only together with --resume DIR; leave it out"),
         (["run", "--resume", "y"], "y: has no config.yaml; name a folder that 'fooldeap run' made"),
-        (["report", "x" * 300], f"{'x' * 300}/config.yaml: is too long for the name of a file"),
+        (["report", "x" * 300], f"{'x' * 300}/config.yaml: the file name is too long"),
         (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
         (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),
         (["plugins", "list", "--plugins", "nowhere"], "plugins: no file or folder 'nowhere'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_of_usage_is_one_line(arguments, told, capsys, tmp_path, monkeypatch):
+def test_a_usage_error_is_one_line(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call(*arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == f"fooldeap: {told}\n"
+    assert shown.err == f"fooldeap: {message}\n"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["runn"], "runn"),
         (["--version=3"], "--version"),
@@ -165,17 +173,17 @@ def test_a_mistake_of_usage_is_one_line(arguments, told, capsys, tmp_path, monke
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_that_typer_finds_is_one_line_too(arguments, told, capsys):
+def test_a_usage_error_that_typer_finds_is_one_line(arguments, message, capsys):
     assert call(*arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("fooldeap: ")
     assert shown.err.count("\n") == 1
-    assert told in shown.err
+    assert message in shown.err
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "output"),
     [
         (InputError("one\ntwo"), 2, "fooldeap: one\nfooldeap: two\n"),
         (RunError("broke"), 1, "fooldeap: broke\n"),
@@ -183,7 +191,7 @@ def test_a_mistake_that_typer_finds_is_one_line_too(arguments, told, capsys):
         (KeyboardInterrupt(), 130, "fooldeap: interrupted\n"),
     ],
 )
-def test_an_error_decides_the_exit_code(error, code, told, capsys, monkeypatch):
+def test_the_type_of_error_determines_the_exit_code(error, code, output, capsys, monkeypatch):
     def fail(*arguments, **more):
         raise error
 
@@ -191,12 +199,12 @@ def test_an_error_decides_the_exit_code(error, code, told, capsys, monkeypatch):
     assert call("run", "x.yaml") == code
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.lstrip("\n") == told
+    assert shown.err.lstrip("\n") == output
 
 
-def test_warnings_for_the_user_are_shown_and_those_for_developers_are_not(capsys, monkeypatch):
+def test_only_warnings_of_fooldeap_are_shown(capsys, monkeypatch):
     def warn(*arguments, **more):
-        """Warn twice, and give a result without failures."""
+        """Warn twice, and return a result without failures."""
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning = cli._show_warning
@@ -209,7 +217,7 @@ def test_warnings_for_the_user_are_shown_and_those_for_developers_are_not(capsys
     assert capsys.readouterr().err == "fooldeap: warning: look here\n"
 
 
-def test_the_module_is_a_command():
+def test_the_module_can_be_run():
     module = subprocess.run(
         [sys.executable, "-m", "fooldeap", "plugins", "show", "nothing"], capture_output=True, text=True
     )
@@ -217,11 +225,11 @@ def test_the_module_is_a_command():
     assert module.stderr.startswith("fooldeap: no plugin is named 'nothing'")
 
 
-# --- Completion -----------------------------------------------------------------------------------------------------
+# --- Completion -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("line", "offered"),
+    ("line", "completions"),
     [
         ("fooldeap ver", ["verify"]),
         ("fooldeap run --no", ["--no-plugins", "--no-images"]),
@@ -230,12 +238,12 @@ def test_the_module_is_a_command():
         ("fooldeap run conf", []),  # the shell completes files
     ],
 )
-def test_the_shell_completes_commands_options_and_plugins(line, offered):
+def test_the_shell_completes_commands_options_and_plugins(line, completions):
     words = line.split()
-    asked = {"_FOOLDEAP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    request = {"_FOOLDEAP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     program = "import sys; sys.argv = ['fooldeap']; from fooldeap.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env={**os.environ, **request}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == offered
+    assert done.stdout.split() == completions
     assert done.stderr == ""

@@ -180,7 +180,7 @@ def test_a_plugin_that_fails_is_reported_before_anything_is_written(tmp_path, mo
 def test_a_failed_variant_gives_exit_code_1(study, tmp_path, capsys):
     vary = "vary={selection: {good: random, bad: fails_late}}"
     assert call("compare", "study.yaml", vary) == 1
-    assert "bad failed; the others are in runs/small/001" in capsys.readouterr().err
+    assert "bad failed; the results of the other variants are in runs/small/001" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

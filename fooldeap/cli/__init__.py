@@ -1,4 +1,7 @@
-"""The command line, a module a command. Exit codes: 0 done, 1 failed while running, 2 wrong input, 130 interrupted."""
+"""The command line. Each command has its own module.
+
+Exit codes: 0 success, 1 failure while running, 2 invalid input, 130 interrupted.
+"""
 
 import errno
 import os
@@ -16,7 +19,7 @@ from fooldeap.cli.doctor import doctor
 from fooldeap.cli.export import export
 from fooldeap.cli.init import init
 from fooldeap.cli.options import scoop_runs
-from fooldeap.cli.pipes import outlive_readers
+from fooldeap.cli.pipes import ignore_closed_pipes
 from fooldeap.cli.report import report
 from fooldeap.cli.retrain import retrain
 from fooldeap.cli.run import run
@@ -28,35 +31,24 @@ from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrup
 
 app = typer.Typer(
     name="fooldeap",
-    help="Evolve images that fool an image classifier: noise to a person, a certain '3' to a network.",
+    help="Evolve images that fool an image classifier: a person sees noise, a network is certain to see a '3'.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (
-    run,
-    compare,
-    retrain,
-    report,
-    audit,
-    train,
-    schema,
-    verify,
-    export,
-    init,
-    doctor,
-)  # in the order of the help
+# The help lists the commands in this order.
+COMMANDS = (run, compare, retrain, report, audit, train, schema, verify, export, init, doctor)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(plugins.app, name="plugins")
 
-# Typer brings a click of its own in some versions, and uses an installed one in others: this is its class in both.
+# Some versions of Typer contain their own copy of click, others use the installed one. This is the class in both cases.
 ClickException: Any = typer.BadParameter.__mro__[2]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"fooldeap {__version__}")
         raise typer.Exit
 
@@ -68,23 +60,23 @@ def _main(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    _help(context)
+    _print_help(context)
 
 
 @plugins.app.callback()
-def _help(context: typer.Context) -> None:
+def _print_help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    outlive_readers()
+    ignore_closed_pipes()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
-    guard.last_resort = _end_at_once
+    guard.last_resort = _exit_at_once
     try:
         code = app(arguments, standalone_mode=False) or 0
-        if code == Interrupted.exit_code:  # which some versions of Typer return without a word
+        if code == Interrupted.exit_code:  # some versions of Typer return this code and print nothing
             raise Interrupted("interrupted")
     except FooldeapError as error:
         code = _fail(str(error), error.exit_code)
@@ -93,10 +85,10 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        code = _fail(f"{error.filename}: is too long for the name of a file", InputError.exit_code)
+        code = _fail(f"{error.filename}: the file name is too long", InputError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("interrupted", Interrupted.exit_code)
-    if code or not scoop_runs():  # whose root must not exit, but return
+    if code or not scoop_runs():  # under SCOOP's launcher, the root process must return instead of exiting
         sys.exit(code)
 
 
@@ -105,11 +97,11 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _end_at_once(message: str) -> None:
-    os._exit(_fail(f"{message}; a folder that it was run in can be resumed", RunError.exit_code))
+def _exit_at_once(message: str) -> None:
+    os._exit(_fail(f"{message}; you can resume the folder of the run", RunError.exit_code))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
-    # A warning of ours is for the user; one of a library is for its developers.
+    # fooldeap's own warnings are for the user. Warnings of libraries are for developers and are not shown.
     if issubclass(category, FooldeapWarning):
         lines.tell(f"warning: {message}")

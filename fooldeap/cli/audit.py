@@ -1,11 +1,21 @@
-"""``fooldeap audit``."""
+"""The command ``fooldeap audit``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import Force, NoPlugins, Out, Plugins, Quiet, TrustModel, interruptible, say, whole
+from fooldeap.cli.options import (
+    Force,
+    NoPlugins,
+    Out,
+    Plugins,
+    Quiet,
+    TrustModel,
+    handle_interrupt,
+    parse_whole_number,
+    print_line,
+)
 from fooldeap.errors import InputError
 
 
@@ -14,48 +24,58 @@ def audit(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="A shipped model, a .keras, .onnx, .pt or .pt2 file, module:function, or a YAML file.",
+            help="The model: a shipped model, a .keras, .onnx, .pt or .pt2 file, module:function, or a YAML file.",
         ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Keys of the classifier: classifier.input_range=[0,1]; or seed=2."),
+        typer.Argument(metavar="KEY=VALUE", help="Override keys: classifier.input_range=[0,1] seed=2"),
     ] = None,
     images: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Real images to compare with: a folder, an .npz file, or a dataset's name."),
+        typer.Option(
+            metavar="PATH", help="Real images to compare with: a folder, an .npz file, or the name of a dataset."
+        ),
     ] = None,
-    budget: Annotated[str | None, typer.Option(metavar="N", help="Images a class and attack, as 5000 or 1e6.")] = None,
-    classes: Annotated[str | None, typer.Option(metavar="LIST", help="Classes to attack, as 0-3,7.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Evaluations for each class and attack, for example 5000 or 1e6."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="LIST", help="The classes to attack, for example 0-3,7.")
+    ] = None,
     out: Out = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the audit in this folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the audit in this folder.")] = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Attack a classifier of yours in several ways.
+    """Attack your classifier in several ways.
 
-    And see on one page what it took, and whether a threshold would have told.
+    The report shows how many evaluations each attack needed, and whether a threshold on a score detects the images.
     """
     from fooldeap.audit.session import AuditFolder
-    from fooldeap.audit.session import audit as carry_out
+    from fooldeap.audit.session import audit as run_audit
     from fooldeap.audit.settings import numbers_in
 
     if resume is None and model is None:
         raise InputError("name the model: fooldeap audit mnist_cnn")
     if resume is not None and any(each is not None for each in (model, images, budget, classes, out)):
-        raise InputError("--resume DIR goes alone: the folder holds its settings")
+        raise InputError(
+            "--resume cannot be combined with MODEL, --images, --budget, --classes or --out; "
+            "the folder contains the settings of the audit"
+        )
     if force and resume is None:
-        raise InputError("--force: got no --resume DIR, which it is for; leave it out")
+        raise InputError("--force works only together with --resume DIR; leave it out")
     finished = resume is not None and AuditFolder(resume).finished
-    with interruptible():
-        folder = carry_out(
+    with handle_interrupt():
+        folder = run_audit(
             model,
             *(overrides or ()),
             images=images,
-            budget=None if budget is None else whole("--budget", budget),
+            budget=None if budget is None else parse_whole_number("--budget", budget),
             classes=None if classes is None else numbers_in(classes),
             out=out,
             resume=resume,
@@ -67,7 +87,7 @@ def audit(
         )
     page = folder / "report.html"
     if finished:
-        see = f"see {page}" if page.is_file() else f"its page is made anew by: fooldeap report {folder}"
-        say(f"{folder}: is finished already; {see}")
+        hint = f"see {page}" if page.is_file() else f"to write its page again: fooldeap report {folder}"
+        print_line(f"{folder}: is already finished; {hint}")
     elif not quiet:
-        say(f"\n{page}")
+        print_line(f"\n{page}")

@@ -1,4 +1,4 @@
-"""``fooldeap compare``."""
+"""The command ``fooldeap compare``."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +14,9 @@ from fooldeap.cli.options import (
     Quiet,
     TrustModel,
     Workers,
-    count,
-    interruptible,
-    say,
+    handle_interrupt,
+    parse_workers,
+    print_line,
 )
 from fooldeap.errors import RunError
 
@@ -26,13 +26,16 @@ def compare(
     overrides: Overrides = None,
     out: Out = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Make only what is missing in this folder, and its report anew.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Continue the study in this folder: make the missing runs and the report."),
     ] = None,
     tried: Annotated[
         Path | None,
-        typer.Option("--try", metavar="FILE", help="Compare the plugin in FILE with the stock ones of its kind."),
+        typer.Option("--try", metavar="FILE", help="Compare the plugin in FILE with the stock plugins of its kind."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the number of runs and an estimate of the time, then stop.")
+    ] = False,
     workers: Workers = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
@@ -42,7 +45,7 @@ def compare(
 ) -> None:
     """Compare the variants of a study, or try a plugin.
 
-    It ends in a report with honest statistics.
+    The report has statistical tests, effect sizes and confidence intervals.
     """
     from fooldeap.study import comparison
     from fooldeap.study.forecast import forecast
@@ -50,25 +53,27 @@ def compare(
     from fooldeap.trust import trusting
 
     words = list(overrides or ())
-    if study is not None and "=" in study.name and not study.exists():  # with --resume or --try there need be no file
+    if study is not None and "=" in study.name and not study.exists():  # --resume and --try work without a study file
         words, study = [str(study), *words], None
     options: dict[str, Any] = {
         "out": out,
         "resume": resume,
         "plugin_file": tried,
         "plugins": plugins or (),
-        "workers": count(workers),
+        "workers": parse_workers(workers),
     }
-    with interruptible():
+    with handle_interrupt():
         if dry_run:
             with trusting(model=trust_model, no_plugins=no_plugins):
                 loaded = comparison.load(study, *words, **options)
                 folder = None if resume is None else StudyFolder.open(resume)
-                say(f"{loaded.name}: {forecast(loaded, folder)}")
+                print_line(f"{loaded.name}: {forecast(loaded, folder)}")
             return
         options |= {"trust_model": trust_model, "no_plugins": no_plugins, "force": force}
         done = comparison.compare(study, *words, **options, quiet=quiet)
     if not quiet:
-        say(f"\n{done}\n\n{done.folder / 'report.md'}")
+        print_line(f"\n{done}\n\n{done.folder / 'report.md'}")
     if done.outcome.failed:
-        raise RunError(f"{', '.join(done.outcome.failed)} failed; the others are in {done.folder}")
+        raise RunError(
+            f"{', '.join(done.outcome.failed)} failed; the results of the other variants are in {done.folder}"
+        )

@@ -1,16 +1,17 @@
-"""``fooldeap doctor``."""
+"""The command ``fooldeap doctor``."""
 
-from fooldeap.cli.options import say
+from fooldeap.cli.options import print_line
 from fooldeap.errors import RunError
 
 
 def doctor() -> None:
-    """See whether all that fooldeap needs is there and works."""
-    from fooldeap.guidance import doctor as doctors
+    """Check that everything fooldeap needs is installed and works."""
+    from fooldeap.guidance.doctor import examine
 
-    broken = 0
-    for finding in doctors.examine():
-        broken += finding.state == "bad"
-        say(str(finding))
-    if broken:
-        raise RunError(f"{broken} of these must be mended: the lines that begin with bad")
+    failed = 0
+    for finding in examine():
+        failed += finding.state == "bad"
+        print_line(str(finding))
+    if failed:
+        checks = "1 check" if failed == 1 else f"{failed} checks"
+        raise RunError(f"{checks} failed; see the lines that start with 'bad'")

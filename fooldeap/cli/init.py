@@ -1,4 +1,4 @@
-"""``fooldeap init``."""
+"""The command ``fooldeap init``."""
 
 import shlex
 from pathlib import Path
@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import say
+from fooldeap.cli.options import print_line
 
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The folder, new or empty; default: this one.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="[DIR]", help="The folder, new or empty; default: the current folder.", show_default=False
+        ),
     ] = Path(),
 ) -> None:
-    """Begin in an empty folder: an experiment and a mutation."""
+    """Create a folder with an example experiment and mutation."""
     from fooldeap.guidance import starter
 
     for file in starter.write(folder):
-        say(str(file))
-    where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
-    say(f"Go on: {where}fooldeap run experiment.yaml")
+        print_line(str(file))
+    change_folder = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    print_line(f"Next: {change_folder}fooldeap run experiment.yaml")

@@ -1,4 +1,4 @@
-"""What the commands share: options that mean the same everywhere, and how they end."""
+"""The options and helpers that several commands share."""
 
 import contextlib
 import sys
@@ -17,30 +17,41 @@ Overrides = Annotated[
 ]
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugins", metavar="PATH", help="A file or folder with plugins; may be given several times."),
+    typer.Option("--plugins", metavar="PATH", help="A plugin file or a folder of plugins; may be given several times."),
 ]
 Workers = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Processes that evaluate, by SCOOP; auto: one a core. Default: as in the file."),
+    typer.Option(
+        metavar="N",
+        help="The number of processes that evaluate images, with SCOOP; auto: one per core. Default: as in the file.",
+    ),
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Resume although packages, plugins or the file changed; the result says so."),
+    typer.Option(
+        "--force",
+        help="Resume although packages, plugins, the classifier or the configuration have changed; the result lists "
+        "the changes.",
+    ),
 ]
 TrustModel = Annotated[
-    bool, typer.Option("--trust-model", help="Run code that the model's file holds or names: only if you trust it.")
+    bool,
+    typer.Option("--trust-model", help="Run code that the model file contains or names; use it only if you trust it."),
 ]
-NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse a file that names plugins or commands to run.")]
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse a file that names plugins, or commands to run.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to write; default: runs/<name>/<number>.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Show only errors, warnings, and the plugins that a file makes fooldeap run."),
+]
 
-MOST = 1e12  # of what is counted: below it every whole number is a float
+MOST = 1e12  # the largest accepted number; below it, a float represents every whole number exactly
 
 
-def count(workers: str | None) -> int | Literal["auto"] | None:
-    """Return the number that ``--workers`` gives."""
+def parse_workers(workers: str | None) -> int | Literal["auto"] | None:
+    """Return the value of ``--workers``; raise `InputError` if it is invalid."""
     if workers is None and scoop_runs():
-        return "auto"  # SCOOP's launcher has started them
+        return "auto"  # SCOOP's launcher has already started the workers
     if workers is None or workers == "auto":
         return workers  # type: ignore[return-value]
     if not workers.isdecimal() or int(workers) < 1:
@@ -48,31 +59,33 @@ def count(workers: str | None) -> int | Literal["auto"] | None:
     return int(workers)
 
 
-def whole(option: str, text: str) -> int:
-    """Return the number that an option gives, a whole one: ``5000``, or ``1e6``."""
+def parse_whole_number(option: str, text: str) -> int:
+    """Return the whole number in ``text``, such as ``5000`` or ``1e6``; raise `InputError` if there is none."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not (1 <= number <= MOST and number.is_integer()):
-        raise InputError(f"{option}: got {text[:60]!r}, expected a whole number from 1 to {MOST:g}, as 5000 or 1e6")
+        raise InputError(
+            f"{option}: got {text[:60]!r}, expected a whole number from 1 to {MOST:g}, such as 5000 or 1e6"
+        )
     return int(number)
 
 
 def scoop_runs() -> bool:
-    """Tell whether SCOOP's own launcher started this process: ``python -m scoop -n 4 "$(which fooldeap)" run ...``."""
+    """Return whether SCOOP's launcher started this process: ``python -m scoop -n 4 "$(which fooldeap)" run ...``."""
     scoop = sys.modules.get("scoop")
-    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != "fooldeap"  # which is what our pool says
+    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != "fooldeap"  # fooldeap's own pool sets this
 
 
-def say(text: str) -> None:
-    """Print what may hold text from outside."""
+def print_line(text: str) -> None:
+    """Print text that may contain words from outside; control characters are escaped."""
     print(lines.printable(text))
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Make of Ctrl-C an error with a message, which says what can be gone on with."""
+def handle_interrupt() -> Iterator[None]:
+    """Turn Ctrl-C into an `Interrupted` error; its message says how to resume, if the interrupt has a message."""
     try:
         yield
     except KeyboardInterrupt as interrupt:

@@ -1,4 +1,4 @@
-"""Standard output and error when nobody reads them any longer: ``fooldeap run configs/mnist.yaml | head -2``."""
+"""Keep running after the reader of the output has exited, as in ``fooldeap run configs/mnist.yaml | head -2``."""
 
 import contextlib
 import io
@@ -9,25 +9,26 @@ from pathlib import Path
 from typing import Any, TextIO
 
 
-def outlive_readers() -> None:
-    """Drop from now on what the reader of a pipe no longer takes, so that what was begun comes to its end."""
-    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+def ignore_closed_pipes() -> None:
+    """Discard output to a pipe whose reader has exited, so that the command still finishes its work."""
+    sys.stdout, sys.stderr = _wrap(sys.stdout), _wrap(sys.stderr)
 
 
 class _Pipe(io.FileIO):
-    """A pipe that leads to nowhere once its reader is gone."""
+    """A pipe that is replaced by the null device as soon as its reader has exited."""
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), self.fileno())  # for libraries in C, and processes started later, as well
+            with Path(os.devnull).open("wb") as null:
+                os.dup2(null.fileno(), self.fileno())  # on the descriptor: C libraries and child processes use it too
             return super().write(data)
 
 
-def _outliving(stream: TextIO) -> TextIO:
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or not a file: somebody else's then
+def _wrap(stream: TextIO) -> TextIO:
+    """Return a stream that ignores a closed pipe; a stream that is not a pipe is returned unchanged."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or replaced by something without a file
         if stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
             stream.flush()
             return io.TextIOWrapper(

@@ -1,4 +1,4 @@
-"""``fooldeap plugins``: list, show, check and begin them."""
+"""The commands ``fooldeap plugins``: list, show, create and check plugins."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from fooldeap.cli import completion
-from fooldeap.cli.options import Plugins, say
+from fooldeap.cli.options import Plugins, print_line
 from fooldeap.errors import InputError, PluginError
 
-app = typer.Typer(help="List the plugins, show, check or begin one.", invoke_without_command=True)
+app = typer.Typer(help="List the plugins; show, create or check a plugin.", invoke_without_command=True)
 
 
 @app.command("list")
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="Only plugins of this kind.", autocompletion=completion.kinds)
+        str | None,
+        typer.Argument(metavar="KIND", help="List only this kind.", autocompletion=completion.complete_kind),
     ] = None,
     plugins: Plugins = None,
 ) -> None:
@@ -23,37 +24,43 @@ def list_plugins(
     from fooldeap import registry
     from fooldeap.guidance import catalogue
 
-    say(catalogue.listing(registry.load(plugins or ()), kind))
+    print_line(catalogue.listing(registry.load(plugins or ()), kind))
 
 
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The plugin's name, or kind/name.", autocompletion=completion.names)
+        str,
+        typer.Argument(
+            metavar="NAME", help="The name of the plugin, or kind/name.", autocompletion=completion.complete_name
+        ),
     ],
     plugins: Plugins = None,
 ) -> None:
-    """Show what a plugin does and its parameters."""
+    """Show the description and the parameters of a plugin."""
     from fooldeap import registry
     from fooldeap.guidance import catalogue
 
-    say(catalogue.description(registry.load(plugins or ()), name))
+    print_line(catalogue.description(registry.load(plugins or ()), name))
 
 
 @app.command()
 def new(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="mutation, crossover, selection, ...", autocompletion=completion.kinds)
+        str,
+        typer.Argument(
+            metavar="KIND", help="mutation, crossover, selection, ...", autocompletion=completion.complete_kind
+        ),
     ],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, small letters and '_'.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: lower-case letters, digits and '_'.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
 ) -> None:
-    """Write a working plugin to begin with, and its test."""
+    """Create a working plugin to start from, and a test for it."""
     from fooldeap.guidance import scaffold
 
     plugin, test = scaffold.write(kind, name, out)
-    say(f"{plugin}: a {kind} that works; change it. {test}: its test, for pytest.")
-    say(f"Try: fooldeap plugins check {plugin}")
+    print_line(f"{plugin}: a working {kind}; edit it. {test}: a test for pytest.")
+    print_line(f"Next: fooldeap plugins check {plugin}")
 
 
 @app.command()
@@ -62,12 +69,13 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="[FILE] [KEY=VALUE]",
-            help="Files or folders, without: all installed plugins; and parameters: rate=0.02, or mutation.rate=0.02.",
+            help="Plugin files or folders; default: all installed plugins. And parameters: rate=0.02, or "
+            "mutation.rate=0.02.",
         ),
     ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Check plugins: name each promise that one breaks."""
+    """Check that plugins satisfy their contracts."""
     from fooldeap import testing
 
     values = [word for word in words or () if "=" in word and not Path(word).exists()]
@@ -78,4 +86,4 @@ def check(
         raise InputError(text)
     if any(verdict.broken for verdict in verdicts):
         raise PluginError(text)
-    say(text)
+    print_line(text)

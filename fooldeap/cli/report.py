@@ -1,26 +1,26 @@
-"""``fooldeap report``."""
+"""The command ``fooldeap report``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import say
+from fooldeap.cli.options import print_line
 
 
 def report(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining or audit.")
     ],
-    show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Make the page of a folder, report.html, anew."""
+    """Write the page of a folder, report.html, again."""
     from fooldeap.finished.pages import make
 
     page = make(folder)
-    say(str(page))
+    print_line(str(page))
     if show:
         import webbrowser
 
         if not webbrowser.open(page.resolve().as_uri()):
-            say("there is no browser to show it in; open that file yourself")
+            print_line("no browser was found; open the file yourself")

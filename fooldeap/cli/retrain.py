@@ -1,36 +1,53 @@
-"""``fooldeap retrain``."""
+"""The command ``fooldeap retrain``."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fooldeap.cli.options import Force, NoPlugins, Out, Overrides, Plugins, Quiet, Workers, count, interruptible, say
+from fooldeap.cli.options import (
+    Force,
+    NoPlugins,
+    Out,
+    Overrides,
+    Plugins,
+    Quiet,
+    Workers,
+    handle_interrupt,
+    parse_workers,
+    print_line,
+)
 
 
 def retrain(
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The retraining, a YAML file.")] = None,
     overrides: Overrides = None,
     out: Out = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the chain in this folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the retraining in this folder.")] = None,
     workers: Workers = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train networks on the images that fooled the ones before.
+    """Train networks on images that fooled earlier networks.
 
-    And see whether they are harder to fool.
+    Each network is trained on the images that fooled the networks before it. The report shows whether the later
+    networks are harder to fool.
     """
     from fooldeap.retrain.chain import RetrainFolder
-    from fooldeap.retrain.chain import retrain as make_chain
+    from fooldeap.retrain.chain import retrain as run_retraining
 
-    options: dict[str, Any] = {"plugins": plugins or (), "workers": count(workers), "force": force, "quiet": quiet}
+    options: dict[str, Any] = {
+        "plugins": plugins or (),
+        "workers": parse_workers(workers),
+        "force": force,
+        "quiet": quiet,
+    }
     finished = resume is not None and RetrainFolder(resume).finished
-    with interruptible():
-        done = make_chain(config, *(overrides or ()), out=out, resume=resume, no_plugins=no_plugins, **options)
+    with handle_interrupt():
+        done = run_retraining(config, *(overrides or ()), out=out, resume=resume, no_plugins=no_plugins, **options)
     if finished:
-        say(f"{done.folder}: is finished already; see {done.folder / 'report.md'}")
+        print_line(f"{done.folder}: is already finished; see {done.folder / 'report.md'}")
     elif not quiet:
-        say(f"\n{done}\n\n{done.folder / 'report.md'}")
+        print_line(f"\n{done}\n\n{done.folder / 'report.md'}")

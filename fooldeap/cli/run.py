@@ -1,4 +1,4 @@
-"""``fooldeap run``."""
+"""The command ``fooldeap run``."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +14,9 @@ from fooldeap.cli.options import (
     Quiet,
     TrustModel,
     Workers,
-    count,
-    interruptible,
-    say,
+    handle_interrupt,
+    parse_workers,
+    print_line,
 )
 from fooldeap.errors import InputError, RunError
 
@@ -34,36 +34,39 @@ def run(
     quiet: Quiet = False,
     no_images: Annotated[bool, typer.Option("--no-images", help="Draw no images on the terminal.")] = False,
 ) -> None:
-    """Run the experiment that a YAML file describes, or continue one."""
+    """Run the experiment that a YAML file describes, or resume it."""
     from fooldeap.runs import experiment
     from fooldeap.runs.rundir import RunFolder
 
     options: dict[str, Any] = {
         "plugins": plugins or (),
-        "workers": count(workers),
+        "workers": parse_workers(workers),
         "quiet": quiet,
         "images": not no_images,
         "trust_model": trust_model,
         "no_plugins": no_plugins,
     }
     words = list(overrides or ())
-    if resume is not None and config is not None and "=" in config.name:  # there it is no file
+    if resume is not None and config is not None and "=" in config.name:  # with --resume, this is an override
         words, config = [str(config), *words], None
     if resume is None and config is None:
-        raise InputError("name the experiment, a YAML file: fooldeap run configs/mnist.yaml")
+        raise InputError("no experiment given; name a YAML file: fooldeap run configs/mnist.yaml")
     if resume is not None and (config is not None or out is not None):
-        raise InputError("--resume DIR goes alone: the folder holds its configuration")
+        raise InputError("--resume cannot be combined with CONFIG or --out; the folder contains its configuration")
     if force and resume is None:
-        raise InputError("--force: got no --resume DIR, which it is for; leave it out")
-    with interruptible():
+        raise InputError("--force works only together with --resume DIR; leave it out")
+    with handle_interrupt():
         if config is not None:
             done = experiment.run(config, *words, out=out, **options)
         else:
             assert resume is not None
-            settled = RunFolder(resume).settled
+            already_finished = RunFolder(resume).settled
             done = experiment.resume(resume, *words, force=force, **options)
-            if settled and not quiet:
-                say(f"{resume}: is finished already; see {resume / RunFolder.LAST}")
+            if already_finished and not quiet:
+                print_line(f"{resume}: is already finished; see {resume / RunFolder.LAST}")
         if done.failures:
-            again = f"to try again: fooldeap run --resume {done.folder}"
-            raise RunError(f"{len(done.failures)} of the runs failed; the others are in {done.folder}; {again}")
+            runs = "1 run" if len(done.failures) == 1 else f"{len(done.failures)} runs"
+            raise RunError(
+                f"{runs} failed; the results of the other runs are in {done.folder}; "
+                f"to try again: fooldeap run --resume {done.folder}"
+            )

@@ -1,4 +1,4 @@
-"""``fooldeap schema``."""
+"""The command ``fooldeap schema``."""
 
 from typing import Annotated
 
@@ -8,21 +8,24 @@ from fooldeap.cli.options import Plugins
 
 
 def schema(
-    study: Annotated[bool, typer.Option("--study", help="Of a study file, not an experiment's.")] = False,
-    training: Annotated[bool, typer.Option("--training", help="Of a training file, not an experiment's.")] = False,
-    retraining: Annotated[bool, typer.Option("--retraining", help="Of a retraining file.")] = False,
+    study: Annotated[bool, typer.Option("--study", help="Print the schema of study files.")] = False,
+    training: Annotated[bool, typer.Option("--training", help="Print the schema of training files.")] = False,
+    retraining: Annotated[bool, typer.Option("--retraining", help="Print the schema of retraining files.")] = False,
     plugins: Plugins = None,
 ) -> None:
-    """Print the JSON Schema of the YAML files, for your editor."""
+    """Print the JSON Schema of the YAML files, for your editor.
+
+    Without an option, it prints the schema of experiment files.
+    """
     from fooldeap import registry
     from fooldeap.guidance import schema as schemas
 
     known = registry.load(plugins or ())
-    wanted = schemas.experiment(known)
+    content = schemas.experiment(known)
     if training:
-        wanted = schemas.training(known)
+        content = schemas.training(known)
     elif study:
-        wanted = schemas.study(known)
+        content = schemas.study(known)
     elif retraining:
-        wanted = schemas.retraining(known)
-    print(schemas.text(wanted), end="")
+        content = schemas.retraining(known)
+    print(schemas.text(content), end="")

@@ -1,11 +1,11 @@
-"""``fooldeap train``."""
+"""The command ``fooldeap train``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import NoPlugins, Overrides, Plugins, Quiet, say
+from fooldeap.cli.options import NoPlugins, Overrides, Plugins, Quiet, print_line
 from fooldeap.errors import Interrupted
 
 
@@ -27,8 +27,8 @@ def train(
             config, overrides or (), out, progress=not quiet, plugins=plugins or (), no_plugins=no_plugins
         )
     except KeyboardInterrupt:
-        raise Interrupted("interrupted; the same command goes on after the last epoch that was finished") from None
+        raise Interrupted("interrupted; the same command continues after the last finished epoch") from None
     if trained is None and not quiet:
-        say(f"{out or config}: is trained already; nothing was done")
+        print_line(f"{out or config}: is already trained; nothing was changed")
     elif trained is not None and not quiet:
-        say(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")
+        print_line(f"{trained.model}: test accuracy {trained.test_accuracy:.4f}; model card: {trained.card}")

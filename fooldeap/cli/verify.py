@@ -1,11 +1,11 @@
-"""``fooldeap verify``."""
+"""The command ``fooldeap verify``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fooldeap.cli.options import NoPlugins, Plugins, TrustModel, Workers, count, say
+from fooldeap.cli.options import NoPlugins, Plugins, TrustModel, Workers, parse_workers, print_line
 from fooldeap.errors import InputError, RunError
 
 
@@ -15,21 +15,21 @@ def verify(
     ],
     sample: Annotated[
         int | None,
-        typer.Option(metavar="K", help="Only K batches of a run, or K runs of a study; default: everything."),
+        typer.Option(metavar="K", help="Check only K batches of a run, or K runs of a study; default: everything."),
     ] = None,
     workers: Workers = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
     trust_model: TrustModel = False,
 ) -> None:
-    """Replay what is finished, and compare every bit."""
-    from fooldeap.finished.verify import verify as verdict_on
+    """Repeat a finished run and compare the results, bit for bit."""
+    from fooldeap.finished.verify import verify as verify_folder
     from fooldeap.trust import trusting
 
     if sample is not None and sample < 1:
-        raise InputError(f"--sample: got {sample}, expected a number of at least 1")
+        raise InputError(f"--sample: got {sample}, expected a whole number of at least 1")
     with trusting(model=trust_model, no_plugins=no_plugins):
-        verdict = verdict_on(folder, sample=sample, workers=count(workers), plugins=plugins or ())
-    if not verdict.reproduced:
-        raise RunError(str(verdict))
-    say(str(verdict))
+        verification = verify_folder(folder, sample=sample, workers=parse_workers(workers), plugins=plugins or ())
+    if not verification.reproduced:
+        raise RunError(str(verification))
+    print_line(str(verification))

@@ -194,7 +194,7 @@ def test_where_it_is_to_be_skipped_the_other_targets_go_on(tmp_path, fooldeap_ru
     assert "'doubtful'" in said[0]
     assert said[0].endswith("; the others go on")
     again = f"to try again: fooldeap run --resume {folder}"
-    assert said[1] == f"fooldeap: 1 of the runs failed; the others are in {folder}; {again}"
+    assert said[1] == f"fooldeap: 1 run failed; the results of the other runs are in {folder}; {again}"
     result, right = json.loads((folder / "result.json").read_text()), json.loads(expected["result.json"])
     assert [run["stopped"] for run in result["runs"]] == ["evaluations", "failed", "evaluations"]
     assert list(result["failures"]) == ["seed1-target1"]
