@@ -1,4 +1,4 @@
-"""What is exported: the images that the run left, labels that hold, and where they come from."""
+"""The command `export`: the images of the run, correct labels, and provenance."""
 
 import csv
 import json
@@ -19,13 +19,13 @@ from fooldeap_plugins.dataset.npz import Npz
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A small run in a folder, of two targets and two seeds: (result, folder)."""
+    """A small run with two targets and two seeds: (result, folder)."""
     folder = tmp_path_factory.mktemp("export") / "run"
     result, _ = run(tiny(targets=[0, 2], seeds=2, stop={"evaluations": 400}, reporters=["images"]), folder)
     return result, folder
 
 
-def test_an_archive_holds_the_images_of_the_run_and_labels_that_hold(finished, tmp_path, capsys):
+def test_an_archive_contains_the_images_and_labels_of_the_run(finished, tmp_path, capsys):
     result, folder = finished
     assert call("export", str(folder), "--npz", str(tmp_path / "set.npz")) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'set.npz'}: 4 images with labels and provenance\n"
@@ -37,13 +37,13 @@ def test_an_archive_holds_the_images_of_the_run_and_labels_that_hold(finished, t
     assert arrays["seeds"].tolist() == [1, 1, 2, 2]
     assert arrays["evaluations"].tolist() == [each.evaluations for each in result]
     assert arrays["evaluations_to_goal"].tolist() == [each.evaluations_to_goal or -1 for each in result]
-    # The classifier, asked again, says what the archive says.
+    # The archive agrees with the answers of the classifier.
     answers = Predictions(tiny().classifier.build().logits(arrays["images"]), arrays["images"])
     assert arrays["predicted"].tolist() == answers.logits.argmax(axis=1).tolist()
     assert np.allclose(arrays["confidence"], answers.probabilities[range(4), arrays["labels"]], rtol=1e-12)
 
 
-def test_the_provenance_is_enough_to_make_the_images_again(finished, tmp_path):
+def test_the_provenance_suffices_to_repeat_the_run(finished, tmp_path):
     result, folder = finished
     assert call("export", str(folder), "--npz", str(tmp_path / "set.npz")) == 0
     with np.load(tmp_path / "set.npz", allow_pickle=False) as archive:
@@ -58,7 +58,7 @@ def test_the_provenance_is_enough_to_make_the_images_again(finished, tmp_path):
     assert np.array_equal(images, [each.image.pixels for each in again])
 
 
-def test_the_same_bytes_come_out_again_and_are_a_dataset(finished, tmp_path):
+def test_an_archive_is_deterministic_and_loads_as_a_dataset(finished, tmp_path):
     for name in ("one.npz", "two.npz"):
         assert call("export", str(finished[1]), "--npz", str(tmp_path / name)) == 0
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
@@ -67,9 +67,9 @@ def test_the_same_bytes_come_out_again_and_are_a_dataset(finished, tmp_path):
     assert split.test_labels.tolist() == [0, 2, 0, 2]
 
 
-def test_a_folder_has_a_class_each_and_a_table(finished, tmp_path):
+def test_a_folder_has_one_subfolder_per_class_and_a_table(finished, tmp_path):
     result, folder = finished
-    (tmp_path / "set").mkdir()  # an empty folder will do
+    (tmp_path / "set").mkdir()  # an empty folder is accepted
     assert call("export", str(folder), "--png", str(tmp_path / "set")) == 0
     with (tmp_path / "set/metadata.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -81,7 +81,7 @@ def test_a_folder_has_a_class_each_and_a_table(finished, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"set"}
 
 
-def test_classes_sort_as_text_as_they_do_as_numbers():
+def test_the_subfolders_sort_in_the_order_of_the_classes():
     grey = np.zeros((2, 2, 1), np.uint8)
     evolved = tuple(Evolved(grey, target, 1, "", target, 1.0, 1.0, 1, 1) for target in (2, 10, 999))
     folders = {name.partition("/")[0] for name in Collection(evolved, {}).files() if "/" in name}
@@ -106,7 +106,7 @@ def test_a_study_is_exported_with_its_variants(tmp_path):
     assert "0/random-seed-2.png" in collection.files()
 
 
-def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
+def test_an_unfinished_run_is_refused(finished, tmp_path, capsys):
     shutil.copytree(finished[1], tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
@@ -116,53 +116,53 @@ def test_a_run_that_is_not_finished_is_not_exported(finished, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["result.json", "images/seed-2/0.png", "environment.json", "ledger.csv"])
-def test_a_file_that_was_changed_is_named(name, finished, tmp_path, capsys):
+def test_a_changed_file_is_named(name, finished, tmp_path, capsys):
     shutil.copytree(finished[1], tmp_path / "run")
     content = bytearray((tmp_path / "run" / name).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "run" / name).write_bytes(content)
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"fooldeap: {tmp_path / 'run' / name}: ")
-    assert told.endswith("; restore it from a copy\n")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"fooldeap: {tmp_path / 'run' / name}: ")
+    assert message.endswith("; restore it from a copy\n")
+    assert message.count("\n") == 1
     assert not (tmp_path / "set.npz").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
-        (["RUN"], "name what to write: --npz FILE, a NumPy archive, or --png DIR, a folder of images"),
-        (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a name that ends in .npz"),
+        (["RUN"], "no output given; use --npz FILE for a NumPy archive, or --png DIR for a folder of images"),
+        (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a file name that ends in .npz"),
         (
             ["nowhere", "--npz", "set.npz"],
-            "no folder 'nowhere'; name one that fooldeap run, compare, retrain or audit made",
+            "no folder 'nowhere'; name a folder that fooldeap run, compare, retrain or audit has written",
         ),
         (
             [".", "--npz", "set.npz"],
             ".: has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; "
-            "name one that fooldeap run, compare, retrain or audit made",
+            "name a folder that fooldeap run, compare, retrain or audit has written",
         ),
-        (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no' to write to; make it first"),
-        (["RUN", "--npz", "old.npz"], "--npz old.npz: is there already; name a new file, or remove it"),
-        (["RUN", "--png", "old.npz"], "--png old.npz: is there already; name a new folder, or remove it"),
-        (["RUN", "--npz", "set.npz", "--png", "full"], "--png full: is there already; name a new folder, or remove it"),
+        (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no'; create it first"),
+        (["RUN", "--npz", "old.npz"], "--npz old.npz: already exists; name a new file, or remove it"),
+        (["RUN", "--png", "old.npz"], "--png old.npz: already exists; name a new folder, or remove it"),
+        (["RUN", "--npz", "set.npz", "--png", "full"], "--png full: already exists; name a new folder, or remove it"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_written(words, told, finished, tmp_path, monkeypatch, capsys):
+def test_a_usage_error_is_one_line_and_nothing_is_written(words, message, finished, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.npz").write_text("mine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").write_text("mine")
     assert call("export", *[str(finished[1]) if word == "RUN" else word for word in words]) == 2
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", f"fooldeap: {told}\n")
+    assert (shown.out, shown.err) == ("", f"fooldeap: {message}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old.npz"]
     assert (tmp_path / "old.npz").read_text() == (tmp_path / "full/mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize("reporters", [[], ["csv"], ["images"]])
-def test_a_folder_is_complete_whatever_the_reporters(reporters, finished, tmp_path):
+def test_a_folder_is_complete_with_any_reporters(reporters, finished, tmp_path):
     choices = {"targets": [0, 2], "seeds": 2, "stop": {"evaluations": 400}}
     run(tiny(**choices, reporters=reporters), tmp_path / "run")
     found = fooldeap.load(tmp_path / "run")
@@ -172,7 +172,7 @@ def test_a_folder_is_complete_whatever_the_reporters(reporters, finished, tmp_pa
     assert len(collect(tmp_path / "run").evolved) == 4
 
 
-def test_the_same_export_again_changes_nothing(finished, tmp_path):
+def test_a_repeated_export_changes_nothing(finished, tmp_path):
     words = ["export", str(finished[1]), "--npz", str(tmp_path / "set.npz"), "--png", str(tmp_path / "set")]
     assert call(*words) == 0
     before = {path: (path.stat().st_ino, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()}
@@ -183,16 +183,16 @@ def test_the_same_export_again_changes_nothing(finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "message"),
     [
-        ("../../secret.png", "../../secret.png: got a file elsewhere, expected one below "),
-        ("/etc/hostname", "/etc/hostname: got a file elsewhere, expected one below "),
-        ("images/9.png", "images/9.png: is not there; restore it from a copy"),
+        ("../../secret.png", "../../secret.png: is outside the folder; expected a file below "),
+        ("/etc/hostname", "/etc/hostname: is outside the folder; expected a file below "),
+        ("images/9.png", "images/9.png: is missing; restore it from a copy"),
         ("table.md", ": is damaged (it is no readable PNG picture"),
         (7, ": is damaged ("),
     ],
 )
-def test_what_somebody_made_up_reads_nothing_else(image, told, finished, tmp_path, capsys):
+def test_a_forged_image_path_is_refused(image, message, finished, tmp_path, capsys):
     shutil.copytree(finished[1], tmp_path / "run")
     result = json.loads((tmp_path / "run/result.json").read_text())
     result["runs"][0]["image"] = image
@@ -200,12 +200,12 @@ def test_what_somebody_made_up_reads_nothing_else(image, told, finished, tmp_pat
     resealed(tmp_path / "run")
     assert call("export", str(tmp_path / "run"), "--png", str(tmp_path / "set")) == 2
     shown = capsys.readouterr().err
-    assert told in shown
+    assert message in shown
     assert shown.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_link_is_not_followed(finished, tmp_path, capsys):
+def test_a_symbolic_link_is_refused(finished, tmp_path, capsys):
     shutil.copytree(finished[1], tmp_path / "run")
     (tmp_path / "run/images").rename(tmp_path / "elsewhere")
     (tmp_path / "run/images").symlink_to(tmp_path / "elsewhere")

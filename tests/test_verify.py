@@ -1,4 +1,4 @@
-"""Whether a folder is as it was written, and found again here; and what has changed since a run was begun."""
+"""The command `verify`, and what `resume` does when packages, plugins or the configuration have changed."""
 
 import json
 import shutil
@@ -39,32 +39,32 @@ def copied(folder, tmp_path):
     return tmp_path / "copy"
 
 
-def altered(path, old, new):
+def replace(path, old, new):
     text = path.read_bytes()
     assert old in text
     path.write_bytes(text.replace(old, new, 1))
 
 
-# --- Verify ---------------------------------------------------------------------------------------------------------
+# --- Verify -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sample", [None, 1, 5, 10_000])
-def test_what_was_made_here_is_found_again_here(finished, study, sample):
+def test_a_run_and_a_study_are_reproduced(finished, study, sample):
     for folder in (finished, study.folder):
-        verdict = verify(folder, sample=sample)
-        assert verdict.reproduced, str(verdict)
+        verified = verify(folder, sample=sample)
+        assert verified.reproduced, str(verified)
     assert not list(finished.glob(".*"))
 
 
-def test_it_changes_nothing(finished):
+def test_verify_changes_no_file(finished):
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     verify(finished)
     verify(finished, sample=3)
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
-def test_other_headers_of_an_archive_are_no_other_bits(finished, tmp_path):
-    """As another release of Python writes them."""
+def test_headers_of_an_archive_may_differ(finished, tmp_path):
+    """Another release of Python writes other headers."""
     folder = copied(finished, tmp_path)
     with np.load(folder / "snapshots.npz") as file:
         arrays = {name: file[name] for name in file.files}
@@ -74,19 +74,19 @@ def test_other_headers_of_an_archive_are_no_other_bits(finished, tmp_path):
     arrays["score"][0] += 1
     np.savez(folder / "snapshots.npz", **arrays)
     resealed(folder)
-    assert verify(folder).problems == ("snapshots.npz: has other bits",)
+    assert verify(folder).problems == ("snapshots.npz: differs from that of the repeated run",)
 
 
 @pytest.mark.parametrize("sample", [None, 2])
-def test_a_classifier_that_was_replaced_is_named(finished, sample, monkeypatch):
+def test_a_changed_classifier_is_named(finished, sample, monkeypatch):
     from fooldeap.runs.work import Work
 
     monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
     (problem,) = verify(finished, sample=sample).problems
-    assert problem.startswith("the classifier is another than the one that was fooled")
+    assert problem == "the classifier has changed since the run: its digest differs from that in environment.json"
 
 
-def test_a_folder_from_before_there_were_snapshots_is_found_again(finished, tmp_path):
+def test_a_folder_of_a_version_without_snapshots_is_reproduced(finished, tmp_path):
     folder = copied(finished, tmp_path)
     (folder / "snapshots.npz").unlink()
     sums = (folder / "SHA256SUMS").read_text().splitlines(True)
@@ -95,48 +95,48 @@ def test_a_folder_from_before_there_were_snapshots_is_found_again(finished, tmp_
 
 
 @pytest.mark.parametrize("sample", [None, 100])
-def test_another_answer_of_the_classifier_is_seen(finished, tmp_path, sample, monkeypatch):
+def test_a_different_answer_of_the_classifier_is_a_problem(finished, tmp_path, sample, monkeypatch):
     folder = copied(finished, tmp_path)
     from fooldeap.engine.evaluation import Evaluator
 
     logits = Evaluator.logits
     monkeypatch.setattr(Evaluator, "logits", lambda self, batches: [each * 1.0000002 for each in logits(self, batches)])
-    verdict = verify(folder, sample=sample)
-    assert not verdict.reproduced
-    assert any("generation 0" in problem or "journal/" in problem for problem in verdict.problems)
+    verified = verify(folder, sample=sample)
+    assert not verified.reproduced
+    assert any("generation 0" in problem or "journal/" in problem for problem in verified.problems)
 
 
-def test_a_result_that_somebody_embellished_is_seen(finished, tmp_path):
+def test_a_forged_result_is_a_problem(finished, tmp_path):
     folder = copied(finished, tmp_path)
     confidence = json.loads((folder / "result.json").read_text())["runs"][0]["confidence"]
-    altered(folder / "result.json", str(confidence).encode(), b"0.99999")
+    replace(folder / "result.json", str(confidence).encode(), b"0.99999")
     for sample in (None, 1):
-        verdict = verify(folder, sample=sample)
-        assert [problem for problem in verdict.problems if "result.json" in problem]
+        verified = verify(folder, sample=sample)
+        assert [problem for problem in verified.problems if "result.json" in problem]
 
 
-def test_a_study_whose_runs_fail_here_is_not_reproduced(study, monkeypatch):
+def test_a_study_whose_runs_fail_is_not_reproduced(study, monkeypatch):
     def broken(*_):
         raise PluginError("no longer")
 
     monkeypatch.setattr(Run, "tell", broken)
-    verdict = verify(study.folder)
-    assert not verdict.reproduced
-    assert all("fails here: no longer" in problem for problem in verdict.problems)
-    assert len(verdict.problems) == 18
+    verified = verify(study.folder)
+    assert not verified.reproduced
+    assert all("fails here: no longer" in problem for problem in verified.problems)
+    assert len(verified.problems) == 18
 
 
 @pytest.mark.parametrize("name", ["runs.csv", "summary.json", "report.md", "tables/pairs.tex"])
-def test_a_table_of_a_study_that_somebody_embellished_is_seen(study, name, tmp_path):
+def test_a_forged_table_of_a_study_is_a_problem(study, name, tmp_path):
     folder = copied(study.folder, tmp_path)
     text = (folder / name).read_text()
     (folder / name).write_text(text.replace("1", "2", 1))
     resealed(folder)
-    assert verify(folder).problems == (f"{name}: is not what follows from the records",)
-    assert verify(folder, sample=1).reproduced, "of a sample no table can be made"
+    assert verify(folder).problems == (f"{name}: differs from the one computed from the records",)
+    assert verify(folder, sample=1).reproduced, "tables are not checked for a sample"
 
 
-def test_the_runs_of_a_study_are_made_again_by_its_workers(study, monkeypatch):
+def test_the_runs_of_a_study_are_repeated_by_workers(study, monkeypatch):
     pursued = []
     pursue = Crew.pursue
     monkeypatch.setattr(Crew, "pursue", lambda crew, infos, *more: pursued.extend(infos) or pursue(crew, infos, *more))
@@ -144,7 +144,7 @@ def test_the_runs_of_a_study_are_made_again_by_its_workers(study, monkeypatch):
     assert len(pursued) == len(study.outcome.runs)
 
 
-def test_a_run_with_a_function_as_plugin_is_found_again_with_it(tmp_path):
+def test_a_run_with_a_function_as_plugin_is_reproduced(tmp_path):
     @mutation("dip")
     def dip(genomes, rng):
         """Redraw one."""
@@ -158,20 +158,19 @@ def test_a_run_with_a_function_as_plugin_is_found_again_with_it(tmp_path):
     assert verify(tmp_path / "run", sample=3, plugins=[dip]).reproduced
 
 
-def test_a_record_of_a_study_that_somebody_embellished_is_seen(study, tmp_path):
+def test_a_forged_record_of_a_study_is_a_problem(study, tmp_path):
     folder = copied(study.folder, tmp_path)
     from fooldeap.study.records import _with_checksum
 
     record = folder / "variants/weak/records/seed1-target2.json"
-    said = json.loads(record.read_text())
-    del said["sha256"]
-    said["runs"][0]["evaluations_to_goal"] = 2
-    record.write_bytes(_with_checksum(said))
-    verdict = verify(folder)
-    assert [problem for problem in verdict.problems if problem.startswith("weak/seed1-target2: its record is another")]
+    data = json.loads(record.read_text())
+    del data["sha256"]
+    data["runs"][0]["evaluations_to_goal"] = 2
+    record.write_bytes(_with_checksum(data))
+    assert "weak/seed1-target2: its record differs from the repeated run" in verify(folder).problems
 
 
-def test_the_command(finished, tmp_path, capsys):
+def test_the_exit_codes_of_the_command(finished, tmp_path, capsys):
     def call(*words):
         with pytest.raises(SystemExit) as exit_:
             cli.main(["verify", *map(str, words)])
@@ -194,12 +193,12 @@ def test_an_unfinished_run_is_refused(finished, tmp_path):
         verify(folder)
 
 
-# --- What has changed -----------------------------------------------------------------------------------------------
+# --- Resume after a change --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def begun(tmp_path):
-    """A run that was interrupted, its plugin in a file of its own."""
+def interrupted_run(tmp_path):
+    """An interrupted run with a plugin in a separate file."""
     plugin = tmp_path / "mine.py"
     plugin.write_text(
         "from fooldeap.plugin import mutation\n\n\n@mutation('mine')\ndef mine(genomes, rng):\n"
@@ -210,33 +209,33 @@ def begun(tmp_path):
     return tmp_path / "run"
 
 
-def test_nothing_changed(begun):
-    assert fooldeap.resume(begun, quiet=True) is not None
-    assert "forced" not in json.loads((begun / "result.json").read_text())
+def test_resume_without_a_change_records_nothing(interrupted_run):
+    assert fooldeap.resume(interrupted_run, quiet=True) is not None
+    assert "forced" not in json.loads((interrupted_run / "result.json").read_text())
 
 
-def test_another_version_is_named(begun, monkeypatch):
+def test_a_changed_version_is_named(interrupted_run, monkeypatch):
     version = provenance.metadata.version
     monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
     with pytest.raises(InputError, match=r"run: numpy was [\d.]+, and is 9.9; resume with .*--force"):
-        fooldeap.resume(begun, quiet=True)
-    assert fooldeap.resume(begun, quiet=True, force=True) is not None
-    (change,) = json.loads((begun / "result.json").read_text())["forced"]
+        fooldeap.resume(interrupted_run, quiet=True)
+    assert fooldeap.resume(interrupted_run, quiet=True, force=True) is not None
+    (change,) = json.loads((interrupted_run / "result.json").read_text())["forced"]
     assert change.startswith("numpy was ")
 
 
-def test_another_source_is_named(begun, tmp_path):
+def test_a_changed_plugin_source_is_named(interrupted_run, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
     with pytest.raises(InputError, match=r"mine.py, the source of mutation 'mine', has changed; resume with"):
-        fooldeap.resume(begun, quiet=True)
-    assert fooldeap.resume(begun, quiet=True, force=True) is not None
-    assert json.loads((begun / "result.json").read_text())["forced"] == [
+        fooldeap.resume(interrupted_run, quiet=True)
+    assert fooldeap.resume(interrupted_run, quiet=True, force=True) is not None
+    assert json.loads((interrupted_run / "result.json").read_text())["forced"] == [
         "mine.py, the source of mutation 'mine', has changed"
     ]
 
 
-def test_a_file_of_several_plugins_is_named_once(tmp_path):
+def test_a_changed_file_with_several_plugins_is_named_once(tmp_path):
     plugin, choices = tmp_path / "both.py", {**RUN, "mutation": "mine", "fitness": "bright"}
     plugin.write_text(
         "from fooldeap.plugin import fitness, mutation\n\n\n"
@@ -246,42 +245,42 @@ def test_a_file_of_several_plugins_is_named_once(tmp_path):
     with interrupted(Run, "settle", after=2):
         fooldeap.run(choices, plugins=[plugin], out=tmp_path / "run", quiet=True)
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
-    told = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; resume with [^\n]*$"
-    with pytest.raises(InputError, match=told):
+    message = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; resume with [^\n]*$"
+    with pytest.raises(InputError, match=message):
         fooldeap.resume(tmp_path / "run", quiet=True)
 
 
-def test_a_plugin_file_that_was_moved_alone_is_named_where_it_is(begun, tmp_path, capsys):
+def test_a_moved_plugin_file_is_named(interrupted_run, tmp_path, capsys):
     (tmp_path / "there").mkdir()
     (tmp_path / "mine.py").rename(tmp_path / "there/mine.py")
     capsys.readouterr()
     with pytest.raises(
         InputError, match=r"plugins\[\d\]: no file or folder '.*mine.py'; say where it is now: --plugins PATH"
     ):
-        fooldeap.resume(begun, quiet=True)
-    assert "mine.py" not in capsys.readouterr().err, "announced, and then not there"
-    assert fooldeap.resume(begun, plugins=tmp_path / "there/mine.py", quiet=True) is not None
-    assert "forced" not in json.loads((begun / "result.json").read_text())
+        fooldeap.resume(interrupted_run, quiet=True)
+    assert "mine.py" not in capsys.readouterr().err, "a missing file must not be announced"
+    assert fooldeap.resume(interrupted_run, plugins=tmp_path / "there/mine.py", quiet=True) is not None
+    assert "forced" not in json.loads((interrupted_run / "result.json").read_text())
 
 
-def test_another_configuration_is_named_and_by_force_the_budget_can_be_raised(begun):
-    altered(begun / "config.yaml", b"evaluations: 200", b"evaluations: 400")
+def test_a_changed_configuration_needs_force(interrupted_run):
+    replace(interrupted_run / "config.yaml", b"evaluations: 200", b"evaluations: 400")
     with pytest.raises(InputError, match=r"config.yaml: was changed since"):
-        fooldeap.resume(begun, quiet=True)
-    done = fooldeap.resume(begun, quiet=True, force=True)
+        fooldeap.resume(interrupted_run, quiet=True)
+    done = fooldeap.resume(interrupted_run, quiet=True, force=True)
     assert {run.evaluations for run in done} == {400}
-    assert json.loads((begun / "result.json").read_text())["forced"] == ["config.yaml is another"]
+    assert json.loads((interrupted_run / "result.json").read_text())["forced"] == ["config.yaml is another"]
 
 
-def test_another_classifier_is_named(begun, monkeypatch):
+def test_resume_names_a_changed_classifier(interrupted_run, monkeypatch):
     from fooldeap.runs.work import Work
 
     monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
     with pytest.raises(InputError, match=r"the classifier is another; resume with"):
-        fooldeap.resume(begun, quiet=True)
+        fooldeap.resume(interrupted_run, quiet=True)
 
 
-def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
+def test_the_report_of_a_study_says_that_it_was_forced(study, tmp_path, monkeypatch):
     folder = copied(study.folder, tmp_path)
     version = provenance.metadata.version
     monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
@@ -291,7 +290,7 @@ def test_a_study_gone_on_with_by_force_says_so(study, tmp_path, monkeypatch):
     assert "with --force although deap was" in (folder / "report.md").read_text()
 
 
-def test_a_finished_run_is_left_alone(finished):
+def test_resume_leaves_a_finished_run_unchanged(finished):
     before = bits(finished)
     assert fooldeap.resume(finished, quiet=True).folder == finished
     assert bits(finished) == before

@@ -1,1 +1,1 @@
-"""What is done with a finished folder: verify it, export its images, make its page anew."""
+"""Work on a finished folder: verify it, export its images, write its page again."""

@@ -1,4 +1,4 @@
-"""Finished folders of all kinds, told by the files that they have."""
+"""Open a finished folder; its kind follows from its files."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from fooldeap.study.plan import StudyFolder
 KINDS: tuple[type[Folder], ...] = (RunFolder, StudyFolder, RetrainFolder, AuditFolder)
 
 
-def opened(path: Path) -> Folder:
-    """Open a finished folder of any kind.
+def open_finished(path: Path) -> Folder:
+    """Open the finished folder of a run, study, retraining or audit.
 
     Raises
     ------
     InputError
-        It is of no kind, is not finished, or its configuration was changed since.
+        The folder is of another kind, is not finished, or its configuration has changed.
     """
     kind = next((kind for kind in KINDS if (path / kind.FILE).is_file()), None)
     if kind is None:
         names = ", ".join(each.FILE for each in KINDS)
-        what = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
-        raise InputError(f"{what}; name one that fooldeap run, compare, retrain or audit made")
+        problem = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
+        raise InputError(f"{problem}; name a folder that fooldeap run, compare, retrain or audit has written")
     return kind.open_finished(path)

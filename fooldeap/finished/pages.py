@@ -1,11 +1,11 @@
-"""The page of a finished folder, made anew: what ``fooldeap report`` does."""
+"""Write the page of a finished folder again, as ``fooldeap report`` does."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import LONGEST, FooldeapError, InputError
-from fooldeap.finished.kinds import opened
+from fooldeap.finished.kinds import open_finished
 from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.run import run_page
@@ -28,33 +28,33 @@ _PAGES: dict[type[Folder], Callable[[Path], str]] = {
 
 
 def make(path: str | Path) -> Path:
-    """Write ``report.html`` of a finished run, study, retraining or audit, and return where it is.
+    """Write ``report.html`` of a finished run, study, retraining or audit, and return its path.
 
-    Nothing is run for it, neither plugins nor the classifier. The checksums of the folder's files are compared first.
+    Runs neither plugins nor the classifier. The checksums of the folder's files are checked first.
 
     Raises
     ------
     InputError
-        The folder is no such folder, is not finished, or is damaged; nothing was written.
+        The folder is of another kind, is not finished, or is damaged. Nothing was written.
     """
     path = Path(path)
-    folder = opened(path)
+    folder = open_finished(path)
     with locked(path):
         _check(path)
         remove_all_leftovers(path)
-        write_whole(path / PAGE, _made(folder).encode())
+        write_whole(path / PAGE, _render(folder).encode())
     return path / PAGE
 
 
 def _check(path: Path) -> None:
-    """Refuse a folder whose files are not as they were written."""
-    damaged = problems_in(path)
-    if damaged:
-        more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
-        raise InputError(f"{path}: {damaged[0]}{more}; restore it from a copy")
+    """Raise `InputError` if files of the folder have changed since they were written."""
+    problems = problems_in(path)
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise InputError(f"{path}: {problems[0]}{more}; restore it from a copy")
 
 
-def _made(folder: Folder) -> str:
+def _render(folder: Folder) -> str:
     try:
         return _PAGES[type(folder)](folder.path)
     except FooldeapError:

@@ -1,4 +1,4 @@
-"""Whether a finished folder is as it was written, and whether every bit of it is found again here."""
+"""Check that the files of a finished folder are unchanged, and that its results can be reproduced bit for bit."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
-from fooldeap.finished.kinds import opened
+from fooldeap.finished.kinds import open_finished
 from fooldeap.results import RunInfo
 from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.runs import provenance
@@ -37,9 +37,9 @@ from fooldeap.study.comparison import crossed, outcome_of, texts
 from fooldeap.study.plan import Plan, StudyFolder, plan
 from fooldeap.study.records import Record, record_of
 
-# What another session, machine or version may write otherwise; all else is the bits that are promised.
+# Files that may differ between sessions, machines and versions. All other files must be bit-identical.
 _VARYING = (
-    "config.yaml",  # has paths, which may have moved; what it says is what is made again
+    "config.yaml",  # contains paths, which may have moved; its content is what is repeated
     "environment.json",
     "timings.csv",
     "ledger.csv",
@@ -49,28 +49,35 @@ _VARYING = (
     "report.html",
     "SHA256SUMS",
 )
-_LATER = ("snapshots.npz", "fronts.npz", "front.csv")  # a folder made before there were any has none
+_LATER = ("snapshots.npz", "fronts.npz", "front.csv")  # folders of earlier versions do not have these files
 _PICTURES = "figures"
-ANOTHER = "the classifier is another than the one that was fooled: its file, or what it is trained to, has changed"
+CHANGED_CLASSIFIER = "the classifier has changed since the run: its digest differs from that in environment.json"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was looked at, what is wrong, and what is other here than where the folder was made."""
+    """The result of `verify`.
 
-    looked_at: str
+    Attributes
+    ----------
+    checked : the folder, and which part of it was checked
+    problems : what differs, one line each; empty if everything was reproduced
+    notes : what was not checked, and how this machine differs from the one that wrote the folder
+    """
+
+    checked: str
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def reproduced(self) -> bool:
-        """Whether every bit was found again."""
+        """Whether everything that was checked is bit-identical."""
         return not self.problems
 
     def __str__(self) -> str:
-        verdict = "reproduced to the bit" if self.reproduced else "NOT reproduced"
-        return "\n".join([f"{self.looked_at}: {verdict}", *self.problems, *(f"(note: {note})" for note in self.notes)])
+        outcome = "reproduced, bit-identical" if self.reproduced else "NOT reproduced"
+        return "\n".join([f"{self.checked}: {outcome}", *self.problems, *(f"(note: {note})" for note in self.notes)])
 
 
 def verify(
@@ -80,33 +87,33 @@ def verify(
     workers: int | Literal["auto"] | None = None,
     plugins: Iterable[Any] = (),
 ) -> Verdict:
-    """Replay a finished run, study, retraining or audit and compare every bit.
+    """Repeat a finished run, study, retraining or audit, and check that the results are bit-identical.
 
     Parameters
     ----------
     path : the folder
-    sample : of a run, how many batches of its journals are shown to the classifier again, also of each run of a
-        retraining or an audit; of a study, how many of its runs are made again; None: everything is
-    workers : how many processes help where everything is made again
-    plugins : as for `fooldeap.resume`: those that were handed over, or whose files have moved since
+    sample : for a run, and for each run of a retraining or audit, the number of batches for which the classifier is
+        queried again; for a study, the number of runs to repeat; None: everything
+    workers : the number of processes, if whole runs are repeated
+    plugins : as for `fooldeap.resume`: plugins that were passed from Python, or whose files have moved
 
     Raises
     ------
     InputError
-        The folder is no finished one, or cannot be replayed here.
+        The folder is not a finished folder, or cannot be repeated here.
     """
-    folder, how = opened(Path(path)), _How(sample, workers, registry.each(plugins))
+    folder, options = open_finished(Path(path)), _Options(sample, workers, registry.each(plugins))
     match folder:
         case StudyFolder():
-            return _study(folder, how)
+            return _verify_study(folder, options)
         case RetrainFolder():
-            return _retraining(folder, how)
+            return _verify_retraining(folder, options)
         case AuditFolder():
-            return _audit(folder, how)
-    return _run(folder, how)
+            return _verify_audit(folder, options)
+    return _verify_run(folder, options)
 
 
-class _How(NamedTuple):
+class _Options(NamedTuple):
     """The parameters of `verify`."""
 
     sample: int | None
@@ -114,23 +121,23 @@ class _How(NamedTuple):
     plugins: tuple[Any, ...]
 
     def executor(self, **more: str) -> dict[str, Any]:
-        """Return the key of an experiment that has them help."""
+        """Return the key ``executor`` of an experiment that uses these workers; empty if none are requested."""
         return {} if self.workers is None else {"executor": {"name": "scoop", "workers": self.workers, **more}}
 
-    def chosen(self, every: Sequence[T]) -> list[T]:
-        """Return a sample, always the same, or all."""
+    def choose(self, every: Sequence[T]) -> list[T]:
+        """Return the sample, which is always the same, or everything if no sample is requested."""
         return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
-def _run(folder: Folder, how: _How) -> Verdict:
+def _verify_run(folder: Folder, options: _Options) -> Verdict:
     path = folder.path
-    experiment = config.load(folder.config, arguments=how.executor(), plugins=how.plugins)
-    found = problems_in(path)
-    if how.sample is None:
-        looked_at, different = f"{path}: everything", _again(folder, experiment)
+    experiment = config.load(folder.config, arguments=options.executor(), plugins=options.plugins)
+    damaged = problems_in(path)
+    if options.sample is None:
+        checked, different = f"{path}: everything", _repeat(folder, experiment)
     else:
-        looked_at, different = _sampled(folder, experiment, how)
-    return Verdict(looked_at, (*found, *different), _notes(folder, [experiment]))
+        checked, different = _check_sample(folder, experiment, options)
+    return Verdict(checked, (*damaged, *different), _notes(folder, [experiment]))
 
 
 def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
@@ -142,25 +149,27 @@ def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
 # --- Runs -----------------------------------------------------------------------------------------------------------
 
 
-def _again(folder: Folder, experiment: Experiment) -> list[str]:
-    """Make the whole run again elsewhere, and return which files differ."""
+def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
+    """Repeat the whole run in a temporary folder, and return one line for each file that differs."""
     with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
-        if _is_another(folder, prepared):
-            return [ANOTHER]
-        again = RunFolder.create(experiment, Path(name) / "run")
-        prepared.run(again, quiet=True)
-        written, found = bits(folder.path), bits(again.path)
-        return _differences(written, {name: each for name, each in found.items() if _was_made(name, written)})
+        if _has_changed_classifier(folder, prepared):
+            return [CHANGED_CLASSIFIER]
+        repeated = RunFolder.create(experiment, Path(name) / "run")
+        prepared.run(repeated, quiet=True)
+        before, now = bits(folder.path), bits(repeated.path)
+        return _differences(before, {name: each for name, each in now.items() if _is_expected(name, before)})
 
 
-def _is_another(folder: Folder, prepared: Prepared) -> bool:
-    """Tell whether the classifier is not the one that was fooled."""
+def _has_changed_classifier(folder: Folder, prepared: Prepared) -> bool:
     recorded = read_json(folder.path / "environment.json").get("classifier")
     return recorded is not None and recorded != prepared.crew.work.digest
 
 
 def bits(folder: Path) -> dict[str, bytes]:
-    """Return the files of a run that are promised to the bit; of ``result.json`` all but its seconds, and names."""
+    """Return the content of each file of a run that must be bit-identical.
+
+    Of ``result.json``, the seconds and the names of the objectives are left out.
+    """
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {
         name: _arrays(read(path)) if path.suffix == ".npz" else read(path)
@@ -172,7 +181,7 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 def _arrays(content: bytes) -> bytes:
-    """Return the arrays of an archive, whose own headers are other bits by another release of Python."""
+    """Return the arrays of an archive without the headers of its files, which depend on the release of Python."""
     try:
         with npz.opened(io.BytesIO(content)) as file:
             arrays = dict(file)
@@ -181,8 +190,8 @@ def _arrays(content: bytes) -> bytes:
     return b"".join(f"{name} {each.dtype} {each.shape} ".encode() + each.tobytes() for name, each in arrays.items())
 
 
-def _was_made(name: str, written: dict[str, bytes]) -> bool:
-    """Tell whether the version that wrote a folder made such a file."""
+def _is_expected(name: str, written: dict[str, bytes]) -> bool:
+    """Return whether the version of fooldeap that wrote a folder writes this file."""
     return name in written or name not in _LATER
 
 
@@ -194,41 +203,41 @@ def _differences(before: dict[str, bytes], now: dict[str, bytes]) -> list[str]:
 
 
 def _difference(before: bytes | None, now: bytes | None) -> str:
-    return (
-        "is not made here" if now is None else "is made here, and was not there" if before is None else "has other bits"
-    )
+    if now is None:
+        return "exists, but the repeated run did not write it"
+    return "is missing, but the repeated run wrote it" if before is None else "differs from that of the repeated run"
 
 
-def _sampled(folder: Folder, experiment: Experiment, how: _How) -> tuple[str, list[str]]:
-    """Replay the journals, ask the classifier again in some batches, and hold the results against the written ones."""
+def _check_sample(folder: Folder, experiment: Experiment, options: _Options) -> tuple[str, list[str]]:
+    """Replay the journals, query the classifier again for some batches, and compare the results with the files."""
     written = read_json(folder.path / "result.json")
     with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
-        if _is_another(folder, prepared):
-            return f"{folder.path}: its classifier", [ANOTHER]
+        if _has_changed_classifier(folder, prepared):
+            return f"{folder.path}: its classifier", [CHANGED_CLASSIFIER]
         journals = Path(name) / "journal"
-        shutil.copytree(folder.journals, journals)  # which a run may write to
+        shutil.copytree(folder.journals, journals)  # a copy, because a run may write to its journal
         runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]
         lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
         batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
-        chosen = set(how.chosen(batches))
-        problems = [problem for run in runs for problem in _replayed(run, chosen)]
-        results = [result for run in runs for result in run.results()]
-    found = {(result.seed, result.target): result for result in results}
+        chosen = set(options.choose(batches))
+        problems = [problem for run in runs for problem in _replay(run, chosen)]
+        results = {(result.seed, result.target): result for run in runs for result in run.results()}
     for run in written["runs"]:
-        result = found[run["seed"], run["target"]]
+        result = results[run["seed"], run["target"]]
         if any(getattr(result, key) != value for key, value in run.items() if key != "image"):
-            problems.append(f"result.json: seed {result.seed}, target {result.target} is other than its journal says")
+            problems.append(f"result.json: seed {result.seed}, target {result.target} differs from its journal")
     return f"{folder.path}: {len(chosen)} of {len(batches)} batches", problems
 
 
-def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
+def _replay(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
+    """Replay a run from its journal, query the classifier for the chosen batches, and return the problems."""
     problems, number = list[str](), 0
     while not run.stopped and run.ask():
         if len(run.unseen()):
             run.close()
-            return [*problems, f"{run.info.label}: its journal ends before the run does"]
+            return [*problems, f"{run.info.label}: its journal ends before the run"]
         if (run.info, number) in chosen and not run.reproduced():
-            problems.append(f"{run.info.label}: generation {number} gets other answers here")
+            problems.append(f"{run.info.label}: generation {number}: the classifier's answers differ from the journal")
         run.tell()
         run.settle()
         number += 1
@@ -238,50 +247,50 @@ def _replayed(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 # --- Studies --------------------------------------------------------------------------------------------------------
 
 
-def _study(folder: StudyFolder, how: _How) -> Verdict:
-    """Make runs of a study again, and hold them against their records, and these against what was written of them."""
-    study = definition.load(folder.config, arguments=how.executor(mode="runs"), plugins=how.plugins)
+def _verify_study(folder: StudyFolder, options: _Options) -> Verdict:
+    """Repeat runs of a study, compare them with the records, and compare the records with the tables and the report."""
+    study = definition.load(folder.config, arguments=options.executor(mode="runs"), plugins=options.plugins)
     problems, count, total = list(problems_in(folder.path)), 0, 0
     with contextlib.ExitStack() as stack:
-        known = plan(study, folder, stack)
-        for group in known.groups:
+        planned = plan(study, folder, stack)
+        for group in planned.groups:
             ended = [run for run in group.runs if run not in group.missing]
-            runs = how.chosen(ended)
+            runs = options.choose(ended)
             count, total = count + len(runs), total + len(ended)
-            bench = known.bench or stack.enter_context(Bench(group.experiments))
-            problems += [problem for run in bench.evolve(runs) if (problem := _of_record(run, known, folder))]
-            if known.bench is None:
+            bench = planned.bench or stack.enter_context(Bench(group.experiments))
+            problems += [problem for run in bench.evolve(runs) if (problem := _check_record(run, planned, folder))]
+            if planned.bench is None:
                 bench.close()
-        if how.sample is None:
-            problems += _of_texts(known, folder)
+        if options.sample is None:
+            problems += _check_texts(planned, folder)
     notes = _notes(folder, list(study.variants.values()))
     return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
 
 
-def _of_record(run: Ended, known: Plan, folder: StudyFolder) -> str | None:
-    """Return what is other in a run than its record says."""
+def _check_record(run: Ended, planned: Plan, folder: StudyFolder) -> str | None:
+    """Return the difference between a repeated run and its record, or None."""
     if run.failure is not None:
         return f"{run.info.label}: fails here: {run.failure}"
-    made = [record_of(run.info.variant, result, known.budgets[run.info.variant]) for result in run.results]
-    written = folder.records.read(run.info, {}) or []
-    alike = len(made) == len(written) > 0 and all(map(_same, made, written))
-    return None if alike else f"{run.info.label}: its record is another here"
+    now = [record_of(run.info.variant, result, planned.budgets[run.info.variant]) for result in run.results]
+    before = folder.records.read(run.info, {}) or []
+    equal = len(now) == len(before) > 0 and all(map(_equal, now, before))
+    return None if equal else f"{run.info.label}: its record differs from the repeated run"
 
 
-def _of_texts(known: Plan, folder: StudyFolder) -> list[str]:
-    """Return which tables, and whether the report, are other than what follows from the records."""
+def _check_texts(planned: Plan, folder: StudyFolder) -> list[str]:
+    """Return one line for each table or report that differs from the one computed from the records."""
     summary, design = read_json(folder.path / folder.LAST), folder.design() or {}
-    outcome = outcome_of(known, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
-    made = texts(outcome, analyse(outcome), crossed(known, outcome))
-    written = {name: folder.path / name for name in made}
+    outcome = outcome_of(planned, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
+    computed = texts(outcome, analyse(outcome), crossed(planned, outcome))
+    paths = {name: folder.path / name for name in computed}
     return [
-        f"{name}: is not what follows from the records"
-        for name, path in written.items()
-        if path.is_file() and read(path) != made[name].encode()
+        f"{name}: differs from the one computed from the records"
+        for name, path in paths.items()
+        if path.is_file() and read(path) != computed[name].encode()
     ]
 
 
-def _same(one: Record, other: Record) -> bool:
+def _equal(one: Record, other: Record) -> bool:
     arrays = zip(one.arrays, other.arrays, strict=True)
     return one.row == other.row and all(np.array_equal(mine, theirs) for mine, theirs in arrays)
 
@@ -289,27 +298,28 @@ def _same(one: Record, other: Record) -> bool:
 # --- Retrainings ----------------------------------------------------------------------------------------------------
 
 
-def _retraining(folder: RetrainFolder, how: _How) -> Verdict:
-    """Replay the runs on every network; the networks are those of their cards, and are not trained again."""
-    problems, places = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
-    for place in places:
-        check_model(place / "model.keras")
-        found = _run(RunFolder.open_finished(place / "run"), how).problems
-        problems += [f"{place.name}: {problem}" for problem in found]
-    looked_at = f"{folder.path}: the runs on {len(places)} networks"
-    return Verdict(looked_at, tuple(problems), ("the networks were not trained again",))
+def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verdict:
+    """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""
+    problems, networks = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
+    for network in networks:
+        check_model(network / "model.keras")
+        different = _verify_run(RunFolder.open_finished(network / "run"), options).problems
+        problems += [f"{network.name}: {problem}" for problem in different]
+    checked = f"{folder.path}: the runs on {len(networks)} networks"
+    return Verdict(checked, tuple(problems), ("the networks were not trained again",))
 
 
 # --- Audits ---------------------------------------------------------------------------------------------------------
 
 
-def _audit(folder: AuditFolder, how: _How) -> Verdict:
-    """Replay the run of every attack; what thresholds would have told is not worked out again."""
-    places = sorted((folder.path / "attacks").glob("*"))
-    verdicts = [_run(RunFolder.open_finished(place), how) for place in places]
-    found = [
-        f"{place.name}: {each}" for place, verdict in zip(places, verdicts, strict=True) for each in verdict.problems
+def _verify_audit(folder: AuditFolder, options: _Options) -> Verdict:
+    """Repeat the run of every attack. The detection thresholds are not evaluated again."""
+    attacks = sorted((folder.path / "attacks").glob("*"))
+    verified = [_verify_run(RunFolder.open_finished(attack), options) for attack in attacks]
+    problems = [
+        f"{attack.name}: {each}" for attack, run in zip(attacks, verified, strict=True) for each in run.problems
     ]
-    notes = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
-    looked_at = f"{folder.path}: the runs of {len(places)} attacks"
-    return Verdict(looked_at, (*problems_in(folder.path), *found), (*notes, "thresholds were not judged again"))
+    notes = dict.fromkeys(note for run in verified for note in run.notes)
+    checked = f"{folder.path}: the runs of {len(attacks)} attacks"
+    all_notes = (*notes, "the detection thresholds were not evaluated again")
+    return Verdict(checked, (*problems_in(folder.path), *problems), all_notes)

@@ -65,14 +65,15 @@ def test_a_study_and_its_forecast(tmp_path, monkeypatch):
     told = forecast(load(STUDY))
     assert (told.runs, told.evaluations, told.seconds) == (4, 240, math.inf)
     assert str(told) == (
-        "2 variants, 4 runs, at most 240 evaluations; the clock of this machine did not advance, so the duration is unknown"
+        "2 variants, 4 runs, at most 240 evaluations; the clock of this machine did not advance, "
+        "so the duration is unknown"
     )
 
 
 def test_a_forecast_by_a_clock_that_goes():
     told = Forecast(variants=2, runs=4, evaluations=1000, seconds=8.0)
     assert str(told).endswith(
-        "at most 1,000 evaluations; at the 125 a second measured here in one process, at most 8 s"
+        "at most 1,000 evaluations; at the 125/s measured here in one process, at most 8 s"
     )
 
 
