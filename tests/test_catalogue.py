@@ -1,4 +1,4 @@
-"""The plugins in words; and every stock plugin is documented, has defaults, and is built from its name alone."""
+"""Descriptions of plugins; every stock plugin is documented, has defaults, and can be built from its name."""
 
 import inspect
 import re
@@ -66,10 +66,10 @@ In YAML:
   mutation: {name: darken, share: ..., how: "true", most: 1e+20,
     path: ["one name", "another name"]}
 
-genome  pixels, blocks
-call    f(genomes, rng)
-gives   as many genomes
-source  FILE
+genome   pixels, blocks
+call     f(genomes, rng)
+returns  as many genomes
+source   FILE
 
 
 reporter darken
@@ -82,10 +82,10 @@ Parameters:
 In YAML:
   reporters: [{name: darken, colours: ["dark red", "null"]}]
 
-call    on_start, on_run_start, on_generation, on_run_end,
-        on_finish, on_abort
-gives   –
-source  FILE"""
+call     on_start, on_run_start, on_generation, on_run_end,
+         on_finish, on_abort
+returns  –
+source   FILE"""
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def own():
 
 
 def test_a_plugin_is_described(own, narrow):
-    told = re.sub(r"source  .*\n? *\S*test_catalogue\.py", "source  FILE", description(own, "darken"))
-    assert told == DARKEN
+    text = re.sub(r"source   .*\n? *\S*test_catalogue\.py", "source   FILE", description(own, "darken"))
+    assert text == DARKEN
     assert description(own, "reporter/darken").startswith("reporter darken\n\nReport.")
 
 
@@ -118,7 +118,7 @@ def test_plugins_are_listed(own, narrow):
 
 
 @pytest.mark.parametrize("columns", [40, 80, 300])
-def test_all_of_it_fits_the_terminal(columns, monkeypatch):
+def test_every_text_fits_the_terminal(columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     texts = [listing(load()), *(description(load(), f"{plugin.kind}/{plugin.name}") for plugin in PLUGINS)]
     lines = [line for text in texts for line in text.splitlines()]
@@ -127,7 +127,7 @@ def test_all_of_it_fits_the_terminal(columns, monkeypatch):
     assert [line for line in lines if line != line.rstrip()] == []
 
 
-def test_what_does_not_exist_is_refused():
+def test_unknown_names_are_refused():
     with pytest.raises(InputError, match=r"^no kind of plugin is named 'mutatoin'; did you mean 'mutation'\?$"):
         listing(load(), "mutatoin")
     with pytest.raises(InputError, match=r"^no kind of plugin is named 'mutatoin'; did you mean 'mutation'\?$"):
@@ -142,14 +142,14 @@ def test_what_does_not_exist_is_refused():
 
 
 @each_plugin
-def test_the_docstring_begins_with_a_line_that_says_it_all(plugin):
+def test_the_first_line_of_the_docstring_is_a_sentence(plugin):
     assert plugin.summary == (inspect.getdoc(plugin.target) or "").splitlines()[0]
     assert 10 <= len(plugin.summary) <= 100
     assert plugin.summary.endswith(".")
 
 
 @each_plugin
-def test_every_parameter_has_a_default_that_will_do(plugin):
+def test_every_parameter_has_a_valid_default(plugin):
     for parameter in plugin.parameters.values():
         assert parameter.default is not REQUIRED or parameter.name in (
             "path",
@@ -168,20 +168,20 @@ def test_every_parameter_has_a_default_that_will_do(plugin):
 
 
 @each_plugin
-def test_the_docstring_or_name_explains_every_parameter(plugin):
+def test_the_docstring_mentions_every_parameter(plugin):
     explained = f"{inspect.getdoc(plugin.target)} {plugin.name}"
     missing = [name for name in plugin.parameters if not re.search(rf"\b{name}\b", explained)]
     assert missing == []
 
 
 @each_complete
-def test_it_is_built_from_its_name_alone(plugin):
+def test_a_plugin_is_built_from_its_name_alone(plugin):
     given = [(28, 28, 1)] if plugin.kind == "genome" else []
     assert plugin.build({}, *given) is not None
 
 
 @each_complete
-def test_it_is_chosen_by_its_name_alone(plugin):
+def test_a_plugin_is_chosen_by_its_name_alone(plugin):
     key, word = ("reporters", [plugin.name]) if plugin.kind == "reporter" else (plugin.kind, plugin.name)
     experiment = config.load({key: word, **operators_for(plugin)})
     chosen = experiment.reporters[0] if plugin.kind == "reporter" else getattr(experiment, plugin.kind)
@@ -190,7 +190,7 @@ def test_it_is_chosen_by_its_name_alone(plugin):
 
 
 def operators_for(plugin):
-    """Return operators that fit a genome, or a genome that fits an operator: what the defaults do not offer."""
+    """Return operators that work on a genome, or a genome that an operator works on, if the defaults do not fit."""
     genomes = [each for each in PLUGINS if each.kind == "genome"]
     genome = plugin if plugin.kind == "genome" else next(each for each in genomes if config.fits(plugin, each))
     chosen = {"genome": genome.name}
@@ -205,7 +205,7 @@ def operators_for(plugin):
 
 
 @each_plugin
-def test_it_is_shown_with_every_parameter_and_an_example_that_is_yaml(plugin, monkeypatch):
+def test_the_description_has_every_parameter_and_valid_yaml(plugin, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     shown = description(load(), f"{plugin.kind}/{plugin.name}")
     for parameter in plugin.parameters.values():
@@ -225,7 +225,7 @@ def test_it_is_shown_with_every_parameter_and_an_example_that_is_yaml(plugin, mo
 
 
 @each_plugin
-def test_its_file_is_small_and_named_for_it(plugin):
+def test_the_name_is_a_lower_case_identifier(plugin):
     assert plugin.name.isidentifier()
     assert plugin.name.islower()
 

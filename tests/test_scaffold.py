@@ -1,4 +1,4 @@
-"""`plugins new`: what it writes works at once, and keeps its contracts."""
+"""The command `plugins new`: the written plugin works and satisfies its contracts."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def call(*words):
 
 
 @pytest.mark.parametrize("kind", scaffold.kinds())
-def test_what_is_written_works(kind, tmp_path, capsys):
+def test_a_new_plugin_works(kind, tmp_path, capsys):
     name = f"my_{kind}"
     assert call("plugins", "new", kind, name, "--out", tmp_path) == 0
     assert str(tmp_path / f"{name}.py") in capsys.readouterr().out
@@ -47,31 +47,32 @@ def keep(genomes, rng):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["mutatoin", "mine"], "no beginning for a 'mutatoin'; did you mean 'mutation'?"),
-        (["mutation", "my-own"], "got the name 'my-own', expected one that Python can import"),
+        (["mutatoin", "mine"], "no template for the kind 'mutatoin'; did you mean 'mutation'?; expected one of"),
+        (["mutation", "my-own"], "got the name 'my-own', expected lower-case letters, digits and '_'"),
         (["mutation", "class"], "got the name 'class'"),
-        (["mutation", "taken"], "taken.py exists already"),
-        (["mutation", "test_mine"], "no 'test_' first"),
-        (["genome", "true"], "got the name 'true', but 'True' means something else in the file"),
-        (["genome", "images"], "but 'Images' means something else in the file"),
-        (["mutation", "np"], "but 'np' means something else in the file"),
-        (["crossover", "round"], "but 'round' means something else in the file"),
-        (["selection", "statistics"], "but statistics.py would hide a module of that name"),
-        (["reporter", "pytest"], "but pytest.py would hide a module of that name"),
-        (["algorithm", "numpy"], "but numpy.py would hide a module of that name"),
-        (["mutation", "gaussian"], "but mutation 'gaussian' is in"),
+        (["mutation", "taken"], "taken.py: already exists; choose another name, or another folder with --out"),
+        (["mutation", "test_mine"], "got the name 'test_mine', expected lower-case letters"),
+        (["genome", "true"], "got the name 'true', but the new file already uses 'True' for something else"),
+        (["genome", "images"], "but the new file already uses 'Images' for something else"),
+        (["mutation", "np"], "but the new file already uses 'np' for something else"),
+        (["crossover", "round"], "but the new file already uses 'round' for something else"),
+        (["selection", "statistics"], "but statistics.py would hide a Python module"),
+        (["reporter", "pytest"], "but pytest.py would hide a Python module"),
+        (["algorithm", "numpy"], "but numpy.py would hide a Python module"),
+        (["mutation", "gaussian"], "but mutation 'gaussian' exists in"),
     ],
 )
-def test_what_is_refused(words, said, tmp_path, capsys):
+def test_an_unsuitable_name_is_refused(words, message, tmp_path, capsys):
     (tmp_path / "taken.py").write_text("mine")
     assert call("plugins", "new", *words, "--out", tmp_path) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert (tmp_path / "taken.py").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["taken.py"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
-    assert call("plugins", "new", "mutation", "mine", "--out", tmp_path / "nowhere") == 2
-    assert "nowhere" in capsys.readouterr().err
+def test_a_missing_folder_is_refused(tmp_path, capsys):
+    folder = tmp_path / "nowhere"
+    assert call("plugins", "new", "mutation", "mine", "--out", folder) == 2
+    assert capsys.readouterr().err == f"fooldeap: --out: no folder {str(folder)!r}; create it first\n"

@@ -1,4 +1,4 @@
-"""The JSON Schemas: as the code has them, and right about every shipped file and many broken ones."""
+"""The JSON Schemas: the shipped schemas are current, accept every shipped file, and reject broken files."""
 
 import json
 import math
@@ -27,7 +27,7 @@ BROKEN = YAML(typ="safe").load((ROOT / "tests/broken_configurations.yaml").read_
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_shipped_schema_is_what_the_command_prints(name):
+def test_the_shipped_schema_is_current(name):
     assert (ROOT / f"configs/schemas/{name}.json").read_text() == schema.text(SCHEMAS[name]), (
         f"run: fooldeap schema {f'--{name} ' * (name != 'experiment')}> configs/schemas/{name}.json"
     )
@@ -35,7 +35,7 @@ def test_the_shipped_schema_is_what_the_command_prints(name):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_shipped_file_names_its_schema_and_keeps_to_it(path):
+def test_every_shipped_file_names_its_schema_and_is_valid(path):
     named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text())
     found = json.loads((path.parent / named[1]).read_text())
     Draft202012Validator(found).validate(YAML(typ="safe").load(path.read_text()))
@@ -58,7 +58,7 @@ def test_every_shipped_file_names_its_schema_and_keeps_to_it(path):
         "mutation: {rat: 0.1}",
     ],
 )
-def test_what_is_wrong_is_seen(text):
+def test_an_invalid_file_is_rejected(text):
     assert not Draft202012Validator(SCHEMAS["experiment"]).is_valid(YAML(typ="safe").load(text))
 
 
@@ -75,28 +75,28 @@ def test_what_is_wrong_is_seen(text):
         "{}",
     ],
 )
-def test_what_is_right_is_taken(text):
+def test_a_valid_file_is_accepted(text):
     Draft202012Validator(SCHEMAS["experiment"]).validate(YAML(typ="safe").load(text))
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
-def test_the_examples_in_the_docs_keep_to_it(page):
+def test_the_examples_in_the_docs_are_valid(page):
     for text in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
         found = YAML(typ="safe").load(text)
         if {"plugins", "layers"} & set(found):
-            continue  # with plugins of its own, or a training file
+            continue  # it has its own plugins, or is a training file
         named = "study" if {"vary", "variants"} & set(found) else "experiment"
         Draft202012Validator(SCHEMAS[named]).validate(found)
 
 
 class Colour(Enum):
-    """A type that pydantic would define apart."""
+    """A type that pydantic would put into ``$defs``."""
 
     RED = "red"
     BLUE = "blue"
 
 
-def test_a_parameter_of_a_type_that_is_defined_apart():
+def test_a_parameter_may_have_an_enum_type():
     @mutation("tinted")
     def tinted(genomes, rng, *, colour: Colour | None = Colour.RED):
         """Tint."""
@@ -114,7 +114,7 @@ def test_a_parameter_of_a_type_that_is_defined_apart():
     assert 'default "red"' in catalogue.description(plugins, "tinted")
 
 
-def test_a_default_that_json_does_not_have_is_refused():
+def test_an_infinite_default_is_refused():
     with pytest.raises(InputError, match=r"'most': its default will not do: got \.inf, expected a finite number"):
 
         @mutation("endless")

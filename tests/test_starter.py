@@ -1,4 +1,4 @@
-"""`init`: what it writes works as it says."""
+"""The command `init`: the commands in the written README work."""
 
 import re
 import shlex
@@ -12,9 +12,9 @@ COMMANDS = r"^\$ fooldeap (.*)$"
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_what_is_written_works_as_printed(tmp_path, monkeypatch, capsys):
+def test_the_commands_of_the_readme_work(tmp_path, monkeypatch, capsys):
     assert call("init", str(tmp_path / "mine")) == 0
-    assert capsys.readouterr().out.endswith(f"Go on: cd {tmp_path / 'mine'} && fooldeap run experiment.yaml\n")
+    assert capsys.readouterr().out.endswith(f"Next: cd {tmp_path / 'mine'} && fooldeap run experiment.yaml\n")
     monkeypatch.chdir(tmp_path / "mine")
     commands = re.findall(COMMANDS, (tmp_path / "mine/README.md").read_text(), re.MULTILINE)
     assert {command.split()[0] for command in commands} == {"run", "plugins", "compare"}
@@ -25,11 +25,11 @@ def test_what_is_written_works_as_printed(tmp_path, monkeypatch, capsys):
     assert subprocess.run(test, check=False, capture_output=True).returncode == 0
 
 
-def test_a_folder_is_named_as_a_shell_takes_it(tmp_path, monkeypatch, capsys):
+def test_the_folder_name_is_quoted_for_the_shell(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert call("init", "bad name; it's") == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert shlex.split(last.removeprefix("Go on: ")) == [
+    assert shlex.split(last.removeprefix("Next: ")) == [
         "cd",
         "bad name; it's",
         "&&",
@@ -39,29 +39,33 @@ def test_a_folder_is_named_as_a_shell_takes_it(tmp_path, monkeypatch, capsys):
     ]
 
 
-def test_it_begins_in_this_folder_beside_hidden_files(tmp_path, monkeypatch, capsys):
+def test_hidden_files_are_ignored(tmp_path, monkeypatch, capsys):
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     assert call("init") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Go on: fooldeap run experiment.yaml"
+    assert capsys.readouterr().out.splitlines()[-1] == "Next: fooldeap run experiment.yaml"
     names = {".git", "README.md", "experiment.yaml", "my_mutation.py", "test_my_mutation.py"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert call("init") == 2
     assert capsys.readouterr().err == (
-        "fooldeap: .: holds 'README.md' already; name a new or an empty folder: fooldeap init DIR\n"
+        "fooldeap: .: already contains 'README.md'; name a new or an empty folder: fooldeap init DIR\n"
     )
 
 
 @pytest.mark.parametrize(
-    ("there", "told"), [("taken/notes.txt", "holds 'notes.txt' already"), ("taken", "is no folder")]
+    ("existing", "message"),
+    [
+        ("taken/notes.txt", "already contains 'notes.txt'; name a new or an empty folder"),
+        ("taken", "cannot be written (File exists); name a new or an empty folder"),
+    ],
 )
-def test_nothing_is_overwritten(there, told, tmp_path, capsys):
-    path = tmp_path / there
+def test_nothing_is_overwritten(existing, message, tmp_path, capsys):
+    path = tmp_path / existing
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
     assert call("init", str(tmp_path / "taken")) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert told in shown.err
+    assert message in shown.err
     assert shown.err.count("\n") == 1
     assert [each.read_text() for each in tmp_path.rglob("*") if each.is_file()] == ["mine"]

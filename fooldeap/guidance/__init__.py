@@ -1,1 +1,1 @@
-"""What helps a newcomer on: what there is, what is missing, and something to begin with."""
+"""Help for users: descriptions of plugins, checks of the installation, file templates and JSON Schemas."""

@@ -1,4 +1,4 @@
-"""The plugins in words, for a terminal: what there is, and what each one takes."""
+"""Describe the plugins as text for a terminal: a list of all plugins, and the parameters of each."""
 
 import inspect
 import json
@@ -14,12 +14,12 @@ from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
 
-MAX_WIDTH = 100
+MAX_WIDTH = 100  # columns
 _HARD = "\N{NO-BREAK SPACE}"
 
 
 def listing(registry: Registry, kind: str | None = None) -> str:
-    """Return all plugins, or those of one kind, with the first line of what they do."""
+    """Return the list of all plugins, or of those of one kind, with the first line of each docstring."""
     if kind is not None and kind not in KINDS:
         raise InputError(f"no kind of plugin is named {kind!r}{did_you_mean(kind, KINDS)}")
     plugins = {name: registry.all(name) for name in KINDS if kind in (None, name)}
@@ -32,11 +32,11 @@ def listing(registry: Registry, kind: str | None = None) -> str:
 
 
 def description(registry: Registry, name: str) -> str:
-    """Return what a plugin does, its parameters and where it comes from. ``name`` is a name or ``kind/name``."""
-    return "\n\n\n".join(_describe(plugin) for plugin in _named(registry, name))
+    """Return the docstring, parameters and source of the plugins called ``name``, which is a name or ``kind/name``."""
+    return "\n\n\n".join(_describe(plugin) for plugin in _find(registry, name))
 
 
-def _named(registry: Registry, name: str) -> list[Plugin]:
+def _find(registry: Registry, name: str) -> list[Plugin]:
     kind, slash, rest = name.partition("/")
     if slash:
         if kind not in KINDS:
@@ -51,16 +51,16 @@ def _named(registry: Registry, name: str) -> list[Plugin]:
 def _describe(plugin: Plugin) -> str:
     paragraphs = [
         f"{plugin.kind} {plugin.name}",
-        _wrapped(_plain(inspect.getdoc(plugin.target) or "(no description)")),
+        _wrap(_plain(inspect.getdoc(plugin.target) or "(no description)")),
         f"Parameters:\n{_table(parameters(plugin))}" if plugin.parameters else "It has no parameters.",
-        f"In YAML:\n{_folded(_example(plugin), '  ', '    ')}",
+        f"In YAML:\n{_fill(_example(plugin), '  ', '    ')}",
         _table([*facts(plugin), ("source", plugin.source)], indent=""),
     ]
     return "\n\n".join(paragraphs)
 
 
 def parameters(plugin: Plugin) -> list[tuple[str, str]]:
-    """Return each parameter with what it takes, and its default."""
+    """Return the name of each parameter, with a text that gives its accepted values and its default."""
     return [
         (
             each.name,
@@ -71,18 +71,20 @@ def parameters(plugin: Plugin) -> list[tuple[str, str]]:
 
 
 def facts(plugin: Plugin) -> list[tuple[str, str]]:
-    """Return what was declared of a plugin, and how its kind is called."""
+    """Return the declared options of a plugin, the call of its kind, and what the call returns."""
     kind = KINDS[plugin.kind]
-    options = {option: "any that is an array" if value is None else value for option, value in plugin.options.items()}
-    given = [
+    options = {
+        option: "every genome that is an array" if value is None else value for option, value in plugin.options.items()
+    }
+    declared = [
         (option, value if isinstance(value, str) else ", ".join(value) or "none") for option, value in options.items()
     ]
-    return [*given, ("call", kind.call), ("gives", kind.gives)]
+    return [*declared, ("call", kind.call), ("returns", kind.gives)]
 
 
 def example(plugin: Plugin) -> str:
-    """Return the plugin in YAML, with the default of each parameter, or ... where it has none."""
-    return _folded(_example(plugin), others="  ", width=80)
+    """Return the plugin in YAML with the default of each parameter; a required parameter has the value ``...``."""
+    return _fill(_example(plugin), others="  ", width=80)
 
 
 def _example(plugin: Plugin) -> str:
@@ -92,7 +94,7 @@ def _example(plugin: Plugin) -> str:
 
 
 def in_yaml(value: Any) -> str:
-    """Return a value as YAML in flow style, on one line; mappings are not to be folded."""
+    """Return a value as YAML in flow style, on one line; in mappings, `_fill` breaks no line between key and value."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {in_yaml(inner)}".replace(" ", _HARD) for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -113,22 +115,23 @@ def _plain(docstring: str) -> str:
     return docstring.replace("``", "`")
 
 
-def _wrapped(text: str) -> str:
-    """Wrap paragraphs anew, except those that are laid out by hand, as tables, lists and code are."""
+def _wrap(text: str) -> str:
+    """Wrap the paragraphs of a text to the width of the terminal; tables, lists and code are left unchanged."""
     paragraphs = re.split(r"\n\s*\n", text)
-    laid_out = re.compile(r"^(\s|- |\* |-{3,})", re.MULTILINE)
-    return "\n\n".join(each if laid_out.search(each) else _folded(each) for each in paragraphs)
+    preformatted = re.compile(r"^(\s|- |\* |-{3,})", re.MULTILINE)
+    return "\n\n".join(each if preformatted.search(each) else _fill(each) for each in paragraphs)
 
 
 def _table(rows: list[tuple[str, str]], width: int = 0, indent: str = "  ") -> str:
-    """Return rows of two columns; the second is wrapped and stays to the right of the first."""
+    """Return rows of two columns; the text of the second column is wrapped within its column."""
     width = max([width, *(len(name) for name, _ in rows)])
     margin = indent + " " * (width + 2)
-    return "\n".join(_folded(text, f"{indent}{name:{width}}  ", margin) for name, text in rows)
+    return "\n".join(_fill(text, f"{indent}{name:{width}}  ", margin) for name, text in rows)
 
 
-def _folded(text: str, first: str = "", others: str = "", width: int | None = None) -> str:
-    folded = textwrap.fill(
+def _fill(text: str, first: str = "", others: str = "", width: int | None = None) -> str:
+    """Wrap a paragraph; ``first`` and ``others`` are the indents of the first line and of the other lines."""
+    filled = textwrap.fill(
         text,
         width or min(MAX_WIDTH, shutil.get_terminal_size().columns),
         initial_indent=first,
@@ -136,4 +139,4 @@ def _folded(text: str, first: str = "", others: str = "", width: int | None = No
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return (folded or first.rstrip()).replace(_HARD, " ")
+    return (filled or first.rstrip()).replace(_HARD, " ")

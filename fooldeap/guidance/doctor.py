@@ -1,4 +1,4 @@
-"""Whether all that fooldeap needs is there and works; where it is not, what to do."""
+"""Check that everything fooldeap needs is installed and works, and say how to fix what is not."""
 
 import os
 import platform
@@ -18,73 +18,76 @@ if TYPE_CHECKING:
 
 NAME = "fooldeap"
 MODELS = ("mnist_cnn", "mnist_lenet")
-IMAGES, LEAST = 1000, 0.98  # test images that a shipped model is shown, and how many of them it reads correctly
-PATIENCE = 120.0  # seconds that a second process has to load TensorFlow and to answer
-SPACE = 1 << 30  # bytes below which a disk is nearly full
+IMAGES, LEAST = 1000, 0.98  # the number of test images for a shipped model, and the accuracy that it must reach
+TIMEOUT = 120.0  # seconds in which a second process must load TensorFlow and answer
+SPACE = 1 << 30  # a disk with fewer free bytes is reported as nearly full
 _REINSTALL = "pip install --force-reinstall fooldeap"
 
 
 class Finding(NamedTuple):
-    """What was looked at: ``ok``, a ``note`` of something that need not be, or ``bad``, required and broken."""
+    """The result of a check: ``ok``; ``note``, if something optional is missing; ``bad``, if something required fails.
+
+    ``message`` describes the result. ``cure`` says what to do; it is empty if there is nothing to do.
+    """
 
     state: Literal["ok", "note", "bad"]
-    told: str
+    message: str
     cure: str = ""
 
     def __str__(self) -> str:
-        return f"{self.state:<5}{self.told}" + (f"; {self.cure}" if self.cure else "")
+        return f"{self.state:<5}{self.message}" + (f"; {self.cure}" if self.cure else "")
 
 
 def examine() -> Iterator[Finding]:
-    """Yield what is found, one thing after the other; what fails is a finding, too."""
-    for look in (python, packages, plugins, cores, tensorflow, models, scoop, extras, place, terminal):
+    """Run all checks and yield their findings. A check that raises an error yields a ``bad`` finding."""
+    for check in (python, packages, plugins, cores, tensorflow, models, scoop, extras, current_folder, terminal):
         try:
-            yield from look()
+            yield from check()
         except FooldeapError as error:
-            yield Finding("bad", f"{look.__name__}: {error}")
-        except Exception as error:  # whatever is broken: this is the one who tells
-            said = " ".join(str(error).split())
-            yield Finding("bad", f"{look.__name__}: {type(error).__name__}: {said}", _REINSTALL)
+            yield Finding("bad", f"{check.__name__}: {error}")
+        except Exception as error:  # a broken package may raise any error
+            reason = " ".join(str(error).split())
+            yield Finding("bad", f"{check.__name__}: {type(error).__name__}: {reason}", _REINSTALL)
 
 
 def python() -> Iterator[Finding]:
-    """Look at the interpreter."""
+    """Check the version of Python."""
     from packaging.specifiers import SpecifierSet
 
     required = metadata.metadata(NAME)["Requires-Python"] or ""
     version = platform.python_version()
-    right = SpecifierSet(required).contains(version, prereleases=True)
-    cure = "" if right else f"expected {required}: make an environment with a newer one"
-    yield Finding("ok" if right else "bad", f"Python {version}, {sys.executable}", cure)
+    supported = SpecifierSet(required).contains(version, prereleases=True)
+    cure = "" if supported else f"expected {required}; create an environment with a newer Python"
+    yield Finding("ok" if supported else "bad", f"Python {version}, {sys.executable}", cure)
 
 
 def packages(
     requirements: Iterable[str] | None = None, version_of: Callable[[str], str] = metadata.version
 ) -> Iterator[Finding]:
-    """Compare the versions of the packages that are required with what is required of them."""
+    """Check that the required packages are installed, in versions that fit."""
     known = metadata.requires(NAME) or () if requirements is None else requirements
-    found = list(_missing(known, "", version_of))
-    wanted = sum(1 for _ in _required(known, ""))
-    yield from (Finding("bad", told, cure) for told, cure in found)
-    yield Finding("ok", f"{wanted - len(found)} of {wanted} required packages, {NAME} {metadata.version(NAME)}")
+    missing = list(_missing(known, "", version_of))
+    count = sum(1 for _ in _required(known, ""))
+    yield from (Finding("bad", message, cure) for message, cure in missing)
+    yield Finding("ok", f"{count - len(missing)} of {count} required packages, {NAME} {metadata.version(NAME)}")
 
 
 def extras(
     requirements: Iterable[str] | None = None, version_of: Callable[[str], str] = metadata.version
 ) -> Iterator[Finding]:
-    """Tell which extras are there, and how to get the others."""
+    """Check which extras are installed."""
     known = list(metadata.requires(NAME) or () if requirements is None else requirements)
     for extra in metadata.metadata(NAME).get_all("Provides-Extra") or ():
         missing = list(_missing(known, extra, version_of))
         if missing:
-            told = f"extra {extra}: {', '.join(told for told, _ in missing)}"
-            yield Finding("note", told, f"if you want it: pip install '{NAME}[{extra}]'")
+            message = f"extra {extra}: {', '.join(message for message, _ in missing)}"
+            yield Finding("note", message, f"to install it: pip install '{NAME}[{extra}]'")
         else:
             yield Finding("ok", f"extra {extra}")
 
 
 def _required(requirements: Iterable[str], extra: str) -> Iterator["Requirement"]:
-    """Yield what an extra requires by itself, or under the empty name what everything does."""
+    """Yield the requirements of an extra; for an empty name, the requirements of fooldeap without extras."""
     from packaging.requirements import Requirement
 
     for text in requirements:
@@ -96,7 +99,7 @@ def _required(requirements: Iterable[str], extra: str) -> Iterator["Requirement"
 
 
 def _missing(requirements: Iterable[str], extra: str, version_of: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with a package, and the cure."""
+    """Yield a message and a cure for each required package that is missing or has another version."""
     for requirement in _required(requirements, extra):
         cure = f"pip install '{requirement.name}{requirement.specifier}'"
         try:
@@ -109,31 +112,32 @@ def _missing(requirements: Iterable[str], extra: str, version_of: Callable[[str]
 
 
 def plugins() -> Iterator[Finding]:
-    """Load all installed plugins."""
+    """Check that all installed plugins can be loaded."""
     from fooldeap import registry
 
     yield Finding("ok", f"{len(registry.load().all())} plugins")
 
 
 def cores() -> Iterator[Finding]:
-    """Count the cores that this process may use."""
-    usable, there = len(os.sched_getaffinity(0)), os.cpu_count()
-    yield Finding("ok", f"{usable} of {there} cores" + (", more by --workers auto" if usable > 1 else ""))
+    """Report the number of cores that this process may use."""
+    usable, total = len(os.sched_getaffinity(0)), os.cpu_count()
+    hint = "; to use them all: --workers auto" if usable > 1 else ""
+    yield Finding("ok", f"{usable} of {total} cores can be used{hint}")
 
 
 def tensorflow() -> Iterator[Finding]:
-    """Import TensorFlow."""
+    """Check that TensorFlow can be imported."""
     from fooldeap import quiet
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     tf = quiet.tensorflow()
-    seconds = time.perf_counter() - begun
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or "one thread a core"
+    seconds = time.perf_counter() - start
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or "one per core"
     yield Finding("ok", f"TensorFlow {tf.__version__}: imported in {seconds:.1f} s, threads: {threads}")
 
 
 def models() -> Iterator[Finding]:
-    """Show the shipped models digits whose labels are known."""
+    """Check the accuracy of the shipped models on test digits."""
     from fooldeap import registry
     from fooldeap.configuration.choices import Choice, loaded
 
@@ -142,57 +146,60 @@ def models() -> Iterator[Finding]:
     images, labels = data.test_images[:IMAGES], data.test_labels[:IMAGES]
     for name in MODELS:
         classifier = known.get("classifier", "keras").build({"model": name})
-        classifier.logits(images[:32])  # which loads it
-        begun = time.perf_counter()
-        right = float((classifier.logits(images).argmax(axis=1) == labels).mean())
-        rate = per_second(len(images), time.perf_counter() - begun)
-        told = f"{name} reads {level(right)} of {len(images):,} test digits correctly"
-        told += f", {rate:,.0f} a second" if rate else ""
-        yield Finding("ok", told) if right >= LEAST else Finding("bad", f"{told}: too few", _REINSTALL)
+        classifier.logits(images[:32])  # loads the model
+        start = time.perf_counter()
+        accuracy = float((classifier.logits(images).argmax(axis=1) == labels).mean())
+        rate = per_second(len(images), time.perf_counter() - start)
+        message = f"{name} classifies {level(accuracy)} of {len(images):,} test digits correctly"
+        message += f", {rate:,.0f} per second" if rate else ""
+        if accuracy >= LEAST:
+            yield Finding("ok", message)
+        else:
+            yield Finding("bad", f"{message}; expected at least {level(LEAST)}", _REINSTALL)
 
 
 def scoop() -> Iterator[Finding]:
-    """Start a second process, and wait until it has answered a part of a batch, with the bits of this one."""
+    """Check that a second process evaluates a part of a batch, with bit-identical answers."""
     import numpy as np
 
     from fooldeap.configuration import config
     from fooldeap.runs.prepared import Prepared
 
-    begun = time.monotonic()
+    start = time.monotonic()
     executor = {"name": "scoop", "workers": 2}
     with Prepared(config.load({}, arguments={"targets": [0], "reporters": [], "executor": executor})) as prepared:
         images = np.zeros((IMAGES, *prepared.classifier.input_shape), np.uint8)
-        while len(prepared.crew.done) < 2 and time.monotonic() - begun < PATIENCE:
-            prepared.evaluator.logits([images])  # raises where the other's bits are not ours
+        while len(prepared.crew.done) < 2 and time.monotonic() - start < TIMEOUT:
+            prepared.evaluator.logits([images])  # raises an error if the processes give different answers
             time.sleep(0.1)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         if len(prepared.crew.done) == 2:
-            yield Finding("ok", f"SCOOP: a second process answers after {seconds:.1f} s, to the same bits")
+            yield Finding("ok", f"SCOOP: a second process answered after {seconds:.1f} s, bit-identical")
         else:
-            said = "; ".join(prepared.executor.complaints()) or f"no other process answered within {seconds:.0f} s"
-            yield Finding("bad", f"SCOOP: {said}", "without --workers all works but slower")
+            reason = "; ".join(prepared.executor.complaints()) or f"no other process answered within {seconds:.0f} s"
+            yield Finding("bad", f"SCOOP: {reason}", "everything else works without --workers, but slower")
 
 
-def place() -> Iterator[Finding]:
-    """See whether runs can be written here."""
+def current_folder() -> Iterator[Finding]:
+    """Check that runs can be written to the current folder."""
     here = Path.cwd()
     free = shutil.disk_usage(here).free
     if not os.access(here, os.W_OK | os.X_OK):
-        yield Finding("note", f"{here}: cannot be written", "work in another folder, or name one with --out")
+        yield Finding("note", f"{here}: is not writable", "work in another folder, or name one with --out")
     elif free < SPACE:
-        yield Finding("note", f"{here}: {free / 1e9:.1f} GB free", "free some space: a run takes some MB")
+        yield Finding("note", f"{here}: {free / 1e9:.1f} GB free", "free some space; a run needs a few MB")
     else:
-        yield Finding("ok", f"{here}: can be written, {free / 1e9:,.0f} GB free")
+        yield Finding("ok", f"{here}: is writable, {free / 1e9:,.0f} GB free")
 
 
 def terminal() -> Iterator[Finding]:
-    """Tell whether the live view is drawn here."""
+    """Check whether the terminal can show the live view."""
     from rich.console import Console
 
     screen = Console()
     if not screen.is_terminal or screen.is_dumb_terminal:
-        yield Finding("note", "no terminal here: runs print plain lines")
+        yield Finding("note", "the output is not a terminal; runs print plain lines")
     elif screen.no_color or screen.color_system is None:
-        yield Finding("note", "a terminal without colours: bars, no images")
+        yield Finding("note", "the terminal has no colours; runs show bars, but no images")
     else:
         yield Finding("ok", f"a terminal of {screen.width} x {screen.height}, colours: {screen.color_system}")

@@ -1,4 +1,4 @@
-"""Files to begin a plugin with: one that works, commented, and its test."""
+"""Write a template for a new plugin: a working, commented plugin and its test."""
 
 import ast
 import builtins
@@ -18,52 +18,61 @@ _TEMPLATES = resources.files("fooldeap.data") / "templates"
 
 
 def kinds() -> list[str]:
-    """Return the kinds of plugins that there is a beginning for."""
+    """Return the kinds of plugins that have a template."""
     return [kind for kind in KINDS if (_TEMPLATES / f"{kind}.py.txt").is_file()]
 
 
 def write(kind: str, name: str, folder: Path) -> tuple[Path, Path]:
-    """Write ``NAME.py`` and ``test_NAME.py`` to a folder, and return them. Nothing is overwritten."""
+    """Write ``NAME.py`` and ``test_NAME.py`` to a folder and return their paths.
+
+    Raises
+    ------
+    InputError
+        The kind has no template, the name is invalid, the folder does not exist, or a file exists. Nothing was written.
+    """
     if kind not in kinds():
         raise InputError(
-            f"no beginning for a {kind!r}{did_you_mean(kind, kinds())}; there is one for {', '.join(kinds())}"
+            f"no template for the kind {kind!r}{did_you_mean(kind, kinds())}; expected one of {', '.join(kinds())}"
         )
     camel = "".join(part.title() for part in name.split("_"))
     target = camel if KINDS[kind].stateful else name
-    names = {"NAME": name, "CLASS": camel, "KIND": kind, "TARGET": target}
+    values = {"NAME": name, "CLASS": camel, "KIND": kind, "TARGET": target}
     files = {folder / f"{name}.py": f"{kind}.py.txt", folder / f"test_{name}.py": "test.py.txt"}
     _check_name(kind, name, target, files.values())
     if not folder.is_dir():
-        raise InputError(f"no folder {str(folder)!r} to write to; make it first")
+        raise InputError(f"--out: no folder {str(folder)!r}; create it first")
     for file in files:
         if file.exists():
-            raise InputError(f"{file} exists already; choose another name, or another folder with --out")
+            raise InputError(f"{file}: already exists; choose another name, or another folder with --out")
     for file, template in files.items():
         text = (_TEMPLATES / template).read_text(encoding="utf-8")
-        filled = re.sub(r"\b(NAME|CLASS|KIND|TARGET)\b", lambda word: names[word[0]], text)
+        filled = re.sub(r"\b(NAME|CLASS|KIND|TARGET)\b", lambda word: values[word[0]], text)
         write_whole(file, filled.encode())
     plugin, test = files
     return plugin, test
 
 
 def _check_name(kind: str, name: str, target: str, templates: Iterable[str]) -> None:
-    """Refuse a name that Python, the files to be written or another plugin has a use for."""
+    """Raise `InputError` if a name is no Python name, or is used by Python, by the templates or by another plugin."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.startswith("test_") or keyword.iskeyword(name):
         raise InputError(
-            f"got the name {name!r}, expected one that Python can import: small letters, digits, '_', no 'test_' first"
+            f"got the name {name!r}, expected lower-case letters, digits and '_', starting with a letter, not with "
+            "'test_', and no Python keyword"
         )
     modules, imported = _imports(templates)
     if keyword.iskeyword(target) or target in {*dir(builtins), *imported}:
-        raise InputError(f"got the name {name!r}, but {target!r} means something else in the file; choose another")
+        raise InputError(
+            f"got the name {name!r}, but the new file already uses {target!r} for something else; choose another name"
+        )
     if name in {*sys.stdlib_module_names, *modules}:
-        raise InputError(f"got the name {name!r}, but {name}.py would hide a module of that name; choose another")
+        raise InputError(f"got the name {name!r}, but {name}.py would hide a Python module; choose another name")
     for plugin in registry.load().all(kind):
         if plugin.name == name:
-            raise InputError(f"got the name {name!r}, but {plugin} is in {plugin.source} already; choose another")
+            raise InputError(f"got the name {name!r}, but {plugin} exists in {plugin.source}; choose another name")
 
 
 def _imports(templates: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Return the packages that templates import from, and the names that they have from there."""
+    """Return the top-level packages that templates import from, and the names that they import."""
     modules, names = set(), set()
     for template in templates:
         for node in ast.walk(ast.parse((_TEMPLATES / template).read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""JSON Schemas of the YAML files, for editors that complete and check while one types."""
+"""Build JSON Schemas of the YAML files; editors use them to complete and check keys."""
 
 import inspect
 import json
@@ -21,10 +21,13 @@ Schema = dict[str, Any]
 
 
 def experiment(registry: Registry) -> Schema:
-    """Return the schema of an experiment file, with the plugins of a registry."""
+    """Return the schema of experiment files; it contains the plugins of the registry."""
     choices: Schema = {kind: {"$ref": f"#/$defs/{kind}"} for kind in CHOICES}
     properties = {
-        "base": {"type": "string", "description": "A file with what is not said here, relative to this one."},
+        "base": {
+            "type": "string",
+            "description": "A file that gives the keys that are missing here; its path is relative to this file.",
+        },
         **_properties(plain_keys()),
         **choices,
         "dataset": {"anyOf": [choices["dataset"], {"type": "null"}]},
@@ -50,20 +53,20 @@ def experiment(registry: Registry) -> Schema:
 
 
 def study(registry: Registry) -> Schema:
-    """Return the schema of a study file: an experiment's, and what it varies."""
+    """Return the schema of study files: the keys of an experiment, and those that describe the variants."""
     schema = experiment(registry)
     varied = [kind for kind in CHOICES if kind != "executor"]
     goal = {name: keys_of(Stop)[name] for name in ("confidence", "score")}
     own: Schema = {
         "vary": {
             "type": "object",
-            "description": "Keys, each with its options; every combination is a variant.",
+            "description": "Keys, each with its values; every combination is a variant.",
             "properties": {kind: _options({"$ref": f"#/$defs/{kind}"}) for kind in varied},
             "additionalProperties": _options({}),
         },
         "variants": {
             "type": "object",
-            "description": "Variants by name, each with the keys that it changes, perhaps dotted.",
+            "description": "Variants by name, each with the keys that it changes; keys may be dotted.",
             "additionalProperties": {
                 "type": "object",
                 "properties": {kind: {"$ref": f"#/$defs/{kind}"} for kind in varied},
@@ -71,27 +74,35 @@ def study(registry: Registry) -> Schema:
         },
         "factors": {
             "type": "object",
-            "description": "By factor, the level of each variant; those of a grid of several keys are known.",
+            "description": "For each factor, the level of each variant. The factors of a grid need not be given.",
             "additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}},
         },
-        "goal": {**_mapping(goal, required=False), "description": "What a run is to reach: the primary endpoint."},
-        "budget": {**keys_of(Stop)["evaluations"].schema, "description": "Evaluations a target."},
-        "tried": {"type": "string", "description": "The variant to compare with each other one; else all pairs are."},
+        "goal": {
+            **_mapping(goal, required=False),
+            "description": "The goal of each run. The primary endpoint is the evaluations until it is reached.",
+        },
+        "budget": {
+            **keys_of(Stop)["evaluations"].schema,
+            "description": "The largest number of evaluations per target.",
+        },
+        "tried": {
+            "type": "string",
+            "description": "The variant to compare with each other variant. Without it, all pairs are compared.",
+        },
     }
     return {**schema, "title": "fooldeap study", "properties": {**schema["properties"], **own}}
 
 
 def retraining(registry: Registry) -> Schema:
-    """Return the schema of a retraining file: an experiment's, and how networks are trained."""
+    """Return the schema of retraining files: the keys of an experiment, and those that describe the training."""
     schema = experiment(registry)
-    trained = _training()
-    named = {"type": "string", "description": "A training file, relative to this one; or what would stand in it."}
-    own: Schema = {**_properties(keys_of(Chain)), "training": {"anyOf": [named, trained]}}
+    path = {"type": "string", "description": "The path of a training file, relative to this file; or its content."}
+    own: Schema = {**_properties(keys_of(Chain)), "training": {"anyOf": [path, _training()]}}
     return {**schema, "title": "fooldeap retraining", "properties": {**schema["properties"], **own}}
 
 
 def _options(each: Schema) -> Schema:
-    """Return the schema of several values: a list of them, or by label."""
+    """Return the schema of several values: a list, or a mapping from labels to values."""
     return {
         "anyOf": [
             {"type": "array", "minItems": 1, "items": each},
@@ -101,7 +112,7 @@ def _options(each: Schema) -> Schema:
 
 
 def training(registry: Registry) -> Schema:
-    """Return the schema of a training file."""
+    """Return the schema of training files."""
     own = _training()
     return {
         **own,
@@ -118,25 +129,26 @@ def _training() -> Schema:
 
 
 def text(schema: Schema) -> str:
-    """Return a schema as the content of a file."""
+    """Return a schema as text, the content of a file."""
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _choice(registry: Registry, kind: str, *, merged: bool = False, weighted: bool = False) -> Schema:
-    """Return the schema of a plugin's name, or of a mapping with its name and parameters.
+    """Return the schema of the name of a plugin, or of a mapping with its name and parameters.
 
-    Where the mapping is ``merged`` with that of a base or the defaults, it may leave out the name.
+    A mapping that is ``merged`` with the mapping of a base or of the defaults may leave out the name. One that is
+    ``weighted`` may have a weight.
     """
     plugins = registry.all(kind)
-    named = [_plugin(plugin, weighted) for plugin in plugins]
-    names = {"enum": [each.name for each in plugins if not _missing(each.parameters)]}
-    return {"anyOf": [names, *named, *([_nameless(named)] if merged else [])]}
+    mappings = [_plugin(plugin, weighted) for plugin in plugins]
+    names = {"enum": [each.name for each in plugins if not _required(each.parameters)]}
+    return {"anyOf": [names, *mappings, *([_without_name(mappings)] if merged else [])]}
 
 
-def _nameless(named: list[Schema]) -> Schema:
-    """Return the schema of parameters alone, of any of the plugins."""
+def _without_name(mappings: list[Schema]) -> Schema:
+    """Return the schema of a mapping with parameters of any of the plugins, but without a name."""
     options: dict[str, list[Schema]] = {}
-    for schema in named:
+    for schema in mappings:
         for name, each in schema["properties"].items():
             same = options.setdefault(name, [])
             same += [] if each in same else [each]
@@ -149,14 +161,14 @@ def _plugin(plugin: Plugin, weighted: bool) -> Schema:
     schema["properties"]["name"] = {"const": plugin.name, "description": inspect.getdoc(plugin.target) or ""}
     if weighted:
         schema["properties"]["weight"] = {"type": "number", "exclusiveMinimum": 0}
-    return {**schema, "required": ["name", *_missing(plugin.parameters)]}
+    return {**schema, "required": ["name", *_required(plugin.parameters)]}
 
 
 def _schedule(name: str) -> Schema:
     keys = keys_of(SCHEDULES[name])
     schema = _mapping(keys)
     schema["properties"]["schedule"] = {"const": name, "description": inspect.getdoc(SCHEDULES[name]) or ""}
-    return {**schema, "required": ["schedule", *_missing(keys)]}
+    return {**schema, "required": ["schedule", *_required(keys)]}
 
 
 def _mapping(parameters: Mapping[str, Parameter], *, scheduled: bool = False, required: bool = True) -> Schema:
@@ -165,10 +177,10 @@ def _mapping(parameters: Mapping[str, Parameter], *, scheduled: bool = False, re
         "properties": _properties(parameters, scheduled=scheduled),
         "additionalProperties": False,
     }
-    return {**schema, "required": _missing(parameters)} if required else schema
+    return {**schema, "required": _required(parameters)} if required else schema
 
 
-def _missing(parameters: Mapping[str, Parameter]) -> list[str]:
+def _required(parameters: Mapping[str, Parameter]) -> list[str]:
     return [name for name, each in parameters.items() if each.default is REQUIRED]
 
 

@@ -1,4 +1,4 @@
-"""What to begin with in an empty folder: an experiment, a plugin of one's own, and how to go on."""
+"""Write the files of a first experiment to an empty folder: an experiment, a plugin with its test, and a README."""
 
 from importlib import resources
 from pathlib import Path
@@ -12,25 +12,25 @@ _FILES = {"README.md": "starter.md.txt", "experiment.yaml": "starter.yaml.txt"}
 
 
 def write(folder: Path) -> list[Path]:
-    """Write the files to a folder that is empty, or is not there yet, and return them.
+    """Write the files to a new or empty folder and return their paths.
 
-    Files whose names begin with a dot do not count: a repository or an environment may be there.
+    Files whose names start with a dot are ignored, so the folder may contain a repository or an environment.
 
     Raises
     ------
     InputError
-        There is something in the folder, or it cannot be made; nothing was written.
+        The folder is not empty or cannot be created. Nothing was written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise InputError(f"{folder}: is no folder to write to ({error.strerror}); name a new or an empty one") from None
-    if there:
-        raise InputError(f"{folder}: holds {there[0]!r} already; name a new or an empty folder: fooldeap init DIR")
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); name a new or an empty folder") from None
+    if names:
+        raise InputError(f"{folder}: already contains {names[0]!r}; name a new or an empty folder: fooldeap init DIR")
     written = list(scaffold.write("mutation", MUTATION, folder))
     templates = resources.files("fooldeap.data") / "templates"
-    for name, template in _FILES.items():  # the experiment last: it needs the others
+    for name, template in _FILES.items():  # the experiment is written last, because it needs the other files
         write_whole(folder / name, (templates / template).read_bytes())
         written.append(folder / name)
     return written
