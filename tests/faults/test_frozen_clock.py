@@ -72,9 +72,7 @@ def test_a_study_and_its_forecast(tmp_path, monkeypatch):
 
 def test_a_forecast_by_a_clock_that_goes():
     told = Forecast(variants=2, runs=4, evaluations=1000, seconds=8.0)
-    assert str(told).endswith(
-        "at most 1,000 evaluations; at the 125/s measured here in one process, at most 8 s"
-    )
+    assert str(told).endswith("at most 1,000 evaluations; at the 125/s measured here in one process, at most 8 s")
 
 
 def test_an_audit(tmp_path, monkeypatch):
