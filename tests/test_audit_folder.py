@@ -1,4 +1,4 @@
-"""What is done with the folder of an audit: its page made anew, its images exported, its runs replayed."""
+"""Commands on the folder of an audit: report, export, verify and resume."""
 
 import json
 import shutil
@@ -30,11 +30,11 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def folder(made, tmp_path):
-    """A copy of the audit, to be spoilt."""
+    """A copy of the audit that a test may change."""
     return shutil.copytree(made, tmp_path / "audited")
 
 
-def test_a_page_that_was_removed_is_made_anew_from_the_folder_alone(folder, capsys):
+def test_page_is_written_again_from_the_folder(folder, capsys):
     page = (folder / "report.html").read_bytes()
     (folder / "report.html").unlink()
     with pytest.raises(SystemExit, match="0"):
@@ -44,8 +44,8 @@ def test_a_page_that_was_removed_is_made_anew_from_the_folder_alone(folder, caps
     assert problems_in(folder) == []
 
 
-def test_an_audit_that_was_killed_before_it_was_sealed_is_gone_on_with(folder, monkeypatch):
-    page = less_queries(folder)
+def test_audit_killed_before_its_checksums_is_resumed(folder, monkeypatch):
+    page = without_queries(folder)
     for name in ("report.html", "SHA256SUMS"):
         (folder / name).unlink()
     with monkeypatch.context() as patch:
@@ -54,18 +54,18 @@ def test_an_audit_that_was_killed_before_it_was_sealed_is_gone_on_with(folder, m
             audit(resume=folder, quiet=True)
     assert audit(resume=folder, quiet=True) == folder
     assert problems_in(folder) == []
-    assert less_queries(folder) == page
+    assert without_queries(folder) == page
 
 
-def less_queries(folder):
-    """Return the page without the table of queries, which has a row for each session."""
+def without_queries(folder):
+    """Return the page without the table of queries, which has one row per session."""
     page = (folder / "report.html").read_text()
     before, marker, rest = page.partition("<p>Queries of each session.")
     assert marker
     return before + rest.partition("</table>")[2]
 
 
-def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):
+def test_changed_or_unfinished_audit_is_refused(folder):
     figures = folder / "audit.json"
     written = figures.read_text()
     figures.write_text(written.replace("cma_es", "cma_xx"))
@@ -77,29 +77,29 @@ def test_no_page_is_made_of_what_was_changed_or_is_not_finished(folder):
             what(folder)
 
 
-def test_the_images_of_every_attack_are_exported_with_what_they_are_of(made, tmp_path):
+def test_images_of_every_attack_are_exported(made, tmp_path):
     collection = export(made, tmp_path / "it.npz", tmp_path / "it")
-    said = json.loads((made / "audit.json").read_text())
-    tries = {(name, each["class"]): known for each in said["classes"] for name, known in each["attacks"].items()}
+    content = json.loads((made / "audit.json").read_text())
+    results = {(name, each["class"]): known for each in content["classes"] for name, known in each["attacks"].items()}
     with np.load(tmp_path / "it.npz", allow_pickle=False) as arrays:
-        assert len(arrays["images"]) == len(tries)
+        assert len(arrays["images"]) == len(results)
         columns = (arrays[name] for name in ("variants", "labels", "images", "confidence", "predicted"))
         for variant, label, image, confidence, predicted in zip(*columns, strict=True):
-            known = tries.pop((str(variant), int(label)))
+            known = results.pop((str(variant), int(label)))
             assert np.array_equal(image[:, :, 0], np.asarray(Image.open(made / known["image"])))
             assert (confidence, predicted) == (known["confidence"], known["predicted"])
-    assert tries == {}
+    assert results == {}
     assert "budget: 40" in collection.provenance["configuration"]
-    assert collection.provenance["shown_to_the_classifier"] >= sum(attack["images"] for attack in said["attacks"])
+    assert collection.provenance["shown_to_the_classifier"] >= sum(attack["images"] for attack in content["attacks"])
     assert sorted(path.name for path in (tmp_path / "it").iterdir()) == ["0", "2", "metadata.csv", "provenance.json"]
 
 
-def test_the_runs_of_an_audit_are_replayed(folder):
+def test_verify_replays_the_runs_of_an_audit(folder):
     assert verify(folder).reproduced
     result = folder / "attacks/cma_es/result.json"
-    said = json.loads(result.read_text())
-    said["runs"][0]["confidence"] /= 2
-    result.write_text(json.dumps(said))
+    content = json.loads(result.read_text())
+    content["runs"][0]["confidence"] /= 2
+    result.write_text(json.dumps(content))
     verdict = verify(folder, sample=1)
     assert any(problem.startswith("attacks/cma_es/result.json: ") for problem in verdict.problems)
     assert any(problem.startswith("cma_es: result.json: ") for problem in verdict.problems)

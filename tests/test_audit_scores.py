@@ -1,4 +1,4 @@
-"""The scores by which an audit tells fooling images from real ones, against other ways to them."""
+"""The detection scores of an audit, compared with independent computations."""
 
 import itertools
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_auroc_is_the_share_of_pairs_in_order(ties):
+def test_auroc_is_the_share_of_ordered_pairs(ties):
     real_scores, fooling = RNG.normal(1, 1, 60), RNG.normal(0, 1, 25)
     if ties:
         real_scores, fooling = real_scores.round(), fooling.round()
@@ -24,7 +24,7 @@ def test_auroc_is_the_share_of_pairs_in_order(ties):
     assert detection.auroc(fooling, real_scores) == pytest.approx(1 - expected, abs=1e-12)
 
 
-def test_the_threshold_catches_95_percent_and_says_what_that_costs():
+def test_threshold_refuses_95_percent_and_has_a_price():
     fooling, real_scores = np.arange(100.0), np.array([10.0, 94.0, 94.5, 200.0])
     found = detection.verdict(real_scores, fooling)
     assert np.mean(fooling <= found.threshold) == 0.95
@@ -37,26 +37,28 @@ def test_the_threshold_catches_95_percent_and_says_what_that_costs():
 
 
 @pytest.mark.parametrize("count", [20, 41, 500])
-def test_what_a_threshold_refuses_at_least_is_known_from_how_many_it_was_set_on(count):
+def test_min_refused_holds_with_95_percent_confidence(count):
     scores = RNG.random((4000, count))
-    refused = [detection.verdict(np.zeros(1), own).threshold for own in scores]  # the share, of uniform scores
-    least = detection.refuses_at_least(count)
+    refused = [
+        detection.verdict(np.zeros(1), own).threshold for own in scores
+    ]  # for uniform scores, the threshold is the refused share
+    least = detection.min_refused(count)
     assert np.mean(np.array(refused) >= least) == pytest.approx(0.95, abs=0.015)
     assert least < 0.95
 
 
 @pytest.mark.parametrize("count", [5, 40])
-def test_an_auroc_is_seldom_off_by_more_than_is_said(count):
-    rng, off = np.random.default_rng(1), []
+def test_auroc_seldom_exceeds_max_error(count):
+    rng, errors = np.random.default_rng(1), []
     for _ in range(1000):
-        worst = rng.choice([-1.0, 2.0], count)  # a score that says nothing, in the way that varies most
-        off.append(abs(detection.auroc(rng.random(200), worst) - 0.5))
-    assert 0.92 < np.mean(np.array(off) <= detection.off_by(count)) < 0.99
+        worst = rng.choice([-1.0, 2.0], count)  # an uninformative score with the largest variance
+        errors.append(abs(detection.auroc(rng.random(200), worst) - 0.5))
+    assert 0.92 < np.mean(np.array(errors) <= detection.max_error(count)) < 0.99
 
 
-def test_scores_are_those_of_their_definitions():
+def test_scores_match_their_definitions():
     logits = RNG.normal(0, 3, (50, 7)).astype(np.float32)
-    found = detection.scores_of(logits)
+    found = detection.compute_scores(logits)
     exact = logits.astype(float)
     p = np.exp(log_softmax(exact, axis=1))
     in_order = np.sort(exact, axis=1)
@@ -66,14 +68,16 @@ def test_scores_are_those_of_their_definitions():
     np.testing.assert_allclose(found["energy"], logsumexp(exact, axis=1), atol=1e-12)
 
 
-def test_probabilities_have_no_energy():
+def test_energy_is_left_out_for_probabilities():
     logits = log_softmax(RNG.normal(0, 3, (50, 7)), axis=1).astype(np.float32)
-    assert set(detection.scores_of(logits)) == {"confidence", "margin", "entropy"}
+    assert set(detection.compute_scores(logits)) == {"confidence", "margin", "entropy"}
 
 
-def test_distance_is_that_to_the_tenth_nearest_direction():
+def test_distance_is_measured_to_the_tenth_nearest_direction():
     own, others = RNG.normal(size=(5, 6)), RNG.normal(size=(30, 6))
-    for row, found in zip(own, detection.distances(own, others), strict=True):
+    for row, found in zip(own, detection.compute_distances(own, others), strict=True):
         apart = [np.linalg.norm(row / np.linalg.norm(row) - each / np.linalg.norm(each)) for each in others]
         assert -found == pytest.approx(sorted(apart)[9], abs=1e-7)
-    np.testing.assert_allclose(detection.distances(9 * own, others), detection.distances(own, others), atol=1e-9)
+    np.testing.assert_allclose(
+        detection.compute_distances(9 * own, others), detection.compute_distances(own, others), atol=1e-9
+    )

@@ -1,1 +1,1 @@
-"""An audit: a fixed battery of attacks on somebody's classifier, and what came of it, on one page."""
+"""Audits: the same set of attacks on any classifier, with the results on one page."""

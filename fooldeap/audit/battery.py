@@ -1,15 +1,16 @@
-"""The attacks of an audit: ordinary experiments, the same for every classifier but for its size.
+"""The attacks of an audit: the same experiments for every classifier, adapted to the size of its images.
 
-Each is a file ``fooldeap/data/audit/PLACE-NAME.yaml``, and they are made in the order of these places. An attack more
-is a file more, with the keys
+Each attack is defined by a file ``fooldeap/data/audit/NUMBER-NAME.yaml``. The attacks run in the order of these
+numbers. To add an attack, add a file with these keys:
 
-- ``what``: what it does, in words
-- ``charged``: which images a class is charged. ``own``: those of its own run; ``shared``: its share of those of one run
-  that breeds for all classes; ``common``: all of those of one run, each of which counts for every class
-- ``white_box``: whether it sees inside the classifier; it is made where there are gradients (without it: false)
-- ``one_part_in``: it has one part in so many of the budget (without it: 1)
-- ``experiment``: the keys of an experiment that are its own; a value ``$waves`` or ``$contrast`` is fitted to the size
-  of the images, see `fitted`
+- ``what``: a description of the attack
+- ``charged``: how evaluations are counted for a class. ``own``: each class has a run of its own and is charged that
+  run's evaluations; ``shared``: one run pursues all classes, and each class is charged an equal share; ``common``: each
+  evaluation of one run counts for every class
+- ``white_box``: whether the attack sees inside the classifier (default: false); such an attack needs a gradient
+- ``one_part_in``: the attack gets the budget divided by this number (default: 1)
+- ``experiment``: the keys of the experiment file that differ between attacks. The values ``$waves`` and ``$contrast``
+  are replaced by numbers that depend on the image size, see `fit_to_images`
 """
 
 import math
@@ -22,9 +23,9 @@ from typing import Any, Literal
 from fooldeap.configuration import reading
 
 GOAL = 0.9999
-LEVELS = (0.5, 0.9, 0.99, GOAL)  # confidences on the way
-GENERATIONS_AN_EVALUATION = 4  # so that runs end by their budget
-WAVES = 8  # lowest frequencies along each side of an image
+LEVELS = (0.5, 0.9, 0.99, GOAL)  # confidences that the report shows
+GENERATIONS_PER_EVALUATION = 4  # a limit so high that the budget ends every run
+WAVES = 8  # number of lowest frequencies along each side of an image
 CONTRAST = 12.5  # grey levels
 
 
@@ -34,10 +35,10 @@ class Attack:
 
     Attributes
     ----------
-    name : from the name of its file; also that of its folder
-    budget : images a class
-    run_budget : images a run, which may pursue all classes
-    others : the keys of its file
+    name : from the file name; also the name of the run folder
+    budget : evaluations per class
+    run_budget : evaluations per run; a run may pursue all classes
+    others : the keys of the attack file
     """
 
     name: str
@@ -49,46 +50,47 @@ class Attack:
     white_box: bool = False
     one_part_in: int = 1
 
-    def charge(self, images: int, classes: int) -> int:
-        """Return what a class is charged of images that a run showed for so many classes."""
-        return math.ceil(images / classes) if self.charged == "shared" else images
+    def charge(self, evaluations: int, classes: int) -> int:
+        """Return how many of a run's evaluations are charged to each of its classes."""
+        return math.ceil(evaluations / classes) if self.charged == "shared" else evaluations
 
 
-def battery(shape: tuple[int, int, int], classes: int, budget: int, *, gradient: bool) -> Iterator[Attack]:
+def load_attacks(shape: tuple[int, int, int], classes: int, budget: int, *, gradient: bool) -> Iterator[Attack]:
     """Yield the attacks on a classifier.
 
     Parameters
     ----------
-    shape : of its images, (h, w, c)
-    classes : how many are attacked
-    budget : images a class and attack
-    gradient : whether it gives gradients
+    shape : of the classifier's images, (h, w, c)
+    classes : number of attacked classes
+    budget : evaluations per class and attack
+    gradient : whether the classifier has a gradient; without it, white-box attacks are left out
     """
     for file in sorted((resources.files("fooldeap.data") / "audit").iterdir(), key=lambda file: file.name):
-        said = reading.parse(file.read_text(encoding="utf-8"), file.name, Path.cwd()).data
-        own = max(1, budget // said.get("one_part_in", 1))
-        run = own * (classes if said["charged"] == "shared" else 1)
-        if gradient or not said.get("white_box"):
+        keys = reading.parse(file.read_text(encoding="utf-8"), file.name, Path.cwd()).data
+        class_budget = max(1, budget // keys.get("one_part_in", 1))
+        run_budget = class_budget * (classes if keys["charged"] == "shared" else 1)
+        if gradient or not keys.get("white_box"):
             name = file.name.removesuffix(".yaml").partition("-")[2]
-            keys = {**said, "experiment": fitted(said["experiment"], shape)}
-            yield Attack(name=name, **keys, budget=own, run_budget=run)
+            keys = {**keys, "experiment": fit_to_images(keys["experiment"], shape)}
+            yield Attack(name=name, **keys, budget=class_budget, run_budget=run_budget)
 
 
-def fitted(said: Any, shape: tuple[int, int, int]) -> Any:
-    """Return what an attack's file says with its figures fitted to images (h, w, c).
+def fit_to_images(value: Any, shape: tuple[int, int, int]) -> Any:
+    """Replace the variables in a value of an attack file by numbers for images (h, w, c).
 
-    ``$waves`` are the lowest frequencies along each side, 8 or as many as there are. ``$contrast`` is what coefficients
-    of frequencies are drawn with, which gives images of any size the same: 12.5 times the square root of their pixels.
+    ``$waves`` is the number of lowest frequencies along each side: 8, or fewer for small images. ``$contrast`` is the
+    standard deviation of the frequency coefficients: 12.5 times the square root of the number of pixels. It gives
+    images of any size the same contrast.
     """
-    if isinstance(said, Mapping):
-        return {key: fitted(value, shape) for key, value in said.items()}
+    if isinstance(value, Mapping):
+        return {key: fit_to_images(each, shape) for key, each in value.items()}
     height, width, _ = shape
-    figures = {"$waves": min(WAVES, height, width), "$contrast": round(CONTRAST * math.sqrt(height * width), 1)}
-    return figures.get(said, said) if isinstance(said, str) else said
+    variables = {"$waves": min(WAVES, height, width), "$contrast": round(CONTRAST * math.sqrt(height * width), 1)}
+    return variables.get(value, value) if isinstance(value, str) else value
 
 
-def experiment_of(attack: Attack, classifier: Mapping[str, Any], seed: int, targets: list[int]) -> dict[str, Any]:
-    """Return an attack as the content of an experiment file."""
+def experiment_data(attack: Attack, classifier: Mapping[str, Any], seed: int, targets: list[int]) -> dict[str, Any]:
+    """Return the content of the experiment file of an attack."""
     return {
         "name": attack.name,
         "seed": seed,
@@ -98,7 +100,7 @@ def experiment_of(attack: Attack, classifier: Mapping[str, Any], seed: int, targ
         "stop": {
             "confidence": GOAL,
             "evaluations": attack.run_budget,
-            "generations": GENERATIONS_AN_EVALUATION * attack.run_budget,
+            "generations": GENERATIONS_PER_EVALUATION * attack.run_budget,
         },
         "on_error": "skip",
         "reporters": ["csv", "images"],

@@ -1,4 +1,4 @@
-"""What came of the attacks: how many images each class took, and which share of the classes fell as these grew."""
+"""The results of an audit: the evaluations that each attack needed for each class, and the detection by thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,14 @@ from fooldeap.storage.inputs import read_json
 
 
 @dataclass(frozen=True)
-class Try:
-    """One class under one attack.
+class ClassResult:
+    """The result of one attack for one class.
 
-    ``images_to`` are those shown until the first one of each level of confidence, a class's share of them where one run
-    bred for all; levels that were not reached are missing. ``image`` is the best one, uint8 (h, w, c).
+    Attributes
+    ----------
+    images_to : the evaluations charged to the class until the first image of each confidence level, without the levels
+        that no image reached
+    image : the best image, uint8 (h, w, c)
     """
 
     attack: str
@@ -32,14 +35,14 @@ class Try:
 
     @property
     def fooling(self) -> bool:
-        """Whether the best image is taken for the class with 50 % or more."""
+        """Whether the classifier gives the best image this class with at least 50 %."""
         return self.predicted == self.target and self.confidence >= LEVELS[0]
 
 
 class Attacked(NamedTuple):
-    """What came of an attack: its classes, the seconds it took, the images it showed, and why runs failed, by label."""
+    """The result of an attack: its class results, seconds, evaluations, and the errors of failed runs by run label."""
 
-    tries: list[Try]
+    results: list[ClassResult]
     seconds: float
     shown: int
     failures: dict[str, str]
@@ -47,7 +50,7 @@ class Attacked(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """What each score makes of so many fooling images."""
+    """The number of fooling images of a comparison, and a verdict on each score."""
 
     fooling: int
     verdicts: dict[str, Verdict]
@@ -55,10 +58,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Detection:
-    """Whether thresholds tell fooling images from real ones: over all attacks, and by attack.
+    """How well thresholds separate fooling images from real ones: over all attacks, and by attack.
 
-    ``real`` counts the real images judged, ``reference`` those that distances are measured to; ``features`` says
-    between what.
+    Attributes
+    ----------
+    real : number of scored real images
+    reference : number of real images to which distances are measured
+    features : the vectors between which distances are measured, in words
     """
 
     overall: Judged
@@ -70,10 +76,15 @@ class Detection:
 
 @dataclass(frozen=True)
 class Findings:
-    """An audit's outcome.
+    """The results of an audit.
 
-    ``real`` says which real images it had, as `RealImages.data` does; ``detection`` is None where there are none, or no
-    fooling ones. ``seconds``, ``shown`` and ``failures`` are by attack: see `Attacked`.
+    Attributes
+    ----------
+    budget : evaluations per class and attack
+    names : the attacked classes and their names
+    seconds, shown, failures : by attack, see `Attacked`
+    real : the real images, as from `RealImages.data`; None without real images
+    detection : None without real images or without fooling images
     """
 
     title: str
@@ -84,7 +95,7 @@ class Findings:
     budget: int
     names: dict[int, str]
     attacks: tuple[Attack, ...]
-    tries: tuple[Try, ...]
+    results: tuple[ClassResult, ...]
     seconds: dict[str, float]
     shown: dict[str, int]
     failures: dict[str, dict[str, str]]
@@ -93,48 +104,58 @@ class Findings:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The classes that were attacked."""
+        """The attacked classes."""
         return tuple(self.names)
 
-    def of(self, attack: str, target: int) -> Try | None:
-        """Return a class under an attack, None where no image was shown for it."""
-        return next((each for each in self.tries if (each.attack, each.target) == (attack, target)), None)
+    def get(self, attack: str, target: int) -> ClassResult | None:
+        """Return the result of an attack for a class; None if the attack made no image for it."""
+        return next((each for each in self.results if (each.attack, each.target) == (attack, target)), None)
 
-    def fewest(self, target: int, level: float, *, white_box: bool = False) -> Try | None:
-        """Return the attack that took the fewest images to a level, of those that see inside the classifier or not."""
+    def cheapest(self, target: int, level: float, *, white_box: bool = False) -> ClassResult | None:
+        """Return the result with the fewest evaluations to a level for a class; None if no attack reached the level.
+
+        The result is that of a black-box attack, or of a white-box attack if ``white_box`` is true.
+        """
         names = {attack.name for attack in self.attacks if attack.white_box == white_box}
-        came = [each for each in self.tries if each.target == target and each.attack in names]
-        reached = [each for each in came if level in each.images_to]
+        candidates = [each for each in self.results if each.target == target and each.attack in names]
+        reached = [each for each in candidates if level in each.images_to]
         return min(reached, key=lambda each: each.images_to[level], default=None)
 
     def costs(self, attack: str, level: float) -> list[int]:
-        """Return the images that each class took under an attack, those that it reached, ascending."""
-        return sorted(each.images_to[level] for each in self.tries if each.attack == attack and level in each.images_to)
+        """Return the evaluations that an attack needed for each class in which it reached a level, ascending."""
+        results = [each for each in self.results if each.attack == attack]
+        return sorted(each.images_to[level] for each in results if level in each.images_to)
 
     def lowest_costs(self, level: float) -> list[int]:
-        """Return the images that each class took under the best of the attacks that see nothing inside, ascending."""
-        best = [self.fewest(target, level) for target in self.classes]
+        """Return the evaluations of the best black-box attack on each class that was reached, ascending."""
+        best = [self.cheapest(target, level) for target in self.classes]
         return sorted(each.images_to[level] for each in best if each is not None)
 
 
-def attacked(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacked:
-    """Return what a finished run folder says of an attack."""
+def read_attack(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacked:
+    """Read the result of an attack from its finished run folder.
+
+    Raises
+    ------
+    InputError
+        A file of the folder is damaged.
+    """
     path = folder / "result.json"
     try:
-        said = read_json(path)
-        tries = [_try(folder, attack, run, len(classes)) for run in said["runs"]]
-        failures = {str(label): str(why) for label, why in said.get("failures", {}).items()}
-        return Attacked(tries, float(said["seconds"]), int(said["evaluations"]), failures)
+        content = read_json(path)
+        results = [_read_class(folder, attack, run, len(classes)) for run in content["runs"]]
+        failures = {str(label): str(error) for label, error in content.get("failures", {}).items()}
+        return Attacked(results, float(content["seconds"]), int(content["evaluations"]), failures)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise InputError(f"{path}: is damaged ({error}); remove its folder, and the attack is made again") from None
+        raise InputError(f"{path}: the file is damaged ({error}); remove its folder to repeat the attack") from None
 
 
-def _try(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> Try:
+def _read_class(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> ClassResult:
     counts = {float(level): int(count) for level, count in run["evaluations_to"].items()}
     if run["evaluations_to_goal"] is not None:
         counts[GOAL] = int(run["evaluations_to_goal"])
     image = FoolingImage.from_file(folder / f"images/{int(run['target'])}.png").pixels
-    return Try(
+    return ClassResult(
         attack.name,
         int(run["target"]),
         int(run["predicted"]),

@@ -1,4 +1,4 @@
-"""What an audit found, as JSON, CSV and Markdown."""
+"""The results of an audit as JSON, CSV and Markdown."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any
 from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
-from fooldeap.audit.findings import Detection, Findings, Judged, Try
+from fooldeap.audit.findings import ClassResult, Detection, Findings, Judged
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.lines import markdown as escaped
 from fooldeap.numerals import grouped
@@ -18,7 +18,7 @@ from fooldeap.page.sources import Provenance
 
 
 def data(found: Findings) -> dict[str, Any]:
-    """Return all of it as plain data."""
+    """Return the content of ``audit.json``."""
     return {
         "title": found.title,
         "classifier": found.classifier,
@@ -49,13 +49,13 @@ def data(found: Findings) -> dict[str, Any]:
 
 
 def _class(found: Findings, target: int) -> dict[str, Any]:
-    own = [found.of(attack.name, target) for attack in found.attacks]
+    results = [found.get(attack.name, target) for attack in found.attacks]
     return {
         "class": target,
         "name": found.names[target],
-        "fewest": {str(level): _fewest(found.fewest(target, level), level) for level in LEVELS},
+        "fewest": {str(level): _fewest(found.cheapest(target, level), level) for level in LEVELS},
         "fewest_with_gradient": {
-            str(level): _fewest(found.fewest(target, level, white_box=True), level) for level in LEVELS
+            str(level): _fewest(found.cheapest(target, level, white_box=True), level) for level in LEVELS
         },
         "attacks": {
             each.attack: {
@@ -65,19 +65,19 @@ def _class(found: Findings, target: int) -> dict[str, Any]:
                 "images_to": {str(level): count for level, count in each.images_to.items()},
                 "image": f"attacks/{each.attack}/images/{target}.png",
             }
-            for each in own
+            for each in results
             if each is not None
         },
     }
 
 
-def _fewest(reached: Try | None, level: float) -> dict[str, Any] | None:
-    return None if reached is None else {"images": reached.images_to[level], "attack": reached.attack}
+def _fewest(result: ClassResult | None, level: float) -> dict[str, Any] | None:
+    return None if result is None else {"images": result.images_to[level], "attack": result.attack}
 
 
 def classes_csv(found: Findings) -> str:
-    """Return a row a class and attack: the images to each level, empty where it was not reached."""
-    head = ["class", "attack", *(f"images_to_{100 * level:.10g}" for level in LEVELS), "predicted", "confidence"]
+    """Return one row per class and attack: the evaluations to each level, or empty if it was not reached."""
+    header = ["class", "attack", *(f"images_to_{100 * level:.10g}" for level in LEVELS), "predicted", "confidence"]
     rows = [
         [
             each.target,
@@ -86,19 +86,19 @@ def classes_csv(found: Findings) -> str:
             each.predicted,
             each.confidence,
         ]
-        for each in found.tries
+        for each in found.results
     ]
-    return _csv([head, *rows])
+    return _csv([header, *rows])
 
 
 def thresholds_csv(found: Findings) -> str:
-    """Return a row an attack and score; ``all`` is over all attacks."""
+    """Return one row per attack and score; the attack ``all`` stands for all attacks together."""
     rows: list[list[Any]] = [["attack", "fooling_images", "real_images", "score", "auroc", "threshold", "real_refused"]]
-    own = found.detection
-    if own is not None:
-        for attack, judged in {"all": own.overall, **own.attacks}.items():
+    if found.detection is not None:
+        real = found.detection.real
+        for attack, judged in {"all": found.detection.overall, **found.detection.attacks}.items():
             for score, each in judged.verdicts.items():
-                rows.append([attack, judged.fooling, own.real, score, each.auroc, each.threshold, each.real_refused])
+                rows.append([attack, judged.fooling, real, score, each.auroc, each.threshold, each.real_refused])
     return _csv(rows)
 
 
@@ -109,28 +109,31 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
 
 
 def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
-    """Return the table of classes: the fewest images to each level, and with a look inside to the last."""
-    inside = any(attack.white_box for attack in found.attacks)
-    head = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)} with a look inside"] if inside else [])]
+    """Return header and rows of the table of classes: the fewest evaluations of black-box attacks to each level.
+
+    The last column has those of white-box attacks to the goal, if there are such attacks.
+    """
+    white_box = any(attack.white_box for attack in found.attacks)
+    header = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)}, white box"] if white_box else [])]
     rows = []
     for target in found.classes:
-        cells = [words.cell(found, found.fewest(target, level), level) for level in LEVELS]
-        if inside:
-            best = found.fewest(target, GOAL, white_box=True)
+        cells = [words.format_cell(found, found.cheapest(target, level), level) for level in LEVELS]
+        if white_box:
+            best = found.cheapest(target, GOAL, white_box=True)
             cells.append("not reached" if best is None else grouped(best.images_to[GOAL]))
         rows.append([found.names[target], *cells])
-    return head, rows
+    return header, rows
 
 
 def attack_table(found: Findings) -> tuple[list[str], list[list[str]]]:
-    """Return the table of attacks: how many classes each reached, the median of these, and what it took."""
-    head = ["attack", *(f"reached {words.level(level)}" for level in LEVELS), "images shown", "seconds"]
+    """Return header and rows of the table of attacks: classes reached at each level, evaluations and seconds."""
+    header = ["attack", *(f"reached {words.level(level)}" for level in LEVELS), "evaluations", "seconds"]
     rows = []
     for attack in found.attacks:
         reached = [f"{len(found.costs(attack.name, level))} of {len(found.classes)}" for level in LEVELS]
         spent = [grouped(found.shown[attack.name]), f"{found.seconds[attack.name]:.1f}"]
         rows.append([attack.name, *reached, *spent])
-    return head, rows
+    return header, rows
 
 
 def markdown(found: Findings, made: Provenance) -> str:
@@ -138,57 +141,57 @@ def markdown(found: Findings, made: Provenance) -> str:
     height, width, channels = found.shape
     parts = [
         f"# Audit of {escaped(found.title)}",
-        f"Images of {height} x {width} x {channels}; seed {found.seed}; "
-        f"{grouped(found.budget)} images a class and attack. {_real(found)}",
-        "## In short",
+        f"Image size {height} x {width} x {channels}; seed {found.seed}; "
+        f"{grouped(found.budget)} evaluations per class and attack. {_real_images(found)}",
+        "## Summary",
         words.verdict(found),
-        "## Fewest images to fool each class",
+        "## Fewest evaluations to fool each class",
         _table(*class_table(found)),
-        "## The attacks",
-        _listed(f"{attack.name}: {attack.what}" for attack in found.attacks),
+        "## Attacks",
+        _bullets(f"{attack.name}: {attack.what}" for attack in found.attacks),
         _table(*attack_table(found)),
-        *(() if found.real is None else ("## Would a threshold have told?", *_thresholds(found.detection))),
-        "## What the figures mean",
-        _listed(words.meanings(found)),
-        "## What they do not mean",
-        _listed(words.limits(found)),
-        "## Where it comes from",
-        *_origin(found, made),
+        *(() if found.real is None else ("## Detection by thresholds", *_thresholds(found.detection))),
+        "## Explanation of the figures",
+        _bullets(words.meanings(found)),
+        "## Limitations",
+        _bullets(words.limits(found)),
+        "## Provenance",
+        *_provenance(found, made),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _real(found: Findings) -> str:
-    """Return which real images it had, in a sentence."""
-    own = found.real
-    if own is None:
-        return "No real images to compare with."
-    spread = "" if own["taken"] == own["found"] else f" of {grouped(own['found'])}, evenly spread"
-    return f"Real images: {escaped(own['source'])}, {grouped(own['taken'])}{spread}; their SHA-256: {own['sha256']}."
+def _real_images(found: Findings) -> str:
+    """Return a sentence about the real images."""
+    real = found.real
+    if real is None:
+        return "No real images were given."
+    spread = "" if real["taken"] == real["found"] else f" of {grouped(real['found'])}, evenly spread"
+    return f"Real images: {escaped(real['source'])}, {grouped(real['taken'])}{spread}; SHA-256 {real['sha256']}."
 
 
 def _thresholds(own: Detection | None) -> Iterator[str]:
-    """Yield what thresholds were judged on, and the tables of the scores over all attacks and by attack."""
+    """Yield the images that were compared, the precision, and the tables of the scores, in all and by attack."""
     if own is None:
-        yield "There was nothing to tell from real images: no image got 50 % or more for its class."
+        yield "No fooling images to compare: no image reached 50 % for its class."
         return
     yield (
-        f"{grouped(own.overall.fooling)} fooling images, the best of each class and attack that got 50 % or more, "
-        f"against {grouped(own.real)} real ones. Distances are between {own.features}, to the {NEIGHBOURS}th nearest "
-        f"of {grouped(own.reference)} other real images."
+        f"Fooling images: {grouped(own.overall.fooling)}, the best image of each class and attack if it reached 50 %. "
+        f"Real images: {grouped(own.real)}. Distances are measured between {own.features}, to the {NEIGHBOURS}th "
+        f"nearest of {grouped(own.reference)} other real images."
     )
-    yield _listed(words.cautions(own))
+    yield _bullets(words.cautions(own))
     scores = list(own.overall.verdicts)
     if not scores:
         return
-    head = ["threshold on", "AUROC", "real images refused to catch 95 %"]
+    header = ["threshold on", "AUROC", "price: real images refused"]
     rows = [[words.SCORES[score], _auroc(own.overall, score), _price(own.overall, score)] for score in scores]
     yield "Over all attacks:"
-    yield _table(head, rows)
-    head = ["attack", "fooling images", *(words.SCORES[score] for score in scores)]
+    yield _table(header, rows)
+    header = ["attack", "fooling images", *(words.SCORES[score] for score in scores)]
     rows = [[name, str(each.fooling), *(_auroc(each, score) for score in scores)] for name, each in own.attacks.items()]
     yield "AUROC by attack:"
-    yield _table(head, rows)
+    yield _table(header, rows)
 
 
 def _auroc(judged: Judged, score: str) -> str:
@@ -200,21 +203,21 @@ def _price(judged: Judged, score: str) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def _origin(found: Findings, made: Provenance) -> Iterator[str]:
-    """Yield what the audit was made of and with."""
-    yield f"The classifier, whose SHA-256 is {found.digest}:"
+def _provenance(found: Findings, made: Provenance) -> Iterator[str]:
+    """Yield the classifier, the versions and the plugins of the audit."""
+    yield f"Classifier, SHA-256 {found.digest}:"
     yield textwrap.indent(as_yaml({"classifier": found.classifier}).rstrip(), 4 * " ")
     for table in (made.versions, made.plugins):
         yield _table(table.header, table.rows, left=2)
     if made.forced:
-        yield "It was gone on with although things had changed since it was begun:"
-        yield _listed(map(escaped, made.forced))
+        yield "Resumed although these had changed:"
+        yield _bullets(map(escaped, made.forced))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    lines = [head, [*["---"] * left, *["---:"] * (len(head) - left)], *rows]
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    lines = [header, [*["---"] * left, *["---:"] * (len(header) - left)], *rows]
     return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
 
 
-def _listed(sentences: Iterable[str]) -> str:
+def _bullets(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {each}" for each in sentences)

@@ -1,4 +1,4 @@
-"""An audit from a model to its page: what ``fooldeap audit`` and `audit` do."""
+"""The function `audit` and the command ``fooldeap audit``: run the attacks on a classifier and write the report."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fooldeap import trust
 from fooldeap.audit import detection, real, report
-from fooldeap.audit.battery import Attack, battery, experiment_of
+from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
-from fooldeap.audit.findings import Attacked, Detection, Findings, Judged, Try, attacked
+from fooldeap.audit.findings import Attacked, ClassResult, Detection, Findings, Judged, read_attack
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
@@ -32,7 +32,7 @@ from fooldeap.runs.rundir import RunFolder
 
 
 class AuditFolder(Folder):
-    """The folder of an audit; each attack has a run folder in it."""
+    """The folder of an audit; it contains a run folder for each attack."""
 
     FILE = "audit.yaml"
     LAST = "audit.json"
@@ -53,25 +53,25 @@ def audit(
     no_plugins: bool = False,
     force: bool = False,
 ) -> Path:
-    """Attack a classifier with the battery, and return the folder with the page.
+    """Run all attacks on a classifier, write the report, and return its folder.
 
     Parameters
     ----------
-    model : a shipped model, a file, ``module:function``, or a YAML file with a classifier
+    model : the name of a shipped model, a model file, ``module:function``, or a YAML file with the key ``classifier``
     overrides : keys of the classifier as on the command line, ``"classifier.input_range=[0,1]"``, or ``"seed=2"``
-    images : real images to hold the fooling ones against, see `fooldeap.audit.real.load`
-    budget : images a class and attack; None: 5000, or 500 where images are large
-    classes : those to attack; None: all, or ten of more than twenty
-    out : the folder; None: the next one below ``runs/<name>/``
-    resume : in place of a model, the folder of an earlier session
+    images : real images to compare with the fooling images, see `fooldeap.audit.real.load`
+    budget : evaluations per class and attack; None: 5000, or 500 for large images
+    classes : the classes to attack; None: all, or ten evenly spread ones if there are more than twenty
+    out : the output folder; None: the next free one in ``runs/<name>/``
+    resume : the folder of an interrupted audit, instead of a model
     plugins, quiet, trust_model, no_plugins, force : as for `fooldeap.run` and `fooldeap.resume`
 
     Raises
     ------
     InputError
-        Something in the input is wrong; nothing was written.
+        The input is invalid; nothing was written.
     RunError
-        It failed on the way; the folder is kept and can be resumed.
+        The audit failed; the folder is kept and can be resumed.
     """
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         folder = None if resume is None else AuditFolder.open(Path(resume))
@@ -90,26 +90,28 @@ def audit(
 
 
 class _Session:
-    """One session of work on an audit."""
+    """One session of an audit."""
 
     def __init__(self, settings: Settings, folder: AuditFolder | None, out: Path | None, *, quiet: bool) -> None:
         self.settings, self.folder, self.out, self.quiet = settings, folder, out, quiet
         shape, count = settings.classifier.input_shape, len(settings.classes)
         self.images = None if settings.images is None else real.load(settings.images, shape)
-        self.attacks = tuple(battery(shape, count, settings.budget, gradient=settings.gradient))
+        self.attacks = tuple(load_attacks(shape, count, settings.budget, gradient=settings.gradient))
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
         self.calibration: Calibration | None = None
 
     def _experiment(self, attack: Attack) -> Experiment:
-        own = self.settings
-        said = experiment_of(attack, own.choice, own.experiment.seed, list(own.classes))
-        return config.load({**said, "plugins": list(own.experiment.plugins)})
+        settings = self.settings
+        data = experiment_data(attack, settings.choice, settings.experiment.seed, list(settings.classes))
+        return config.load({**data, "plugins": list(settings.experiment.plugins)})
 
     def run(self) -> Path:
-        """Make the attacks that are missing, and write what came of them."""
+        """Run the attacks that are not finished yet, write the report, and return the folder."""
         if self.folder is None:
-            with self._prepared(self.experiments[self.attacks[0].name]):  # it can be attacked
+            with self._prepare(
+                self.experiments[self.attacks[0].name]
+            ):  # checks the classifier before anything is written
                 pass
             name = self.settings.experiment.name
             self.folder = AuditFolder.new(name, self.settings.data(), self.out, self.experiments.values())
@@ -119,41 +121,37 @@ class _Session:
             self._note_classifier(folder)
             folder.unseal()
             try:
-                self._say(f"{self.settings.title}: {self._forecast()}; in {folder.path}")
-                found = self._found(folder)
-                self._write(folder, found)
+                self._print(f"{self.settings.title}: {self._describe_size()}; in {folder.path}")
+                self._write(folder, self._run_attacks(folder))
                 folder.seal()
             except BaseException as error:
                 raise left_behind(error, folder, "fooldeap audit --resume") from error
         return folder.path
 
     def _note_classifier(self, folder: AuditFolder) -> None:
-        """Note the classifier in the folder, and what its answers depend on where this session has found out.
+        """Note the classifier in the folder, and what its answers depend on if this session has measured it.
 
-        The report reads both there. A session that is killed before it notes them leaves that to the next one.
+        The report reads both from the folder. If a session is killed before it notes them, the next session does.
         """
         depends_on = self.calibration and self.calibration.depends_on
         folder.environment.check_classifier(self.settings.classifier.digest, depends_on)
 
-    def _forecast(self) -> str:
-        own = self.settings
-        count = len(own.classes)
+    def _describe_size(self) -> str:
+        count = len(self.settings.classes)
         most = sum(attack.run_budget * (count if attack.charged == "own" else 1) for attack in self.attacks)
-        return f"{counted(len(self.attacks), 'attack')} on {counted(count, 'class')}, at most {counted(most, 'image')}"
+        attacks, classes = counted(len(self.attacks), "attack"), counted(count, "class")
+        return f"{attacks} on {classes}, at most {counted(most, 'evaluation')}"
 
-    def _pairs(self) -> list[tuple[Attack, Experiment]]:
-        return [(attack, self.experiments[attack.name]) for attack in self.attacks]
-
-    def _found(self, folder: AuditFolder) -> Findings:
-        settings, came = self.settings, dict[str, Attacked]()
-        for attack, experiment in self._pairs():
+    def _run_attacks(self, folder: AuditFolder) -> Findings:
+        settings, by_attack = self.settings, dict[str, Attacked]()
+        for attack in self.attacks:
             path = folder.path / "attacks" / attack.name
-            self._evolve(folder, experiment, path)
-            own = came[attack.name] = attacked(path, attack, settings.classes)
-            fooled = sum(each.fooling for each in own.tries)
-            classes, images = counted(len(settings.classes), "class"), counted(own.shown, "image")
-            self._say(f"  {attack.name}: {fooled} of {classes}; {images}")
-        tries = [each for own in came.values() for each in own.tries]
+            self._evolve(folder, self.experiments[attack.name], path)
+            result = by_attack[attack.name] = read_attack(path, attack, settings.classes)
+            fooled = sum(each.fooling for each in result.results)
+            classes, evaluations = counted(len(settings.classes), "class"), counted(result.shown, "evaluation")
+            self._print(f"  {attack.name}: {fooled} of {classes}; {evaluations}")
+        results = [each for result in by_attack.values() for each in result.results]
         return Findings(
             title=settings.title,
             classifier=settings.choice,
@@ -163,64 +161,64 @@ class _Session:
             budget=settings.budget,
             names={target: settings.name_of(target) for target in settings.classes},
             attacks=self.attacks,
-            tries=tuple(tries),
-            seconds={name: own.seconds for name, own in came.items()},
-            shown={name: own.shown for name, own in came.items()},
-            failures={name: own.failures for name, own in came.items()},
+            results=tuple(results),
+            seconds={name: result.seconds for name, result in by_attack.items()},
+            shown={name: result.shown for name, result in by_attack.items()},
+            failures={name: result.failures for name, result in by_attack.items()},
             real=None if self.images is None else self.images.data(),
-            detection=None if self.images is None else self._detection(folder, self.images.images, tries),
+            detection=None if self.images is None else self._detect(folder, self.images.images, results),
         )
 
     def _evolve(self, audit_folder: AuditFolder, experiment: Experiment, path: Path) -> None:
-        """Make the run of an attack, or what is missing of it."""
-        begun = None if RunFolder(path).state is State.ABSENT else RunFolder.open(path)
-        if begun is not None and begun.settled:
+        """Run the experiment of an attack, or resume it."""
+        existing = None if RunFolder(path).state is State.ABSENT else RunFolder.open(path)
+        if existing is not None and existing.settled:
             return
-        self.rows = self.rows or (begun.rows if begun is not None else None)
-        with self._prepared(experiment) as prepared:
+        self.rows = self.rows or (existing.rows if existing is not None else None)
+        with self._prepare(experiment) as prepared:
             self._note_classifier(audit_folder)
-            folder = begun or RunFolder.create(experiment, path)
-            prepared.run(folder, resumed=begun is not None, quiet=True)
+            folder = existing or RunFolder.create(experiment, path)
+            prepared.run(folder, resumed=existing is not None, quiet=True)
 
-    def _prepared(self, experiment: Experiment) -> Prepared:
-        """Return an attack ready to run; what is to be said of the classifier is said at the first."""
+    def _prepare(self, experiment: Experiment) -> Prepared:
+        """Prepare an attack; warnings about the classifier appear only for the first one."""
         prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
         self.calibration, self.rows = prepared.calibration, prepared.calibration.rows
         return prepared
 
-    def _detection(self, folder: AuditFolder, images: Images, tries: Sequence[Try]) -> Detection | None:
-        """Show the best images and the real ones once more, and compare their scores."""
-        chosen = [each for each in tries if each.fooling]
-        if not chosen:
+    def _detect(self, folder: AuditFolder, images: Images, results: Sequence[ClassResult]) -> Detection | None:
+        """Compare the scores of fooling images and real images; None without fooling images."""
+        fooling = [each for each in results if each.fooling]
+        if not fooling:
             return None
-        reference, judged = images[::2], images[1::2]
-        fooling = np.array([each.image for each in chosen])
-        scores, features = self._scores(folder, np.concatenate([judged, fooling]), reference)
-        own = {name: values[: len(judged)] for name, values in scores.items()}
-        names = np.array([each.attack for each in chosen])
+        reference, real_images = images[::2], images[1::2]
+        shown = np.concatenate([real_images, np.array([each.image for each in fooling])])
+        scores, features = self._compute_scores(folder, shown, reference)
+        real_scores = {name: values[: len(real_images)] for name, values in scores.items()}
+        names = np.array([each.attack for each in fooling])
 
-        def of(chosen: NDArray[np.bool_]) -> Judged:
-            theirs = {name: values[len(judged) :][chosen] for name, values in scores.items()}
-            return Judged(int(chosen.sum()), detection.verdicts(own, theirs))
+        def compare(chosen: NDArray[np.bool_]) -> Judged:
+            fooling_scores = {name: values[len(real_images) :][chosen] for name, values in scores.items()}
+            return Judged(int(chosen.sum()), detection.verdicts(real_scores, fooling_scores))
 
-        by_attack = {name: of(names == name) for name in dict.fromkeys(names.tolist())}
-        return Detection(of(np.ones(len(names), bool)), by_attack, len(judged), len(reference), features)
+        by_attack = {name: compare(names == name) for name in dict.fromkeys(names.tolist())}
+        return Detection(compare(np.ones(len(names), bool)), by_attack, len(real_images), len(reference), features)
 
-    def _scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
-        """Return every score of images, and what the distances are between."""
+    def _compute_scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
+        """Show images to the classifier; return all their scores, and the vectors behind the distances, in words."""
         classifier = self.settings.classifier
         evaluator = Evaluator(Guarded(classifier, str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
         with folder.recording(evaluator):
             shown = evaluator.aside(np.concatenate([images, reference]))
-        logits, near = shown[: len(images)], shown[len(images) :]
-        found = detection.scores_of(logits)
-        features = getattr(classifier, "features", None)
-        inner = None if features is None else _in_chunks(features, np.concatenate([images, reference]), evaluator.rows)
-        if inner is None:
-            return {**found, "distance": detection.distances(logits, near)}, "logits"
-        own, others = inner[: len(images)], inner[len(images) :]
-        return {**found, "distance": detection.distances(own, others)}, "the features before the last layer"
+        scores = detection.compute_scores(shown[: len(images)])
+        vectors, name = shown, "logits"
+        if (features := getattr(classifier, "features", None)) is not None:
+            inner = _compute_features(features, np.concatenate([images, reference]), evaluator.rows)
+            if inner is not None:
+                vectors, name = inner, "the features before the last layer"
+        distances = detection.compute_distances(vectors[: len(images)], vectors[len(images) :])
+        return {**scores, "distance": distances}, name
 
     def _write(self, folder: AuditFolder, found: Findings) -> None:
         folder.write("classes.csv", report.classes_csv(found))
@@ -229,11 +227,12 @@ class _Session:
         folder.write(folder.LAST, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
         write_page(folder, lambda: audit_page(folder.path))
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if not self.quiet:
             print(printable(text), flush=True)
 
 
-def _in_chunks(features: Any, images: Images, rows: int) -> NDArray[np.float32] | None:
-    found = [features(images[start : start + rows]) for start in range(0, len(images), rows)]
-    return None if any(each is None for each in found) else np.concatenate(found)
+def _compute_features(features: Any, images: Images, rows: int) -> NDArray[np.float32] | None:
+    """Return the features of images, computed in batches of ``rows``; None if the classifier has no features."""
+    batches = [features(images[start : start + rows]) for start in range(0, len(images), rows)]
+    return None if any(each is None for each in batches) else np.concatenate(batches)

@@ -1,4 +1,4 @@
-"""What an audit's figures mean, and what they do not: in sentences, for its page and its report alike."""
+"""The sentences of an audit's report and page: summary, explanations, limitations and caveats."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fooldeap import numerals
 from fooldeap.audit import detection
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
-from fooldeap.audit.findings import Detection, Findings, Try
+from fooldeap.audit.findings import ClassResult, Detection, Findings
 from fooldeap.numerals import grouped
 
 SCORES = {
@@ -21,109 +21,113 @@ SCORES = {
 
 
 def level(share: float) -> str:
-    """Return a level of confidence in percent, with a space that does not break: ``99.99 %``."""
+    """Return a level of confidence in percent, with a non-breaking space: ``99.99 %``."""
     return numerals.level(share).replace(" ", "\u00a0")
 
 
 def verdict(found: Findings) -> str:
-    """Return the outcome in a sentence or two."""
-    count = len(found.classes)
-    fallen = found.lowest_costs(GOAL)
+    """Return the result of an audit in one or two sentences."""
+    costs = found.lowest_costs(GOAL)
     halfway = len(found.lowest_costs(LEVELS[0]))
-    said = (
-        f"Without a look inside, {len(fallen)} of {count} classes were reached with {level(GOAL)} confidence, and "
-        f"{halfway} with {level(LEVELS[0])}, in at most {grouped(found.budget)} images a class and attack"
+    sentence = (
+        f"Attacks that do not see inside the classifier reached {len(costs)} of {len(found.classes)} classes with "
+        f"{level(GOAL)} confidence, and {halfway} with {level(LEVELS[0])}, within {grouped(found.budget)} evaluations "
+        "per class and attack."
     )
-    if fallen:
-        said += f"; the median class that was reached took {grouped(statistics.median(fallen))}"
-    return said + "."
+    if not costs:
+        return sentence
+    median = grouped(statistics.median(costs))
+    return f"{sentence} Over the classes reached with {level(GOAL)}, the median number of evaluations is {median}."
 
 
 def meanings(found: Findings) -> Iterator[str]:
-    """Yield what the figures mean."""
+    """Yield sentences that explain the figures."""
     yield (
-        "An image counts when it was shown to the classifier and was not the same as one just before. The figures are "
-        f"those of one seed, {found.seed}: another seed gives others, of the same order."
+        "An evaluation is a distinct image that the classifier answers; an image that is repeated in a batch, or from "
+        f"the batch before, does not count again. The figures come from one seed, {found.seed}. Another seed gives "
+        "other figures of the same order."
     )
     yield (
-        "No attack begins with a real image. Look at what each came to, and whether it shows you anything. A class "
-        "is reached at 99 % when the classifier gave such an image 99 % for it."
+        "No attack starts from a real image. A class is reached at 99 % when the classifier gives it at least 99 % for "
+        "an image of the attack."
     )
-    yield from _special(found.attacks, len(found.classes))
+    yield from _explain_attacks(found.attacks, len(found.classes))
     if found.detection is not None:
         yield (
-            "AUROC is how often a real image gets the better score than a fooling one: 1 tells them apart, 0.5 is "
-            "chance, and below that the fooling ones look more real than real ones. A threshold that refuses 95 % of "
-            "the fooling images refuses real ones as well: that share is its price."
+            "AUROC is the probability that a real image has a higher score than a fooling image. 1 is perfect "
+            "separation and 0.5 is chance. Below 0.5, fooling images score higher than real ones. A threshold that "
+            "refuses 95 % of the fooling images refuses some real images, too: their share is the price."
         )
 
 
-def _special(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
-    """Yield what is to be known of attacks that are not as the others are."""
-    said = defaultdict(list)
+def _explain_attacks(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
+    """Yield how the evaluations of attacks are counted, if it is not one run per class with the whole budget."""
+    names = defaultdict(list)
     for attack in attacks:
         if attack.charged == "common":
-            said["each image is shown once and counts for every class"].append(attack.name)
+            names["each image counts for every class"].append(attack.name)
         if attack.charged == "shared":
-            share = f"its share, the images of the run over the number of classes, {classes}"
-            said[f"bred for all classes together, so a class is charged {share}"].append(attack.name)
+            share = f"the evaluations of the run divided by the number of classes, {classes}"
+            names[f"one run pursues all classes, and each class is charged its share, {share}"].append(attack.name)
         if attack.white_box:
-            said["sees inside the classifier, as nobody at a distance does, so it stands by itself"].append(attack.name)
+            names["sees inside the classifier, which a remote attacker cannot, so it is listed separately"].append(
+                attack.name
+            )
         if attack.one_part_in > 1:
-            said[f"has one part in {attack.one_part_in} of the budget"].append(attack.name)
-    for what, names in said.items():
-        yield f"{', '.join(names)}: {what}."
+            names[f"gets the budget divided by {attack.one_part_in}"].append(attack.name)
+    for explanation, attack_names in names.items():
+        yield f"{', '.join(attack_names)}: {explanation}."
 
 
 def limits(found: Findings) -> Iterator[str]:
-    """Yield what the figures do not mean."""
+    """Yield the limitations of the audit."""
     for attack, failures in found.failures.items():
-        for label, why in failures.items():
-            yield f"{attack} failed in {label}, and counts as far as it came: {why}."
-    yield "An image that looks to you like its class fools nobody: look at the images before you count them."
+        for label, error in failures.items():
+            yield f"{attack} failed in {label}; its results until then are counted: {error}."
+    yield "A recognisable image is not a fooling image. Look at the images before you count them."
     yield "A class that was not reached is not safe: a larger budget, another seed or another attack may reach it."
     yield (
-        "This is not about small changes to real images (adversarial examples), nor about how often the classifier is "
-        "right: a classifier that is easily fooled here may be excellent at what it was made for."
+        "An audit does not test small changes to real images (adversarial examples), and it does not measure accuracy. "
+        "A classifier that is easily fooled here may be excellent at its task."
     )
     yield (
-        "Fewer images need not mean a worse classifier: how large the images are, how many classes there are and what "
-        "they look like matter too. Compare audits of classifiers for the same images, with the same budget."
+        "Fewer evaluations do not always mean a worse classifier. The figures also depend on the size of the images, "
+        "on the number of classes and on what the classes look like. Compare audits only if their classifiers take the "
+        "same images and their budgets are equal."
     )
     if found.detection is not None:
         yield (
-            "The thresholds are set where the fooling images are known, and none of these was made to pass them. An "
-            "attacker who knows the threshold makes images that do, so these figures are the best case."
+            "The thresholds were set on known fooling images, and no attack tried to pass them. An attacker that knows "
+            "a threshold makes images that pass it. So these figures are the best case for the threshold."
         )
         if found.detection.overall.verdicts and "energy" not in found.detection.overall.verdicts:
-            yield "There is no energy: the classifier gives probabilities, whose energy is the same for all images."
+            yield "The energy is not listed: the classifier returns probabilities, so all images have the same energy."
 
 
 def cautions(own: Detection) -> Iterator[str]:
-    """Yield how far what is said of thresholds can be trusted, by how many images it rests on."""
+    """Yield how precise the figures about thresholds are, given the numbers of images."""
     count = own.overall.fooling
-    if count < detection.FEWEST_CAUGHT:
+    if count < detection.MIN_FOR_THRESHOLD:
         yield (
-            f"A threshold that refuses 95 % is set on {detection.FEWEST_CAUGHT} fooling images or more: there is none "
-            "here. Attack more classes, or with a larger budget."
+            f"A threshold needs at least {detection.MIN_FOR_THRESHOLD} fooling images, so none was set. Attack more "
+            "classes, or increase the budget."
         )
     else:
-        least = f"{math.floor(100 * detection.refuses_at_least(count))} %"
+        least = f"{math.floor(100 * detection.min_refused(count))} %"
         yield (
-            f"The thresholds were set on {grouped(count)} fooling images. Of others like these they refuse at least "
-            f"{least}, with 95 % confidence. The price is a share of {grouped(own.real)} real images, and may be off "
-            f"by {100 * detection.off_by(own.real):.0f} points of a hundred."
+            f"The thresholds were set on {grouped(count)} fooling images. They refuse at least {least} of similar "
+            f"images, with 95 % confidence. The price is a share of {grouped(own.real)} real images, and may be off by "
+            f"{100 * detection.max_error(own.real):.0f} percentage points."
         )
     yield (
-        f"An AUROC may be off by one over the root of how many fooling images there are: by "
-        f"{detection.off_by(min(count, own.real)):.2f} over all attacks; of fewer than {detection.FEWEST} none is told."
+        "An AUROC may be off by 1 / √n, where n is the smaller number of images, fooling or real: by "
+        f"{detection.max_error(min(count, own.real)):.2f} over all attacks. An AUROC needs at least "
+        f"{detection.MIN_FOOLING} fooling images."
     )
 
 
-def cell(found: Findings, reached: Try | None, at: float) -> str:
-    """Return the images that a class took, as a table shows them, and by which attack."""
-    return (
-        f"more than {grouped(found.budget)}"
-        if reached is None
-        else f"{grouped(reached.images_to[at])} ({reached.attack})"
-    )
+def format_cell(found: Findings, result: ClassResult | None, at: float) -> str:
+    """Return the evaluations and the attack of a result as a table cell; None: no attack reached the level."""
+    if result is None:
+        return f"more than {grouped(found.budget)}"
+    return f"{grouped(result.images_to[at])} ({result.attack})"

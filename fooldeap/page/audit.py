@@ -31,7 +31,7 @@ def audit_page(folder: Path) -> str:
         left_out=len(said["classes"]) - len(shown),
         about=about,
         first=first,
-        report=[part for part in others if part.title != "Where it comes from"],
+        report=[part for part in others if part.title != "Provenance"],
         provenance=sources.provenance(folder, "audit.yaml"),
     )
 
