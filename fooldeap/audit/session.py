@@ -150,7 +150,7 @@ class _Session:
             result = by_attack[attack.name] = read_attack(path, attack, settings.classes)
             fooled = sum(each.fooling for each in result.results)
             classes, evaluations = counted(len(settings.classes), "class"), counted(result.shown, "evaluation")
-            self._print(f"  {attack.name}: {fooled} of {classes}; {evaluations}")
+            self._print(f"  {attack.name}: fooled {fooled} of {classes}; {evaluations}")
         results = [each for result in by_attack.values() for each in result.results]
         return Findings(
             title=settings.title,

@@ -70,9 +70,9 @@ def _explain_attacks(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
             share = f"the evaluations of the run divided by the number of classes, {classes}"
             names[f"one run pursues all classes, and each class is charged its share, {share}"].append(attack.name)
         if attack.white_box:
-            names["sees inside the classifier, which a remote attacker cannot, so it is listed separately"].append(
-                attack.name
-            )
+            names[
+                "white box: it sees inside the classifier, as no remote attacker does, so it is listed separately"
+            ].append(attack.name)
         if attack.one_part_in > 1:
             names[f"gets the budget divided by {attack.one_part_in}"].append(attack.name)
     for explanation, attack_names in names.items():

@@ -1,1 +1,1 @@
-"""Networks that are trained on the images that fooled the ones before: ``fooldeap retrain``."""
+"""Retraining: a chain of networks, each trained on the images that fooled the earlier ones (``fooldeap retrain``)."""

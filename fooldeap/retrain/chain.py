@@ -1,7 +1,8 @@
-"""Evolve images that fool a network, train the next one to know them as a class of their own, and evolve again.
+"""Train a chain of networks, each on the images that fooled the earlier ones.
 
-The experiment of Nguyen, Yosinski and Clune (2015), section 3.6. Each network and the images evolved on it are kept in
-a folder of their own, so that a chain which was interrupted goes on from there.
+This is the experiment of Nguyen, Yosinski and Clune (2015), section 3.6. Images are evolved on a network. The next
+network is trained on the dataset and on these images, which form an additional class. Each network and its images have
+a folder of their own, so an interrupted chain resumes without repeating them.
 """
 
 import json
@@ -26,7 +27,7 @@ from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
-from fooldeap.retrain.measures import Measures, measured
+from fooldeap.retrain.measures import Measures, measure
 from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.runs.bench import left_behind
 from fooldeap.runs.folder import Folder, State
@@ -47,7 +48,7 @@ class RetrainFolder(Folder):
 
 @dataclass(frozen=True)
 class Retrained:
-    """A finished chain: what was found out about each network, and its folder."""
+    """The result of a chain: the measures of each network, and the folder."""
 
     measures: tuple[Measures, ...]
     folder: Path
@@ -68,68 +69,68 @@ def retrain(
     force: bool = False,
     **arguments: Any,
 ) -> Retrained:
-    """Make a chain of networks, each trained on the images that fooled those before.
+    """Train a chain of networks, each on the images that fooled the earlier ones.
 
     Parameters
     ----------
-    source : a YAML file, or its content as a mapping; None: what is in the folder to resume
-    resume : the folder of an earlier session, which goes on; ``overrides`` and ``arguments`` are for the executor then.
-        Of one that is finished, what was found is returned
-    force : resume although packages or plugins have changed since
+    source : a retraining file, or its content as a mapping; None with ``resume``
+    resume : the folder of an interrupted chain; ``overrides`` and ``arguments`` can then only set keys of the executor.
+        If the chain is finished, its result is returned
+    force : resume although packages or plugins have changed
     others : as for `fooldeap.run`
 
     Raises
     ------
     InputError
-        Something in the input is wrong; nothing was written.
+        The input is invalid; nothing was written.
     RunError
-        It failed on the way; the folder is kept and can be resumed.
+        The chain failed; the folder is kept and can be resumed.
     """
     if (source is None) == (resume is None):
-        raise InputError("name the retraining, a YAML file, or a folder to go on with: --resume DIR")
+        raise InputError("expected either a retraining file or the folder of an interrupted chain: --resume DIR")
     with trust.trusting(no_plugins=no_plugins, force=force):
         folder = None if resume is None else RetrainFolder.open(Path(resume))
         if folder is not None:
-            _only_executor([*overrides, *arguments])
+            _allow_only_executor([*overrides, *arguments])
             if folder.finished:
                 found = read_json(folder.path / folder.LAST)
                 return Retrained(tuple(Measures(**each) for each in found), folder.path)
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
-        said = folder.config if folder is not None else source or {}
+        content = folder.config if folder is not None else source or {}
         plugins = registries.each(plugins)
-        known = load(said, overrides, arguments={**given, **arguments}, plugins=plugins)
-        chain = _Chain(known, plugins, quiet=quiet)
+        retraining = load(content, overrides, arguments={**given, **arguments}, plugins=plugins)
+        chain = _Chain(retraining, plugins, quiet=quiet)
         if folder is None:
-            place = Path(out) if out is not None else None
-            folder = RetrainFolder.new(known.experiment.name, known.data(), place, [known.experiment])
+            path = Path(out) if out is not None else None
+            folder = RetrainFolder.new(retraining.experiment.name, retraining.data(), path, [retraining.experiment])
         with folder.locked():
-            folder.environment.check([known.experiment])
+            folder.environment.check([retraining.experiment])
             try:
-                return chain.made(folder)
+                return chain.run(folder)
             except BaseException as error:
                 raise left_behind(error, folder, "fooldeap retrain --resume") from error
 
 
-def _only_executor(keys: Iterable[str]) -> None:
+def _allow_only_executor(keys: Iterable[str]) -> None:
     for key in keys:
         if not re.match(r"executor([.=]|$)", key):
-            raise InputError(f"--resume: got {key!r}, expected keys of the executor alone, as executor.mode=runs")
+            raise InputError(f"--resume: got {key!r}, expected only keys of the executor, such as executor.mode=runs")
 
 
 class _Chain:
-    """The work on a chain, network by network.
+    """One session of a chain.
 
     Raises
     ------
     InputError
-        The dataset, the training and the targets do not go together.
+        The dataset, the training and the targets do not fit together.
     """
 
     folder: RetrainFolder
 
     def __init__(self, retraining: Retraining, plugins: Sequence[Any], *, quiet: bool) -> None:
-        self.known, self.plugins, self.quiet = retraining, plugins, quiet
-        self.data = _limited(loaded(retraining.dataset), retraining.chain.images)
+        self.retraining, self.plugins, self.quiet = retraining, plugins, quiet
+        self.data = _limit(loaded(retraining.dataset), retraining.chain.images)
         self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
         base = retraining.experiment
         self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
@@ -137,37 +138,37 @@ class _Chain:
             raise base.error("targets", f"got {max(self.targets)}, expected classes from 0 to {self.classes - 1}")
         refuse(with_classes(retraining.training, self.classes), self.data, retraining.document)
 
-    def made(self, folder: RetrainFolder) -> Retrained:
-        """Make what is missing of the chain in its folder, and its report."""
+    def run(self, folder: RetrainFolder) -> Retrained:
+        """Train the missing networks, evolve the missing images, and write the report."""
         self.folder = folder
         fooling, measures = list[NDArray[np.uint8]](), list[Measures]()
-        for index in range(self.known.chain.networks):
+        for index in range(self.retraining.chain.networks):
             earlier = np.concatenate([self.data.train_images[:0], *fooling])
-            model = self._network(index, earlier)
-            results, images = self._evolved(index, model)
-            measures.append(measured(index + 1, model, results, earlier, self.data))
-            self._say(report.sentence(measures[-1], self.known.chain.networks))
+            model = self._train(index, earlier)
+            results, images = self._evolve(index, model)
+            measures.append(measure(index + 1, model, results, earlier, self.data))
+            self._print(report.describe(measures[-1], self.retraining.chain.networks))
             fooling.append(images)
         self.folder.unseal()
         first = [images[: len(self.targets)] for images in fooling]
-        for name, content in report.files(measures, self.known, first).items():
+        for name, content in report.files(measures, self.retraining, first).items():
             self.folder.write(name, content)
         self.folder.write(self.folder.LAST, json.dumps([each._asdict() for each in measures], indent=1) + "\n")
-        if self.known.experiment.report:
+        if self.retraining.experiment.report:
             write_page(self.folder, lambda: retrain_page(self.folder.path))
         self.folder.seal()
         return Retrained(tuple(measures), self.folder.path)
 
-    def _place(self, index: int) -> Path:
+    def _folder_of(self, index: int) -> Path:
         return self.folder.path / f"networks/{index + 1:02d}"
 
-    def _network(self, index: int, earlier: Images) -> Path:
-        """Return the model file of a network; it is trained unless it is there: on the dataset and earlier images."""
-        path = self._place(index) / "model.keras"
+    def _train(self, index: int, earlier: Images) -> Path:
+        """Return the model file of a network; train it on the dataset and the earlier images if it does not exist."""
+        path = self._folder_of(index) / "model.keras"
         if path.is_file():
             check_model(path)
             return path
-        self._say(f"network {index + 1} of {self.known.chain.networks}: training")
+        self._print(f"network {index + 1} of {self.retraining.chain.networks}: training")
         make_folders(self.folder.path, path.parent)
         held_by = np.promote_types(self.data.train_labels.dtype, np.min_scalar_type(self.classes))
         labels = np.full(len(earlier), self.classes, held_by)
@@ -176,31 +177,30 @@ class _Chain:
             train_images=np.concatenate([self.data.train_images, earlier]),
             train_labels=np.concatenate([self.data.train_labels, labels]),
         )
-        settings = replace(
-            self.known.training, name=f"{self.known.training.name}_{index + 1}", seed=self.known.training.seed + index
-        )
+        training = self.retraining.training
+        settings = replace(training, name=f"{training.name}_{index + 1}", seed=training.seed + index)
         settings = with_classes(settings, self.classes + (index > 0))
         command = f"network {index + 1} of fooldeap retrain"
-        train_on(data, settings, path, self.known.document, command, progress=False)
+        train_on(data, settings, path, self.retraining.document, command, progress=False)
         return path
 
-    def _evolved(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
-        """Return the results of the runs on a network and their images; they are made unless they are there."""
-        place = self._place(index) / "run"
+    def _evolve(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
+        """Return the results of the runs on a network and their images; start or resume the runs if necessary."""
+        place = self._folder_of(index) / "run"
         folder = None if RunFolder(place).state is State.ABSENT else RunFolder.open(place)
         if folder is None or not folder.finished:
-            self._say(f"network {index + 1} of {self.known.chain.networks}: evolving images")
+            self._print(f"network {index + 1} of {self.retraining.chain.networks}: evolving images")
             with Prepared(self._experiment(index, model), rows=None if folder is None else folder.rows) as prepared:
-                begun = folder or RunFolder.create(prepared.experiment, place)
-                prepared.run(begun, resumed=folder is not None, quiet=True)
+                run_folder = folder or RunFolder.create(prepared.experiment, place)
+                prepared.run(run_folder, resumed=folder is not None, quiet=True)
         found = read_json(place / "result.json")["runs"]
         if any(".." in Path(each["image"]).parts or Path(each["image"]).is_absolute() for each in found):
-            raise InputError(f"{place / 'result.json'}: names images elsewhere; restore it from a copy")
+            raise InputError(f"{place / 'result.json'}: names images outside the folder; restore the file from a copy")
         images = [FoolingImage.from_file(place / each["image"]).pixels for each in found]
         return found, np.array(images)
 
     def _experiment(self, index: int, model: Path) -> Experiment:
-        chain, base = self.known.chain, self.known.experiment
+        chain, base = self.retraining.chain, self.retraining.experiment
         first_seed = base.seed + (chain.first + (index - 1) * chain.later if index else 0)
         changes = {
             "name": f"{base.name}-{index + 1}",
@@ -213,17 +213,17 @@ class _Chain:
         }
         return config.load({**base.data(), **changes}, plugins=self.plugins)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
 
-def _limited(data: Split, images: int | None) -> Split:
+def _limit(data: Split, images: int | None) -> Split:
     return replace(data, train_images=data.train_images[:images], train_labels=data.train_labels[:images])
 
 
 def check_model(path: Path) -> None:
-    """Refuse a model that is not what its card says."""
+    """Refuse a model whose checksum differs from that in its model card."""
     card = path.with_suffix(".md")
     if not card.is_file() or f"`{digest_of(path)}`" not in read(card).decode(errors="replace"):
-        raise InputError(f"{path}: is not the model of its card {card.name}; remove it, and it is trained anew")
+        raise InputError(f"{path}: does not match its model card {card.name}; remove the model to train it again")

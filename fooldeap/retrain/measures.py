@@ -1,4 +1,4 @@
-"""What is found out about each network of a chain."""
+"""The measures of each network of a chain."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,20 +12,20 @@ from fooldeap.plugin import Images, Split
 
 
 class Measures(NamedTuple):
-    """What is found out about one network of the chain.
+    """The measures of one network.
 
     Parameters
     ----------
-    network : its number, from 1
-    fooling : how many fooling images it was trained on
-    accuracy : on the dataset's test images; the fooling class counts as wrong
-    images : how many images were evolved on it
-    reached : how many of them reached the goal
-    confidence : the median confidence of these images in their targets, and its quartiles
-    evaluations_half, evaluations : medians of the evaluations to a confidence of 50 % and to the goal, None where half
-        did not come there
-    recognised : the share of the fooling images of all networks before, which it was trained on, that it takes for its
-        fooling class
+    network : number of the network, from 1
+    fooling : number of fooling images in its training
+    accuracy : on the test images of the dataset; a test image classified as a fooling image counts as wrong
+    images : number of images evolved on it
+    reached : number of these images that reached the goal
+    confidence, confidence_low, confidence_high : median and quartiles of the images' confidence for their targets
+    evaluations_half, evaluations : median numbers of evaluations to 50 % confidence and to the goal; None unless more
+        than half of the runs reached it
+    recognised : share of the fooling images in its training that it classifies as fooling images; None for the first
+        network
     """
 
     network: int
@@ -41,19 +41,19 @@ class Measures(NamedTuple):
     recognised: float | None
 
 
-def measured(network: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images, data: Split) -> Measures:
-    """Return what there is to say of a network.
+def measure(network: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images, data: Split) -> Measures:
+    """Measure a network.
 
     Parameters
     ----------
-    network : its number, from 1
+    network : number of the network, from 1
     model : its file
     results : the runs on it, as in ``result.json``
-    earlier : the fooling images that it was trained on, as one class more
-    data : the dataset, without that class
+    earlier : the fooling images in its training, uint8 (n, h, w, c)
+    data : the dataset, without the class of fooling images
     """
     classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
-    clean, known = Evaluator(classifier).logits([data.test_images, earlier])
+    clean, fooling = Evaluator(classifier).logits([data.test_images, earlier])
     confidence = np.array([each["confidence"] for each in results])
     to_goal = [each["evaluations_to_goal"] for each in results]
     low, middle, high = np.quantile(confidence, [0.25, 0.5, 0.75]).tolist()
@@ -68,11 +68,11 @@ def measured(network: int, model: Path, results: Sequence[Mapping[str, Any]], ea
         confidence_high=high,
         evaluations_half=_median([each["evaluations_to"].get("0.5") for each in results]),
         evaluations=_median(to_goal),
-        recognised=float((known.argmax(axis=1) == classifier.classes - 1).mean()) if len(earlier) else None,
+        recognised=float((fooling.argmax(axis=1) == classifier.classes - 1).mean()) if len(earlier) else None,
     )
 
 
 def _median(evaluations: Sequence[int | None]) -> float | None:
-    """Return a median that counts who did not come there as coming last, None where it did not."""
+    """Return the median, where None counts as infinite; None if the median is infinite."""
     median = float(np.median([np.inf if each is None else each for each in evaluations]))
     return median if np.isfinite(median) else None

@@ -1,4 +1,4 @@
-"""What a retraining leaves: a table and a figure."""
+"""The report of a retraining: sentences, table and figures."""
 
 import csv
 import io
@@ -30,27 +30,27 @@ HEADER = (
 )
 
 
-def files(measures: Sequence[Measures], known: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
-    """Return ``networks.csv``, ``report.md`` and the figures, by file name; ``images`` of each network to be shown."""
+def files(measures: Sequence[Measures], retraining: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
+    """Return the content of table, report and figures by file name; ``images`` are the images to show, by network."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(measures[0]._fields)
     writer.writerows(measures)
-    pictures = {**_drawn(measures), "figures/images.png": _sheet(images)}
-    return {"networks.csv": text.getvalue(), "report.md": _report(measures, known), **pictures}
+    figures = {**_draw(measures), "figures/images.png": _tile_images(images)}
+    return {"networks.csv": text.getvalue(), "report.md": _markdown(measures, retraining), **figures}
 
 
-def sentence(each: Measures, networks: int) -> str:
-    """Return what was found out about a network, for the terminal."""
+def describe(each: Measures, networks: int) -> str:
+    """Return a sentence about a network, for the terminal."""
     recognised = "" if each.recognised is None else f", {percent(each.recognised)} of the earlier images recognised"
     return (
-        f"network {each.network} of {networks}: {percent(each.accuracy)} right on clean images{recognised}; "
+        f"network {each.network} of {networks}: {percent(each.accuracy)} accuracy on clean images{recognised}; "
         f"{each.reached} of {each.images} new images reached the goal, median confidence {percent(each.confidence)}"
     )
 
 
 def markdown_table(measures: Sequence[Measures]) -> str:
-    """Return a row a network."""
+    """Return a table with one row per network."""
     rows = [HEADER, *map(_row, measures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + "---:|" * len(HEADER), *lines[1:]])
@@ -65,32 +65,33 @@ def _row(each: Measures) -> tuple[str, ...]:
         f"{each.images}",
         percent(each.reached / each.images),
         f"{percent(each.confidence)} [{low}, {high}]",
-        _count(each.evaluations_half),
-        _count(each.evaluations),
+        _format_count(each.evaluations_half),
+        _format_count(each.evaluations),
         "–" if each.recognised is None else percent(each.recognised),
     )
 
 
-def _count(evaluations: float | None) -> str:
+def _format_count(evaluations: float | None) -> str:
     return "∞" if evaluations is None else grouped(evaluations)
 
 
-def _report(measures: Sequence[Measures], known: "Retraining") -> str:
-    budget = known.experiment.stop.evaluations
+def _markdown(measures: Sequence[Measures], retraining: "Retraining") -> str:
+    budget = retraining.experiment.stop.evaluations
     return (
         "\n\n".join(
             [
-                f"# {markdown(known.experiment.name)}",
-                f"{len(measures)} networks, {markdown(known.training.name)}: each is trained on the dataset and on the "
-                "images evolved on all networks before it, as a class of their own; then images are evolved on it, "
-                f"within {budget or 'any number of'} evaluations each. Accuracy is that on the dataset's test images, "
-                "the fooling class counting as wrong. The confidence is the softmax probability of the target, of all "
-                "images, whether they reached the goal or not. The earlier images, of all networks before, are those "
-                "that a network was trained on. All are rounded down.",
+                f"# {markdown(retraining.experiment.name)}",
+                f"{len(measures)} networks named {markdown(retraining.training.name)}. Each network is trained on the "
+                "dataset and on the images evolved on all earlier networks, which form an additional class. Then "
+                f"images are evolved on it, each with {budget or 'any number of'} evaluations at most. The accuracy is "
+                "measured on the test images of the dataset; a test image classified as a fooling image counts as "
+                "wrong. The confidence is the softmax probability of the target. It includes the images that did not "
+                "reach the goal. The earlier images are the fooling images in the training of a network. Percentages "
+                "are rounded down.",
                 markdown_table(measures),
                 "![Confidence of new fooling images, clean accuracy and evaluations, by network](figures/retrain.png)",
                 "## Images",
-                "The images of the first seed on each network, from the first down, a column a target:",
+                "The images of the first seed: one row per network, one column per target.",
                 "![Images evolved on each network](figures/images.png)",
             ]
         )
@@ -98,18 +99,18 @@ def _report(measures: Sequence[Measures], known: "Retraining") -> str:
     )
 
 
-def _sheet(images: Sequence[Images]) -> bytes:
-    """Return a PNG with a row of images a network."""
-    most, height, width, channels = map(max, zip(*(row.shape for row in images), strict=True))
-    sheet = np.full((len(images), height + 2, most, width + 2, channels), 255, np.uint8)
-    for place, row in zip(sheet, images, strict=True):
-        place[1:-1, : len(row), 1:-1] = row.transpose(1, 0, 2, 3)
-    joined = sheet.reshape(len(images) * (height + 2), most * (width + 2), channels)
+def _tile_images(images: Sequence[Images]) -> bytes:
+    """Return a PNG with one row of images per network."""
+    columns, height, width, channels = map(max, zip(*(row.shape for row in images), strict=True))
+    sheet = np.full((len(images), height + 2, columns, width + 2, channels), 255, np.uint8)
+    for cells, row in zip(sheet, images, strict=True):
+        cells[1:-1, : len(row), 1:-1] = row.transpose(1, 0, 2, 3)
+    joined = sheet.reshape(len(images) * (height + 2), columns * (width + 2), channels)
     return FoolingImage(joined).png(max(1, 56 // height))
 
 
-def _drawn(measures: Sequence[Measures]) -> dict[str, bytes]:
-    """Return the figure: how certain the networks are of the images, and how many it takes."""
+def _draw(measures: Sequence[Measures]) -> dict[str, bytes]:
+    """Return the figure as PNG and SVG: confidence and accuracy above, evaluations below."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -129,7 +130,7 @@ def _drawn(measures: Sequence[Measures]) -> dict[str, bytes]:
             (above, "confidence of new fooling images: median, quartiles", middle, "o-", "#0072B2"),
             (above, "accuracy on clean images", accuracy, "s--", "#000000"),
             (below, "median evaluations to 50 %", column("evaluations_half"), "^-", "#E69F00"),
-            (below, "median evaluations to the goal, where half reached it", column("evaluations"), "D:", "#D55E00"),
+            (below, "median evaluations to the goal, if half reached it", column("evaluations"), "D:", "#D55E00"),
         ):
             axes.plot(column("network"), values, mark, color=colour, markersize=3, label=label)
             axes.grid()

@@ -18,16 +18,19 @@ from fooldeap.registry import Registry
 from fooldeap.training import settings as training
 from fooldeap.training.settings import Training
 
-SMOKE = {"networks": 3, "first": 5, "later": 3, "images": 20000, "epochs": 2, "evaluations": 5000}  # at the most
+SMOKE = {"networks": 3, "first": 5, "later": 3, "images": 20000, "epochs": 2, "evaluations": 5000}  # upper limits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """The keys of a retraining file beside those of an experiment and ``training``.
+    """The keys of a retraining file, without those of an experiment and without ``training``.
 
-    ``networks`` in all; the images of ``first`` seeds, one a target each, are evolved on the first, those of ``later``
-    seeds on each other one. Of the dataset at most ``images`` are trained on. ``smoke`` makes all of it small, to see
-    whether it works.
+    Attributes
+    ----------
+    networks : number of networks, including the first
+    first, later : seeds of the runs on the first network and on each later network; each seed has one run per target
+    images : the largest number of dataset images to train on; None: all
+    smoke : reduce everything to the size of a smoke test
     """
 
     networks: Annotated[int, Ge(2), Le(1000)] = 15
@@ -39,9 +42,9 @@ class Chain:
 
 @dataclass(frozen=True)
 class Retraining:
-    """What a retraining file says: how images are evolved, how networks are trained, and how many of each.
+    """The content of a retraining file: how images are evolved, how networks are trained, and how many of each.
 
-    ``document`` says the settings of the training, for messages.
+    ``document`` is the training file, for messages.
     """
 
     experiment: Experiment
@@ -51,12 +54,12 @@ class Retraining:
     document: Document = field(compare=False, repr=False)
 
     def data(self) -> dict[str, Any]:
-        """Return it as plain data: written as YAML and read again, it is the same retraining."""
-        own = asdict(self.chain)
-        trained = {
+        """Return plain data; written to YAML and read again, it gives the same retraining."""
+        settings = {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.training).items()
         }
-        return {**self.experiment.data(), **own, "training": {**trained, "dataset": self.dataset.data()}}
+        settings["dataset"] = self.dataset.data()
+        return {**self.experiment.data(), **asdict(self.chain), "training": settings}
 
 
 KEYS = (*keys_of(Chain), "training")
@@ -81,9 +84,9 @@ def load(
     experiment = config.checked(base, registry, also=KEYS)
     config.admit_commands([experiment])
     settings, dataset, described = _training(document, registry)
-    with_classes(settings, 2)  # refused now, not after the first network
-    made = Retraining(experiment, settings, dataset, Chain(**own), described)
-    return _small(made) if made.chain.smoke else made
+    with_classes(settings, 2)  # refuses wrong layers now, not after the first network
+    retraining = Retraining(experiment, settings, dataset, Chain(**own), described)
+    return _shrink(retraining) if retraining.chain.smoke else retraining
 
 
 def _training(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
@@ -102,12 +105,13 @@ def _training(document: Document, registry: Registry) -> tuple[Training, Choice,
 
 def _checked(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
     if "plugins" in document.data:
-        raise document.error(("plugins",), "stands in the training file, expected in that of the retraining; move it")
+        cure = "move it to the retraining file"
+        raise document.error(("plugins",), f"a training file inside a retraining cannot have this key; {cure}")
     return *training.checked(document, registry), document
 
 
 def with_classes(training: Training, classes: int) -> Training:
-    """Return a training whose last layer gives so many probabilities."""
+    """Return a training whose last layer has one unit per class."""
     *before, last = training.layers
     options = last.get("Dense") if isinstance(last, dict) else None
     if options is None or "units" not in options:
@@ -115,8 +119,8 @@ def with_classes(training: Training, classes: int) -> Training:
     return replace(training, layers=(*before, {"Dense": {**options, "units": classes}}))
 
 
-def _small(retraining: Retraining) -> Retraining:
-    """Return a retraining of which nothing is larger than `SMOKE`."""
+def _shrink(retraining: Retraining) -> Retraining:
+    """Return a retraining within the limits of `SMOKE`."""
     chain, stop = retraining.chain, retraining.experiment.stop
     small: dict[str, Any] = {
         name: min(getattr(chain, name) or SMOKE[name], SMOKE[name]) for name in ("networks", "first", "later", "images")
