@@ -195,7 +195,7 @@ def test_model_that_does_not_match_its_card_is_refused(done, tmp_path):
     ("changes", "message"),
     [
         ({"targets": [2]}, "targets: got 2, expected classes from 0 to 1"),
-        ({"images": 60}, "validation: got 64, expected fewer than the training images, of which there are 60"),
+        ({"images": 60}, "validation: got 64, expected fewer than the 60 training images"),
     ],
 )
 def test_unsuitable_settings_are_refused_before_anything_is_written(changes, message, training, tmp_path):

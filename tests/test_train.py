@@ -1,4 +1,4 @@
-"""Training: the same bytes from the same file, and every key, layer and path checked before it starts."""
+"""Training: bit-identical results, resumption, and checks of every key, layer and path."""
 
 import random
 import re
@@ -35,7 +35,7 @@ shift: 1
 @dataset("stripes")
 @dataclass(frozen=True)
 class Stripes:
-    """Noise with a stripe: across, or down."""
+    """Noise with a horizontal or a vertical stripe."""
 
     def load(self):
         rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def trained(config, *overrides, out):
     return train(config, overrides, config.parent / out, progress=False, plugins=[Stripes])
 
 
-def test_the_same_file_gives_the_same_bytes(config):
+def test_training_is_bit_identical(config):
     tensorflow()
     import keras
 
@@ -98,21 +98,21 @@ def test_training_leaves_the_global_random_generators_alone(config):
 
 
 class Killed(BaseException):
-    """As a signal that ends the process."""
+    """Stands for a signal that ends the process."""
 
 
-def test_an_interrupted_training_goes_on_to_the_same_bytes(config, monkeypatch):
+def test_resumed_training_is_bit_identical(config, monkeypatch):
     config.write_text(CONFIG.replace("  - Flatten", "  - GaussianNoise: {stddev: 0.1}\n  - Flatten"))
     whole = trained(config, out="whole.keras")
-    killed_after(monkeypatch, 1)
+    kill_after(monkeypatch, 1)
     with pytest.raises(Killed):
         trained(config, out="model.keras")
     assert not config.with_name("model.keras").exists()
     kept = config.with_name("model.training").read_bytes()
-    killed_after(monkeypatch, 1)
+    kill_after(monkeypatch, 1)
     with pytest.raises(Killed):
         trained(config, out="model.keras")
-    assert config.with_name("model.training").read_bytes() != kept, "it went on by an epoch"
+    assert config.with_name("model.training").read_bytes() != kept, "it resumed and finished one more epoch"
     monkeypatch.undo()
     assert trained(config, out="model.keras").sha256 == whole.sha256
     assert not config.with_name("model.training").exists()
@@ -120,8 +120,8 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(config, monkeypatch):
     assert card == other.replace("whole.keras", "model.keras")
 
 
-def killed_after(monkeypatch, epochs):
-    """Have the training killed just after it wrote down so many more epochs."""
+def kill_after(monkeypatch, epochs):
+    """Kill the training after it has written the checkpoints of ``epochs`` more epochs."""
     write, written = Checkpoint.write, []
 
     def writes(self, state):
@@ -133,7 +133,7 @@ def killed_after(monkeypatch, epochs):
     monkeypatch.setattr(Checkpoint, "write", writes)
 
 
-def test_what_is_trained_already_is_left_alone(config, capsys):
+def test_finished_training_is_not_repeated(config, capsys):
     first = trained(config, "epochs=1", out="tiny.keras")
     before = first.model.stat()
     assert trained(config, "epochs=1", out="tiny.keras") is None
@@ -141,10 +141,10 @@ def test_what_is_trained_already_is_left_alone(config, capsys):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_what_another_made_is_not_replaced(config, monkeypatch):
+def test_files_of_another_training_are_not_overwritten(config, monkeypatch):
     first = trained(config, "epochs=1", out="tiny.keras")
     content = first.model.read_bytes()
-    taken = "is there already, and is not of this training with these settings; choose another --out, or remove it"
+    taken = "the file exists, and was not written by this training with these settings; choose another --out, or remove"
     with pytest.raises(InputError, match=rf"^{first.model}: {taken}"):
         trained(config, "epochs=1", "seed=9", out="tiny.keras")
     assert first.model.read_bytes() == content
@@ -160,28 +160,28 @@ def test_what_another_made_is_not_replaced(config, monkeypatch):
     assert trained(config, "epochs=1", out="tiny.keras").sha256 == first.sha256
 
 
-def test_a_checkpoint_that_is_no_use_is_refused_with_the_cure(config, monkeypatch):
-    killed_after(monkeypatch, 1)
+def test_damaged_or_foreign_checkpoint_is_refused(config, monkeypatch):
+    kill_after(monkeypatch, 1)
     with pytest.raises(Killed):
         trained(config, out="tiny.keras")
     monkeypatch.undo()
     path = config.with_name("tiny.training")
-    with pytest.raises(InputError, match=f"^{path}: is of a training with other settings; .* or remove it"):
+    with pytest.raises(InputError, match=f"^{path}: belongs to a training with other settings; .* or remove the file"):
         trained(config, "learning_rate=0.02", out="tiny.keras")
     content = path.read_bytes()
     for place in np.random.default_rng(0).integers(0, 8 * len(content), 100):
         flipped = bytearray(content)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
-        with pytest.raises(InputError, match=f"^{path}: is damaged; remove it"):
+        with pytest.raises(InputError, match=f"^{path}: the file is damaged; remove it"):
             Checkpoint(path, {}).read()
     for length in range(0, len(content), 997):
         path.write_bytes(content[:length])
-        with pytest.raises(InputError, match=f"^{path}: is damaged; remove it"):
+        with pytest.raises(InputError, match=f"^{path}: the file is damaged; remove it"):
             Checkpoint(path, {}).read()
 
 
-def test_the_card(config):
+def test_model_card(config):
     card = trained(config, "epochs=1", out="tiny.keras").card.read_text()
     assert "| made by | `fooldeap train tiny.yaml epochs=1 --out tiny.keras` |" in card
     assert "| trained on | the other 236 training images, each moved at random by at most 1 px |" in card
@@ -190,7 +190,7 @@ def test_the_card(config):
     assert not re.search(r"20\d\d-\d\d", card)
 
 
-def test_an_archive_beside_the_file_gives_the_same_network(config):
+def test_npz_archive_gives_the_same_network(config):
     data = Stripes().load()
     arrays = ("x_train", data.train_images), ("y_train", data.train_labels), ("x_test", data.test_images)
     (config.parent / "own").mkdir()
@@ -199,10 +199,10 @@ def test_an_archive_beside_the_file_gives_the_same_network(config):
     config.write_text(CONFIG.replace("dataset: stripes", "dataset: {name: npz, path: own/stripes.npz}"))
     assert trained(config, out="tiny.keras").sha256 == expected.sha256
     assert str(config.parent) not in config.with_name("tiny.md").read_text()
-    assert trained(config, out="tiny.keras") is None, "it is there already"
+    assert trained(config, out="tiny.keras") is None, "the model exists already"
 
 
-def test_a_file_may_name_the_plugin_with_its_dataset(config, capsys):
+def test_training_file_names_the_plugin_of_its_dataset(config, capsys):
     own = "from fooldeap.plugin import dataclass, dataset\nfrom test_train import Stripes\n\n\n"
     (config.parent / "own.py").write_text(
         own + '@dataset("own")\n@dataclass(frozen=True)\nclass Own(Stripes):\n    """The same stripes."""\n'
@@ -216,7 +216,7 @@ def test_a_file_may_name_the_plugin_with_its_dataset(config, capsys):
         train(config, ["epochs=1"], config.with_name("c.keras"), no_plugins=True)
 
 
-def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
+def test_progress_without_a_terminal_is_one_line_per_epoch(config, capfd):
     train(config, ["epochs=2"], config.with_name("tiny.keras"), plugins=[Stripes])
     lines = capfd.readouterr().err.splitlines()
     assert [line[:14] for line in lines] == ["epoch 1 of 2: ", "epoch 2 of 2: "]
@@ -243,7 +243,7 @@ def test_progress_is_plain_where_there_is_no_terminal(config, capfd):
         (CONFIG, "12", ("expected a mapping",)),
     ],
 )
-def test_refusals(config, old, new, parts):
+def test_invalid_training_files_are_refused(config, old, new, parts):
     config.write_text(CONFIG.replace(old, new))
     with pytest.raises(InputError) as error:
         trained(config, out="tiny.keras")
@@ -252,18 +252,18 @@ def test_refusals(config, old, new, parts):
     assert not config.with_name("tiny.keras").exists()
 
 
-@pytest.mark.parametrize(("out", "part"), [("tiny.h5", "ending in .keras"), ("nowhere/tiny.keras", "make it first")])
-def test_a_path_that_will_not_do_is_refused_first(config, out, part):
+@pytest.mark.parametrize(("out", "part"), [("tiny.h5", "ending in .keras"), ("nowhere/tiny.keras", "create it first")])
+def test_invalid_output_path_is_refused(config, out, part):
     with pytest.raises(InputError, match=re.escape(part)):
         trained(config, out=out)
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="no file"):
         train(tmp_path / "none.yaml")
 
 
-def test_shifts_move_whole_images():
+def test_shift_moves_whole_images():
     images = np.random.default_rng(0).integers(1, 256, (50, 6, 5, 1), dtype=np.uint8)
     moved = _shifted(images, 2, np.random.default_rng(1))
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))

@@ -1,4 +1,4 @@
-"""What a training leaves: the bytes of the model file, and the model card that tells where it comes from."""
+"""The files that a training writes: the bytes of the model, and the model card with its provenance."""
 
 import hashlib
 import io
@@ -45,7 +45,7 @@ were looked at once, after that choice. The file holds no optimizer state.
 
 
 def content_of(model: Any) -> bytes:
-    """Return a model as a ``.keras`` file, without optimizer state and the dates that Keras puts in."""
+    """Return the bytes of a ``.keras`` file, without optimizer state and without the dates that Keras writes."""
     import keras
 
     with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
@@ -65,7 +65,7 @@ def content_of(model: Any) -> bytes:
 
 
 def card(trained: Trained, training: Training, data: Split, model: Any, command: str) -> str:
-    """Return the model card, Markdown."""
+    """Return the model card as Markdown."""
     layers = (
         (markdown(layer.name), type(layer).__name__, _size(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
@@ -82,13 +82,13 @@ def card(trained: Trained, training: Training, data: Split, model: Any, command:
 
 
 def tells_of(text: str, sha256: str, training: Training, data: Split) -> bool:
-    """Tell whether a card is that of a model file with this checksum, trained like this on such data, and here."""
+    """Return whether a card shows this checksum, training and data, and the versions installed here."""
     facts = {"sha256": f"`{sha256}`", **_origin(data)}
     return set(_rows(facts.items()).split("\n")) <= set(text.split("\n")) and _yaml(asdict(training)) in text
 
 
 def digest_of(data: Split) -> str:
-    """Return the SHA-256 of all images and labels, their shapes and types."""
+    """Return the SHA-256 of all images and labels, with their shapes and dtypes."""
     digest = hashlib.sha256()
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
         digest.update(f"{array.dtype} {array.shape} ".encode())
@@ -97,7 +97,7 @@ def digest_of(data: Split) -> str:
 
 
 def versions_of() -> dict[str, str]:
-    """Return the versions that a model depends on."""
+    """Return the versions of the packages on which the bytes of a model depend."""
     return {name: metadata.version(name) for name in ("keras", "tensorflow")}
 
 

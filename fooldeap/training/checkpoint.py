@@ -1,6 +1,7 @@
-"""How far a training has come: a file that is whole and checked, from which it goes on to the same bytes.
+"""Checkpoints of trainings: a training that resumes from its checkpoint gives the same bytes as without interruption.
 
-The SHA-256 of the rest, in hexadecimal; a line of JSON; and all arrays as an ``.npz`` file, without pickles.
+A checkpoint file is written completely or not at all. Its first line is the SHA-256 of the rest in hexadecimal. A line
+of JSON follows, then all arrays as an ``.npz`` file without pickles.
 """
 
 import hashlib
@@ -25,13 +26,14 @@ Arrays = Sequence[NDArray[Any]]
 
 @dataclass(frozen=True)
 class State:
-    """What there was after an epoch.
+    """The state of a training after an epoch.
 
     Parameters
     ----------
-    epoch : how many are done
-    best : the highest validation accuracy and its epoch, and ``weights`` then
-    variables : of the model, of the optimizer, in their order
+    epoch : number of finished epochs
+    best : the highest validation accuracy and its epoch
+    weights : the weights of the model after the best epoch
+    variables : the variables of the model, then those of the optimizer
     rng : the state of the generator that moves images
     """
 
@@ -43,44 +45,44 @@ class State:
 
 
 class Checkpoint:
-    """The file of a training.
+    """The checkpoint file of a training.
 
     Parameters
     ----------
     path : of the file
-    belongs_to : by name, what decides the bytes that the training ends in
+    belongs_to : everything that determines the resulting bytes, by name; a checkpoint with other values is refused
     """
 
     def __init__(self, path: Path, belongs_to: Mapping[str, str]) -> None:
         self.path, self._belongs_to = path, dict(belongs_to)
 
     def read(self) -> State | None:
-        """Return the last state, None where there is none; raise `InputError` where it is no use here."""
+        """Return the state; None without a file. Raise `InputError` for a damaged file and one of another training."""
         if not self.path.exists():
             return None
         try:
-            said, arrays = _unpacked(read(self.path))
-            belongs_to = dict(said["belongs_to"])
+            header, arrays = _unpack(read(self.path))
+            belongs_to = dict(header["belongs_to"])
             state = State(
-                int(said["epoch"]),
-                (float(said["best"][0]), int(said["best"][1])),
-                said["rng"],
-                [arrays[f"weights-{index}"] for index in range(said["weights"])],
-                [arrays[f"variables-{index}"] for index in range(said["variables"])],
+                int(header["epoch"]),
+                (float(header["best"][0]), int(header["best"][1])),
+                header["rng"],
+                [arrays[f"weights-{index}"] for index in range(header["weights"])],
+                [arrays[f"variables-{index}"] for index in range(header["variables"])],
             )
         except (ValueError, KeyError, TypeError, IndexError, BadZipFile):
-            raise InputError(f"{self.path}: is damaged; remove it, and the training begins anew") from None
+            raise InputError(f"{self.path}: the file is damaged; remove it to start the training again") from None
         changed = [name for name, each in self._belongs_to.items() if belongs_to.get(name) != each]
         if changed:
             raise InputError(
-                f"{self.path}: is of a training with other {' and '.join(changed)}; "
-                "go on with what it was begun with, or remove it, and the training begins anew"
+                f"{self.path}: belongs to a training with other {' and '.join(changed)}; "
+                "restore these to resume it, or remove the file to start again"
             )
         return state
 
     def write(self, state: State) -> None:
-        """Replace the state before."""
-        said = {
+        """Write a state over the previous one."""
+        header = {
             "belongs_to": self._belongs_to,
             "epoch": state.epoch,
             "best": state.best,
@@ -92,11 +94,11 @@ class Checkpoint:
         arrays |= {f"variables-{index}": each for index, each in enumerate(state.variables)}
         packed = io.BytesIO()
         np.savez(packed, **arrays)  # type: ignore[arg-type]
-        rest = json.dumps(said).encode() + b"\n" + packed.getvalue()
+        rest = json.dumps(header).encode() + b"\n" + packed.getvalue()
         write_whole(self.path, _digest(rest) + b"\n" + rest)
 
     def remove(self) -> None:
-        """Remove the file: the training is done."""
+        """Remove the file after the training."""
         remove(self.path)
 
 
@@ -104,10 +106,10 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _unpacked(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
+def _unpack(content: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     digest, _, rest = content.partition(b"\n")
     if digest != _digest(rest):
-        raise ValueError("it is not as it was written")
-    said, _, packed = rest.partition(b"\n")
+        raise ValueError("wrong checksum")
+    header, _, packed = rest.partition(b"\n")
     with npz.opened(io.BytesIO(packed)) as arrays:
-        return parsed(said), dict(arrays)
+        return parsed(header), dict(arrays)

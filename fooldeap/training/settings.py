@@ -1,4 +1,4 @@
-"""The settings of a training: a YAML file that names a dataset and lists layers; and what comes of it."""
+"""The settings of a training, read from a YAML file that names a dataset and lists layers; and its result."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,11 +26,14 @@ Layer = str | dict[str, dict[str, Value]]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The keys of a training file, beside ``plugins``, as in an experiment file.
+    """The keys of a training file, without ``plugins``.
 
-    ``input_range`` is what 0..255 becomes before the first layer, ``validation`` how many training images are
-    held out to choose the best epoch by, ``shift`` by how many pixels training images are moved at most, at
-    random. ``dataset`` is the name of one.
+    Attributes
+    ----------
+    dataset : name of the dataset plugin
+    input_range : the values to which 0..255 is rescaled before the first layer
+    validation : number of training images that are held out to choose the best epoch
+    shift : training images are moved at random by at most this number of pixels
     """
 
     name: Name
@@ -50,7 +53,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training: the files, and what the model card says about them."""
+    """The result of a training: the files and the figures of the model card."""
 
     model: Path
     card: Path
@@ -62,7 +65,7 @@ class Trained:
 
 
 def said(path: Path, overrides: Sequence[str] = ()) -> Document:
-    """Return what a training file says, ``key=value`` overrides applied, not checked yet."""
+    """Read a training file and apply ``key=value`` overrides, without checks."""
     document = reading.from_overrides(overrides).over(reading.read(path))
     document.data.setdefault("plugins", [])
     return document
@@ -75,7 +78,7 @@ def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ())
 
 
 def checked(document: Document, known: Registry) -> tuple[Training, Choice]:
-    """Return what a document says as the settings of a training, and the dataset it chooses."""
+    """Check a document; return its settings and its dataset."""
     checker, keys = Checker(document, known), dict(keys_of(Training))
     data = {"dataset": keys.pop("dataset").default, **document.data}
     data.pop("plugins", None)

@@ -1,8 +1,8 @@
-"""Train a classifier as a YAML file describes it: ``fooldeap train CONFIG.yaml``.
+"""Train the classifier that a YAML file describes: ``fooldeap train CONFIG.yaml``.
 
-The file names a dataset and the layers; the outcome is a ``.keras`` file that takes images 0..255 and gives
-probabilities, with a model card beside it. The same file gives the same bytes on the same kind of machine, also where
-the training was interrupted, however often: it goes on from the last epoch that was finished.
+The training file names a dataset and lists the layers. The result is a ``.keras`` file and a model card. The model
+takes images with values 0..255 and returns probabilities. The same file gives the same bytes on the same kind of
+machine. An interrupted training resumes after the last finished epoch and gives the same bytes, too.
 """
 
 import contextlib
@@ -43,22 +43,22 @@ def train(
     plugins: Iterable[Any] = (),
     no_plugins: bool = False,
 ) -> Trained | None:
-    """Train the classifier that a YAML file describes, and write the model and its card; None if that was done already.
+    """Train the classifier that a YAML file describes, and write the model and its card; None if both exist already.
 
     Parameters
     ----------
     config_path
-        The YAML file; its keys are the fields of `Training`.
+        The training file; its keys are the fields of `Training`.
     overrides
-        ``key=value`` texts that replace keys of the file.
+        ``key=value`` strings that replace keys of the file.
     out
-        The model file to write, ending in ``.keras``; by default the training's name in the current folder.
-        The card lies beside it, ending in ``.md``. Until it is there, a file ending in ``.training`` says how far the
-        training has come: the next one goes on from there. What another training or anybody else wrote is not replaced.
+        The model file to write, ending in ``.keras``; by default the name of the training in the current folder. The
+        card has the same name, ending in ``.md``. During the training, a file ending in ``.training`` is the checkpoint
+        from which an interrupted training resumes. Files of other trainings and other programs are not overwritten.
     progress
         Whether to show progress on stderr.
     plugins
-        Where else datasets may come from: see `fooldeap.registry.load`.
+        Files, folders or classes with more datasets, see `fooldeap.registry.load`.
     no_plugins
         Refuse a file that names plugins or commands.
 
@@ -67,7 +67,7 @@ def train(
     Raises
     ------
     InputError
-        A key, layer or path that will not do, or a path where something else is already. Nothing was trained.
+        A key, a layer or a path is invalid, or another file exists at the path. Nothing was trained.
     """
     with trust.trusting(no_plugins=no_plugins):
         document = said(Path(config_path), overrides)
@@ -85,15 +85,15 @@ def train(
 def train_on(
     data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool = True
 ) -> Trained:
-    """Train on images at hand, and write the model to ``path`` and its card beside it.
+    """Train on loaded images, and write the model to ``path`` and its card beside it.
 
-    ``document`` says the settings, for messages; ``command`` is what the card says the model is made by. The seed of
-    TensorFlow belongs to the process, so one thread trains at a time.
+    ``document`` has the settings, for messages. ``command`` is the command that the card shows. The seed of TensorFlow
+    belongs to the process, so one thread trains at a time.
 
     Raises
     ------
     InputError
-        The training cannot begin on such data.
+        A training on this data cannot start.
     RunError
         Keras fails while the network is trained.
     """
@@ -136,14 +136,14 @@ def _trained(
 
 
 def refuse(training: Training, data: Split, document: Document) -> None:
-    """Raise `InputError` where a training cannot begin on such data; parameters as for `train_on`."""
+    """Raise `InputError` if a training on this data cannot start; parameters as for `train_on`."""
     classes = _check_data(training, data, document)
     with preserved():
         build(training, data.train_images.shape[1:], classes, document)
 
 
 def _is_trained(training: Training, data: Split, path: Path) -> bool:
-    """Tell whether a model is there whose card says that it is what a training like this one gave."""
+    """Return whether this model exists and its card shows the same training, data and versions."""
     its_card = path.with_suffix(".md")
     if not (path.is_file() and its_card.is_file()):
         return False
@@ -152,19 +152,19 @@ def _is_trained(training: Training, data: Split, path: Path) -> bool:
 
 
 def _refuse_others(training: Training, data: Split, path: Path) -> None:
-    """Refuse to replace a model or a card, unless this training was interrupted while it wrote them."""
+    """Refuse to overwrite a model or a card, unless this training was interrupted while it wrote them."""
     if _checkpoint(training, data, path).read() is not None:
         return
     for taken in (path, path.with_suffix(".md")):
         if taken.exists():
             raise InputError(
-                f"{taken}: is there already, and is not of this training with these settings; "
-                "choose another --out, or remove it"
+                f"{taken}: the file exists, and was not written by this training with these settings; "
+                "choose another --out, or remove the file"
             )
 
 
 def _checkpoint(training: Training, data: Split, path: Path) -> Checkpoint:
-    """Return the file that says how far the training of a model has come; it has, by name, what decides its bytes."""
+    """Return the checkpoint of a training; it belongs to one combination of settings, images and versions."""
     versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
     settings = json.dumps(asdict(training), sort_keys=True)
     belongs_to = {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
@@ -173,19 +173,18 @@ def _checkpoint(training: Training, data: Split, path: Path) -> Checkpoint:
 
 def _writable(path: Path) -> Path:
     if path.suffix != ".keras":
-        raise InputError(f"--out {path}: expected a file ending in .keras")
+        raise InputError(f"--out {path}: expected a path ending in .keras")
     if not path.parent.is_dir():
-        raise InputError(f"--out {path}: no folder {str(path.parent)!r}; make it first")
+        raise InputError(f"--out {path}: no folder {str(path.parent)!r}; create it first")
     return path
 
 
 def _check_data(training: Training, data: Split, document: Document) -> int:
-    """Return how many classes the labels have; refuse settings that do not go with the images."""
+    """Return the number of classes; refuse settings that do not fit the images."""
     if training.validation >= len(data.train_images):
         raise document.error(
             ("validation",),
-            f"got {training.validation}, expected fewer than the training images, "
-            f"of which there are {len(data.train_images)}",
+            f"got {training.validation}, expected fewer than the {len(data.train_images)} training images",
         )
     side = min(data.train_images.shape[1:3])
     if training.shift >= side:
@@ -197,10 +196,10 @@ def _check_data(training: Training, data: Split, document: Document) -> int:
 
 
 def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, progress: bool) -> tuple[int, float]:
-    """Leave the model at its best epoch; return that epoch, from 1, and its validation accuracy.
+    """Train the model, set the weights of its best epoch, and return this epoch, from 1, and its validation accuracy.
 
-    Every ``fit`` shuffles alike, whatever was done before in the process: what an epoch depends on is in the variables,
-    those of Dropout among them, and in ``rng``.
+    An epoch depends only on the variables, including those of Dropout, and on ``rng``. Every call of ``fit`` shuffles
+    in the same way, whatever the process did before. So a training can resume after any epoch with the same bits.
     """
     import keras
 
@@ -224,7 +223,7 @@ def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, pr
             moved = _shifted(images, training.shift, rng)
             model.fit(moved, labels, batch_size=training.batch_size, verbose=0, callbacks=[watch])
             accuracy = _accuracy(model, data.train_images[held_out], data.train_labels[held_out])
-            if (accuracy, epoch) > best:  # of equals the last
+            if (accuracy, epoch) > best:  # the last of several best epochs
                 best, weights = (accuracy, epoch), model.get_weights()
             values = [np.asarray(variable) for variable in variables]
             checkpoint.write(State(epoch, best, rng.bit_generator.state, weights, values))
@@ -246,7 +245,7 @@ def _naming_failures(name: str) -> Iterator[None]:
 
 
 def _shifted(images: Images, most: int, rng: Rng) -> Images:
-    """Move each image by up to ``most`` pixels each way; what comes in at the border is 0."""
+    """Move each image by up to ``most`` pixels in each direction; new pixels at the border are 0."""
     if not most:
         return images
     count, height, width = images.shape[:3]
@@ -264,7 +263,7 @@ def _accuracy(model: Any, images: Images, labels: NDArray[Any]) -> float:
 
 
 class _Progress:
-    """A bar on a terminal, a line an epoch elsewhere, or nothing."""
+    """Progress on stderr: a bar on a terminal, otherwise one line per epoch."""
 
     def __init__(self, training: Training, steps: int, done: int, wanted: bool) -> None:
         from rich.console import Console
@@ -296,9 +295,9 @@ class _Progress:
         self._console.print(f"epoch {epoch} of {self._epochs}: validation accuracy {accuracy:.4f}")
 
 
-# --- What is written ----------------------------------------------------------------------------------------
+# --- Paths in the card --------------------------------------------------------------------------------------
 
 
 def _named(path: str | Path) -> str:
-    """Return a path as a model card shows it: of an absolute one, which is one machine's, the name alone."""
+    """Return a path as the model card shows it; of an absolute path only the name, because machines differ."""
     return Path(path).name if Path(path).is_absolute() else Path(path).as_posix()
