@@ -1,4 +1,4 @@
-"""The contract tests themselves: they pass what is right, and name what is wrong."""
+"""The contract tests: correct plugins pass, and every fault is reported."""
 
 import importlib.util
 import subprocess
@@ -20,7 +20,7 @@ REQUIRED = {
     "callable": {"function": f"{KIT / 'scores.py'}:bright_and_dark", "shape": [8, 8, 1], "classes": 2},
     "mixed": {"of": [{"name": "block", "size": 0.5}, "random_pixels"]},
 }
-ELSEWHERE = {"onnx", "torch"}  # which need a model and a package: tests/test_other_classifiers.py
+ELSEWHERE = {"onnx", "torch"}  # tested in tests/test_other_classifiers.py, because they need packages
 WRONG_FILES = [KIT / "wrong.py", KIT / "wrong_surroundings.py"]
 WRONG = [each for file in WRONG_FILES for each in registry.found_in(file) if each.name.startswith("wrong-")]
 
@@ -41,12 +41,12 @@ def call(*words):
     ],
     ids=lambda contract: f"{contract.subject.plugin.kind}-{contract.subject.plugin.name}: {contract}",
 )
-def test_every_stock_plugin_keeps_its_contracts(contract):
+def test_stock_plugins_keep_their_contracts(contract):
     contract()
 
 
 @pytest.mark.parametrize("plugin", WRONG, ids=str)
-def test_each_fault_is_named(plugin):
+def test_each_fault_is_reported(plugin):
     found = broken(plugin, plugins=WRONG_FILES)
     expected = plugin.summary.rstrip(".").lower()
     assert any(expected in sentence.lower() for sentence in found.values()), found
@@ -56,12 +56,12 @@ def test_there_are_enough_wrong_plugins():
     assert len(WRONG) >= 60
 
 
-def test_the_command_says_what_is_broken(capsys, tmp_path):
+def test_command_reports_broken_contracts(capsys, tmp_path):
     assert call("plugins", "check", KIT / "wrong.py") == 1
-    said = capsys.readouterr().err
-    assert "fooldeap: selection 'wrong-worst': of rising values it prefers worse to better" in said
-    assert "(never prefers the worse)" in said
-    assert "genome 'reals': all its contracts hold" in said
+    text = capsys.readouterr().err
+    assert "fooldeap: selection 'wrong-worst': from rising values it prefers worse individuals" in text
+    assert "(does not prefer worse individuals)" in text
+    assert "genome 'reals': all its contracts hold" in text
     good = tmp_path / "good.py"
     good.write_text((KIT / "wrong.py").read_text().split('@mutation("wrong-global"')[0] + GOOD)
     assert call("plugins", "check", good) == 0
@@ -77,7 +77,7 @@ def good(images, rng):
 '''
 
 
-def test_a_mutable_default_is_named_when_the_file_is_read(capsys, tmp_path):
+def test_mutable_default_is_refused_when_the_file_is_loaded(capsys, tmp_path):
     (tmp_path / "mutable.py").write_text(
         "from fooldeap.plugin import mutation\n@mutation('m')\ndef m(images, rng, *, of: list[int] = []):\n    'M.'\n"
     )
@@ -99,7 +99,7 @@ def load(folder, code):
     return {plugin.name: plugin for plugin in registry.found_in(folder / "own.py")}
 
 
-# --- What is right passes ---------------------------------------------------------------------------------------------
+# --- Correct plugins --------------------------------------------------------------------------------------------------
 
 RIGHT = """
 @mutation("patch", genome="pixels")
@@ -120,7 +120,7 @@ def crowd(toolbox, rng):
 
 @selection("positive")
 def positive(values, count, rng):
-    "Refuse what is negative."
+    "Refuse negative fitness."
     if values.min() < 0:
         raise InputError("negative fitness")
     return np.argsort(-values)[rng.integers(0, -(-len(values) // 2), count)]
@@ -137,7 +137,7 @@ class Grey(registry.load().get("genome", "pixels").target):
 @genome("words")
 @dataclass(frozen=True)
 class Words:
-    "Individuals that nobody can edit, and that may be shared: tuples of letters."
+    "Immutable individuals, which may be shared: tuples of letters."
     shape: tuple[int, int, int]
     dtype = None
     bounds = None
@@ -157,7 +157,7 @@ class Words:
 
 
 @pytest.mark.parametrize("name", ["patch", "crowd", "positive", "words", "grey"])
-def test_what_is_right_passes(name, tmp_path):
+def test_correct_plugins_pass(name, tmp_path):
     assert broken(load(tmp_path, RIGHT)[name]) == {}
 
 
@@ -177,32 +177,32 @@ def test_stock_plugins_pass_with_other_values(kind, name, values):
     assert broken(registry.load().get(kind, name), **values) == {}
 
 
-# --- What is wrong is said once, and clearly --------------------------------------------------------------------------
+# --- Messages ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_cause_is_said_once(tmp_path):
+def test_one_cause_is_reported_once(tmp_path):
     plugin = load(
         tmp_path, "@mutation('m', genome='pixels')\ndef m(images, rng):\n    'M.'\n    return images + nothing\n"
     )["m"]
-    said = "with 7 genomes of 'pixels' for images (16, 12, 1) it raised NameError: name 'nothing' is not defined"
-    assert broken(plugin) == {"gives as many children of the same sort": said}
+    sentence = "with 7 genomes of 'pixels' for images (16, 12, 1) it raised NameError: name 'nothing' is not defined"
+    assert broken(plugin) == {"returns children like the parents": sentence}
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"sgima": 3}, "mutation 'gaussian': sgima: unknown key; did you mean 'sigma'?"),
         ({"rate": "a"}, "mutation 'gaussian': rate: got \"a\", expected a number > 0 and <= 1"),
-        ({"genome": {"slots": 3}}, "mutation 'gaussian': no genome that it is tried on has the parameter 'slots'"),
+        ({"genome": {"slots": 3}}, "mutation 'gaussian': no genome of this plugin has the parameter 'slots'"),
     ],
 )
-def test_values_are_checked_as_those_of_an_experiment(values, said):
+def test_parameters_are_checked_as_in_an_experiment(values, message):
     with pytest.raises(InputError) as error:
         contracts(registry.load().get("mutation", "gaussian"), **values)
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
 
 
-def test_a_class_without_a_decorator_of_its_own_is_refused():
+def test_subclass_without_a_decorator_is_refused():
     class Sub(registry.load().get("genome", "pixels").target):
         def sample(self, count, rng):
             return None
@@ -211,9 +211,9 @@ def test_a_class_without_a_decorator_of_its_own_is_refused():
         contracts(Sub)
 
 
-def test_an_operator_needs_its_genome(tmp_path):
+def test_operator_needs_its_genome(tmp_path):
     plugin = load(tmp_path, "@mutation('m', genome='nowhere')\ndef m(images, rng):\n    'M.'\n    return images\n")["m"]
-    with pytest.raises(InputError, match="works on the genome 'nowhere', which no plugin has; name the file"):
+    with pytest.raises(InputError, match="no plugin has the genome name 'nowhere'; name the file"):
         contracts(plugin)
 
 
@@ -245,10 +245,10 @@ def resample(genomes, rng):
 """
 
 
-def test_a_genome_may_need_a_parameter(tmp_path, capsys):
+def test_parameters_of_genomes_can_be_given(tmp_path, capsys):
     resample = load(tmp_path, SIDED)["resample"]
     assert broken(resample, plugins=[tmp_path / "own.py"], genome={"side": 3}) == {}
-    with pytest.raises(InputError, match=r"genome 'sided': 'side' has no default; give it: genome.side=..., or in"):
+    with pytest.raises(InputError, match=r"genome 'sided': 'side' has no default; set it: genome.side=..., or in"):
         contracts(resample, plugins=[tmp_path / "own.py"])
     assert call("plugins", "check", tmp_path / "own.py", "genome.side=3") == 0
     assert call("plugins", "check", tmp_path / "own.py", "side=3") == 0
@@ -265,39 +265,39 @@ def rated(images, rng, *, rate: float):
 """
 
 
-def test_the_command_fails_where_a_plugin_was_not_checked(tmp_path, capsys):
+def test_command_fails_if_a_plugin_was_not_checked(tmp_path, capsys):
     load(tmp_path, RATED)
     assert call("plugins", "check", tmp_path / "own.py") == 2
-    assert "not checked: mutation 'rated': 'rate' has no default; give it: rate=..." in capsys.readouterr().err
+    assert "not checked: mutation 'rated': 'rate' has no default; set it: rate=..." in capsys.readouterr().err
     assert call("plugins", "check", tmp_path / "own.py", "rate=a") == 2
     assert "not checked: mutation 'rated': rate: got \"a\", expected a number" in capsys.readouterr().err
     load(tmp_path, RATED.replace('"rated"', '"gaussian"'))
     assert call("plugins", "check", tmp_path / "own.py", "rate=1.0") == 2
-    assert "mutation 'gaussian' in" in (said := capsys.readouterr().err)
-    assert "the name is taken by" in said
+    assert "mutation 'gaussian' in" in (text := capsys.readouterr().err)
+    assert "the name is taken by" in text
 
 
 @pytest.mark.parametrize("word", ["rate=1.0", "mutation.rate=1.0"])
-def test_the_command_takes_parameters(word, tmp_path, capsys):
+def test_command_accepts_parameters(word, tmp_path, capsys):
     load(tmp_path, RATED)
     assert call("plugins", "check", tmp_path / "own.py", word) == 0
     assert capsys.readouterr().out == "mutation 'rated': all its contracts hold\n"
 
 
 @pytest.mark.parametrize("word", ["rat=1.0", "mutation.rat=1.0", "selection.rate=1.0"])
-def test_the_command_refuses_parameters_that_nobody_has(word, tmp_path, capsys):
+def test_command_refuses_unknown_parameters(word, tmp_path, capsys):
     load(tmp_path, RATED)
     assert call("plugins", "check", tmp_path / "own.py", word) == 2
-    assert f"fooldeap: {word[:-4]}: no plugin that is checked has this parameter" in capsys.readouterr().err
+    assert f"fooldeap: {word[:-4]}: no checked plugin has this parameter" in capsys.readouterr().err
 
 
-def test_a_plugin_cannot_end_the_command(tmp_path, capsys):
+def test_plugin_cannot_end_the_command(tmp_path, capsys):
     load(tmp_path, "@mutation('m', genome='pixels')\ndef m(images, rng):\n    'M.'\n    sys.exit(0)\n")
     assert call("plugins", "check", tmp_path / "own.py") == 1
     assert "it raised SystemExit: 0" in capsys.readouterr().err
 
 
-def test_they_run_in_somebodys_pytest(tmp_path):
+def test_contracts_run_in_pytest(tmp_path):
     (tmp_path / "good.py").write_text((KIT / "wrong.py").read_text().split('@mutation("wrong-global"')[0] + GOOD)
     (tmp_path / "test_good.py").write_text(
         "import pytest\nfrom fooldeap.testing import contracts\nfrom good import good\n\n"
@@ -314,15 +314,15 @@ def test_they_run_in_somebodys_pytest(tmp_path):
     assert "7 passed" in done.stdout
 
 
-def test_what_is_no_plugin_is_refused():
+def test_objects_without_a_plugin_are_refused():
     with pytest.raises(InputError, match="expected a function or class with a decorator"):
         contracts(print)
     with pytest.raises(InputError, match="'path' has no default"):
         contracts(registry.load().get("dataset", "npz"))
 
 
-def test_a_file_dropped_into_the_tree_is_a_plugin(tmp_path):
-    """With no other edit: it is listed and its contracts are tested, in a copy of the tree."""
+def test_file_in_the_plugin_folder_is_a_plugin(tmp_path):
+    """In a copy of the repository, a new file is listed and its contracts are tested without other changes."""
     import shutil
 
     shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(".*", "runs", "*.egg-info", "__pycache__"))
@@ -344,7 +344,7 @@ def test_a_file_dropped_into_the_tree_is_a_plugin(tmp_path):
     assert "mutation 'good': all its contracts hold" in done.stdout
 
 
-def test_the_readmes_plugin_passes(tmp_path):
+def test_plugin_of_the_readme_passes(tmp_path):
     import re
 
     text = (ROOT / "README.md").read_text()

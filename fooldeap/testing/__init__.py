@@ -1,6 +1,6 @@
-"""What every plugin promises, as checks that say in a sentence what is broken.
+"""Tests of the contracts of plugins; each broken contract is described in a sentence.
 
-In a test of your own::
+In a pytest file::
 
     import pytest
     from fooldeap.testing import contracts
@@ -11,7 +11,7 @@ In a test of your own::
     def test_smudge(contract):
         contract()
 
-``fooldeap plugins check FILE`` does the same for all plugins of a file.
+``fooldeap plugins check FILE`` checks all plugins of a file.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from typing import Any
 from fooldeap import registry
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import Plugin, plugin_of
-from fooldeap.testing.checking import check, contracts_of, sentences
+from fooldeap.testing.checking import check, find_broken, make_contracts
 from fooldeap.testing.contract import Contract
 from fooldeap.testing.demands import Broken
 
@@ -35,28 +35,28 @@ def contracts(
     Parameters
     ----------
     target : a decorated function or class, or a `fooldeap.plugin.Plugin`
-    plugins : files, folders, or decorated functions and classes that it needs, such as its genome
-    genome : of an operator: parameters of the genomes that it is tried on, where their defaults will not do
-    values : parameters, where the defaults will not do, as YAML has them
+    plugins : files, folders, or decorated functions and classes that the plugin needs, such as its genome
+    genome : parameters of the genomes on which an operator is tried, instead of their defaults
+    values : parameters of the plugin as in YAML, instead of their defaults
 
     Raises
     ------
     InputError
-        ``target`` is no plugin, or a parameter without a default is not given, is unknown or will not do.
+        ``target`` is not a plugin, or a parameter is missing, unknown or invalid.
     """
     plugin = target if isinstance(target, Plugin) else plugin_of(target)
     if plugin is None:
-        raise InputError(f"got {target!r}, expected a function or class with a decorator of fooldeap.plugin on itself")
-    found = contracts_of(plugin, registry.load(plugins), values, genome or {})
+        raise InputError(f"got {target!r}, expected a function or class with a decorator of fooldeap.plugin")
+    found = make_contracts(plugin, registry.load(plugins), values, genome or {})
     known = {name for contract in found[:1] for choice in contract.subject.genomes for name in choice.plugin.parameters}
     for name in genome or {}:
         if name not in known:
             raise InputError(
-                f"{plugin}: no genome that it is tried on has the parameter {name!r}{did_you_mean(name, known)}"
+                f"{plugin}: no genome of this plugin has the parameter {name!r}{did_you_mean(name, known)}"
             )
     return found
 
 
 def broken(target: Any, *, plugins: Any = (), genome: Mapping[str, Any] | None = None, **values: Any) -> dict[str, str]:
-    """Return the contracts that do not hold, with a sentence for each; what breaks several of them is said once."""
-    return sentences(contracts(target, plugins=plugins, genome=genome, **values))
+    """Return the broken contracts by name, with a sentence each; a cause that breaks several is listed once."""
+    return find_broken(contracts(target, plugins=plugins, genome=genome, **values))

@@ -1,4 +1,4 @@
-"""Batches to compare: their bits, and the memory that their individuals are in."""
+"""Comparison of batches: equal bits, and shared memory of individuals."""
 
 import itertools
 import pickle
@@ -8,21 +8,21 @@ import numpy as np
 
 from fooldeap.plugin import Batch
 
-_FIXED = (tuple, str, bytes, frozenset, int, float, complex, np.generic, type(None))  # nobody can edit these
+_FIXED = (tuple, str, bytes, frozenset, int, float, complex, np.generic, type(None))  # immutable types
 
 
 def rng(seed: int = 1) -> np.random.Generator:
-    """Return a random stream."""
+    """Return a random generator."""
     return np.random.default_rng(seed)
 
 
 def copy(batch: Batch) -> Batch:
-    """Return a copy that shares nothing."""
+    """Return a copy that shares no memory."""
     return pickle.loads(pickle.dumps(batch))
 
 
 def identical(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same to the bit."""
+    """Return whether two values are bit-identical."""
     if isinstance(one, list | tuple) and type(one) is type(other):
         return len(one) == len(other) and all(map(identical, one, other))
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and not one.dtype.hasobject:
@@ -32,26 +32,26 @@ def identical(one: Any, other: Any) -> bool:
     return bool(pickle.dumps(one) == pickle.dumps(other))
 
 
-def own_rows(batch: Batch) -> bool:
-    """Tell whether each individual can be edited, and without another changing."""
+def has_independent_rows(batch: Batch) -> bool:
+    """Return whether each individual can be changed without a change to another."""
     if isinstance(batch, np.ndarray) and not batch.flags.writeable:
         return False
-    return not any(_share(one, other) for one, other in itertools.combinations(_individuals(batch), 2))
+    return not any(_share_memory(one, other) for one, other in itertools.combinations(_individuals(batch), 2))
 
 
-def apart(one: Batch, other: Batch) -> bool:
-    """Tell whether the individuals of two batches can be edited without one of the other batch changing."""
-    return not any(_share(*pair) for pair in itertools.product(_individuals(one), _individuals(other)))
+def are_independent(one: Batch, other: Batch) -> bool:
+    """Return whether the individuals of a batch can be changed without a change to those of the other batch."""
+    return not any(_share_memory(*pair) for pair in itertools.product(_individuals(one), _individuals(other)))
 
 
 def _individuals(batch: Batch) -> list[list[Any]]:
-    """Return the parts of each individual."""
+    """Return the mutable parts of each individual."""
     rows = [batch[row : row + 1] for row in range(len(batch))] if isinstance(batch, np.ndarray) else batch
-    return [_parts(row) for row in rows]
+    return [_mutable_parts(row) for row in rows]
 
 
-def _parts(individual: Any) -> list[Any]:
-    """Return what can be edited in an individual: itself, and the arrays and containers in it, however deep."""
+def _mutable_parts(individual: Any) -> list[Any]:
+    """Return an individual and the arrays and containers inside it, at any depth, if they are mutable."""
     found = [] if isinstance(individual, _FIXED) else [individual]
     waiting, seen = [individual, *getattr(individual, "__dict__", {}).values()], set()
     while waiting:
@@ -66,7 +66,7 @@ def _parts(individual: Any) -> list[Any]:
     return found
 
 
-def _share(one: list[Any], other: list[Any]) -> bool:
+def _share_memory(one: list[Any], other: list[Any]) -> bool:
     if {id(part) for part in one} & {id(part) for part in other}:
         return True
     arrays = ([part for part in parts if isinstance(part, np.ndarray)] for parts in (one, other))

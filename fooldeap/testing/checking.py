@@ -1,4 +1,4 @@
-"""Holds plugins to their contracts: all of a file, or all that are installed."""
+"""Check the contracts of all plugins of a file, or of all installed plugins."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from fooldeap.configuration import reading
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
-from fooldeap.testing import (  # noqa: F401 - they fill CONTRACTS
+from fooldeap.testing import (  # noqa: F401 - these modules fill CONTRACTS
     algorithm,
     classifier,
     dataset,
@@ -29,7 +29,7 @@ from fooldeap.testing.subject import Subject
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which contracts of a plugin are broken, with a sentence for each; or why it was not checked."""
+    """The broken contracts of a plugin by name, with a sentence each; or the reason why it was not checked."""
 
     plugin: Plugin
     broken: Mapping[str, str] = field(default_factory=dict)
@@ -44,38 +44,38 @@ class Verdict:
 
 
 def check(files: Iterable[Path], needed: Iterable[Any] = (), words: Iterable[str] = ()) -> list[Verdict]:
-    """Return a verdict on each plugin of some files, or on all that are installed.
+    """Check each plugin of the files, or all installed plugins without files.
 
     Parameters
     ----------
     files : files and folders
-    needed : files, folders, or decorated functions and classes that they need, such as their genome
-    words : parameters ``key=value`` or ``kind.key=value`` for the plugins, and the genomes they are tried on, that have
-        such a one
+    needed : files, folders, or decorated functions and classes that the plugins need, such as their genome
+    words : parameters ``key=value`` or ``kind.key=value`` for the plugins that have them, and for the genomes on which
+        operators are tried
 
     Raises
     ------
     InputError
-        A file that does not load, a name that is taken, a parameter that no plugin has.
+        A file cannot be loaded, a name is in use, or no plugin has a parameter.
     """
     files = list(files)
     known = registry.load([*files, *needed])
     found = [plugin for file in files for plugin in registry.found_in(file)] if files else known.all()
-    given = _Given(words)
-    given.refuse_unknown([*found, *known.all("genome")])
-    return [_verdict(plugin, known, given) for plugin in found]
+    parameters = _Parameters(words)
+    parameters.refuse_unknown([*found, *known.all("genome")])
+    return [_check_plugin(plugin, known, parameters) for plugin in found]
 
 
-def contracts_of(
+def make_contracts(
     plugin: Plugin, known: Registry, values: Mapping[str, Any], of_genomes: Mapping[str, Any]
 ) -> list[Contract]:
-    """Return the contracts of a plugin with its parameters, and with some of the genomes that it is tried on."""
+    """Return the contracts of a plugin, with parameters for it and for the genomes on which it is tried."""
     subject = Subject(plugin, values, known, of_genomes)
     return [Contract(name, each, subject) for kinds, name, each in CONTRACTS if not kinds or plugin.kind in kinds]
 
 
-def sentences(contracts: Iterable[Contract]) -> dict[str, str]:
-    """Return the contracts that do not hold, with a sentence for each; what breaks several of them is said once."""
+def find_broken(contracts: Iterable[Contract]) -> dict[str, str]:
+    """Return the broken contracts by name, with a sentence each; a cause that breaks several is listed once."""
     found: dict[str, str] = {}
     for contract in contracts:
         try:
@@ -86,15 +86,16 @@ def sentences(contracts: Iterable[Contract]) -> dict[str, str]:
     return found
 
 
-def _verdict(plugin: Plugin, known: Registry, given: "_Given") -> Verdict:
+def _check_plugin(plugin: Plugin, known: Registry, parameters: "_Parameters") -> Verdict:
     try:
-        return Verdict(plugin, sentences(contracts_of(plugin, known, given.to(plugin), given.genome)))
+        contracts = make_contracts(plugin, known, parameters.of(plugin), parameters.genome)
+        return Verdict(plugin, find_broken(contracts))
     except InputError as error:
         return Verdict(plugin, unchecked=str(error))
 
 
-class _Given:
-    """Parameters from words, ``key=value`` for every kind of plugin, ``kind.key=value`` for one."""
+class _Parameters:
+    """Parameters from the command line: ``key=value`` for every kind of plugin, ``kind.key=value`` for one kind."""
 
     def __init__(self, words: Iterable[str]) -> None:
         data = reading.from_overrides(words).data
@@ -103,22 +104,20 @@ class _Given:
 
     @property
     def genome(self) -> dict[str, Any]:
-        """Those for genomes."""
+        """The parameters of genomes."""
         return {**self.anywhere, **self.by_kind.get("genome", {})}
 
-    def to(self, plugin: Plugin) -> dict[str, Any]:
-        """Return those that a plugin has."""
-        given = {**self.anywhere, **self.by_kind.get(plugin.kind, {})}
-        return {name: value for name, value in given.items() if name in plugin.parameters}
+    def of(self, plugin: Plugin) -> dict[str, Any]:
+        """Return the parameters that a plugin has."""
+        values = {**self.anywhere, **self.by_kind.get(plugin.kind, {})}
+        return {name: value for name, value in values.items() if name in plugin.parameters}
 
     def refuse_unknown(self, plugins: Iterable[Plugin]) -> None:
-        """Raise `InputError` for a word that no plugin has a parameter for."""
-        has = {kind: {name for each in plugins if each.kind == kind for name in each.parameters} for kind in KINDS}
-        everything = set().union(*has.values())
+        """Raise `InputError` for a parameter that no plugin has."""
+        by_kind = {kind: {name for each in plugins if each.kind == kind for name in each.parameters} for kind in KINDS}
+        everything = set().union(*by_kind.values())
         wanted = [("", name, everything) for name in self.anywhere]
-        wanted += [(f"{kind}.", name, has[kind]) for kind, values in self.by_kind.items() for name in values]
+        wanted += [(f"{kind}.", name, by_kind[kind]) for kind, values in self.by_kind.items() for name in values]
         for prefix, name, known in wanted:
             if name not in known:
-                raise InputError(
-                    f"{prefix}{name}: no plugin that is checked has this parameter{did_you_mean(name, known)}"
-                )
+                raise InputError(f"{prefix}{name}: no checked plugin has this parameter{did_you_mean(name, known)}")

@@ -1,4 +1,4 @@
-"""What classifiers promise."""
+"""The contracts of classifiers."""
 
 import numpy as np
 
@@ -10,66 +10,66 @@ from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
 from fooldeap.testing.subject import Subject
 
-SIZES = (32, 7, 1)  # of batches; the engine shows no empty one
+SIZES = (32, 7, 1)  # of batches; the engine never shows an empty one
 
 
 @contract("classifier")
-def _says_what_it_is(subject: Subject) -> None:
-    shape, classes, digest = (getattr(subject.loaded, name, None) for name in ("input_shape", "classes", "digest"))
+def _declares_shape_classes_and_digest(subject: Subject) -> None:
+    shape, classes, digest = (getattr(subject.instance, name, None) for name in ("input_shape", "classes", "digest"))
     sides = isinstance(shape, tuple) and len(shape) == 3 and all(_is_count(side) for side in shape)
     demand(sides, f"its input_shape is {shape!r}, expected (height, width, channels)")
-    demand(_is_count(classes, 2), f"its classes are {classes!r}, expected how many there are, 2 or more")
+    demand(_is_count(classes, 2), f"its classes are {classes!r}, expected their number, 2 or more")
     demand(isinstance(digest, str) and digest, f"its digest is {digest!r}, expected a text that identifies the weights")
-    demand(subject.build().digest == digest, "its digest changes; the same weights have the same")
+    demand(subject.build().digest == digest, "its digest changes; return the same digest for the same weights")
 
 
 @contract("classifier")
-def _scores_every_image_with_finite_numbers(subject: Subject) -> None:
+def _returns_finite_logits(subject: Subject) -> None:
     for size in SIZES:
         images = _images(subject, size)
-        with trying(f"shown {size} images"):
-            logits = subject.loaded.logits(images)
-        expected = (size, subject.loaded.classes)
-        right = isinstance(logits, np.ndarray) and logits.dtype == np.float32 and logits.shape == expected
-        demand(right, f"shown {size} images its logits are {described(logits)}, expected float32 {expected}")
-        demand(np.isfinite(logits).all(), f"shown {size} images it gives logits that are not finite")
+        with trying(f"for {size} images"):
+            logits = subject.instance.logits(images)
+        expected = (size, subject.instance.classes)
+        valid = isinstance(logits, np.ndarray) and logits.dtype == np.float32 and logits.shape == expected
+        demand(valid, f"for {size} images its logits are {described(logits)}, expected float32 {expected}")
+        demand(np.isfinite(logits).all(), f"for {size} images it returns logits that are not finite")
 
 
 @contract("classifier")
-def _gives_the_same_images_the_same_scores(subject: Subject) -> None:
+def _is_deterministic(subject: Subject) -> None:
     images = _images(subject, SIZES[0])
-    with trying(f"shown {len(images)} images"):
-        one, other = (subject.loaded.logits(images.copy()) for _ in range(2))
-    demand(np.array_equal(one, other), "it gives the same images other logits when it is shown them again")
+    with trying(f"for {len(images)} images"):
+        one, other = (subject.instance.logits(images.copy()) for _ in range(2))
+    demand(np.array_equal(one, other), "it returns different logits for the same images in a second call")
 
 
 @contract("classifier")
-def _leaves_the_images_alone(subject: Subject) -> None:
+def _does_not_change_the_images(subject: Subject) -> None:
     images = _images(subject, SIZES[0])
-    with trying(f"shown {len(images)} images"):
-        subject.loaded.logits(images)
-    demand(np.array_equal(images, _images(subject, SIZES[0])), "it changes the images it is shown; work on a copy")
+    with trying(f"for {len(images)} images"):
+        subject.instance.logits(images)
+    demand(np.array_equal(images, _images(subject, SIZES[0])), "it changes the images that it receives; work on a copy")
 
 
 @contract("classifier")
-def _gives_gradients_that_fit_if_any(subject: Subject) -> None:
-    if not hasattr(subject.loaded, "gradient"):
+def _returns_finite_gradients(subject: Subject) -> None:
+    if not hasattr(subject.instance, "gradient"):
         return
     for size in SIZES:
         images = _images(subject, size)
-        with trying(f"asked for the gradient by {size} images"):
+        with trying(f"for the gradient of {size} images"):
             try:
-                gradient = subject.loaded.gradient(images, subject.loaded.classes - 1)
+                gradient = subject.instance.gradient(images, subject.instance.classes - 1)
             except InputError:
-                return  # this model has none
-        right = isinstance(gradient, np.ndarray) and gradient.dtype == np.float32 and gradient.shape == images.shape
-        demand(right, f"its gradient by {size} images is {described(gradient)}, expected float32 {images.shape}")
-        demand(np.isfinite(gradient).all(), f"its gradient by {size} images is not finite")
+                return  # this model has no gradient
+        valid = isinstance(gradient, np.ndarray) and gradient.dtype == np.float32 and gradient.shape == images.shape
+        demand(valid, f"its gradient for {size} images is {described(gradient)}, expected float32 {images.shape}")
+        demand(np.isfinite(gradient).all(), f"its gradient for {size} images is not finite")
 
 
 def _images(subject: Subject, size: int) -> Images:
-    """Return random images, a black one and a white one."""
-    images = rng(3).integers(0, 256, (size, *subject.loaded.input_shape), dtype=np.uint8)
+    """Return random images; the second is black, the third is white."""
+    images = rng(3).integers(0, 256, (size, *subject.instance.input_shape), dtype=np.uint8)
     images[1:2], images[2:3] = 0, 255
     return images
 

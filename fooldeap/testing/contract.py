@@ -1,4 +1,4 @@
-"""What a contract is: a promise that plugins of some kinds are held to."""
+"""Contracts: rules that every plugin of a kind must keep."""
 
 import contextlib
 import pickle
@@ -14,23 +14,30 @@ from fooldeap.testing.subject import Subject
 
 Check = Callable[[Subject], None]
 
-CONTRACTS: list[tuple[tuple[str, ...], str, Check]] = []  # the kinds (none: all), the name, the check
+CONTRACTS: list[tuple[tuple[str, ...], str, Check]] = []  # kinds (empty: all), name, check
 
-_SEEDED = ("genome", "fitness", "mutation", "crossover", "selection", "algorithm")  # what decides the bits of a run
+_SEEDED = (
+    "genome",
+    "fitness",
+    "mutation",
+    "crossover",
+    "selection",
+    "algorithm",
+)  # they decide the bits of a run
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise of one plugin: call it, and it raises `Broken` where the promise is not kept."""
+    """One contract of one plugin; a call checks it."""
 
     name: str
     check: Check
     subject: Subject = field(repr=False)
 
     def __call__(self) -> None:
-        """Raise `Broken` where the promise is not kept."""
+        """Raise `Broken` if the plugin breaks the contract."""
         seeded = self.subject.plugin.kind in _SEEDED
-        with randomness.LOCK if seeded else contextlib.nullcontext():  # else other threads may draw in between
+        with randomness.LOCK if seeded else contextlib.nullcontext():  # otherwise other threads may draw in between
             self._check(seeded=seeded)
 
     def _check(self, *, seeded: bool) -> None:
@@ -42,7 +49,7 @@ class Contract:
         except Broken as error:
             fault = error
         if seeded and _global_randomness() != before:
-            raise Broken("it draws from global randomness (random or numpy.random); draw from rng alone") from fault
+            raise Broken("it uses global randomness (random or numpy.random); draw from rng only") from fault
         if fault is not None:
             raise fault
 
@@ -51,7 +58,7 @@ class Contract:
 
 
 def contract(*kinds: str) -> Callable[[Check], Check]:
-    """Return a decorator that makes a check a contract of some kinds of plugins, of all where none is named."""
+    """Return a decorator that registers a check as a contract of these kinds of plugins; without kinds, of all."""
 
     def add(check: Check) -> Check:
         CONTRACTS.append((kinds, check.__name__.strip("_").replace("_", " "), check))
@@ -61,4 +68,4 @@ def contract(*kinds: str) -> Callable[[Check], Check]:
 
 
 def _global_randomness() -> tuple[object, bytes]:
-    return random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002 - this is what it is about
+    return random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002 - this is the state to compare

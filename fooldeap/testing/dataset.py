@@ -1,4 +1,4 @@
-"""What data sets promise."""
+"""The contracts of datasets."""
 
 from dataclasses import astuple
 
@@ -11,18 +11,18 @@ from fooldeap.testing.subject import Subject
 
 
 @contract("dataset")
-def _gives_images_and_labels_that_fit(subject: Subject) -> None:
+def _loads_valid_images_and_labels(subject: Subject) -> None:
     data = subject.build().load()
     fault = faults.split(data)
     demand(not fault, f"it {fault}")
     most, label = data.train_labels.max(), data.test_labels.max()
-    demand(label <= most, f"it has the test label {label}, its training labels go from 0 to {most}")
+    demand(label <= most, f"it has the test label {label}, expected 0 to {most} as in its training labels")
 
 
 @contract("dataset")
-def _loads_the_same_again(subject: Subject) -> None:
+def _is_deterministic(subject: Subject) -> None:
     one, other = (subject.build().load() for _ in range(2))
-    demand(identical(_arrays(one), _arrays(other)), "it loads other images or labels the second time")
+    demand(identical(_arrays(one), _arrays(other)), "it loads different images or labels the second time")
 
 
 def _arrays(data: object) -> object:

@@ -1,4 +1,4 @@
-"""What every plugin promises."""
+"""The contracts of all plugins."""
 
 import pickle
 
@@ -8,20 +8,19 @@ from fooldeap.testing.subject import SHAPES, Subject
 
 
 @contract()
-def _is_described(subject: Subject) -> None:
+def _has_a_docstring(subject: Subject) -> None:
     summary = subject.plugin.summary
     demand(
-        summary and not summary.startswith(subject.plugin.name + "("), "it has no docstring; a line says what it does"
+        summary and not summary.startswith(subject.plugin.name + "("), "it has no docstring; describe it in one line"
     )
 
 
 @contract()
-def _survives_pickling(subject: Subject) -> None:
+def _can_be_pickled(subject: Subject) -> None:
     built = subject.build(*([SHAPES[0]] if subject.plugin.kind == "genome" else []))
     try:
         pickle.loads(pickle.dumps(built))
     except Exception as error:
         raise Broken(
-            f"it cannot be pickled, as workers need it ({error}); define it at the top of its file, and keep nothing "
-            "in it but data"
+            f"it cannot be pickled for workers ({error}); define it at the top of its file, and store only data in it"
         ) from error

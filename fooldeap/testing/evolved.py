@@ -1,4 +1,4 @@
-"""A small experiment, to try algorithms and reporters on."""
+"""A small experiment on which algorithms and reporters are tried."""
 
 import math
 from typing import Any
@@ -15,13 +15,13 @@ GENERATIONS = 10
 
 
 class _Linear:
-    """A classifier of a few lines."""
+    """A linear classifier of three classes."""
 
     input_shape, classes, digest = SHAPES[0], 3, "linear"
     weights = rng(7).normal(0, 0.005, (math.prod(SHAPES[0]), 3))
 
     def logits(self, images: Images) -> Array:
-        # einsum, unlike a matrix product, gives each row the same bits in every batch.
+        # Unlike a matrix product, einsum gives each row the same bits in every batch.
         pixels = images.reshape(len(images), len(self.weights)) - 127.5
         logits: Array = np.einsum("ij,jk->ik", pixels, self.weights).astype(np.float32)
         return logits
@@ -32,13 +32,13 @@ class _Linear:
         return slopes
 
 
-def evolved(plugins: Any = (), **arguments: Any) -> Result:
-    """Return the result of an experiment of ten generations for three classes; ``arguments`` are keys of its file."""
+def run_experiment(plugins: Any = (), **arguments: Any) -> Result:
+    """Run ten generations for three classes; ``arguments`` are keys of the experiment file."""
     stop = {"confidence": None, "evaluations": None, "generations": GENERATIONS}
     experiment = config.load({}, arguments={"stop": stop, "reporters": [], **arguments}, plugins=plugins)
     return Prepared(experiment, _Linear()).run(None)
 
 
-def predictions(image: Array) -> Predictions:
-    """Return what the classifier of `evolved` says about one image uint8 (h, w, c)."""
+def predict(image: Array) -> Predictions:
+    """Return the predictions of the classifier of `run_experiment` for one image, uint8 (h, w, c)."""
     return Predictions(_Linear().logits(image[None]), image[None])

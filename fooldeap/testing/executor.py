@@ -1,4 +1,4 @@
-"""What executors promise."""
+"""The contracts of executors."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from fooldeap.testing.subject import Subject
 
 
 @contract("executor")
-def _gives_the_results_in_order(subject: Subject) -> None:
+def _returns_results_in_order(subject: Subject) -> None:
     for size in (7, 1, 0):
         results = list(subject.build().map(_square, iter(range(size))))
         expected = [number * number for number in range(size)]
-        demand(results == expected, f"for the squares of {size} numbers it gave {results}, expected {expected}")
+        demand(results == expected, f"for the squares of {size} numbers it returned {results}, expected {expected}")
 
 
 @contract("executor")
-def _lets_errors_through(subject: Subject) -> None:
+def _raises_errors_of_the_function(subject: Subject) -> None:
     try:
         list(subject.build().map(_fail, [1, 2]))
     except ArithmeticError:
         return
-    raise Broken("an error of the function that it is handed is lost; let it through")
+    raise Broken("it loses an error of the function; raise it again")
 
 
 def _square(number: int) -> int:

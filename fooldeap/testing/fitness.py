@@ -1,4 +1,4 @@
-"""What fitness functions promise."""
+"""The contracts of fitness functions."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from fooldeap.testing.subject import SHAPES, SIZES, Subject
 
 
 @contract("fitness")
-def _scores_every_image_with_finite_numbers(subject: Subject) -> None:
+def _returns_finite_scores(subject: Subject) -> None:
     for rows in SIZES:
         for target in range(4):
             with trying(f"for {rows} images"):
@@ -21,26 +21,26 @@ def _scores_every_image_with_finite_numbers(subject: Subject) -> None:
 
 
 @contract("fitness")
-def _scores_an_image_the_same_in_any_company(subject: Subject) -> None:
+def _scores_each_image_independently(subject: Subject) -> None:
     everything = _predictions(7)
     with trying("for 7 images"):
         scores = subject.build()(everything, 2)
     for rows in (rng().permutation(7), [4], [5, 2]):
         with trying(f"for {len(rows)} images"):
             some = subject.build()(Predictions(everything.logits[rows], everything.images[rows]), 2)
-        demand(np.array_equal(scores[rows], some), "an image's score depends on the other images of its batch")
+        demand(np.array_equal(scores[rows], some), "the score of an image depends on the other images of its batch")
 
 
 @contract("fitness")
-def _leaves_the_predictions_alone(subject: Subject) -> None:
-    said = _predictions(7)
-    said.logits, said.images = said.logits.copy(), said.images.copy()  # not read-only, to see what would become of them
+def _does_not_change_the_predictions(subject: Subject) -> None:
+    given = _predictions(7)
+    given.logits, given.images = given.logits.copy(), given.images.copy()  # copies are writable
     with trying("for 7 images"):
-        subject.build()(said, 1)
-    kept = _predictions(7)
-    untouched = np.array_equal(said.logits, kept.logits) and np.array_equal(said.images, kept.images)
-    untouched = untouched and np.array_equal(said.log_probabilities, kept.log_probabilities)
-    demand(untouched, "it changes the predictions it is handed; work on a copy")
+        subject.build()(given, 1)
+    expected = _predictions(7)
+    unchanged = np.array_equal(given.logits, expected.logits) and np.array_equal(given.images, expected.images)
+    unchanged = unchanged and np.array_equal(given.log_probabilities, expected.log_probabilities)
+    demand(unchanged, "it changes the predictions that it receives; work on a copy")
 
 
 def _predictions(rows: int) -> Predictions:

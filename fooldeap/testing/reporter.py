@@ -1,4 +1,4 @@
-"""What reporters promise."""
+"""The contracts of reporters."""
 
 import functools
 import io
@@ -12,38 +12,40 @@ from fooldeap.plugin import Predictions, Reporter, Result, RunInfo, Session
 from fooldeap.runs.rundir import RunFolder
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
-from fooldeap.testing.evolved import evolved, predictions
+from fooldeap.testing.evolved import predict, run_experiment
 from fooldeap.testing.subject import Subject
 
 
 @contract("reporter")
-def _is_a_reporter(subject: Subject) -> None:
+def _derives_from_reporter(subject: Subject) -> None:
     derived = isinstance(subject.plugin.target, type) and issubclass(subject.plugin.target, Reporter)
-    demand(derived, "it does not derive from fooldeap.plugin.Reporter")
+    demand(derived, "it does not derive from fooldeap.plugin.Reporter; make it a subclass")
 
 
 @contract("reporter")
-def _follows_an_experiment_to_its_end(subject: Subject) -> None:
-    with _elsewhere() as (here, folder):
-        _follow(subject.build(), None)
-        _follow(subject.build(), folder)
-        _follow(subject.build(), folder, resumed=True)
-        demand(not any(here.iterdir()), "it writes files beside the session's folder; write below session.folder alone")
+def _reports_a_whole_experiment(subject: Subject) -> None:
+    with _temporary_folders() as (here, folder):
+        _report(subject.build(), None)
+        _report(subject.build(), folder)
+        _report(subject.build(), folder, resumed=True)
+        demand(
+            not any(here.iterdir()), "it writes files outside the folder of the session; write in session.folder only"
+        )
 
 
 @contract("reporter")
-def _bears_an_abort(subject: Subject) -> None:
-    with _elsewhere() as (_, folder):
-        for place in (None, folder):
+def _handles_an_abort(subject: Subject) -> None:
+    with _temporary_folders() as (_, folder):
+        for session_folder in (None, folder):
             reporter = subject.build()
             with trying("in on_start"):
-                reporter.on_start(_session(place))
+                reporter.on_start(_session(session_folder))
             with trying("in on_abort"):
                 reporter.on_abort()
 
 
-def _follow(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = False) -> None:
-    """Tell a reporter of an experiment as the engine does."""
+def _report(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = False) -> None:
+    """Call a reporter as the engine does in an experiment."""
     result = replace(_result(), folder=folder.path if folder else None)
     with trying("in on_start"):
         reporter.on_start(_session(folder, resumed=resumed))
@@ -54,7 +56,7 @@ def _follow(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = Fal
         for row in run.log:
             with trying("in on_generation"):
                 reporter.on_generation(info, row)
-            best[run.target] = predictions(run.image.pixels)
+            best[run.target] = predict(run.image.pixels)
         with trying("in on_run_end"):
             reporter.on_run_end([run])
     with trying("in on_finish"):
@@ -63,7 +65,7 @@ def _follow(reporter: Reporter, folder: RunFolder | None, *, resumed: bool = Fal
 
 @functools.cache
 def _result() -> Result:
-    return evolved()
+    return run_experiment()
 
 
 def _session(folder: RunFolder | None, *, resumed: bool = False) -> Session:
@@ -72,8 +74,8 @@ def _session(folder: RunFolder | None, *, resumed: bool = False) -> Session:
 
 
 @contextmanager
-def _elsewhere() -> Iterator[tuple[Path, RunFolder]]:
-    """Work in an empty folder, with a session's folder beside it, and without a screen."""
+def _temporary_folders() -> Iterator[tuple[Path, RunFolder]]:
+    """Change to an empty folder without a terminal; yield this folder, and the folder of a session."""
     with tempfile.TemporaryDirectory() as name, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         here, folder = Path(name, "here"), Path(name, "session")
         here.mkdir()

@@ -1,4 +1,4 @@
-"""What selections promise."""
+"""The contracts of selections."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
 from fooldeap.testing.subject import Subject
 
-LIMIT = 6.0  # standard errors that count as a preference: by chance once in a billion comparisons
+LIMIT = 6.0  # standard errors that count as a preference; chance exceeds them about once in a billion comparisons
 
 _RISING = np.arange(1.0, 11)
 _FITNESS = {
@@ -29,42 +29,45 @@ _SEVERAL = {"two objectives": np.column_stack([_RISING, 2 * _RISING])}
 
 
 @contract("selection")
-def _gives_as_many_indices_as_are_wanted(subject: Subject) -> None:
-    for name, fitness in _tried(subject):
+def _returns_the_requested_number_of_indices(subject: Subject) -> None:
+    for name, fitness in _test_fitness(subject):
         for count in (0, 1, 3, 25):
-            chosen = _selected(subject, name, fitness.copy(), count, rng())
+            chosen = _select(subject, name, fitness.copy(), count, rng())
             fault = faults.indices(chosen, fitness, count)
-            demand(fault is None, f"asked for {count} of {name} it {fault}")
+            demand(fault is None, f"when selecting {count} from {name} it {fault}")
 
 
 @contract("selection")
-def _selects_the_same_for_the_same_seed(subject: Subject) -> None:
-    for name, fitness in _tried(subject):
-        one, other = (_selected(subject, name, fitness.copy(), 25, rng()) for _ in range(2))
-        demand(np.array_equal(one, other), "it selects others for the same seed; draw from rng alone")
+def _is_deterministic(subject: Subject) -> None:
+    for name, fitness in _test_fitness(subject):
+        one, other = (_select(subject, name, fitness.copy(), 25, rng()) for _ in range(2))
+        demand(
+            np.array_equal(one, other),
+            "it selects different individuals for the same seed; draw from rng only",
+        )
 
 
 @contract("selection")
-def _leaves_the_fitness_alone(subject: Subject) -> None:
-    for name, values in _tried(subject):
+def _does_not_change_the_fitness(subject: Subject) -> None:
+    for name, values in _test_fitness(subject):
         fitness = values[::-1].copy()
-        handed = fitness.copy()
-        _selected(subject, name, handed, 5, rng())
-        demand(np.array_equal(handed, fitness), "it changes the fitness it is handed; work on a copy")
+        given = fitness.copy()
+        _select(subject, name, given, 5, rng())
+        demand(np.array_equal(given, fitness), "it changes the fitness that it receives; work on a copy")
 
 
 @contract("selection")
-def _never_prefers_the_worse(subject: Subject) -> None:
-    for name, fitness in _tried(subject):
+def _does_not_prefer_worse_individuals(subject: Subject) -> None:
+    for name, fitness in _test_fitness(subject):
         if len(np.unique(fitness, axis=0)) > 1:
             demand(
                 not _prefers_the_worse(subject, name, fitness),
-                f"of {name} it prefers worse to better ({LIMIT:g} standard errors); larger fitness is better",
+                f"from {name} it prefers worse individuals (by {LIMIT:g} standard errors); larger fitness is better",
             )
 
 
-def _tried(subject: Subject) -> Iterator[tuple[str, Array]]:
-    """Yield the fitness that a selection is tried on; one may refuse what is negative, by an `InputError`."""
+def _test_fitness(subject: Subject) -> Iterator[tuple[str, Array]]:
+    """Yield names and fitness arrays; negative fitness is left out if the selection refuses it by an `InputError`."""
     several = _SEVERAL if subject.plugin.options["objectives"] == "any" else {}
     for name, fitness in {**_FITNESS, **several}.items():
         if not (fitness.min() < 0 and _is_refused(subject, fitness)):
@@ -77,22 +80,22 @@ def _is_refused(subject: Subject, fitness: Array) -> bool:
     except InputError:
         return True
     except Exception:
-        return False  # the contract that tries it says so
+        return False  # the contracts report this error
     return False
 
 
-def _selected(subject: Subject, name: str, fitness: Array, count: int, stream: np.random.Generator) -> Array:
-    with trying(f"asked for {count} of {name}"):
+def _select(subject: Subject, name: str, fitness: Array, count: int, stream: np.random.Generator) -> Array:
+    with trying(f"when selecting {count} from {name}"):
         return np.asarray(subject.build()(fitness, count, stream))
 
 
 def _prefers_the_worse(subject: Subject, name: str, values: Array) -> bool:
-    """Select as many as there are, again and again, and compare how often each two are taken."""
+    """Select n from n individuals many times, and compare the counts of each pair of individuals."""
     size = len(values)
     calls = 4000 // size if size < 100 else 100
     fitness, stream = values[rng(5).permutation(size)], rng()
     order = np.argsort(fitness.reshape(size, -1)[:, 0])
-    chosen = [_selected(subject, name, fitness.copy(), size, stream) for _ in range(calls)]
+    chosen = [_select(subject, name, fitness.copy(), size, stream) for _ in range(calls)]
     taken = np.array([np.bincount(each, minlength=size) for each in chosen])[:, order]
     for worse in range(size):
         gain = taken[:, worse + 1 :] - taken[:, [worse]]

@@ -1,13 +1,13 @@
-"""What mutations and crossovers promise."""
+"""The contracts of mutations and crossovers."""
 
 import numpy as np
 
 from fooldeap import faults
 from fooldeap.plugin import Batch
-from fooldeap.testing.batches import apart, copy, identical, own_rows, rng
+from fooldeap.testing.batches import are_independent, copy, has_independent_rows, identical, rng
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
-from fooldeap.testing.subject import SIZES, Ground, Subject
+from fooldeap.testing.subject import SIZES, Case, Subject
 
 SEEDS = range(1, 10)
 
@@ -15,60 +15,60 @@ _VARIATION = ("mutation", "crossover")
 
 
 @contract(*_VARIATION)
-def _gives_as_many_children_of_the_same_sort(subject: Subject) -> None:
-    for ground in subject.grounds():
+def _returns_children_like_the_parents(subject: Subject) -> None:
+    for case in subject.cases():
         for size in SIZES:
-            _vary(subject, ground, size)
+            _vary(subject, case, size)
 
 
 @contract(*_VARIATION)
 def _stays_within_the_bounds(subject: Subject) -> None:
-    for ground in subject.grounds():
-        if ground.genome.dtype is None or ground.genome.bounds is None:
+    for case in subject.cases():
+        if case.genome.dtype is None or case.genome.bounds is None:
             continue
-        for children in _vary(subject, ground, 7):
-            low, high = ground.genome.bounds
-            demand(np.isfinite(children).all(), "it gives values that are not finite")
+        for children in _vary(subject, case, 7):
+            low, high = case.genome.bounds
+            demand(np.isfinite(children).all(), "it returns values that are not finite")
             inside = children.min() >= low and children.max() <= high
-            demand(inside, f"it leaves the genome's bounds, {low:g} to {high:g}; clip what it gives")
+            demand(inside, f"it returns values outside the bounds of the genome, {low:g} to {high:g}; clip them")
 
 
 @contract(*_VARIATION)
-def _gives_the_same_bits_for_the_same_seed(subject: Subject) -> None:
-    for ground in subject.grounds():
+def _is_deterministic(subject: Subject) -> None:
+    for case in subject.cases():
         demand(
-            identical(_vary(subject, ground, 7), _vary(subject, ground, 7)),
-            "it gives other children for the same seed; draw from rng alone, and keep nothing between calls",
+            identical(_vary(subject, case, 7), _vary(subject, case, 7)),
+            "it returns different children for the same seed; draw from rng only, and keep no state",
         )
 
 
 @contract("mutation")
-def _gives_other_bits_for_another_seed(subject: Subject) -> None:
-    for ground in subject.grounds():
-        # One that hits a value in ten thousand may leave a small batch as it is: then a large one decides.
+def _varies_with_the_seed(subject: Subject) -> None:
+    for case in subject.cases():
+        # A mutation with a low rate may leave a small batch unchanged: then a large batch decides.
         demand(
-            _depends_on_the_seed(subject, ground, 7) or _depends_on_the_seed(subject, ground.enlarged(), 100),
-            f"it gives the same children for {len(SEEDS)} seeds; does it draw from rng?",
+            _depends_on_the_seed(subject, case, 7) or _depends_on_the_seed(subject, case.enlarge(), 100),
+            f"it returns the same children for {len(SEEDS)} seeds; draw from rng",
         )
 
 
 @contract(*_VARIATION)
-def _gives_children_of_their_own(subject: Subject) -> None:
-    for ground in subject.grounds():
-        children = _vary(subject, ground, 7)
+def _returns_independent_children(subject: Subject) -> None:
+    for case in subject.cases():
+        children = _vary(subject, case, 7)
         before = copy(children)
-        _vary(subject, ground, 7, 2)
-        demand(identical(children, before), "a second call changes the children of the first; return new ones")
+        _vary(subject, case, 7, 2)
+        demand(identical(children, before), "a second call changes the children of the first call; return new arrays")
         for batch in children:
-            demand(own_rows(batch), "its children share memory; a change to one would change another: return copies")
+            demand(has_independent_rows(batch), "its children share memory; return copies")
         if len(children) == 2:
-            demand(apart(*children), "its two batches of children share memory; return copies")
+            demand(are_independent(*children), "its two batches of children share memory; return copies")
 
 
-def _vary(subject: Subject, ground: Ground, size: int, seed: int = 1) -> tuple[Batch, ...]:
-    """Return the children as a tuple of batches, checked as the engine does it."""
-    first, second = ground.sample(size, 11), ground.sample(size, 12)
-    where = f"with {ground.said(size)}"
+def _vary(subject: Subject, case: Case, size: int, seed: int = 1) -> tuple[Batch, ...]:
+    """Return the children as a tuple of batches, checked as in the engine."""
+    first, second = case.sample(size, 11), case.sample(size, 12)
+    where = f"with {case.describe(size)}"
     if subject.plugin.kind == "mutation":
         with trying(where):
             result = subject.build()(copy(first), rng(seed))
@@ -81,6 +81,6 @@ def _vary(subject: Subject, ground: Ground, size: int, seed: int = 1) -> tuple[B
     return children
 
 
-def _depends_on_the_seed(subject: Subject, ground: Ground, size: int) -> bool:
-    first, *others = (_vary(subject, ground, size, seed) for seed in SEEDS)
+def _depends_on_the_seed(subject: Subject, case: Case, size: int) -> bool:
+    first, *others = (_vary(subject, case, size, seed) for seed in SEEDS)
     return any(not identical(first, other) for other in others)

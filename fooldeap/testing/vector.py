@@ -1,4 +1,4 @@
-"""A genome to try operators on that take any array."""
+"""The genome on which operators that take any array are tried."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,7 +11,7 @@ from fooldeap.plugin import Array, Images, Rng, dataclass, genome
 @genome("vector")
 @dataclass(frozen=True)
 class Vector:
-    """Vectors of real numbers from -1 to 1, as long as the image has values. It is in no registry."""
+    """Vectors of real numbers from -1 to 1, one per value of the image. This genome is not registered."""
 
     shape: tuple[int, int, int]
     dtype: ClassVar[str] = "float64"

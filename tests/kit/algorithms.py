@@ -1,4 +1,4 @@
-"""Algorithms as third parties would write them; they know nothing of budgets, journals or logs."""
+"""Algorithms as third parties would write them, without code for budgets, journals or logs."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from fooldeap.plugin import Annotated, Ask, Ge, algorithm
 
 @algorithm("hill_climber")
 def hill_climber(toolbox, rng, *, patience: Annotated[int, Ge(1)] = 10**9):
-    """Keep one genome, try one neighbour at a time, and give up after so many failures."""
+    """Keep one genome, try one neighbour at a time, and end after ``patience`` failures."""
     best = toolbox.sample(1)
     fitness = (yield best).fitness[0]
     failures = 0
@@ -22,7 +22,7 @@ def hill_climber(toolbox, rng, *, patience: Annotated[int, Ge(1)] = 10**9):
 
 @algorithm("tiny_map_elites", targets="all")
 def tiny_map_elites(toolbox, rng, *, batch: Annotated[int, Ge(1)] = 16):
-    """Keep the best genome of every class; each child competes in all of them (Mouret and Clune 2015)."""
+    """Keep the best genome of every class; each child competes in every class (Mouret and Clune 2015)."""
     genomes, elites, best = toolbox.sample(batch), {}, {}
     while True:
         reply = yield genomes
@@ -51,7 +51,7 @@ def ascent(toolbox, rng, *, step: Annotated[float, Ge(0)] = 20.0):
 
 @algorithm("constant")
 def constant(toolbox, rng):
-    """Show the same images for ever."""
+    """Yield the same genomes in every generation."""
     genomes = toolbox.sample(5)
     while True:
         yield genomes
@@ -59,14 +59,14 @@ def constant(toolbox, rng):
 
 @algorithm("twins")
 def twins(toolbox, rng):
-    """Show each image three times in one batch."""
+    """Yield each genome three times in one batch."""
     while True:
         yield toolbox.take(toolbox.sample(5), np.repeat(np.arange(5), 3))
 
 
 @algorithm("brief")
 def brief(toolbox, rng):
-    """Show one batch and end."""
+    """Yield one batch and end."""
     yield toolbox.sample(5)
 
 
@@ -79,14 +79,14 @@ def faulty(toolbox, rng):
 
 @algorithm("cheat")
 def cheat(toolbox, rng):
-    """Ask behind the engine's back."""
+    """Call ``toolbox.evaluate``, which is not allowed in an algorithm."""
     genomes = toolbox.sample(50)
     yield toolbox.take(genomes, [int(toolbox.evaluate(genomes).argmax())])
 
 
 @algorithm("joint_ascent", targets="all")
 def joint_ascent(toolbox, rng):
-    """Ask for a gradient without saying of what."""
+    """Request a gradient without a target, although there are several."""
     yield Ask(toolbox.sample(4), gradient=True)
 
 
@@ -98,26 +98,26 @@ def no_generator(toolbox, rng):
 
 @algorithm("tuples")
 def tuples(toolbox, rng):
-    """Yield a tuple for an Ask."""
+    """Yield a tuple instead of an Ask."""
     yield (toolbox.sample(4), True)
 
 
 @algorithm("empty")
 def empty(toolbox, rng):
-    """Yield nothing."""
+    """Yield an empty batch."""
     yield toolbox.sample(0)
 
 
 @algorithm("unseeded")
 def unseeded(toolbox, rng):
-    """Draw from randomness that nobody seeded."""
+    """Draw from an unseeded generator."""
     while True:
         yield toolbox.take(toolbox.sample(5), np.random.default_rng().integers(0, 5, 5))
 
 
 @algorithm("not_finite")
 def not_finite(toolbox, rng):
-    """Yield numbers, and then none."""
+    """Yield finite genomes, then NaN."""
     genomes = toolbox.sample(4)
     yield genomes
     yield genomes * np.float64("nan")

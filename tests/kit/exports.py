@@ -4,11 +4,11 @@ import numpy as np
 
 
 def as_onnx(model, *, layout="nchw", batch=None, softmax=True):
-    """Return ``mnist_cnn`` (or one of its architecture) as an ONNX model, as a framework that has NCHW exports it."""
+    """Return ``mnist_cnn``, or a model of the same architecture, as an ONNX model, like frameworks that use NCHW."""
     from onnx import TensorProto, helper, numpy_helper
 
     (k1, b1), (k2, b2), (k3, b3) = [layer.get_weights() for layer in model.layers if layer.get_weights()]
-    # Keras flattens (h, w, c), and what has its channels first (c, h, w).
+    # Keras flattens (h, w, c); a model with channels first flattens (c, h, w).
     k3 = k3.reshape(5, 5, 64, 10).transpose(2, 0, 1, 3).reshape(1600, 10)
     weights = {
         "scale": np.array(1 / 255, np.float32),

@@ -1,4 +1,4 @@
-"""What a third party might write that is slow, or that fails in other processes than the first."""
+"""Slow third-party plugins, and a classifier that fails outside the first process."""
 
 import ctypes
 import os
@@ -16,10 +16,11 @@ from fooldeap.plugin import KW_ONLY, Annotated, Ge, classifier, dataclass, genom
 @classifier("slow")
 @dataclass
 class Slow:
-    """A linear classifier that takes ``pause`` seconds an image.
+    """A linear classifier that takes ``pause`` seconds per image.
 
-    In other processes than ``only`` it fails, or with ``holds`` never gives the interpreter back, or with ``exits``
-    exits, or with ``hangs`` waits for ever, as "Python" or "C" does; in workers it takes ``loads`` seconds to load.
+    Outside the process ``only`` it fails: it raises an error; with ``holds`` it keeps the interpreter busy, with
+    ``exits`` it exits, and with ``hangs`` it waits forever, in "Python" or in "C". In workers, loading takes ``loads``
+    seconds.
     """
 
     _: KW_ONLY
@@ -39,7 +40,7 @@ class Slow:
             time.sleep(self.loads)
 
     def _wait(self):
-        """Try again and again, as those do who call a service."""
+        """Swallow interruptions, like a client that retries."""
         try:
             time.sleep(1000)
         except Exception:
@@ -62,7 +63,7 @@ class Slow:
 
 
 def wait_in_c():
-    """Wait for a lock that this thread holds itself, as no signal can end."""
+    """Wait for a lock that this thread holds; no signal can end this."""
     library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
     library.pthread_mutex_lock(mutex)
     library.pthread_mutex_lock(mutex)
@@ -71,7 +72,7 @@ def wait_in_c():
 @genome("mirrored")
 @dataclass
 class Mirrored:
-    """A genome whose images cost something, and show which process decoded them on ``told``."""
+    """A genome that is slow to decode; it appends the decoding process to the file ``told``."""
 
     shape: tuple[int, int, int]
     _: KW_ONLY
@@ -96,5 +97,5 @@ class Mirrored:
 
 @mutation("jitter", genome="mirrored")
 def jitter(images, rng):
-    """Add a little to every value."""
+    """Add 0 to 8 to every value."""
     return images + rng.integers(0, 9, images.shape, dtype=np.uint8)

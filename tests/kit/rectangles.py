@@ -1,4 +1,4 @@
-"""A genome that is no array: each individual is a list of grey rectangles."""
+"""A genome without arrays: each individual is a list of grey rectangles."""
 
 import copy
 from typing import ClassVar
@@ -17,7 +17,7 @@ def random_rectangle(rng, height, width):
 @genome("rectangles")
 @dataclass(frozen=True)
 class Rectangles:
-    """Lists of rectangles, painted one over the other on grey."""
+    """Lists of rectangles, painted in order on a grey background."""
 
     shape: tuple[int, int, int]
     dtype: ClassVar[str | None] = None
@@ -39,7 +39,7 @@ class Rectangles:
 
 @mutation("another_rectangle", genome="rectangles")
 def another_rectangle(genomes, rng):
-    """Replace a rectangle of each, or add one."""
+    """Replace a rectangle of each individual, or add one."""
     for rectangles in genomes:
         new = random_rectangle(rng, 8, 8)
         if rng.random() < 0.5 or not rectangles:

@@ -1,4 +1,4 @@
-"""A mutation that keeps to the grey levels that an image has."""
+"""A mutation that uses only grey levels of the image."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a third party might write: a classifier of a few lines of numpy, and variants of it that misbehave."""
+"""A third-party classifier in a few lines of numpy, and faulty variants."""
 
 import time
 
@@ -10,7 +10,7 @@ from fooldeap.plugin import KW_ONLY, classifier, dataclass
 @classifier("tiny")
 @dataclass
 class Tiny:
-    """A linear classifier of 8 x 8 images in four classes, which counts what it is shown."""
+    """A linear classifier of 8 x 8 images in four classes, which keeps all images that it receives."""
 
     _: KW_ONLY
     sharpness: float = 0.002
@@ -25,7 +25,7 @@ class Tiny:
 
     def logits(self, images):
         self.images.append(images.copy())
-        # einsum, unlike a matrix product, gives each row the same bits in every batch.
+        # Unlike a matrix product, einsum gives each row the same bits in every batch.
         return np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, self.weights).astype(np.float32)
 
     def gradient(self, images, target):
@@ -39,7 +39,7 @@ class Tiny:
 @classifier("neighbourly")
 @dataclass
 class Neighbourly(Tiny):
-    """Gives an image other bits in other company."""
+    """Returns logits that depend on the size of the batch."""
 
     def logits(self, images):
         return super().logits(images) * np.float32(1 + 1e-6 * (len(images) % 7))
@@ -48,7 +48,7 @@ class Neighbourly(Tiny):
 @classifier("double")
 @dataclass
 class Double(Tiny):
-    """Gives float64."""
+    """Returns float64."""
 
     def logits(self, images):
         return super().logits(images).astype(np.float64)
@@ -57,7 +57,7 @@ class Double(Tiny):
 @classifier("steep")
 @dataclass
 class Steep(Tiny):
-    """Gives gradients of float64."""
+    """Returns gradients of float64."""
 
     def gradient(self, images, target):
         return super().gradient(images, target).astype(np.float64)
@@ -66,7 +66,7 @@ class Steep(Tiny):
 @classifier("broken")
 @dataclass
 class Broken(Tiny):
-    """Gives NaN after a while."""
+    """Returns NaN after 40 calls."""
 
     calls = 0
     patience = 40
@@ -79,7 +79,7 @@ class Broken(Tiny):
 @classifier("breaks_late")
 @dataclass
 class BreaksLate(Broken):
-    """Gives NaN after a longer while."""
+    """Returns NaN after 70 calls."""
 
     patience = 70
 
@@ -87,7 +87,7 @@ class BreaksLate(Broken):
 @classifier("billable")
 @dataclass
 class Billable(Tiny):
-    """Costs money."""
+    """Declares that evaluations cost money."""
 
     billable = True
 
@@ -95,7 +95,7 @@ class Billable(Tiny):
 @classifier("slow_steps")
 @dataclass
 class SlowSteps(Tiny):
-    """Takes ``pause`` seconds a call and has no memory of what it was shown."""
+    """Takes ``pause`` seconds per call and does not keep the images."""
 
     _: KW_ONLY
     pause: float = 0.0

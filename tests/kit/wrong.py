@@ -1,4 +1,4 @@
-"""Plugins with one fault each; the docstring is what `plugins check` must say."""
+"""Plugins with one fault each; the docstring is the text that `plugins check` must print."""
 
 import random
 import sys
@@ -13,27 +13,27 @@ _FRESH = np.random.default_rng()
 
 @mutation("wrong-global", genome="pixels")
 def draws_globally(images, rng):
-    """It draws from global randomness."""
+    """It uses global randomness."""
     images[:, 0, 0] = random.randrange(256)
     return images
 
 
 @mutation("wrong-global-numpy", genome="pixels")
 def draws_globally_from_numpy(images, rng):
-    """It draws from global randomness."""
+    """It uses global randomness."""
     images[:, 0, 0] = np.random.randint(256)  # noqa: NPY002
     return images
 
 
 @mutation("wrong-unseeded", genome="pixels")
 def draws_unseeded(images, rng):
-    """It gives other children for the same seed."""
+    """It returns different children for the same seed."""
     return images ^ _FRESH.integers(0, 256, images.shape, np.uint8)
 
 
 @mutation("wrong-constant", genome="pixels")
 def never_draws(images, rng):
-    """It gives the same children for 9 seeds."""
+    """It returns the same children for 9 seeds."""
     return 255 - images
 
 
@@ -56,14 +56,14 @@ def loses_one(images, rng):
 
 
 @mutation("wrong-empty", genome="pixels")
-def stumbles_over_nothing(images, rng):
+def fails_on_an_empty_batch(images, rng):
     """It raised."""
     images[rng.integers(len(images)), 0] = rng.integers(256)
     return images
 
 
 @mutation("wrong-shared", genome="pixels")
-def gives_one_child_many_times(images, rng):
+def repeats_one_child(images, rng):
     """Its children share memory."""
     return np.broadcast_to(rng.integers(0, 256, images.shape[1:], np.uint8), images.shape)
 
@@ -78,7 +78,7 @@ def keeps_its_children(images, rng):
 
 
 @mutation("wrong-many", genome="pixels")
-def gives_up_on_many(images, rng):
+def returns_none_for_many(images, rng):
     """With 100 genomes of 'pixels' for images (16, 12, 1) it returned None."""
     return None if len(images) > 7 else images ^ rng.integers(0, 256, images.shape, np.uint8)
 
@@ -90,13 +90,13 @@ def ends_the_process(images, rng):
 
 
 @mutation("wrong-claims", genome=("pixels", "reals"))
-def knows_one_genome_of_two(genomes, rng):
+def handles_one_genome_of_two(genomes, rng):
     """With 7 genomes of 'reals' for images (16, 12, 1) it returned None."""
     return genomes ^ rng.integers(0, 256, genomes.shape, np.uint8) if genomes.dtype == np.uint8 else None
 
 
 @mutation("wrong-any")
-def takes_any_array_for_images(genomes, rng):
+def treats_any_array_as_images(genomes, rng):
     """With 7 genomes of 'vector' for images (16, 12, 1) it raised ValueError."""
     _, height, width, _ = genomes.shape
     genomes[:, rng.integers(height), rng.integers(width)] = 255
@@ -168,13 +168,13 @@ def gives_views_of_one_parent(first, second, rng):
 
 @mutation("wrong-range", genome="reals")
 def leaves_the_range(genomes, rng):
-    """It leaves the genome's bounds, 0 to 1."""
+    """It returns values outside the bounds of the genome, 0 to 1."""
     return genomes + rng.normal(0, 1, genomes.shape)
 
 
 @selection("wrong-worst")
 def prefers_the_worst(values, count, rng):
-    """It prefers worse to better."""
+    """From rising values it prefers worse individuals."""
     return np.argsort(values)[rng.integers(0, -(-len(values) // 2), count)]
 
 
@@ -186,28 +186,28 @@ def ignores_the_count(values, count, rng):
 
 @selection("wrong-sorting")
 def sorts_in_place(values, count, rng):
-    """It changes the fitness it is handed."""
+    """It changes the fitness that it receives."""
     values.sort()
     return rng.integers(0, len(values), count)
 
 
 @selection("wrong-small")
 def prefers_the_worst_of_small_values(values, count, rng):
-    """Of values within 0 and 1 it prefers worse to better."""
+    """From values within 0 and 1 it prefers worse individuals."""
     order = np.argsort(values if 0 < abs(values).max() < 1 else -values)
     return order[rng.integers(0, -(-len(values) // 2), count)]
 
 
 @selection("wrong-near")
 def prefers_the_worst_of_near_ones(values, count, rng):
-    """Of near ties it prefers worse to better."""
+    """From near ties it prefers worse individuals."""
     order = np.argsort(values if np.ptp(values) < 1e-6 else -values)
     return order[rng.integers(0, -(-len(values) // 2), count)]
 
 
 @selection("wrong-large")
 def prefers_the_worst_of_many(values, count, rng):
-    """Of a hundred values it prefers worse to better."""
+    """From a hundred values it prefers worse individuals."""
     order = np.argsort(values if len(values) > 10 else -values)
     return order[rng.integers(0, -(-len(values) // 2), count)]
 
@@ -220,14 +220,14 @@ def counts_the_values_of_all_objectives(values, count, rng):
 
 @selection("wrong-worst-of-two", objectives="any")
 def prefers_the_worst_by_two(values, count, rng):
-    """Of two objectives it prefers worse to better."""
+    """From two objectives it prefers worse individuals."""
     order = np.argsort(values[:, 0] if values.ndim == 2 else -values)
     return order[rng.integers(0, -(-len(values) // 2), count)]
 
 
 @selection("wrong-refusal")
 def refuses_everything(values, count, rng):
-    """Asked for 0 of rising values it raised InputError."""
+    """When selecting 0 from rising values it raised InputError."""
     raise InputError("no")
 
 
@@ -240,14 +240,14 @@ def gives_nan(predictions, target):
 
 @fitness("wrong-relative")
 def ranks_within_the_batch(predictions, target):
-    """An image's score depends on the other images."""
+    """The score of an image depends on the other images."""
     confidence = predictions.probabilities[:, target]
     return confidence - confidence.mean() if len(confidence) else confidence
 
 
 @fitness("wrong-heavy-handed")
 def changes_the_logits(predictions, target):
-    """It changes the predictions it is handed."""
+    """It changes the predictions that it receives."""
     predictions.logits[:, target] += 1
     return predictions.logits[:, target].astype(np.float64)
 
@@ -255,7 +255,7 @@ def changes_the_logits(predictions, target):
 @genome("wrong-view")
 @dataclass(frozen=True)
 class View(Reals):
-    """A change to what take gave changes the parents."""
+    """Take returns genomes that share memory with the parents."""
 
     def take(self, genomes, indices):
         return genomes[: len(indices)]
@@ -264,7 +264,7 @@ class View(Reals):
 @genome("wrong-blurred")
 @dataclass(frozen=True)
 class Blurred(Reals):
-    """An image depends on the other genomes."""
+    """The bits of an image depend on the other genomes."""
 
     def decode(self, genomes):
         return np.rint(255 * (genomes * (0.9 if len(genomes) > 1 else 1.0))).astype(np.uint8)
@@ -273,7 +273,7 @@ class Blurred(Reals):
 @genome("wrong-deaf")
 @dataclass(frozen=True)
 class Deaf(Reals):
-    """It samples the same for 9 seeds."""
+    """It samples the same genomes for 9 seeds."""
 
     def sample(self, count, rng):
         return np.random.default_rng(0).random((count, *self.shape))
@@ -282,7 +282,7 @@ class Deaf(Reals):
 @genome("wrong-declared")
 @dataclass(frozen=True)
 class Declared(Reals):
-    """It samples an array of float64, its dtype says otherwise."""
+    """It samples an array of float64, expected an array of uint8."""
 
     dtype = "uint8"
 
@@ -308,7 +308,7 @@ class Broadcast(Reals):
 @genome("wrong-undecoded")
 @dataclass(frozen=True)
 class Undecoded(Reals):
-    """To decode 0 genomes of 'wrong-undecoded' for images (16, 12, 1) it raised AssertionError."""
+    """When decoding 0 genomes of 'wrong-undecoded' for images (16, 12, 1) it raised AssertionError."""
 
     def decode(self, genomes):
         assert len(genomes)
@@ -318,7 +318,7 @@ class Undecoded(Reals):
 @genome("wrong-untaken")
 @dataclass(frozen=True)
 class Untaken(Reals):
-    """To take 0 of 7 genomes of 'wrong-untaken' for images (16, 12, 1) it raised AssertionError."""
+    """When taking 0 of 7 genomes of 'wrong-untaken' for images (16, 12, 1) it raised AssertionError."""
 
     def take(self, genomes, indices):
         assert len(indices)
@@ -328,7 +328,7 @@ class Untaken(Reals):
 @genome("wrong-mistaken")
 @dataclass(frozen=True)
 class Mistaken(Reals):
-    """Take gives others than the genomes at the indices."""
+    """Take does not return the genomes at the indices."""
 
     def take(self, genomes, indices):
         return genomes[: len(indices)].copy()
@@ -345,7 +345,7 @@ class Silent:
 @genome("wrong-slips")
 @dataclass(frozen=True)
 class SlipsInView(Slips):
-    """A change to what take gave changes the parents."""
+    """Take returns genomes that share memory with the parents."""
 
     def take(self, genomes, indices):
         return [genomes[index][:] for index in indices]
@@ -366,7 +366,7 @@ closure = _closure()
 
 @selection("fails_late")
 def fails_late(fitness, count, rng, *, beyond: float = 1.0):
-    """Draw blindly, until somebody is too good."""
+    """Select at random, but fail if a fitness is too high."""
     if fitness.max() > beyond:
         raise ValueError("too late")
     return rng.integers(0, len(fitness), count)
@@ -374,7 +374,7 @@ def fails_late(fitness, count, rng, *, beyond: float = 1.0):
 
 @mutation("fails_by_chance")
 def fails_by_chance(genomes, rng, *, chance: float = 0.02):
-    """Fail now and then."""
+    """Fail with a small probability."""
     if rng.random() < chance:
         raise ValueError("bad luck")
     return genomes
@@ -382,6 +382,6 @@ def fails_by_chance(genomes, rng, *, chance: float = 0.02):
 
 @mutation("unseeded")
 def unseeded(genomes, rng):
-    """Draw from elsewhere than rng."""
+    """Draw from an unseeded generator instead of rng."""
     genomes[np.random.default_rng().random(genomes.shape) < 0.02] = 0
     return genomes

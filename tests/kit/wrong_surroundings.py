@@ -1,4 +1,4 @@
-"""Classifiers, data sets, executors and reporters with one fault each, as in `wrong.py`."""
+"""Classifiers, datasets, executors and reporters with one fault each, as in `wrong.py`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from fooldeap.plugin import Reporter, Split, classifier, dataclass, dataset, exe
 
 @dataclass
 class _Right:
-    """A classifier of little interest."""
+    """A correct classifier."""
 
     input_shape = (4, 3, 1)
     classes = 2
@@ -23,7 +23,7 @@ class _Right:
 @classifier("wrong-mute")
 @dataclass
 class Mute(_Right):
-    """Shown 32 images its logits are NoneType, expected float32 (32, 2)."""
+    """For 32 images its logits are NoneType, expected float32 (32, 2)."""
 
     def logits(self, images):
         return None
@@ -41,7 +41,7 @@ class Double(_Right):
 @classifier("wrong-pair")
 @dataclass
 class Pair(_Right):
-    """Shown 1 images it raised IndexError."""
+    """For 1 images it raised IndexError."""
 
     def logits(self, images):
         images[1]
@@ -51,7 +51,7 @@ class Pair(_Right):
 @classifier("wrong-infinite")
 @dataclass
 class Infinite(_Right):
-    """Shown 32 images it gives logits that are not finite."""
+    """For 32 images it returns logits that are not finite."""
 
     def logits(self, images):
         with np.errstate(divide="ignore"):
@@ -61,7 +61,7 @@ class Infinite(_Right):
 @classifier("wrong-moody")
 @dataclass
 class Moody(_Right):
-    """It gives the same images other logits when it is shown them again."""
+    """It returns different logits for the same images in a second call."""
 
     calls = 0
 
@@ -73,7 +73,7 @@ class Moody(_Right):
 @classifier("wrong-inverting")
 @dataclass
 class Inverting(_Right):
-    """It changes the images it is shown."""
+    """It changes the images that it receives."""
 
     def logits(self, images):
         np.subtract(255, images, out=images)
@@ -109,7 +109,7 @@ class Renamed(_Right):
 @classifier("wrong-slope")
 @dataclass
 class Slope(_Right):
-    """Its gradient by 32 images is float64 (32, 4, 3, 1), expected float32."""
+    """Its gradient for 32 images is float64 (32, 4, 3, 1), expected float32."""
 
     def gradient(self, images, target):
         return np.ones(images.shape)
@@ -156,7 +156,7 @@ class Sides:
 @dataset("wrong-label")
 @dataclass
 class Label:
-    """It has the test label 7, its training labels go from 0 to 1."""
+    """It has the test label 7, expected 0 to 1."""
 
     def load(self):
         return _split(most=7)
@@ -174,7 +174,7 @@ class OneBased:
 @dataset("wrong-shuffled")
 @dataclass
 class Shuffled:
-    """It loads other images or labels the second time."""
+    """It loads different images or labels the second time."""
 
     def load(self):
         data = _split()
@@ -191,7 +191,7 @@ class Idle:
 @executor("wrong-backwards")
 @dataclass
 class Backwards:
-    """For the squares of 7 numbers it gave [36,"""
+    """For the squares of 7 numbers it returned [36,"""
 
     def map(self, function, items):
         return map(function, reversed(list(items)))
@@ -200,7 +200,7 @@ class Backwards:
 @executor("wrong-silent")
 @dataclass
 class Silent:
-    """An error of the function that it is handed is lost."""
+    """It loses an error of the function."""
 
     def map(self, function, items):
         for item in items:
@@ -228,7 +228,7 @@ class NeedsAFolder(Reporter):
 @reporter("wrong-place")
 @dataclass
 class Litters(Reporter):
-    """It writes files beside the session's folder."""
+    """It writes files outside the folder of the session."""
 
     def on_finish(self, result):
         Path("result.txt").write_text(result.markdown())
