@@ -1,1 +1,1 @@
-"""Data that ships with fooldeap: MNIST, pre-trained classifiers, the defaults of an experiment."""
+"""Data files of fooldeap: MNIST, trained classifiers, defaults, attacks of audits, and templates."""

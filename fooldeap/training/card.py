@@ -28,8 +28,8 @@ from 0 to 255, which it rescales itself, and gives {classes} probabilities.
 |---|---|
 {facts}
 
-The weights were chosen by validation accuracy alone, before any evolution was run on them. The test images
-were looked at once, after that choice. The file holds no optimizer state.
+The weights were chosen by validation accuracy only, before any images were evolved on them. The test images
+were used once, after this choice. The file has no optimizer state.
 
 ## Layers
 
