@@ -59,7 +59,7 @@ def test_card_tells_how_the_file_was_made(name):
     assert training.name == name
     assert fact(name, "seed") == str(training.seed)
     assert fact(name, "epochs").rstrip(";") == str(training.epochs)
-    assert "before any evolution" in card
+    assert "before any images were evolved" in card
 
 
 def test_mnist_is_documented():
