@@ -39,7 +39,7 @@ def test_page_is_written_again_from_the_folder(folder, capsys):
     (folder / "report.html").unlink()
     with pytest.raises(SystemExit, match="0"):
         cli.main(["audit", "--resume", str(folder)])
-    assert f"is finished already; its page is made anew by: fooldeap report {folder}" in capsys.readouterr().out
+    assert f"is already finished; to write its page again: fooldeap report {folder}" in capsys.readouterr().out
     assert pages.make(folder).read_bytes() == page
     assert problems_in(folder) == []
 
@@ -60,7 +60,7 @@ def test_audit_killed_before_its_checksums_is_resumed(folder, monkeypatch):
 def without_queries(folder):
     """Return the page without the table of queries, which has one row per session."""
     page = (folder / "report.html").read_text()
-    before, marker, rest = page.partition("<p>Queries of each session.")
+    before, marker, rest = page.partition("<p>The query log:")
     assert marker
     return before + rest.partition("</table>")[2]
 

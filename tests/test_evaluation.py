@@ -124,7 +124,9 @@ def test_answers_that_depend_on_the_size_of_the_batch_or_the_place_in_it_are_fou
     assert calibrate(Evaluator(Place(wrong))).depends_on == "batch"
 
 
-@pytest.mark.parametrize(("more", "told"), [("batch", "rest of its batch"), ("chance", "no result can be reproduced")])
+@pytest.mark.parametrize(
+    ("more", "told"), [("batch", "the image and its batch"), ("chance", "the results cannot be reproduced")]
+)
 def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, tmp_path):
     experiment = tiny(targets=[1], stop={"confidence": None, "generations": 1}, report=True)
     with pytest.warns(fooldeap.FooldeapWarning, match="one by one"), Prepared(experiment, Odd(more)) as prepared:

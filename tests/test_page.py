@@ -1,4 +1,4 @@
-"""Pages: their parts, their text escaped, and that they load nothing."""
+"""Pages: the components, the escaping of text, and the content security policy."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
 TEMPLATE = """{% extends "base.html" %}
 {% import "parts.html" as parts %}
 {% block main %}
-{% call parts.section("all", "All of them") %}
+{% call parts.section("all", "All components") %}
 {{ parts.tiles([("queries", title)]) }}{{ parts.cards([card]) }}{{ parts.player([film]) }}{{ parts.chart(chart) }}
 {{ parts.table(table) }}{{ parts.text(title, title) }}
 {% endcall %}
@@ -32,7 +32,7 @@ TEMPLATE = """{% extends "base.html" %}
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package with a template of its own, as another page would bring one."""
+    """A package that contains a template, like that of another page."""
     folder = tmp_path / "some_page"
     (folder / "templates").mkdir(parents=True)
     (folder / "__init__.py").touch()
@@ -56,7 +56,7 @@ def data_of(page):
     return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
 
 
-def test_whatever_is_said_is_text(package):
+def test_all_text_is_escaped(package):
     page = render("mine.html", package, **parts(NASTY))
     assert "onerror=alert(1)>" not in page.replace("onerror=alert(1)&gt;", "")
     assert "<img src=x" not in page
@@ -65,7 +65,7 @@ def test_whatever_is_said_is_text(package):
     assert not {"\x1b", "\u202e"} & set(page)
 
 
-def test_it_loads_nothing_and_runs_its_own_scripts_alone(package):
+def test_the_policy_allows_only_the_scripts_of_the_page(package):
     page = render("mine.html", package, **parts("words"))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     assert policy.startswith("default-src 'none'; img-src data:; ")
@@ -75,7 +75,7 @@ def test_it_loads_nothing_and_runs_its_own_scripts_alone(package):
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
 
 
-def test_a_film_is_one_picture_of_all_frames(package):
+def test_a_film_is_one_png_of_all_frames(package):
     given = parts("words")
     film = data_of(render("mine.html", package, **given))[0][0]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(film["frames"].split(",")[1]))))
@@ -83,7 +83,7 @@ def test_a_film_is_one_picture_of_all_frames(package):
     assert film["probabilities"] == [[1, 0, 0], [0, 1, 0]]
 
 
-def test_of_many_classes_the_highest_are_shown_and_the_target():
+def test_a_film_shows_the_target_and_the_most_probable_classes():
     rng = np.random.default_rng(1)
     probabilities = rng.dirichlet(np.ones(200), 9)
     target = int(probabilities.max(axis=0).argmin())
@@ -93,7 +93,7 @@ def test_of_many_classes_the_highest_are_shown_and_the_target():
     assert film["classes"][film["target"]] == str(target)
 
 
-def test_a_film_is_thinned_between_its_ends():
+def test_a_thinned_film_keeps_its_first_and_last_frame():
     film = Film("x", 0, np.zeros((50, 2, 2, 1), np.uint8), np.ones((50, 1)), range(50), range(50))
     thinned = film.thinned(8)
     assert len(thinned.images) == len(thinned.generations) == 8
@@ -101,7 +101,7 @@ def test_a_film_is_thinned_between_its_ends():
     assert film.thinned(50) is film
 
 
-def test_large_images_make_no_large_page():
+def test_the_page_stays_small_with_large_images():
     image = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     film = Film("x", 0, np.stack([image] * 25), np.ones((25, 2)), range(25), range(25))
     kept = thinned([film] * 20)
@@ -135,7 +135,7 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_text_and_curves_stand_out_in_light_and_in_dark():
+def test_text_and_curves_have_enough_contrast_in_both_themes():
     style = (resources.files("fooldeap.page") / "templates/style.css").read_text()
     themes = [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root[^{]*\{[^}]*\}", style)
@@ -143,16 +143,16 @@ def test_text_and_curves_stand_out_in_light_and_in_dark():
     assert len(themes) == 3
     assert themes[1] == themes[2]
     for theme in themes:
-        for ground in (theme["paper"], theme["raised"]):
-            for words in ("ink", "muted", "accent", "good", "missed"):
-                assert contrast(theme[words], ground) >= 4.5, words
+        for background in (theme["paper"], theme["raised"]):
+            for text in ("ink", "muted", "accent", "good", "missed"):
+                assert contrast(theme[text], background) >= 4.5, text
             for line in range(10):
-                assert contrast(theme[f"line-{line}"], ground) >= 3, line
-        assert contrast(theme["paper"], theme["accent"]) >= 4.5  # the words on the button
+                assert contrast(theme[f"line-{line}"], background) >= 3, line
+        assert contrast(theme["paper"], theme["accent"]) >= 4.5  # the text of the play button
         assert contrast(theme["ink"], theme["soft"]) >= 4.5
 
 
-def test_on_a_page_a_percentage_does_not_break():
+def test_a_percentage_has_a_no_break_space():
     assert percent(0.9999) == "99.990\u00a0%"
 
 
@@ -160,7 +160,7 @@ def test_on_a_page_a_percentage_does_not_break():
     ("name", "html"),
     [("row_and_column", "row_<wbr>and_<wbr>column"), ("<b>-2", "&lt;b&gt;-<wbr>2"), ("_a.", "_<wbr>a.")],
 )
-def test_names_break_between_words_and_stay_names(name, html):
-    from fooldeap.page.rendering import _breakable
+def test_names_may_break_after_punctuation(name, html):
+    from fooldeap.page.rendering import _allow_breaks
 
-    assert _breakable(name) == html
+    assert _allow_breaks(name) == html

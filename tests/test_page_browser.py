@@ -1,4 +1,4 @@
-"""Pages in a real browser, from disk, with the network off: by keyboard, in light and dark, wide and narrow."""
+"""Pages in a real browser, from disk and without a network: with the keyboard, in both themes, wide and narrow."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
 from fooldeap.page.parts import percent
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 
 PIXELS = """((source) => {
   const canvas = Object.assign(document.createElement("canvas"), {width: 28, height: 28});
@@ -29,7 +29,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, main_job):
-    """The page of the main job, opened anew."""
+    """The page of the main job, newly opened; at the end, it must have logged and requested nothing."""
     _, folder = main_job
     browser.said.clear()
     browser.asked.clear()
@@ -46,7 +46,7 @@ def films(main_job):
 
 
 def grey(page, canvas):
-    """Return the grey levels of what a canvas shows."""
+    """Return the grey levels of a canvas."""
     return np.array(page.value(f"{PIXELS}({canvas})"), np.uint8).reshape(28, 28, 4)[..., 0]
 
 
@@ -66,15 +66,15 @@ def test_the_slider_plays_the_evolution(page, films):
     page.value(FOCUS.format("[type=range]"))
     page.press("Home")
     check_shows(page, films[0][0])
-    assert page.value("document.querySelector('output').textContent").startswith("generation 0, 100 images shown")
+    assert page.value("document.querySelector('output').textContent").startswith("generation 0, 100 evaluations")
     for taken in films[0][1:4]:
         page.press("ArrowRight")
         check_shows(page, taken)
-        said = page.value("document.querySelector('[type=range]').getAttribute('aria-valuetext')")
-        assert said.startswith(f"generation {taken.generation}, ")
+        text = page.value("document.querySelector('[type=range]').getAttribute('aria-valuetext')")
+        assert text.startswith(f"generation {taken.generation}, ")
 
 
-def test_the_others_evolve_side_by_side(page, films):
+def test_the_small_pictures_show_the_same_number_of_evaluations(page, films):
     small = "document.querySelectorAll('.reel canvas')[{}]"
     page.value(FOCUS.format("[type=range]"))
     for key, place in (("Home", 0), ("End", -1)):
@@ -94,7 +94,7 @@ def test_arrow_keys_choose_another_target(page, films):
     assert page.value("document.querySelector('.bars .target th').textContent") == "2"
 
 
-def test_it_plays_to_its_end(page, films):
+def test_a_film_plays_to_its_end(page, films):
     page.value("document.querySelectorAll('[type=radio]')[8].click()")  # the shortest
     page.value(FOCUS.format(".play"))
     page.press(" ")
@@ -104,15 +104,15 @@ def test_it_plays_to_its_end(page, films):
     check_shows(page, films[8][-1])
 
 
-def test_the_theme_is_switched_and_kept(page, main_job):
+def test_the_theme_is_switched_and_remembered(page, main_job):
     paper = "getComputedStyle(document.body).backgroundColor"
     seen = {}
     page.value(FOCUS.format(".theme"))
     for _ in range(3):
         seen[page.value("document.querySelector('.theme span').textContent")] = page.value(paper)
         page.press("Enter")
-    assert list(seen) == ["as the system", "light", "dark"]
-    assert seen["light"] == seen["as the system"] != seen["dark"]
+    assert list(seen) == ["system", "light", "dark"]
+    assert seen["light"] == seen["system"] != seen["dark"]
     page.press("Enter")
     page.press("Enter")
     page.open(main_job[1] / "report.html")
@@ -123,20 +123,20 @@ def test_the_theme_is_switched_and_kept(page, main_job):
     assert page.value(paper) == seen["dark"]
 
 
-def test_curves_are_read_off_by_keyboard(page, main_job):
+def test_values_are_read_with_the_keyboard(page, main_job):
     result, _ = main_job
     page.value(FOCUS.format(".plot"))
     page.press("End")
     latest = max(result, key=lambda each: each.evaluations)
     words = page.value("document.querySelector('.place').textContent").replace("\u202f", "")
-    assert words == f"images shown to the classifier: {latest.evaluations}"
+    assert words == f"evaluations: {latest.evaluations}"
     assert [place for place, value in enumerate(page.value(LEGEND)) if value] == [latest.target]
     page.press("Home")
     certain = [each.log[0].confidence for each in result]
     assert page.value(LEGEND) == [percent(each) for each in certain]
 
 
-def test_axes_and_lines_are_switched(page):
+def test_axes_and_curves_are_switched(page):
     for axis in ("x", "y"):
         pressed = f"document.querySelector('[data-axis={axis}]').getAttribute('aria-pressed')"
         before = page.value(pressed)
@@ -149,7 +149,7 @@ def test_axes_and_lines_are_switched(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_screen(page, main_job, width):
+def test_the_page_fits_the_screen(page, main_job, width):
     page.open(main_job[1] / "report.html", width=width)
     assert page_width(page) <= width
     sides = page.value("[...document.querySelectorAll('.cards img:not(.beside)')].map((each) => each.clientWidth)")
@@ -157,7 +157,7 @@ def test_nothing_is_wider_than_the_screen(page, main_job, width):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_page_of_an_audit_is_wider_than_the_screen(browser, tmp_path_factory, width):
+def test_the_page_of_an_audit_fits_the_screen(browser, tmp_path_factory, width):
     place = tmp_path_factory.mktemp("audit")
     (place / "tiny.yaml").write_text(f"classifier: tiny\nplugins: [{KIT}]\n")
     folder = audit(place / "tiny.yaml", budget=20, out=place / "audited", quiet=True)
@@ -171,17 +171,17 @@ def page_width(browser):
     return browser.value("document.documentElement.scrollWidth")
 
 
-def test_whatever_is_drawn_has_words_or_is_an_ornament(page):
+def test_each_canvas_has_a_text_alternative_or_is_hidden(page):
     bare = "[...document.querySelectorAll('canvas')].filter((each) => !each.ariaLabel && each.ariaHidden !== 'true')"
     assert page.value("document.querySelectorAll('.plot canvas').length") == 2
     assert page.value(f"{bare}.length") == 0
     assert page.value("[...document.querySelectorAll('.plot')].map((each) => each.ariaLabel)") == [
-        f"{title} over images shown to the classifier, 10 curves. Arrow keys read it off."
+        f"{title} over evaluations, 10 curves. Use the arrow keys to read values."
         for title in ("Confidence in the target: confidence", "Fitness of the best image: fitness")
     ]
 
 
-def test_whatever_can_be_used_has_a_name_and_whatever_is_seen_has_words(page):
+def test_each_control_and_image_has_a_name(page):
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
     used = [
         node for node in tree if node.get("role", {}).get("value") in ("button", "slider", "radio", "link", "image")
@@ -193,7 +193,7 @@ def test_whatever_can_be_used_has_a_name_and_whatever_is_seen_has_words(page):
     assert page.value("document.activeElement.className") == "skip"
 
 
-def test_words_of_others_run_no_script(browser, tmp_path):
+def test_an_added_script_does_not_run(browser, tmp_path):
     folder = tmp_path / "run"
     run(tiny(targets=[1], stop={"generations": 2}, reporters=[]), folder)
     page = (folder / "report.html").read_text()

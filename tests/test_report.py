@@ -1,4 +1,4 @@
-"""``report.html`` of a run: made at its end and by ``fooldeap report``; what it says, and what it refuses."""
+"""``report.html`` of a run: its content, ``fooldeap report``, and the folders that it refuses."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def data_of(page):
     return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
 
 
-def test_the_page_of_the_main_job_is_small_and_says_what_the_result_says(main_job):
+def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
     result, folder = main_job
     page = (folder / "report.html").read_text()
     assert len(page) < 1_000_000
@@ -47,7 +47,7 @@ def test_the_page_of_the_main_job_is_small_and_says_what_the_result_says(main_jo
         assert text in page
 
 
-def test_beside_each_stands_the_nearest_real_digit(main_job):
+def test_each_image_is_compared_with_the_nearest_real_digit(main_job):
     from fooldeap.page.neighbours import neighbours
     from fooldeap.page.views import views
 
@@ -63,7 +63,7 @@ def test_beside_each_stands_the_nearest_real_digit(main_job):
     assert neighbours("classifier: [", runs) == [None] * 3
 
 
-def test_made_anew_it_is_the_same_and_the_checksums_hold(copy, capsys):
+def test_a_page_written_again_is_identical(copy, capsys):
     before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
     (copy / "report.html").write_text("something else")
     with pytest.raises(SystemExit) as exit:
@@ -76,7 +76,7 @@ def test_made_anew_it_is_the_same_and_the_checksums_hold(copy, capsys):
     assert problems_in(copy) == []
 
 
-def test_a_folder_without_snapshots_or_log_has_a_page(copy):
+def test_snapshots_and_log_may_be_missing(copy):
     for name in ("snapshots.npz", "log.csv", "ledger.csv"):
         (copy / name).unlink()
     resealed(copy)
@@ -84,14 +84,16 @@ def test_a_folder_without_snapshots_or_log_has_a_page(copy):
     assert data_of(page) == []
 
 
-def test_without_a_log_curves_are_those_of_snapshots(tmp_path):
+def test_curves_come_from_snapshots_without_a_log(tmp_path):
     result, _ = run(tiny(targets=[1], reporters=[], stop={"generations": 13}), tmp_path / "run")
-    _, confidence, fitness = data_of((tmp_path / "run/report.html").read_text())
+    (tmp_path / "run/log.csv").unlink()
+    resealed(tmp_path / "run")
+    _, confidence, fitness = data_of(pages.make(tmp_path / "run").read_text())
     assert set(confidence["lines"][0]["x"]) <= {each.evaluations for each in result[1].snapshots}
     assert fitness["lines"][0]["y"][-1] == pytest.approx(result[1].score, rel=1e-6)
 
 
-def test_it_can_be_left_out_and_that_changes_no_bit(small, tmp_path):
+def test_the_page_can_be_disabled_without_effect_on_the_results(small, tmp_path):
     experiment = tiny(targets=[1, 2], name="small", stop={"generations": 13}, report=False)
     assert experiment.digest == tiny(targets=[1, 2], name="small", stop={"generations": 13}).digest
     run(experiment, tmp_path / "run")
@@ -99,12 +101,13 @@ def test_it_can_be_left_out_and_that_changes_no_bit(small, tmp_path):
     assert (tmp_path / "run/snapshots.npz").read_bytes() == (small / "snapshots.npz").read_bytes()
 
 
-def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
+def test_a_page_that_fails_does_not_lose_the_results(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by accident")
 
     monkeypatch.setattr("fooldeap.runs.prepared.run_page", broken)
-    with pytest.warns(match=r"report.html was not made \(ZeroDivisionError: by accident\)"):
+    message = r"report.html was not written \(ZeroDivisionError: by accident\); all other results are complete"
+    with pytest.warns(match=message):
         run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")
     assert problems_in(tmp_path / "run") == []
 
@@ -112,7 +115,7 @@ def test_a_page_that_fails_costs_no_result(tmp_path, monkeypatch):
 REFUSED = {
     "nothing": (
         lambda folder: (folder / "config.yaml").unlink(),
-        "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name",
+        "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name a folder",
     ),
     "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; finish it first: fooldeap run"),
     "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
@@ -122,16 +125,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("how", REFUSED)
-def test_what_is_refused_is_told_in_one_line_and_nothing_is_written(copy, capsys, how):
+def test_a_refused_folder_gives_one_line_and_nothing_is_written(copy, capsys, how):
     (copy / "report.html").unlink()
-    change, said = REFUSED[how]
+    change, message = REFUSED[how]
     change(copy)
     with pytest.raises(SystemExit) as exit:
         main(["report", str(copy)])
     assert exit.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"fooldeap: {copy}")
-    assert said in line
+    assert message in line
     assert not (copy / "report.html").exists()
 
 
@@ -143,23 +146,23 @@ def hostile(folder, **changes):
     resealed(folder)
 
 
-def test_an_image_elsewhere_is_refused(copy):
+def test_an_image_outside_the_folder_is_refused(copy):
     (copy / "snapshots.npz").unlink()
     result = json.loads((copy / "result.json").read_text())
     hostile(copy, runs=[{**each, "image": "../../secret.png"} for each in result["runs"]])
-    with pytest.raises(InputError, match=r"names the file '../../secret.png', which is elsewhere"):
+    with pytest.raises(InputError, match=r"names the file '../../secret.png', which is outside this folder"):
         pages.make(copy)
     assert not (copy / "report.html").exists()
 
 
 @pytest.mark.parametrize("runs", [[{}], [3], {"a": 1}, [{"seed": "x", "target": [], "image": 3}], None])
-def test_a_result_that_is_none_is_refused(copy, runs):
+def test_an_invalid_result_is_refused(copy, runs):
     hostile(copy, runs=runs)
     with pytest.raises(InputError, match="is damaged"):
         pages.make(copy)
 
 
-def test_no_plugin_is_loaded_for_it(copy, tmp_path, monkeypatch):
+def test_no_plugin_is_loaded(copy, tmp_path, monkeypatch):
     hostile(copy)
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'owned')!r}, 'w')")
     text = (copy / "config.yaml").read_text()
@@ -171,7 +174,7 @@ def test_no_plugin_is_loaded_for_it(copy, tmp_path, monkeypatch):
     assert not (tmp_path / "owned").exists()
 
 
-def test_names_are_text_wherever_they_stand(copy):
+def test_names_are_escaped_everywhere(copy):
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     hostile(copy, name=nasty, names=[nasty] * 4, failures={nasty: nasty})
     page = pages.make(copy).read_text()

@@ -70,7 +70,7 @@ def test_the_curves_are_medians_over_runs_and_shares_of_runs(done, page):
 
 
 def test_the_page_has_the_whole_report_and_the_figures(done, page):
-    for title in ("Conclusions", "Evaluations to the goal", "By target", "Pairs", "Method", "Where it comes from"):
+    for title in ("Conclusions", "Evaluations to the goal", "By target", "Pairs", "Method", "Provenance"):
         assert re.search(rf"<h2[^>]*>{title}</h2>", page)
     assert page.count("data:image/svg+xml;base64,PHN2Zy8+") == 1
     assert "<i>The best images of the first seed and their confidence</i>" in page  # the caption of a missing figure

@@ -1,4 +1,4 @@
-"""The pages that are made for the site: one for each plugin, with a picture that is still true; the references."""
+"""The generated pages of the site: the references, and a page for each plugin with a current picture."""
 
 import inspect
 import io
@@ -25,7 +25,7 @@ DRAWN = [
 
 @pytest.fixture(scope="module")
 def tools():
-    """Give what makes the site, which is imported by its own names, as mkdocs does it."""
+    """The modules that generate the site. They import each other as top-level modules, as under mkdocs."""
     sys.path.insert(0, str(ROOT / "tools/docs"))
     import cli_page
     import pictures
@@ -37,7 +37,7 @@ def tools():
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=str)
-def test_a_page_has_all_that_is_known_of_a_plugin(plugin, tools):
+def test_the_page_of_a_plugin_is_complete(plugin, tools):
     page = tools["plugin_pages"].page(plugin)
     assert plugin.summary.replace("``", "`") in page
     for parameter in plugin.parameters.values():
@@ -46,7 +46,7 @@ def test_a_page_has_all_that_is_known_of_a_plugin(plugin, tools):
 
 
 @pytest.mark.parametrize("plugin", DRAWN, ids=str)
-def test_a_page_has_a_small_picture(plugin, tools):
+def test_the_page_of_a_plugin_has_a_small_picture(plugin, tools):
     file = ROOT / f"docs/images/plugins/{plugin.kind}/{plugin.name}.png"
     assert file.exists(), "make refresh draws it"
     assert file.stat().st_size < 15_000
@@ -54,7 +54,7 @@ def test_a_page_has_a_small_picture(plugin, tools):
 
 
 @pytest.mark.parametrize("plugin", [each for each in DRAWN if each.kind in ("mutation", "crossover")], ids=str)
-def test_a_picture_shows_what_an_operator_does_today(plugin, tools):
+def test_the_picture_of_an_operator_is_current(plugin, tools):
     drawn = np.array(Image.open(io.BytesIO(tools["pictures"].DRAWN[plugin.kind](plugin))))
     kept = np.array(Image.open(ROOT / f"docs/images/plugins/{plugin.kind}/{plugin.name}.png"))
     assert (drawn != kept).mean() < 0.001, "draw it again: delete it, and make refresh"
@@ -66,7 +66,7 @@ def test_no_picture_is_left_of_a_plugin_that_is_gone():
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=str)
-def test_what_a_docstring_cites_is_in_the_literature(plugin, tools):
+def test_every_cited_work_is_in_the_literature(plugin, tools):
     cited = tools["plugin_pages"].cited(inspect.getdoc(plugin.target))
     assert [each for each in cited if each not in tools["plugin_pages"].literature()] == []
 
@@ -96,7 +96,7 @@ def test_every_key_is_in_the_reference_with_its_meaning(tools):
             assert re.search(rf"^\| `{key}` \| .+ \| .* \| .+ \|$", page, re.MULTILINE), key
 
 
-def test_names_in_tables_lead_to_pages(tools):
+def test_names_in_tables_are_links(tools):
     page = "## mutation\n\n| `invert` | as `creep` |\n\n| kind | plugins |\n| crossover | `sbx`, `none` |\n"
     linked = tools["plugin_pages"].linked(page, PLUGINS)
     assert "| [`invert`](reference/plugins/mutation/invert.md) | as `creep` |" in linked

@@ -1,4 +1,4 @@
-"""The site in a browser, from disk, with the network off: nothing is missed, and the search finds."""
+"""The site in a browser, from disk and without a network: nothing is missing, and the search works."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ import pytest
 from chromium import PROGRAM, Chromium
 from conftest import ROOT
 
-pytest.importorskip("mkdocs", reason="the site is built by what the extra docs installs")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to open pages with")
+pytest.importorskip("mkdocs", reason="the extra docs is not installed")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 PAGES = ["index.html", "tutorial.html", "reference/yaml.html", "reference/plugins/mutation/polynomial.html"]
 
 
@@ -36,7 +36,7 @@ def test_pages_open_from_disk(site, browser):
     assert [address for address in browser.asked if not address.startswith(("file:", "data:"))] == []
 
 
-def test_the_search_finds(site, browser):
+def test_the_search_finds_a_plugin(site, browser):
     browser.open(site / "index.html")
     browser.value("document.querySelector('.md-search__input').focus()")
     browser.call("Input.insertText", text="tournament")

@@ -1,1 +1,1 @@
-"""Images as people look at them: drawn, and held against real ones."""
+"""Pictures of results, and the nearest real images."""

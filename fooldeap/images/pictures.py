@@ -1,4 +1,4 @@
-"""Pictures of results: the contact sheet of the images, the growth curves, and the fronts."""
+"""Draw pictures of results: the contact sheet, the growth curves and the fronts."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -13,17 +13,17 @@ from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
 
 TILE = 224  # pixels along the longer side of an image on the contact sheet
-_CAPTION = 44
-_GAP = 12
+_CAPTION = 44  # height in pixels
+_GAP = 12  # pixels between tiles
 _COLUMNS = 5
-_WIDE = 20  # from the least to the largest fitness: a range that needs a logarithmic axis
-_LEGEND = 20  # targets that a legend can hold
+_WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
+_LEGEND = 20  # the largest number of targets in a legend
 
 
 def contact_sheet(result: Result) -> bytes:
-    """Return a PNG of all images, large enough to see, each with its target, prediction and confidence."""
-    several = len({run.seed for run in result}) > 1
-    tiles = [_tile(run, several=several, missed=bool(result.goal) and not run.reached) for run in result]
+    """Return a PNG of all images, enlarged, each with its target, prediction and confidence."""
+    several_seeds = len({run.seed for run in result}) > 1
+    tiles = [_tile(run, show_seed=several_seeds, missed=bool(result.goal) and not run.reached) for run in result]
     return _sheet(tiles)
 
 
@@ -42,6 +42,7 @@ def side_by_side(pairs: Sequence[tuple[Images, Images]], captions: Sequence[str]
 
 
 def _sheet(tiles: Sequence[Image.Image]) -> bytes:
+    """Return a PNG with the tiles in rows."""
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
@@ -52,18 +53,18 @@ def _sheet(tiles: Sequence[Image.Image]) -> bytes:
     return _png(sheet)
 
 
-def _tile(run: RunResult, *, several: bool, missed: bool) -> Image.Image:
+def _tile(run: RunResult, *, show_seed: bool, missed: bool) -> Image.Image:
     pixels = run.image.pixels
     scale = max(1, TILE // max(pixels.shape[:2]))
     picture = Image.open(io.BytesIO(run.image.png(scale)))
     tile = Image.new("RGB", (max(picture.width, TILE), picture.height + _CAPTION), "white")
     tile.paste(picture, ((tile.width - picture.width) // 2, 0))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(15)
-    seed = f", seed {run.seed}" if several else ""
-    verdict = f"seen as {run.predicted}, {percent(run.confidence)}"
+    seed = f", seed {run.seed}" if show_seed else ""
+    prediction = f"seen as {run.predicted}, {percent(run.confidence)}"
     colour = "#b35900" if missed else "#1a7f37"
     draw.text((2, picture.height + 4), f"target {run.target}{seed}", "black", font)
-    draw.text((2, picture.height + 23), verdict, colour, font)
+    draw.text((2, picture.height + 23), prediction, colour, font)
     return tile
 
 
@@ -74,16 +75,16 @@ def _png(image: Image.Image) -> bytes:
 
 
 def growth(result: Result) -> bytes:
-    """Return a PNG of the best fitness and the best confidence until each evaluation, a line a run."""
-    return _drawn(_growth, result, (11, 4.2))
+    """Return a PNG of the best fitness and the best confidence over evaluations, with one curve per run."""
+    return _render(_draw_growth, result, (11, 4.2))
 
 
 def fronts(result: Result) -> bytes:
-    """Return a PNG of the fronts by their first two objectives: what can be had together, a line a run."""
-    return _drawn(_fronts, result, (7, 4.6))
+    """Return a PNG of the Pareto fronts in their first two objectives, with one curve per run."""
+    return _render(_draw_fronts, result, (7, 4.6))
 
 
-def _drawn(draw: Callable[[Any, Result], None], result: Result, size: tuple[float, float]) -> bytes:
+def _render(draw: Callable[[Any, Result], None], result: Result, size: tuple[float, float]) -> bytes:
     from matplotlib.figure import Figure
 
     with drawing():
@@ -95,7 +96,7 @@ def _drawn(draw: Callable[[Any, Result], None], result: Result, size: tuple[floa
         return buffer.getvalue()
 
 
-def _growth(figure: Any, result: Result) -> None:
+def _draw_growth(figure: Any, result: Result) -> None:
     fitness, confidence = figure.subplots(1, 2)
     labelled: set[int] = set()
     for run in result:
@@ -104,15 +105,15 @@ def _growth(figure: Any, result: Result) -> None:
         label = None if run.target in labelled else f"{run.target}"
         labelled.add(run.target)
         for axes, values in (
-            (fitness, _so_far(row.best for row in run.log)),
-            (confidence, _so_far(row.confidence for row in run.log)),
+            (fitness, _best_so_far(row.best for row in run.log)),
+            (confidence, _best_so_far(row.confidence for row in run.log)),
         ):
             axes.step(evaluations, values, where="post", label=label, **style)
             axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
-    _dress(fitness, "fitness of the best image")
+    _label_axes(fitness, "fitness of the best image")
     bests = [row.best for run in result for row in run.log]
     fitness.set_yscale("log" if min(bests) > 0 and max(bests) > _WIDE * min(bests) else "linear")
-    _dress(confidence, "confidence in the target")
+    _label_axes(confidence, "confidence in the target")
     confidence.set_ylim(0, 1.02)
     if "confidence" in result.goal:
         goal = result.goal["confidence"]
@@ -120,34 +121,34 @@ def _growth(figure: Any, result: Result) -> None:
         confidence.annotate(
             f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
         )
-    _legend(figure, fitness)
+    _add_legend(figure, fitness)
 
 
-def _fronts(figure: Any, result: Result) -> None:
+def _draw_fronts(figure: Any, result: Result) -> None:
     axes = figure.subplots()
     labelled: set[int] = set()
     for run in result:
         first, second = np.array([each.objectives[:2] for each in run.front[::-1]]).reshape(-1, 2).T
         label = None if run.target in labelled else f"{run.target}"
         labelled.add(run.target)
-        # Up to a place on the second axis there is what its next member has in the first.
+        # Between two members of the front, the first objective is that of the member with the larger second objective.
         axes.step(second, first, "o-", where="pre", label=label, color=f"C{run.target % 10}", markersize=2, linewidth=1)
-    _dress(axes, *(result.objectives[:2]))
-    _legend(figure, axes)
+    _label_axes(axes, *(result.objectives[:2]))
+    _add_legend(figure, axes)
 
 
-def _legend(figure: Any, axes: Any) -> None:
+def _add_legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) <= _LEGEND:
         figure.legend(handles, labels, title="target", loc="outside right center", frameon=False)
 
 
-def _so_far(values: Any) -> Any:
+def _best_so_far(values: Any) -> Any:
     return np.maximum.accumulate(list(values))
 
 
-def _dress(axes: Any, label: str, below: str = "evaluations (images shown to the classifier)") -> None:
-    axes.set_xlabel(below)
-    axes.set_ylabel(label)
+def _label_axes(axes: Any, y_label: str, x_label: str = "evaluations (images shown to the classifier)") -> None:
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

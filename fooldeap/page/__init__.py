@@ -1,10 +1,10 @@
-"""Pages: one HTML file each, that works from disk with no network, in light and dark, by mouse and by keyboard.
+"""Pages: single HTML files that work from disk without a network, in light and dark, with mouse and keyboard.
 
-`run.run_page`, `study.study_page`, `retrain.retrain_page` and `audit.audit_page` make those of finished folders. Any
-other page is made of the same parts:
+`run.run_page`, `study.study_page`, `retrain.retrain_page` and `audit.audit_page` render the pages of finished folders.
+To build another page from the same components:
 
-1. Write ``templates/mine.html`` in a package of yours. It extends ``base.html``, which brings style, scripts and
-   the theme switch, and fills its blocks; ``parts.html`` has a macro for each class of `fooldeap.page.parts`::
+1. Write ``templates/mine.html`` in your package. It extends ``base.html``, which contains the style, the scripts and
+   the theme switch, and fills its blocks. ``parts.html`` has a macro for each class of `fooldeap.page.parts`::
 
        {% extends "base.html" %}
        {% import "parts.html" as parts %}
@@ -14,13 +14,13 @@ other page is made of the same parts:
        {% call parts.section("curves", "Curves") %}{{ parts.chart(chart) }}{% endcall %}
        {% endblock %}
 
-2. Fill it: ``render("mine.html", "mypackage", title="My page", cards=[Card(...)], chart=Chart(...))``.
+2. Render it: ``render("mine.html", "mypackage", title="My page", cards=[Card(...)], chart=Chart(...))``.
 
-3. Name the folder of templates in ``package_data``, and write the text by `fooldeap.storage.files.write_whole` or a
-   folder's ``write``.
+3. Add the folder of templates to ``package_data``. Write the text with `fooldeap.storage.files.write_whole` or with the
+   method ``write`` of a folder.
 
-All text is escaped; a page runs no script but its own and loads nothing, which its content security policy makes sure
-of. A section with an id and a title appears in the page's contents.
+All text is escaped. A content security policy forbids the page to load anything and to run any script except its own.
+A section with an id and a title appears in the table of contents of the page.
 """
 
 from fooldeap.page.parts import Card, Chart, Film, Group, Line, Table, Thumb

@@ -1,4 +1,7 @@
-"""Reports in Markdown as parts of a page: no HTML of theirs, and no picture but those of their own folder."""
+"""Convert a report in Markdown to sections of a page.
+
+HTML in the report is shown as text. Only pictures in the folder of the report are embedded.
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +14,16 @@ from fooldeap.page import sources
 from fooldeap.page.parts import data_uri
 from fooldeap.storage.inputs import read
 
-LARGEST_DRAWING = 1 << 19  # bytes of an SVG that are worth their sharpness; else its PNG is taken
+# Titles of sections in reports. The second title is that of earlier versions.
+CAVEATS = ("Caveats", "Before you read on")
+PROVENANCE = ("Provenance",)
+
+LARGEST_SVG = 1 << 19  # bytes; instead of a larger SVG, the PNG is embedded
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 class Part(NamedTuple):
-    """A section of a report: its title, which is empty before the first one, an id, and its HTML."""
+    """A section of a report: its title, its id and its HTML. The text before the first heading has an empty title."""
 
     title: str
     id: str
@@ -24,20 +31,21 @@ class Part(NamedTuple):
 
 
 def parts(folder: Path, name: str) -> list[Part]:
-    """Return the sections of a report below its own title, with the pictures that lie in its folder."""
+    """Return the sections of a report without its title; the pictures of its folder are embedded."""
     from markdown_it import MarkdownIt
     from markupsafe import Markup
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     rules: dict[str, Any] = reader.renderer.rules  # type: ignore[attr-defined]
-    rules["image"] = lambda tokens, index, *_: _picture(folder, tokens[index])
+    rules["image"] = lambda tokens, index, *_: _image_tag(folder, tokens[index])
     rules["table_open"] = lambda *_: '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
     rules["table_close"] = lambda *_: "</table></div>"
     text = printable(sources.text(folder / name))
-    return [Part(title, _id(title), Markup(reader.render(body))) for title, body in _sections(text)]
+    return [Part(title, _id(title), Markup(reader.render(body))) for title, body in _split(text)]
 
 
-def _sections(text: str) -> Iterator[tuple[str, str]]:
+def _split(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the title and the Markdown of each section."""
     first, *others = re.split(r"^## ", text, flags=re.MULTILINE)
     yield "", re.sub(r"\A# .*\n", "", first)
     for other in others:
@@ -49,22 +57,21 @@ def _id(title: str) -> str:
     return "report-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def _picture(folder: Path, token: Any) -> str:
+def _image_tag(folder: Path, token: Any) -> str:
     from markupsafe import escape
 
-    words, source = escape(token.content), _embedded(folder, str(token.attrs.get("src", "")))
-    return f'<img src="{source}" alt="{words}" title="{words}">' if source else f"<i>{words}</i>"
+    text, source = escape(token.content), _embed(folder, str(token.attrs.get("src", "")))
+    return f'<img src="{source}" alt="{text}" title="{text}">' if source else f"<i>{text}</i>"
 
 
-def _embedded(folder: Path, name: str) -> str | None:
-    """Return a picture of the folder as an address: drawn, where that is small, else as a PNG."""
+def _embed(folder: Path, name: str) -> str | None:
+    """Return a picture of the folder as a data URI: its SVG if that exists and is small, otherwise its PNG."""
     try:
-        place = sources.inside(folder, name)
+        path = sources.inside(folder, name)
     except InputError:
         return None
-    drawn = place.with_suffix(".svg")
-    small = drawn.is_file() and drawn.stat().st_size <= LARGEST_DRAWING
-    chosen = drawn if small else place
+    svg = path.with_suffix(".svg")
+    chosen = svg if svg.is_file() and svg.stat().st_size <= LARGEST_SVG else path
     if chosen.suffix not in _KINDS or not chosen.is_file():
         return None
     return data_uri(read(chosen), _KINDS[chosen.suffix])

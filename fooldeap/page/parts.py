@@ -1,4 +1,4 @@
-"""What pages are made of: images with what is seen in them, curves, films, tables. See ``templates/parts.html``."""
+"""The components of pages: images with predictions, charts, films, tables. ``templates/parts.html`` renders them."""
 
 import base64
 import math
@@ -13,34 +13,34 @@ from fooldeap import numerals
 from fooldeap.lines import printable
 from fooldeap.results import FoolingImage
 
-MOST_BARS = 12  # classes that are shown at a time
+MOST_BARS = 12  # classes whose probabilities are shown
 THUMB = 192  # pixels along the longer side of a small image
-_DIGITS = 7  # of a probability
+_DIGITS = 7  # decimal places of a probability
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
-    """Return a file as a text that stands for its address."""
+    """Return a data URI with the content of a file; ``kind`` is its media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def picture(image: NDArray[np.uint8]) -> str:
-    """Return an image uint8 (h, w, c) as the address of a PNG of its native size."""
+    """Return a data URI with an image uint8 (h, w, c) as PNG at its native size."""
     return data_uri(FoolingImage(image).png())
 
 
 @dataclass(frozen=True)
 class Card:
-    """An image, large, with what a classifier sees in it.
+    """A large image with the prediction of a classifier.
 
     Parameters
     ----------
-    title : what it is for: ``"target 3"``
+    title : such as ``"target 3"``
     image : uint8 (h, w, c)
-    seen : what the classifier takes it for, None where that is not known
-    confidence : its probability, of the target
-    lines : what else there is to say, a line each
-    good : whether it is what was looked for; None: nothing was
-    beside : an image to compare it with, uint8 (h, w, c), and its caption
+    seen : the predicted class; None if it is unknown
+    confidence : the probability of the target
+    lines : more text, one entry per line
+    good : whether the image reached its goal; None if there is no goal
+    beside : an image to compare with, uint8 (h, w, c), and its caption
     """
 
     title: str
@@ -53,25 +53,34 @@ class Card:
 
     @property
     def source(self) -> str:
-        """The image as an address."""
+        """The image as a data URI."""
         return picture(self.image)
 
     @property
     def beside_source(self) -> str:
-        """The image beside it as an address."""
+        """The image to compare with as a data URI."""
         return picture(self.beside[0]) if self.beside else ""
 
     @property
     def alt(self) -> str:
-        """The image in words."""
+        """The text alternative of the image."""
         seen = f", seen as {self.seen}" if self.seen is not None else ""
-        certain = f" with {percent(self.confidence)}" if self.confidence is not None else ""
-        return f"Image for {self.title}{seen}{certain}"
+        confidence = f" with {percent(self.confidence)}" if self.confidence is not None else ""
+        return f"Image for {self.title}{seen}{confidence}"
 
 
 @dataclass(frozen=True)
 class Thumb:
-    """A small image uint8 (h, w, c), or none, with a title, how certain the classifier is, and a word more."""
+    """A small image with a caption.
+
+    Parameters
+    ----------
+    title : such as ``"3"``
+    image : uint8 (h, w, c); None if it is missing
+    certain : the confidence of the classifier, as text
+    more : more text
+    good : whether the image reached its goal; None if there is no goal
+    """
 
     title: str
     image: NDArray[np.uint8] | None
@@ -81,7 +90,7 @@ class Thumb:
 
     @property
     def source(self) -> str:
-        """The image as an address, no larger than it is shown."""
+        """The image as a data URI, reduced to the size at which it is shown."""
         if self.image is None:
             return "data:,"
         step = math.ceil(max(self.image.shape[:2]) / THUMB)
@@ -90,7 +99,7 @@ class Thumb:
 
 @dataclass(frozen=True)
 class Group:
-    """Small images that belong together, in a row."""
+    """A titled row of small images."""
 
     title: str
     thumbs: Sequence[Thumb]
@@ -98,7 +107,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts; its first ``left`` columns are set to the left, the others, figures, to the right."""
+    """A table of texts. The first ``left`` columns are aligned to the left, the others, numbers, to the right."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -108,7 +117,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: steps up at its points, as what is best until then does."""
+    """A step curve, such as a best value so far."""
 
     label: str
     x: Sequence[float]
@@ -117,16 +126,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over one axis, to be read off by pointer or keyboard, with logarithmic axes to choose.
+    """A chart of step curves. Readers can read off values with mouse or keyboard, and make the axes logarithmic.
 
     Parameters
     ----------
-    title, x_label, y_label : in words
-    lines : their x ascending; each keeps its value until its next point
-    log_x, log_y : how the axes are at first
-    low, high : of the y axis where it is linear; None: what the values take
-    goal : a level to draw, with ``goal_label``
-    percent : whether y is a share, to be read in percent
+    title, x_label, y_label : the labels
+    lines : the curves, with ascending x; each keeps its value until its next point
+    log_x, log_y : whether the axes are logarithmic at first
+    low, high : the range of the linear y axis; None: the range of the values
+    goal : a level to draw, with the label ``goal_label``
+    percent : whether y is a share, shown in percent
     """
 
     title: str
@@ -143,30 +152,30 @@ class Chart:
 
     @property
     def alt(self) -> str:
-        """The chart in words."""
+        """The text alternative of the chart."""
         return f"{self.title}: {self.y_label} over {self.x_label}, {len(self.lines)} curves"
 
     def data(self) -> dict[str, Any]:
-        """Return what the script draws."""
-        plain = {name: getattr(self, name) for name in ("log_x", "log_y", "low", "high", "goal", "percent")}
-        words = {name: printable(getattr(self, name)) for name in ("title", "x_label", "y_label", "goal_label")}
-        values = _shares if self.percent else _plain
-        lines = [{"label": printable(line.label), "x": _plain(line.x), "y": values(line.y)} for line in self.lines]
-        return {**plain, **words, "lines": lines}
+        """Return the JSON data of the chart for ``page.js``."""
+        settings = {name: getattr(self, name) for name in ("log_x", "log_y", "low", "high", "goal", "percent")}
+        labels = {name: printable(getattr(self, name)) for name in ("title", "x_label", "y_label", "goal_label")}
+        values = _shares if self.percent else _numbers
+        lines = [{"label": printable(line.label), "x": _numbers(line.x), "y": values(line.y)} for line in self.lines]
+        return {**settings, **labels, "lines": lines}
 
 
 @dataclass(frozen=True)
 class Film:
-    """How an image came about, frame by frame, and what the classifier saw.
+    """The evolution of an image, frame by frame, with the predictions of the classifier.
 
     Parameters
     ----------
-    title : ``"3"``
-    target : the class that is looked for
-    images : uint8 (n, h, w, c)
-    probabilities : float64 (n, classes)
-    generations, evaluations : of each frame
-    classes : their names; empty: their numbers
+    title : such as ``"3"``
+    target : the target class
+    images : the frames, uint8 (n, h, w, c)
+    probabilities : of each frame and class, float64 (n, classes)
+    generations, evaluations : the generation and the number of evaluations at each frame
+    classes : the names of the classes; a class without a name is shown as its number
     """
 
     title: str
@@ -179,11 +188,11 @@ class Film:
 
     @property
     def last(self) -> str:
-        """The last frame as an address."""
+        """The last frame as a data URI."""
         return picture(self.images[-1])
 
     def thinned(self, most: int) -> "Film":
-        """Return the film with at most so many frames, the first and the last among them."""
+        """Return the film with at most ``most`` frames; the first and the last frame are kept."""
         if len(self.images) <= most:
             return self
         kept = np.unique(np.linspace(0, len(self.images) - 1, most).round().astype(int))
@@ -198,7 +207,7 @@ class Film:
         )
 
     def data(self) -> dict[str, Any]:
-        """Return what the script plays: all frames as one PNG, one below the other."""
+        """Return the JSON data of the film for ``page.js``; the frames are one PNG, one frame below the other."""
         frames, height, width, channels = self.images.shape
         shown = self._shown()
         return {
@@ -214,7 +223,7 @@ class Film:
         }
 
     def _shown(self) -> list[int]:
-        """Return the classes to show: all, or of many those that came highest, and the target."""
+        """Return the classes to show: the target and those with the highest probabilities, at most `MOST_BARS`."""
         highest = self.probabilities.max(axis=0)
         order = sorted(range(len(highest)), key=lambda index: (index != self.target, -highest[index], index))
         return sorted(order[:MOST_BARS])
@@ -224,12 +233,12 @@ class Film:
 
 
 def name_of(index: int, names: Sequence[str]) -> str:
-    """Return what a class is called: its name, or its number where it has none."""
+    """Return the name of a class, or its number if it has no name."""
     return str(names[index]) if index < len(names) else str(index)
 
 
 def _reduced(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Return an image with the mean of step x step pixels in place of each; what is over at its ends is cut off."""
+    """Return an image with one pixel, the mean, per block of step x step pixels; incomplete blocks are cut off."""
     height, width = (size // step for size in image.shape[:2])
     blocks = image[: height * step, : width * step].reshape(height, step, width, step, -1)
     means: NDArray[np.uint8] = blocks.mean(axis=(1, 3)).round().astype(np.uint8)
@@ -237,15 +246,15 @@ def _reduced(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, rounded down, with spaces that do not break."""
+    """Return a share in percent, rounded down, with a no-break space."""
     return numerals.percent(share).replace(" ", "\u00a0")
 
 
 def _shares(values: Iterable[float]) -> list[float]:
-    """Return shares as JSON has them, not rounded up to what they fall short of."""
+    """Return shares for JSON, rounded down."""
     return [numerals.rounded_down(value, _DIGITS) for value in values]
 
 
-def _plain(values: Sequence[float]) -> list[float | None]:
-    """Return numbers as JSON has them, to seven digits."""
+def _numbers(values: Sequence[float]) -> list[float | None]:
+    """Return numbers for JSON, with seven digits; a number that is not finite becomes None."""
     return [float(f"{value:.7g}") if math.isfinite(value) else None for value in values]

@@ -1,4 +1,4 @@
-"""Templates filled: a page as one text that needs nothing beside it."""
+"""Render a template to a page that needs no other file."""
 
 import base64
 import hashlib
@@ -15,18 +15,18 @@ _HERE = "fooldeap.page"
 
 
 def render(template: str, package: str | None = None, /, **values: Any) -> str:
-    """Return a page.
+    """Return a page as HTML.
 
     Parameters
     ----------
     template : the name of a file in ``templates/``
-    package : the package that has this folder, beside our own; None: our own alone
-    values : what the template shows. ``title`` is the page's; the others are the template's own
+    package : a package whose ``templates/`` is searched first, before that of fooldeap; None: only that of fooldeap
+    values : the variables of the template; ``title`` is the title of the page
 
     Raises
     ------
     jinja2.TemplateError
-        The template names what was not given, or is none.
+        The template is not found or is invalid, or a variable is missing.
     """
     from markupsafe import Markup
 
@@ -41,33 +41,33 @@ def render(template: str, package: str | None = None, /, **values: Any) -> str:
 def _environment(package: str | None) -> Any:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    places = [PackageLoader(name) for name in (package, _HERE) if name is not None]
-    made = Environment(
-        loader=ChoiceLoader(places),
+    loaders = [PackageLoader(name) for name in (package, _HERE) if name is not None]
+    environment = Environment(
+        loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_finalized,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    environment.filters |= {
         "percent": percent,
         "grouped": grouped,
-        "breakable": _breakable,
+        "breakable": _allow_breaks,
         "data": lambda part: part.data(),
     }
-    return made
+    return environment
 
 
-def _breakable(name: str) -> Any:
-    """Return a name as HTML that may go on in another line after a ``_``, ``-``, ``.`` or ``/`` in it."""
+def _allow_breaks(name: str) -> Any:
+    """Return a name as HTML in which a line may break after ``_``, ``-``, ``.`` or ``/``."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"([_./-])(?=\w)", r"\1<wbr>", str(escape(printable(name)))))
 
 
-def _finalized(value: Any) -> Any:
-    """Return a text without what turns the direction of writing or is invisible; what is HTML already stays."""
+def _finalize(value: Any) -> Any:
+    """Escape invisible characters and characters that change the direction of text; HTML is returned unchanged."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

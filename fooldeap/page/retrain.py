@@ -1,4 +1,4 @@
-"""The page of a retraining: its report, and the images of each network with how they came about."""
+"""The page of a retraining: its report, and for each network the images and their evolution."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,26 +15,29 @@ from fooldeap.storage.inputs import read_json
 
 
 def retrain_page(folder: Path) -> str:
-    """Return the page of a finished retraining."""
+    """Return the page of a finished retraining as HTML."""
     measures = read_json(folder / "summary.json")
     networks = [(f"Network {each['network']}", _runs(folder, each["network"])) for each in measures]
-    made = sources.provenance(folder, "retrain.yaml")
+    provenance = sources.provenance(folder, "retrain.yaml")
     return render(
         "retrain.html",
-        title=sources.named(made.configuration, "retraining"),
-        lead=f"{len(measures)} networks, each trained on the images that fooled those before it, and fooled again.",
+        title=sources.named(provenance.configuration, "retraining"),
+        lead=(
+            f"{len(measures)} networks. Each one after the first was trained also on the images that fooled the "
+            "networks before it. Then images were evolved on it."
+        ),
         tiles=_tiles(measures),
         report=[part for part in parts(folder, "report.md") if part.title != "Images"],
         groups=[Group(title, [_thumb(run) for run in runs]) for title, runs in networks],
         films=_films(networks),
-        provenance=made,
+        provenance=provenance,
     )
 
 
 def _runs(folder: Path, network: int) -> list[RunView]:
     """Return the runs of the first seed on a network."""
-    place = folder / f"networks/{network:02d}/run"
-    runs = views(place, read_json(place / "result.json"), logs=False)
+    run_folder = folder / f"networks/{network:02d}/run"
+    runs = views(run_folder, read_json(run_folder / "result.json"), logs=False)
     return [run for run in runs if run.data["seed"] == runs[0].data["seed"]]
 
 
@@ -45,10 +48,10 @@ def _thumb(run: RunView) -> Thumb:
 
 def _films(networks: Sequence[tuple[str, Sequence[RunView]]]) -> list[tuple[str, list[Film]]]:
     every = [(title, film) for title, runs in networks for film in films(runs)]
-    found: dict[str, list[Film]] = {}
-    for (title, _), film in zip(every, thinned([film for _, film in every]), strict=False):  # perhaps not the last ones
-        found.setdefault(title, []).append(film)
-    return list(found.items())
+    by_network: dict[str, list[Film]] = {}
+    for (title, _), film in zip(every, thinned([film for _, film in every]), strict=False):  # may drop the last films
+        by_network.setdefault(title, []).append(film)
+    return list(by_network.items())
 
 
 def _tiles(measures: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

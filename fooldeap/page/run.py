@@ -1,4 +1,4 @@
-"""The page of an experiment: its images, how they came about, curves, figures, and where they come from."""
+"""The page of a run: its images, their evolution, charts, a table of results, and provenance."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -20,63 +20,65 @@ from fooldeap.results import FrontImage, Snapshot
 
 MOST_CARDS = 60
 MOST_LINES = 20
-MOST_MEMBERS = 10  # of a front
-CARD_BYTES = FILM_BYTES = 2_000_000  # of all images, and of all frames, before they are packed
-FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # however large they are
-POINTS = 2000  # of all curves of a chart together
-WIDE = 20  # from the least to the largest fitness: a range that needs a logarithmic axis
+MOST_MEMBERS = 10  # images of a front
+CARD_BYTES = FILM_BYTES = 2_000_000  # the largest size of all images, and of all frames, before compression
+FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # shown also if they are larger than that
+POINTS = 2000  # the largest number of points of all curves of a chart
+WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
 _STOPPED = {
-    "evaluations": "its budget of images was spent",
-    "generations": "its generations were over",
-    "seconds": "its time was over",
-    "stagnation": "it no longer got better",
-    "stalled": "it showed no new image",
-    "finished": "the algorithm ended by itself",
+    "evaluations": "the limit of evaluations was reached",
+    "generations": "the limit of generations was reached",
+    "seconds": "the time limit was reached",
+    "stagnation": "the fitness stopped improving",
+    "stalled": "there were no new images",
+    "finished": "the algorithm ended",
 }
 
 
 def run_page(folder: Path, result: Mapping[str, Any]) -> str:
-    """Return the page of an experiment.
+    """Return the page of a run as HTML.
 
     Parameters
     ----------
-    folder : with its files; of these only ``config.yaml`` and ``environment.json`` must be there
-    result : what ``result.json`` holds
+    folder : the run folder; it must contain ``config.yaml`` and ``environment.json``, other files may be missing
+    result : the data of ``result.json``
     """
     runs = views(folder, result)
-    made = sources.provenance(folder, "config.yaml")
+    provenance = sources.provenance(folder, "config.yaml")
     return render(
         "run.html",
         title=result["name"],
         result=result,
         lead=_lead(result, runs),
         tiles=_tiles(result, runs),
-        cards=cards(runs, result, neighbours(made.configuration, runs[:MOST_CARDS])),
+        cards=cards(runs, result, neighbours(provenance.configuration, runs[:MOST_CARDS])),
         fronts=fronts(runs),
         films=films(runs, result.get("names", ())),
         charts=charts(runs, result["goal"]),
         table=table(runs),
         failures=result.get("failures", {}),
-        provenance=made,
+        provenance=provenance,
     )
 
 
 def cards(
     runs: Sequence[RunView], result: Mapping[str, Any], beside: Sequence[NDArray[np.uint8] | None] = ()
 ) -> list[Card]:
-    """Return the images of runs, as many as a page can show, each perhaps with one beside it."""
-    seen = [
+    """Return the images of the first runs; ``beside`` gives for each run an image to compare with, or None.
+
+    There are at most `MOST_CARDS` images, and fewer if the images are large.
+    """
+    shown = [
         (run, other) for run, other in itertools.zip_longest(runs, beside) if run is not None and run.image is not None
     ]
-    size = max((run.image.nbytes for run, _ in seen if run.image is not None), default=1)
+    size = max((run.image.nbytes for run, _ in shown if run.image is not None), default=1)
     most = min(MOST_CARDS, max(FEWEST_CARDS, CARD_BYTES // size))
-    return [_card(run, result, other) for run, other in seen[:most]]
+    return [_card(run, result, other) for run, other in shown[:most]]
 
 
 def _card(run: RunView, result: Mapping[str, Any], beside: NDArray[np.uint8] | None) -> Card:
     row, goal, reached = run.data, result["goal"], run.data["evaluations_to_goal"]
-    spent = f"{grouped(row['evaluations'])} images shown"
-    lines = [f"after {grouped(reached)} images" if reached else spent]
+    lines = [f"after {grouped(reached)} evaluations" if reached else f"{grouped(row['evaluations'])} evaluations"]
     if goal and not reached:
         lines.append(f"goal not reached: {_STOPPED.get(row['stopped'], row['stopped'])}")
     return Card(
@@ -86,51 +88,52 @@ def _card(run: RunView, result: Mapping[str, Any], beside: NDArray[np.uint8] | N
         confidence=row["confidence"],
         lines=lines,
         good=(reached is not None) if goal else None,
-        beside=None if beside is None else (beside, f"The real {row['target']} that is nearest to it"),
+        beside=None if beside is None else (beside, f"The nearest real {row['target']}"),
     )
 
 
 def thumb(
     image: NDArray[np.uint8] | None, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int
 ) -> Thumb:
-    """Return the image of a run as a small one."""
-    words = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
+    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
+    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
     seen = "" if predicted == target else f"seen as {predicted}, "
-    return Thumb(str(target), image, percent(confidence), f"{seen}{words}", good=to_goal is not None)
+    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
 
 
 def fronts(runs: Sequence[RunView]) -> list[Group]:
-    """Return the images on the fronts of the first runs, some of each, its ends among them."""
+    """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
     kept = [run for run in runs if run.front][:MOST_LINES]
     return [Group(f"target {run.title}", [_member(run, each) for each in _spread(run.front)]) for run in kept]
 
 
 def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
-    places = np.unique(np.linspace(0, len(front) - 1, MOST_MEMBERS).round().astype(int))
-    return [front[place] for place in places]
+    indices = np.unique(np.linspace(0, len(front) - 1, MOST_MEMBERS).round().astype(int))
+    return [front[index] for index in indices]
 
 
 def _member(run: RunView, each: FrontImage) -> Thumb:
     target = run.data["target"]
-    (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
-    return Thumb(str(target), each.image, percent(seen[target]), ", ".join(f"{value:.3g}" for value in each.objectives))
+    (probabilities,) = Predictions(each.logits[None], each.image[None]).probabilities
+    objectives = ", ".join(f"{value:.3g}" for value in each.objectives)
+    return Thumb(str(target), each.image, percent(probabilities[target]), objectives)
 
 
 def films(runs: Sequence[RunView], names: Sequence[str] = ()) -> list[Film]:
-    """Return how the images of the first runs came about; ``names`` are those of the classes, if they have any."""
+    """Return a film of each of the first runs; ``names`` are the names of the classes."""
     kept = [run for run in runs if run.snapshots][:MOST_LINES]
     return thinned([film_of(run.title, run.data["target"], run.snapshots, names) for run in kept])
 
 
 def thinned(films: Sequence[Film]) -> list[Film]:
-    """Return films, or the first of them, in as many frames as a page can hold of all together."""
+    """Return the films with fewer frames, and if necessary only the first films, so that they fit in `FILM_BYTES`."""
     size = max((film.images[0].nbytes for film in films), default=1)
     kept = films[: max(1, FILM_BYTES // (FEWEST_FRAMES * size))]
     return [film.thinned(max(FEWEST_FRAMES, FILM_BYTES // (len(kept) * size))) for film in kept]
 
 
 def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
-    """Return snapshots of one run as a film."""
+    """Return the snapshots of a run as a film; ``names`` are the names of the classes."""
     images = np.stack([each.image for each in taken])
     logits = np.stack([each.logits for each in taken])
     return Film(
@@ -145,7 +148,7 @@ def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[
 
 
 def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
-    """Return how confidence and fitness grew, of the first runs."""
+    """Return charts of the best confidence and of the best fitness of the first runs, over evaluations."""
     kept = [(run.title, run.curves) for run in runs if run.curves is not None][:MOST_LINES]
     if not kept:
         return []
@@ -154,7 +157,7 @@ def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
     score = [_line(title, curves.evaluations, curves.score, points) for title, curves in kept]
     values = [value for line in score for value in line.y if np.isfinite(value)]
     wide = bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
-    level, x_label = goal.get("confidence"), "images shown to the classifier"
+    level, x_label = goal.get("confidence"), "evaluations"
     return [
         Chart(
             "Confidence in the target",
@@ -180,7 +183,7 @@ def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
 
 
 def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
-    """Return the best until each place as a line of at most so many points: where it rose, and its end."""
+    """Return the best value so far as a line of at most ``most`` points: those where it rises, and the last point."""
     best = np.fmax.accumulate(np.asarray(y, float))
     rises = np.flatnonzero(np.append(True, best[1:] > best[:-1]))
     kept = np.unique(
@@ -190,7 +193,7 @@ def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
 
 
 def table(runs: Sequence[RunView]) -> Table:
-    """Return all runs in figures."""
+    """Return a table of the results of all runs."""
     header = [
         "target",
         "predicted",
@@ -200,8 +203,8 @@ def table(runs: Sequence[RunView]) -> Table:
         "to 90 %",
         "to 99 %",
         "to the goal",
-        "shown",
-        "stopped by",
+        "evaluations",
+        "stopped",
     ]
     return Table(header, [[run.title, *_cells(run.data)] for run in runs])
 
@@ -222,12 +225,12 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def _lead(result: Mapping[str, Any], runs: Sequence[RunView]) -> str:
     goal, reached = result["goal"], sum(run.data["evaluations_to_goal"] is not None for run in runs)
     if not goal:
-        return f"{len(runs)} images evolved, without a goal."
-    return f"{reached} of {len(runs)} images reached {goal_text(goal)} in what they were evolved for."
+        return f"{len(runs)} images were evolved without a goal."
+    return f"{reached} of {len(runs)} images reached the goal for their target: {goal_text(goal)}."
 
 
 def _tiles(result: Mapping[str, Any], runs: Sequence[RunView]) -> list[tuple[str, str]]:
     reached = [run.data["evaluations_to_goal"] for run in runs if run.data["evaluations_to_goal"] is not None]
     median = [("median to the goal", grouped(float(np.median(reached))))] if reached else []
     goal = [("reached", f"{len(reached)} of {len(runs)}")] if result["goal"] else []
-    return [*goal, ("images shown", grouped(result["evaluations"])), *median, ("seconds", f"{result['seconds']:.1f}")]
+    return [*goal, ("evaluations", grouped(result["evaluations"])), *median, ("seconds", f"{result['seconds']:.1f}")]

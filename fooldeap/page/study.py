@@ -1,4 +1,4 @@
-"""The page of a study: what it concludes, the images of each variant, curves, and the whole of its report."""
+"""The page of a study: its conclusions, charts, the images of each variant, and the whole report."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from fooldeap.engine import snapshots
 from fooldeap.numerals import goal_text, grouped
 from fooldeap.page import sources
-from fooldeap.page.markdown import parts
+from fooldeap.page.markdown import CAVEATS, parts
 from fooldeap.page.parts import Chart, Film, Group, Line, Thumb
 from fooldeap.page.rendering import render
 from fooldeap.page.run import film_of, thinned, thumb
@@ -19,23 +19,24 @@ from fooldeap.storage.inputs import read, read_json
 MOST_VARIANTS = 24
 MOST_TARGETS = 20
 Row = Mapping[str, str]
+_CONCLUSIONS = ("Conclusions", "Where ")  # the title of the conclusions of a study, or of a plugin compared by --try
 
 
 def study_page(folder: Path) -> str:
-    """Return the page of a finished study."""
+    """Return the page of a finished study as HTML."""
     summary = read_json(folder / "summary.json")
     study = summary["study"]
     ranked = sorted(summary["variants"], key=lambda name: (summary["variants"][name]["mean_rank"], name))
     rows = sources.rows(folder / "runs.csv")
     first = [row for row in rows if row["seed"] == str(min(study["seeds"], default=0))]
     report = parts(folder, "report.md")
-    conclusions = [part for part in report if part.title.startswith("Conclusions") or part.title == "Caveats"]
+    conclusions = [part for part in report if part.title.startswith(_CONCLUSIONS) or part.title in CAVEATS]
     return render(
         "study.html",
         title=study["name"],
         lead=_lead(study),
         tiles=_tiles(study, rows),
-        conclusions=sorted(conclusions, key=lambda part: part.title == "Caveats"),
+        conclusions=sorted(conclusions, key=lambda part: part.title in CAVEATS),
         groups=_gallery(folder, ranked[:MOST_VARIANTS], first),
         left_out=max(0, len(ranked) - MOST_VARIANTS),
         seed=first[0]["seed"] if first else "",
@@ -49,8 +50,8 @@ def study_page(folder: Path) -> str:
 def _lead(study: Mapping[str, Any]) -> str:
     count = len(study["variants"])
     return (
-        f"{count} {'variant' if count == 1 else 'variants'} compared: how many images each shows {study['classifier']} "
-        f"until it reaches {goal_text(study['goal'])}."
+        f"{count} {'variant' if count == 1 else 'variants'} compared by the number of evaluations of "
+        f"{study['classifier']} until the goal is reached: {goal_text(study['goal'])}."
     )
 
 
@@ -61,7 +62,7 @@ def _tiles(study: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str
         ("targets", str(len(study["targets"]))),
         ("seeds", str(len(study["seeds"]))),
         ("reached", f"{grouped(reached)} of {grouped(len(rows))}"),
-        ("budget a target", grouped(study["budget"])),
+        ("budget per target", grouped(study["budget"])),
     ]
 
 
@@ -81,17 +82,17 @@ def _thumb(images: sources.Images, row: Row) -> Thumb:
 
 
 def _films(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[tuple[str, list[Film]]]:
-    """Return the films of each target, of all variants side by side."""
-    kept = sorted({int(row["target"]) for row in rows})[:MOST_TARGETS]
+    """Return for each target a title and the films of all variants."""
+    targets = sorted({int(row["target"]) for row in rows})[:MOST_TARGETS]
     every = [
         film
-        for target in kept
+        for target in targets
         for name in variants
         for row in rows
         if row["variant"] == name and row["target"] == str(target) and (film := _film(folder, row)) is not None
     ]
-    films = [(f"Target {target}", [film for film in thinned(every) if film.target == target]) for target in kept]
-    return [(title, found) for title, found in films if found]
+    films = [(f"Target {target}", [film for film in thinned(every) if film.target == target]) for target in targets]
+    return [(title, own) for title, own in films if own]
 
 
 def _film(folder: Path, row: Row) -> Film | None:
@@ -101,10 +102,10 @@ def _film(folder: Path, row: Row) -> Film | None:
 
 
 def _charts(variants: Sequence[str], rows: Sequence[Row], curves: Sequence[Row], budget: int) -> list[Chart]:
-    x_label = "images shown to the classifier"
-    found = []
+    x_label = "evaluations"
+    charts = []
     if curves:
-        found.append(
+        charts.append(
             Chart(
                 "Confidence, median over runs",
                 x_label,
@@ -117,25 +118,27 @@ def _charts(variants: Sequence[str], rows: Sequence[Row], curves: Sequence[Row],
         )
     if rows:
         shares = [_share(name, [row for row in rows if row["variant"] == name], budget) for name in variants]
-        found.append(
+        charts.append(
             Chart("Runs that reached the goal", x_label, "share of the runs", shares, low=0, high=1.02, percent=True)
         )
-    return found
+    return charts
 
 
 def _medians(variants: Sequence[str], curves: Sequence[Row]) -> list[Line]:
+    """Return the median confidence of each variant over evaluations."""
     values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in curves:
         values[row["variant"]][int(row["evaluations"])].append(float(row["confidence"]))
     return [
-        Line(name, sorted(values[name]), [float(np.median(values[name][place])) for place in sorted(values[name])])
+        Line(name, sorted(values[name]), [float(np.median(values[name][count])) for count in sorted(values[name])])
         for name in variants
         if values[name]
     ]
 
 
 def _share(name: str, rows: Sequence[Row], budget: int) -> Line:
+    """Return the share of the runs of a variant that reached the goal, over evaluations."""
     reached = np.array(sorted(int(row["evaluations_to_goal"]) for row in rows if row["evaluations_to_goal"]), int)
-    places = np.unique(np.concatenate([[1], reached, [max(budget, reached.max(initial=1))]]))
-    shares = np.searchsorted(reached, places, side="right") / max(1, len(rows))
-    return Line(name, places.tolist(), shares.tolist())
+    counts = np.unique(np.concatenate([[1], reached, [max(budget, reached.max(initial=1))]]))
+    shares = np.searchsorted(reached, counts, side="right") / max(1, len(rows))
+    return Line(name, counts.tolist(), shares.tolist())

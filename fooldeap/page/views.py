@@ -1,4 +1,4 @@
-"""The runs of a folder as pages show them: result, image, curves, and how the image came about."""
+"""Read the runs of a folder for a page: the result, image, snapshots, front and curves of each run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Curves(NamedTuple):
-    """How a run grew: after each of its generations, or of some, the best until then."""
+    """The best confidence and score of a run, and its evaluations, after each generation or each snapshot."""
 
     evaluations: Sequence[int]
     confidence: Sequence[float]
@@ -26,7 +26,7 @@ class Curves(NamedTuple):
 
 
 class RunView(NamedTuple):
-    """One target of one run, as pages show it: its row in ``result.json``, image, film, front, and curves."""
+    """One target of one run: its row in ``result.json``, and its image, snapshots, front and curves if they exist."""
 
     title: str
     data: Mapping[str, Any]
@@ -39,45 +39,47 @@ class RunView(NamedTuple):
 def views(
     folder: Path, result: Mapping[str, Any], *, logs: bool = True, most: float = sources.MOST_IMAGES
 ) -> list[RunView]:
-    """Return the runs of a result, with what the folder holds of each.
+    """Return the runs of a result.
 
-    ``logs``: curves from ``log.csv``; ``most``: bytes of all images, those after them are left out.
+    ``logs``: read the curves from ``log.csv``, if it exists, not from the snapshots; ``most``: the limit in bytes for
+    all images, see `sources.Images`.
     """
     rows = result["runs"]
-    films = _by_run(folder / snapshots.FILE, len(rows), snapshots.unpacked)
-    best = _by_run(folder / fronts.FILE, len(rows), fronts.unpacked)
-    read_off = _logs(folder / "log.csv") if logs else {}
-    several = len({row["seed"] for row in rows}) > 1
+    all_snapshots = _read_by_run(folder / snapshots.FILE, len(rows), snapshots.unpacked)
+    all_fronts = _read_by_run(folder / fronts.FILE, len(rows), fronts.unpacked)
+    all_curves = _read_log(folder / "log.csv") if logs else {}
+    several_seeds = len({row["seed"] for row in rows}) > 1
     images, found = sources.Images(folder, most), []
-    for row, film, front in zip(rows, films, best, strict=True):
+    for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
         title = name_of(row["target"], result.get("names", ()))
-        title += f", seed {row['seed']}" if several and logs else ""
-        picture = film[-1].image if film else images.get(row["image"])
-        curves = read_off.get((row["seed"], row["target"])) or _curves(film, row["target"])
-        found.append(RunView(title, row, picture, film, front, curves))
+        title += f", seed {row['seed']}" if several_seeds and logs else ""
+        image = taken[-1].image if taken else images.get(row["image"])
+        curves = all_curves.get((row["seed"], row["target"])) or _curves(taken, row["target"])
+        found.append(RunView(title, row, image, taken, front, curves))
     return found
 
 
-def _by_run(path: Path, runs: int, unpacked: Callable[[bytes, int], list[list[T]]]) -> list[list[T]]:
-    """Return what a file holds of each run, nothing where it is not there."""
-    return unpacked(read(path), runs) if path.is_file() else [[] for _ in range(runs)]
+def _read_by_run(path: Path, runs: int, unpack: Callable[[bytes, int], list[list[T]]]) -> list[list[T]]:
+    """Return the content of a file for each run; empty lists if the file is missing."""
+    return unpack(read(path), runs) if path.is_file() else [[] for _ in range(runs)]
 
 
-def _logs(path: Path) -> dict[tuple[int, int], Curves]:
-    """Return the curves of the log by seed and target."""
-    found: dict[tuple[int, int], Curves] = {}
+def _read_log(path: Path) -> dict[tuple[int, int], Curves]:
+    """Return the curves in the log by seed and target."""
+    by_run: dict[tuple[int, int], Curves] = {}
     for row in sources.rows(path):
-        curves = found.setdefault((int(row["seed"]), int(row["target"])), Curves([], [], []))
+        curves = by_run.setdefault((int(row["seed"]), int(row["target"])), Curves([], [], []))
         for column, cell in zip(
             curves, (int(row["evaluations"]), float(row["confidence"]), float(row["best"])), strict=True
         ):
             column.append(cell)  # type: ignore[attr-defined]
-    return found
+    return by_run
 
 
-def _curves(film: Sequence[Snapshot], target: int) -> Curves | None:
-    if not film:
+def _curves(taken: Sequence[Snapshot], target: int) -> Curves | None:
+    """Return the curves through the snapshots; None if there are none."""
+    if not taken:
         return None
-    images = np.stack([each.image for each in film])
-    confidence = Predictions(np.stack([each.logits for each in film]), images).probabilities[:, target]
-    return Curves([each.evaluations for each in film], confidence.tolist(), [each.score for each in film])
+    images = np.stack([each.image for each in taken])
+    confidence = Predictions(np.stack([each.logits for each in taken]), images).probabilities[:, target]
+    return Curves([each.evaluations for each in taken], confidence.tolist(), [each.score for each in taken])

@@ -1,4 +1,4 @@
-"""A page written at the end of some work, whose results it must not endanger."""
+"""Write the page at the end of a command; a page that fails must not lose the results."""
 
 import warnings
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from fooldeap.storage.sums import PAGE
 
 
 def write_page(folder: Folder, page: Callable[[], str]) -> None:
-    """Write ``report.html`` to a folder; where it cannot be made, warn: results may have taken days."""
+    """Write ``report.html`` to a folder. If the page cannot be rendered, only warn: the results are complete."""
     try:
         text = page()
     except FooldeapError:
         raise
     except Exception as error:
-        told = f"{PAGE} was not made ({type(error).__name__}: {error}); the results are whole without it"
-        warnings.warn(told, FooldeapWarning, stacklevel=2)
+        message = f"{PAGE} was not written ({type(error).__name__}: {error}); all other results are complete"
+        warnings.warn(message, FooldeapWarning, stacklevel=2)
     else:
         folder.write(PAGE, text)

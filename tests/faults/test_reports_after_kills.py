@@ -36,7 +36,7 @@ OF_SESSIONS = (
 @pytest.fixture(autouse=True)
 def alike(monkeypatch):
     """Pages without the ledger, a command that is the same for all, and a clock by which nothing takes any time."""
-    monkeypatch.setattr(sources, "_ledger", lambda path: None)
+    monkeypatch.setattr(sources, "_query_log", lambda path: None)
     monkeypatch.setattr("sys.argv", ["fooldeap"])
     monkeypatch.setattr(time, "perf_counter", lambda: 1000.0)
     monkeypatch.setattr(figures, "draw", lambda *_: {"convergence.png": b"a picture"})  # seconds of drawing
@@ -91,7 +91,7 @@ def test_an_audit_that_is_killed_before_its_first_attack(auditing, tmp_path, mon
         tmp_path,
         monkeypatch,
     )
-    assert "| its answers depend on | the image alone |" in (tmp_path / "whole/report.md").read_text()
+    assert "| the classifier's answers depend on | only the image |" in (tmp_path / "whole/report.md").read_text()
 
 
 def _until(owner, name, work):
@@ -183,4 +183,4 @@ def test_the_command_resumes_an_audit_that_was_killed_before_its_first_attack(au
         cli.main(["audit", "--resume", str(tmp_path / "killed")])
     capsys.readouterr()
     assert "answers_depend_on" not in known
-    assert "| its answers depend on | the image alone |" in (tmp_path / "killed/report.md").read_text()
+    assert "| the classifier's answers depend on | only the image |" in (tmp_path / "killed/report.md").read_text()

@@ -1,5 +1,5 @@
 (() => {
-  let kept = null;
-  try { kept = localStorage.getItem("fooldeap-theme"); } catch { /* a browser that keeps nothing for files */ }
-  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
+  let theme = null;
+  try { theme = localStorage.getItem("fooldeap-theme"); } catch { /* the browser has no storage for local files */ }
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 })();

@@ -1,67 +1,66 @@
 "use strict";
 (() => {
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const grouped = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  const figure = (number) => {
+  const groupDigits = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  const formatNumber = (number) => {
     const size = Math.abs(number);
     if (size >= 1e7 || (size && size < 1e-3)) return number.toExponential(2).replace(/\.?0*e\+?/, "e");
-    return size < 1000 ? `${+number.toPrecision(4)}` : grouped(number);
+    return size < 1000 ? `${+number.toPrecision(4)}` : groupDigits(number);
   };
-  // As numerals.percent: rounded down, and round shares have no decimals.
-  const rounded = (share) => `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3).replace(".000", "")}\u00a0%`;
-  const percent = (share) => share > 0 && share < 1e-5 ? "<\u00a00.001\u00a0%" : rounded(share);
-  // Of a softmax, which is never 0, though it may be when it was rounded.
-  const certainty = (probability) => percent(Math.max(probability, 1e-9));
-  const made = (tag, inside, text) => {
+  // Like numerals.percent in Python: rounded down; whole percentages have no decimals.
+  const roundDown = (share) => `${(Math.floor(1e5 * share + 1e-6) / 1e3).toFixed(3).replace(".000", "")}\u00a0%`;
+  const percent = (share) => share > 0 && share < 1e-5 ? "<\u00a00.001\u00a0%" : roundDown(share);
+  // A softmax probability is never 0; it is 0 in the data only because it was rounded.
+  const formatProbability = (probability) => percent(Math.max(probability, 1e-9));
+  const append = (tag, parent, text) => {
     const element = document.createElement(tag);
     if (text !== undefined) element.textContent = text;
-    inside.append(element);
+    parent.append(element);
     return element;
   };
-  const redrawn = [];
+  const redraws = []; // called when the colours change
 
   // --- Contents -----------------------------------------------------------------------------------------------------
 
   const contents = document.querySelector("nav");
   for (const section of document.querySelectorAll("main > section[id]")) {
-    made("a", contents, section.querySelector("h2").textContent).href = `#${section.id}`;
+    append("a", contents, section.querySelector("h2").textContent).href = `#${section.id}`;
   }
 
   // --- Theme --------------------------------------------------------------------------------------------------------
 
-  const themes = { system: "as the system", light: "light", dark: "dark" };
+  const themes = ["system", "light", "dark"];
   const root = document.documentElement;
-  const theme = document.querySelector(".theme");
-  const named = () => root.dataset.theme ?? "system";
-  const say = () => { theme.querySelector("span").textContent = themes[named()]; };
-  theme.hidden = false;
-  say();
-  theme.addEventListener("click", () => {
-    const names = Object.keys(themes);
-    const next = names[(names.indexOf(named()) + 1) % names.length];
+  const themeButton = document.querySelector(".theme");
+  const currentTheme = () => root.dataset.theme ?? "system";
+  const showTheme = () => { themeButton.querySelector("span").textContent = currentTheme(); };
+  themeButton.hidden = false;
+  showTheme();
+  themeButton.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(currentTheme()) + 1) % themes.length];
     if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
-    try { localStorage.setItem("fooldeap-theme", next); } catch { /* a browser that keeps nothing for files */ }
-    say();
-    redrawn.forEach((draw) => draw());
+    try { localStorage.setItem("fooldeap-theme", next); } catch { /* the browser has no storage for local files */ }
+    showTheme();
+    redraws.forEach((draw) => draw());
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redrawn.forEach((draw) => draw()));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((draw) => draw()));
 
   // --- Films --------------------------------------------------------------------------------------------------------
 
-  const FRAME = 260; // milliseconds
+  const FRAME_MS = 260;
 
-  const loaded = (source) => new Promise((done) => {
+  const loadImage = (source) => new Promise((resolve) => {
     const image = new Image();
-    image.onload = () => done(image);
+    image.onload = () => resolve(image);
     image.src = source;
   });
 
-  async function player(place) {
-    const films = JSON.parse(place.querySelector("script").textContent);
-    const sheets = await Promise.all(films.map((film) => loaded(film.frames)));
-    const screen = place.querySelector(".screen"), rows = place.querySelector(".bars tbody");
-    const slider = place.querySelector("[type=range]"), output = place.querySelector("output");
-    const play = place.querySelector(".play"), radios = [...place.querySelectorAll("[type=radio]")];
+  async function setUpPlayer(box) {
+    const films = JSON.parse(box.querySelector("script").textContent);
+    const sheets = await Promise.all(films.map((film) => loadImage(film.frames)));
+    const screen = box.querySelector(".screen"), rows = box.querySelector(".bars tbody");
+    const slider = box.querySelector("[type=range]"), output = box.querySelector("output");
+    const play = box.querySelector(".play"), radios = [...box.querySelectorAll("[type=radio]")];
     let chosen = 0, timer = 0, bars = [];
 
     const paint = (canvas, index, frame) => {
@@ -71,32 +70,33 @@
     };
     const show = () => {
       const film = films[chosen], frame = +slider.value;
-      const probabilities = film.probabilities[frame], certain = certainty(probabilities[film.target]);
+      const probabilities = film.probabilities[frame], confidence = formatProbability(probabilities[film.target]);
       paint(screen, chosen, frame);
-      bars.forEach(([bar, words], index) => {
+      bars.forEach(([bar, label], index) => {
         bar.style.width = `${100 * probabilities[index]}%`;
-        words.textContent = certainty(probabilities[index]);
+        label.textContent = formatProbability(probabilities[index]);
       });
-      const where = `generation ${grouped(film.generations[frame])}, ${grouped(film.evaluations[frame])} images shown`;
+      const evaluations = groupDigits(film.evaluations[frame]);
+      const position = `generation ${groupDigits(film.generations[frame])}, ${evaluations} evaluations`;
       const target = film.classes[film.target], seen = film.seen[frame];
-      output.textContent = `${where}: seen as ${seen}${seen === target ? "," : `; ${target} at`} ${certain}`;
-      screen.setAttribute("aria-label", `Best image for ${film.title} at ${where}`);
+      output.textContent = `${position}: seen as ${seen}${seen === target ? "," : `; ${target} at`} ${confidence}`;
+      screen.setAttribute("aria-label", `Best image for ${film.title} at ${position}`);
       slider.setAttribute("aria-valuetext", output.textContent);
-      // The others show what they had after as many images, so that all evolve side by side, and in the end their ends.
+      // Each small picture shows the frame after the same number of evaluations; at the end, its last frame.
       films.forEach((other, index) => {
         const past = other.evaluations.filter((each) => each <= film.evaluations[frame]).length;
-        const over = slider.value === slider.max ? other.evaluations.length : Math.max(1, past);
-        paint(radios[index].parentElement.querySelector("canvas"), index, over - 1);
+        const count = slider.value === slider.max ? other.evaluations.length : Math.max(1, past);
+        paint(radios[index].parentElement.querySelector("canvas"), index, count - 1);
       });
     };
     const choose = (index) => {
       const film = films[chosen = index];
       rows.replaceChildren();
-      bars = film.classes.map((name, place) => {
-        const row = made("tr", rows);
-        row.className = place === film.target ? "target" : "";
-        made("th", row, name).scope = "row";
-        return [made("i", made("td", row)), made("td", row)];
+      bars = film.classes.map((name, index) => {
+        const row = append("tr", rows);
+        row.className = index === film.target ? "target" : "";
+        append("th", row, name).scope = "row";
+        return [append("i", append("td", row)), append("td", row)];
       });
       slider.max = film.generations.length - 1;
       slider.value = slider.max;
@@ -115,12 +115,12 @@
         slider.value = +slider.value + 1;
         show();
         if (slider.value === slider.max) stop();
-      }, FRAME);
+      }, FRAME_MS);
     };
     play.addEventListener("click", () => (timer ? stop() : start()));
     slider.addEventListener("input", () => { stop(); show(); });
     radios.forEach((radio, index) => radio.addEventListener("change", () => { stop(); choose(index); }));
-    place.hidden = false;
+    box.hidden = false;
     choose(Math.max(0, radios.findIndex((radio) => radio.checked)));
   }
 
@@ -130,51 +130,51 @@
   const colour = (index) => style(`--line-${index % COLOURS}`);
   const positive = (value) => value > 0 ? value : null;
 
-  // The value that a line has at each place: that of its last point until there; none beyond its end.
-  const filled = (line, places) => {
+  // The value of a line at each x: that of its last point up to there; null before its start and after its end.
+  const valuesAt = (line, positions) => {
     const end = line.x.at(-1);
     let next = 0;
-    return places.map((place) => {
-      while (next < line.x.length && line.x[next] <= place) next += 1;
-      return next && place <= end ? line.y[next - 1] : null;
+    return positions.map((position) => {
+      while (next < line.x.length && line.x[next] <= position) next += 1;
+      return next && position <= end ? line.y[next - 1] : null;
     });
   };
 
-  function chart(place) {
-    const data = JSON.parse(place.querySelector("script").textContent);
-    const box = place.querySelector(".plot"), where = place.querySelector(".place");
-    const legend = place.querySelector(".legend"), switches = [...place.querySelectorAll("[data-axis]")];
+  function setUpChart(figure) {
+    const data = JSON.parse(figure.querySelector("script").textContent);
+    const box = figure.querySelector(".plot"), positionLabel = figure.querySelector(".place");
+    const legend = figure.querySelector(".legend"), switches = [...figure.querySelectorAll("[data-axis]")];
     const x = [...new Set(data.lines.flatMap((line) => line.x))].sort((one, other) => one - other);
-    const columns = data.lines.map((line) => filled(line, x));
-    const hidden = data.lines.map(() => false), value = data.percent ? percent : figure;
+    const columns = data.lines.map((line) => valuesAt(line, x));
+    const hidden = data.lines.map(() => false), formatValue = data.percent ? percent : formatNumber;
     const log = { x: data.log_x && x[0] > 0, y: data.log_y };
-    const tick = (words) => (_, values) => values.map((each) => each === null ? "" : words(each));
+    const formatTicks = (format) => (_, values) => values.map((each) => each === null ? "" : format(each));
     let plot = null, index = null;
 
     const keys = data.lines.map((line, at) => {
-      const key = made("button", legend);
+      const key = append("button", legend);
       key.type = "button";
       key.setAttribute("aria-pressed", "true");
-      const swatch = made("i", key);
-      made("span", key, line.label);
+      const swatch = append("i", key);
+      append("span", key, line.label);
       key.addEventListener("click", () => {
         hidden[at] = !hidden[at];
         key.setAttribute("aria-pressed", String(!hidden[at]));
         plot.setSeries(at + 1, { show: !hidden[at] });
       });
-      return [swatch, made("b", key)];
+      return [swatch, append("b", key)];
     });
-    const read = (at) => {
+    const showValues = (at) => {
       index = at;
-      where.textContent = `${data.x_label}: ${at === null ? "at the end of each" : grouped(x[at])}`;
-      keys.forEach(([, words], line) => {
-        const known = at === null ? data.lines[line].y.at(-1) : columns[line][at];
-        words.textContent = known === null ? "" : value(known);
+      positionLabel.textContent = `${data.x_label}: ${at === null ? "at the end of each curve" : groupDigits(x[at])}`;
+      keys.forEach(([, label], line) => {
+        const value = at === null ? data.lines[line].y.at(-1) : columns[line][at];
+        label.textContent = value === null ? "" : formatValue(value);
       });
     };
-    const goal = (drawn) => {
+    const drawGoal = (chart) => {
       if (data.goal === null) return;
-      const { ctx, bbox } = drawn, height = drawn.valToPos(data.goal, "y", true);
+      const { ctx, bbox } = chart, height = chart.valToPos(data.goal, "y", true);
       if (!(height >= bbox.top && height <= bbox.top + bbox.height)) return;
       ctx.save();
       ctx.strokeStyle = ctx.fillStyle = style("--muted");
@@ -188,9 +188,9 @@
       ctx.fillText(data.goal_label, bbox.left + 6, height + 14 * devicePixelRatio);
       ctx.restore();
     };
-    const axis = (words, size) => ({
+    const axis = (format, size) => ({
       stroke: () => style("--muted"), grid: { stroke: () => style("--grid"), width: 1 }, ticks: { show: false },
-      font: "12px system-ui, sans-serif", values: tick(words), size,
+      font: "12px system-ui, sans-serif", values: formatTicks(format), size,
     });
     const draw = () => {
       plot?.destroy();
@@ -203,15 +203,17 @@
           x: { time: false, distr: log.x ? 3 : 1 },
           y: { distr: log.y ? 3 : 1, ...(fixed ? { range: [data.low, data.high] } : {}) },
         },
-        axes: [axis(grouped, 34), axis(data.percent ? (share) => `${+(100 * share).toPrecision(3)} %` : figure, 62)],
+        axes: [
+          axis(groupDigits, 34), axis(data.percent ? (share) => `${+(100 * share).toPrecision(3)} %` : formatNumber, 62),
+        ],
         series: [{}, ...data.lines.map((line, at) => ({
           label: line.label, show: !hidden[at], stroke: () => colour(at), width: 1.6, points: { show: false },
           dash: at < COLOURS ? undefined : [6, 3], paths: uPlot.paths.stepped({ align: 1 }),
         }))],
-        hooks: { setCursor: [(drawn) => read(drawn.cursor.idx ?? null)], draw: [goal] },
+        hooks: { setCursor: [(chart) => showValues(chart.cursor.idx ?? null)], draw: [drawGoal] },
       }, [x, ...(log.y ? columns.map((column) => column.map(positive)) : columns)], box);
-      plot.ctx.canvas.ariaHidden = "true"; // its box has the words
-      read(null);
+      plot.ctx.canvas.ariaHidden = "true"; // the box around it has the text alternative
+      showValues(null);
     };
     switches.forEach((button) => button.addEventListener("click", () => {
       const name = button.dataset.axis;
@@ -225,16 +227,16 @@
       event.preventDefault();
       const next = Math.min(x.length - 1, Math.max(0, (index ?? x.length) + steps[event.key]));
       plot.setCursor({ left: plot.valToPos(x[next], "x"), top: 0 });
-      read(next);
+      showValues(next);
     });
     new ResizeObserver(() => {
       const width = Math.max(200, box.clientWidth);
       if (width !== plot.width) plot.setSize({ width, height: 250 });
     }).observe(box);
-    redrawn.push(draw);
+    redraws.push(draw);
     draw();
   }
 
-  document.querySelectorAll(".player").forEach(player);
-  document.querySelectorAll(".chart").forEach(chart);
+  document.querySelectorAll(".player").forEach(setUpPlayer);
+  document.querySelectorAll(".chart").forEach(setUpChart);
 })();
