@@ -16,7 +16,8 @@ from fooldeap.audit import session
 from fooldeap.audit.session import AuditFolder, audit
 from fooldeap.page import sources
 from fooldeap.runs.environment import Environment
-from fooldeap.runs.rundir import RunFolder, problems_in
+from fooldeap.runs.folder import problems_in
+from fooldeap.runs.rundir import RunFolder
 from fooldeap.study import figures
 from fooldeap.study.plan import StudyFolder
 
