@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import registry
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import Images, Split
-from fooldeap.quiet import tensorflow
 
 ROOT = Path(__file__).parent.parent
 SIDE = 160

@@ -17,7 +17,7 @@ from statistics import median
 from fooldeap.configuration import config
 from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Result
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 FEWEST = "`fewest_queries.yaml`, all digits in one run"
@@ -56,7 +56,7 @@ def main() -> None:
             given = [*settings, *(arguments.overrides if name == FEWEST else ())]
             seeds = {"seed": arguments.seed, "seeds": arguments.seeds, "classifier": {"name": "keras", "model": model}}
             experiment = config.load(CONFIGS / file, given, arguments={"reporters": [], **seeds})
-            with Prepared(experiment) as prepared:
+            with ExperimentSession(experiment) as prepared:
                 result = prepared.run(None)
             print(row(model, name, result, experiment.algorithm.plugin.options["targets"] == "all"), flush=True)
             if arguments.images and name == FEWEST:

@@ -84,9 +84,9 @@ def bare() -> int:
 def run() -> int:
     """Run the main job's experiment, writing nothing."""
     from fooldeap.configuration import config
-    from fooldeap.runs.prepared import Prepared
+    from fooldeap.runs.experiment_session import ExperimentSession
 
-    with Prepared(config.load(CONFIG, WORDS), rows=1024) as prepared:
+    with ExperimentSession(config.load(CONFIG, WORDS), rows=1024) as prepared:
         prepared.run(None)
     return told()
 

@@ -16,9 +16,9 @@ from _measure import Figure, Spread, options, repeated, report
 from fooldeap.configuration import config
 from fooldeap.engine import evaluation
 from fooldeap.engine.evaluation import Batch
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.journal import Journal
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
@@ -27,7 +27,7 @@ MOST = 0.03
 
 def main() -> int:
     arguments = options(__doc__).parse_args()
-    with Prepared(config.load(CONFIG, ["reporters=[csv]"])) as prepared:
+    with ExperimentSession(config.load(CONFIG, ["reporters=[csv]"])) as prepared:
         measured, discarded = repeated(lambda: run(prepared), arguments.repeats)
     shares = [recording / total for recording, total in zip(measured["recording"], measured["total"], strict=True)]
     figures = [
@@ -37,7 +37,7 @@ def main() -> int:
     return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
 
 
-def run(prepared: Prepared) -> dict[str, float]:
+def run(prepared: ExperimentSession) -> dict[str, float]:
     """Run the main job; return the seconds inside the calls, those of the run, and the bytes of its journals."""
     with tempfile.TemporaryDirectory() as name, clocked() as clock:
         folder = RunFolder.create(prepared.experiment, Path(name) / "run")

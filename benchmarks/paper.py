@@ -18,7 +18,7 @@ from statistics import median
 from fooldeap.configuration import config
 from fooldeap.images.pictures import contact_sheet
 from fooldeap.plugin import Result, RunResult
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 FOLDER = Path(__file__).parent.parent / "configs" / "paper"
 CONFIGS = [FOLDER / f"{name}.yaml" for name in ("direct", "cppn", "gradient", "gradient_l2")]
@@ -35,7 +35,7 @@ def main() -> None:
     configs = [Path(word) for word in arguments.words if "=" not in word] or CONFIGS
     results = {}
     for path in configs:
-        with Prepared(config.load(path, overrides, arguments={"reporters": []})) as prepared:
+        with ExperimentSession(config.load(path, overrides, arguments={"reporters": []})) as prepared:
             results[path.stem] = result = prepared.run(None)
         if arguments.images:
             arguments.images.mkdir(parents=True, exist_ok=True)

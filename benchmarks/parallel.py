@@ -22,10 +22,10 @@ import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap.configuration import config
-from fooldeap.quiet import tensorflow
-from fooldeap.runs.prepared import Prepared
+from fooldeap.lazy_tensorflow import tensorflow
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 
 WAYS = {
     "serial": "serial",
@@ -98,7 +98,7 @@ def ask(process: "subprocess.Popen[str]") -> float:
 
 def serve(data: dict[str, Any]) -> int:
     """Run an experiment for each line on the standard input, and print its images a second."""
-    with Prepared(config.load(data)) as prepared:
+    with ExperimentSession(config.load(data)) as prepared:
         getattr(prepared.executor, "wait", lambda: None)()
         print("ready", flush=True)
         for _ in sys.stdin:

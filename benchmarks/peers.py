@@ -22,7 +22,7 @@ from _measure import Figure, Spread, Stopwatch, options, report
 
 from fooldeap.configuration import config
 from fooldeap.plugin import Classifier
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
@@ -209,9 +209,9 @@ def measure(only: str, repeats: int) -> tuple[list[Figure], list[str]]:
     return figures, notes
 
 
-def prepared(seed: int, classifier: Classifier | None = None) -> Prepared:
+def prepared(seed: int, classifier: Classifier | None = None) -> ExperimentSession:
     """Return the default experiment with a seed, ready to run."""
-    return Prepared(config.load(CONFIG, ["reporters=[]", f"seed={seed}"]), classifier)
+    return ExperimentSession(config.load(CONFIG, ["reporters=[]", f"seed={seed}"]), classifier)
 
 
 def ten_digits(classifier: Classifier, peer: Callable[[Asked, int], None], seed: int) -> tuple[float, int, int, bool]:

@@ -23,12 +23,12 @@ from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import Classifier, Images
-from fooldeap.quiet import tensorflow
-from fooldeap.runs.experiment import wrapped
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.api import wrapped
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 
 SHAPES = ((28, 28, 1), (64, 64, 1), (160, 160, 3))
 POPULATIONS = (10, 100, 1000, 10_000)
@@ -74,7 +74,7 @@ def measure(shape: tuple[int, int, int], population: int, repeats: int) -> tuple
 
 def timed(experiment: Experiment, classifier: "Alternating", repeats: int) -> tuple[dict[str, list[float]], int]:
     """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
-    prepared = Prepared(experiment, classifier)
+    prepared = ExperimentSession(experiment, classifier)
 
     def repeat() -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder, classifier.alternating():

@@ -13,11 +13,11 @@ from pathlib import Path
 from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
-from fooldeap.runs.bench import Bench
 from fooldeap.runs.provenance import environment
+from fooldeap.runs.session import Session
 from fooldeap.storage.timings import Timings
 from fooldeap.study import definition
-from fooldeap.study.board import Board
+from fooldeap.study.progress import Progress
 from fooldeap.study.records import Records
 
 STUDY = Path(__file__).parent.parent / "configs/studies/selection.yaml"
@@ -30,7 +30,7 @@ def main() -> int:
     study = definition.load(STUDY, ["seeds=1", f"budget={BUDGET}"])
     stock = {name: each for name, each in study.variants.items() if each.selection.plugin.name != "deap"}
     classifier = Alternating(network(SHAPES[0]))
-    with Bench(stock, classifier) as bench:
+    with Session(stock, classifier) as bench:
         measured, discarded = repeated(lambda: evolve(bench, classifier), arguments.repeats)
     figure = Figure(f"study of {len(stock)} selections: loop / forward", ratio(measured, "bare", "loop"), GOAL)
     spent = {side: Spread.of(values).median for side, values in measured.items()}
@@ -38,14 +38,14 @@ def main() -> int:
     return report([figure], [note], arguments.json, environment=environment())
 
 
-def evolve(bench: Bench, classifier: Alternating) -> dict[str, float]:
+def evolve(bench: Session, classifier: Alternating) -> dict[str, float]:
     """Make all runs as a study does; return the microseconds an image of the loop and of the bare pass."""
     budgets = dict.fromkeys(bench.starts, BUDGET)
     with tempfile.TemporaryDirectory() as name, classifier.alternating():
         folder = Path(name)
         (folder / "journal").mkdir()
         records, timings, shown = Records(folder / "variants"), Timings(), 0
-        board = Board(bench.runs, (), budgets, quiet=True)
+        board = Progress(bench.runs, (), budgets, quiet=True)
         for ended in bench.evolve(bench.runs, folder / "journal", board, timings):
             board.ended(ended.info, ended.results, failed=False)
             records.keep(ended, BUDGET, {})

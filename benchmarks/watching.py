@@ -24,9 +24,9 @@ from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap.configuration import config
 from fooldeap.contracts import Reporter
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 TERMINALS = ((80, 24), (140, 40))
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--disturbed", action="store_true")
     arguments = parser.parse_args()
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    with Prepared(config.load(CONFIG, ["reporters=[console]"])) as prepared:
+    with ExperimentSession(config.load(CONFIG, ["reporters=[console]"])) as prepared:
         if arguments.disturbed:
             rows = [measure(prepared) for _ in range(arguments.repeats)]
             measured, discarded = {name: [row[name] for row in rows] for name in rows[0]}, 0
@@ -58,7 +58,7 @@ def main() -> int:
     return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
 
 
-def measure(prepared: Prepared) -> dict[str, float]:
+def measure(prepared: ExperimentSession) -> dict[str, float]:
     """Run the main job on each terminal; return the seconds inside the calls, those of the run, and the drawings."""
     figures = {}
     for terminal in TERMINALS:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fooldeap.engine.individuals import individual_view
     from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
-    from fooldeap.finished.verify import verify
+    from fooldeap.result_tools.verify import verify
     from fooldeap.results import FoolingImage, Result, RunResult
-    from fooldeap.runs.experiment import fool, resume, run, toolbox
+    from fooldeap.runs.api import fool, resume, run, toolbox
     from fooldeap.runs.loaded import load
     from fooldeap.study.comparison import Comparison, compare
 
@@ -39,10 +39,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.experiment"),
+    **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.api"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
     "load": "fooldeap.runs.loaded",
-    "verify": "fooldeap.finished.verify",
+    "verify": "fooldeap.result_tools.verify",
     "individual_view": "fooldeap.engine.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
 from fooldeap.parameters import Nested
-from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
+from fooldeap.results import ExperimentInfo, LogRow, Result, RunInfo, RunResult
 
 Array = NDArray[Any]
 Images = NDArray[np.uint8]
@@ -144,7 +144,7 @@ class Reporter:
 
     on_screen: ClassVar[bool] = False
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Before the first generation. ``session.folder`` is where files go, or None."""
 
     def on_run_start(self, run: RunInfo, best: "BestYet") -> None:

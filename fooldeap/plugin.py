@@ -50,7 +50,7 @@ from fooldeap.contracts import (
 )
 from fooldeap.errors import InputError
 from fooldeap.parameters import Parameter, parameters_of
-from fooldeap.results import LogRow, Result, RunInfo, RunResult, Session
+from fooldeap.results import ExperimentInfo, LogRow, Result, RunInfo, RunResult
 
 __all__ = [
     "KINDS",
@@ -67,6 +67,7 @@ __all__ = [
     "Directory",
     "Evolution",
     "Executor",
+    "ExperimentInfo",
     "File",
     "Ge",
     "Genome",
@@ -89,7 +90,6 @@ __all__ = [
     "Rng",
     "RunInfo",
     "RunResult",
-    "Session",
     "Split",
     "Toolbox",
     "algorithm",

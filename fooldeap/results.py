@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.numerals import percent
+from fooldeap.formatting import percent
 from fooldeap.storage.inputs import read
 from fooldeap.storage.pictures import MOST_BYTES, decoded
 
@@ -252,7 +252,7 @@ class Result:
         return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front")}
 
 
-class Folder(Protocol):
+class OutputFolder(Protocol):
     """Where files go."""
 
     @property
@@ -264,7 +264,7 @@ class Folder(Protocol):
 
 
 @dataclass(frozen=True)
-class Session:
+class ExperimentInfo:
     """What reporters are told at the start: the experiment, its runs, and the folder to write to (or None)."""
 
     name: str
@@ -272,5 +272,5 @@ class Session:
     goal: dict[str, float]
     budget: int | None
     configuration: dict[str, Any]
-    folder: Folder | None
+    folder: OutputFolder | None
     resumed: bool = False

@@ -1,7 +1,7 @@
 """What the user trusts, in this process, for as long as a command or a call lasts.
 
 No file can say so, since that is what a file from somebody else would do: no switch is a key of YAML or part of a
-resolved configuration. Work that travels to our own workers takes it along, see `fooldeap.runs.work`.
+resolved configuration. WorkerTask that travels to our own workers takes it along, see `fooldeap.runs.worker_task`.
 """
 
 import contextlib

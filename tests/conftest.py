@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fooldeap.configuration import config
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.sums import SUMS, listing
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +21,7 @@ def tiny(*overrides: str, **arguments):
 
 def run(experiment, folder=None):
     """Run an experiment, in a new folder if one is named; return (result, what was prepared)."""
-    prepared = Prepared(experiment)
+    prepared = ExperimentSession(experiment)
     if hasattr(prepared.classifier, "images"):
         prepared.classifier.images.clear()  # those of the probe
     return prepared.run(RunFolder.create(experiment, folder) if folder else None), prepared
@@ -62,7 +62,7 @@ def main_job(tmp_path_factory):
 @pytest.fixture(scope="module")
 def keras():
     """Keras, its random weights the same in every module."""
-    from fooldeap.quiet import tensorflow
+    from fooldeap.lazy_tensorflow import tensorflow
 
     tensorflow()
     import keras

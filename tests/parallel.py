@@ -10,8 +10,8 @@ from conftest import KIT
 from processes import descendants
 
 from fooldeap.configuration import config
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 WORKER = "fooldeap_plugins.executor._worker"
 SLOW = {
@@ -32,12 +32,12 @@ def scoop(workers=2, mode="chunks", **more):
 
 def prepared(source, folder=None, **arguments):
     """Run an experiment after all workers are ready. Return the work done by each process."""
-    with Prepared(config.load(source, arguments=arguments)) as ready:
+    with ExperimentSession(config.load(source, arguments=arguments)) as ready:
         wait = getattr(ready.executor, "wait", None)
         if wait:
             wait()
         ready.run(RunFolder.create(ready.experiment, folder), quiet=True)
-        return ready.crew.done
+        return ready.dispatcher.done
 
 
 def write(path, data):

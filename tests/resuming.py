@@ -1,4 +1,4 @@
-"""Work that is interrupted, and runs whose journals end anywhere, resumed to the same bits."""
+"""WorkerTask that is interrupted, and runs whose journals end anywhere, resumed to the same bits."""
 
 import contextlib
 import itertools
@@ -8,8 +8,8 @@ import shutil
 import pytest
 from conftest import bits, run
 
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 
 @contextlib.contextmanager
@@ -45,6 +45,6 @@ def check_resumes_wherever_cut(experiment, place, times):
         (folder / "result.json").unlink()
         for path in folder.glob("journal/*"):
             path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
-        Prepared(experiment).run(RunFolder.open(folder), resumed=True)
+        ExperimentSession(experiment).run(RunFolder.open(folder), resumed=True)
         assert bits(folder) == expected
     return result

@@ -10,7 +10,7 @@ from resuming import check_resumes_wherever_cut
 from fooldeap import registry
 from fooldeap.configuration import config
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 NAMES = [plugin.name for plugin in registry.load().all("algorithm")]
 SMALL = {"population": 12, "mu": 6, "children": 8}
@@ -39,7 +39,7 @@ def test_resume_from_any_point_is_bit_identical(name, tmp_path):
 
 def generations(algorithm, rounds=12, score=None, **choices):
     """Drive an algorithm. Return the images and the fitness of each generation."""
-    prepared = Prepared(config.load({}, arguments={**TINY, **choices, "algorithm": algorithm}, plugins=[KIT]))
+    prepared = ExperimentSession(config.load({}, arguments={**TINY, **choices, "algorithm": algorithm}, plugins=[KIT]))
     toolbox = prepared.toolbox(RunInfo(1, (0,)))
     evolution = prepared.experiment.algorithm.build()(toolbox, np.random.default_rng(3))
     asked, found = next(evolution), []

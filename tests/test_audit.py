@@ -16,14 +16,14 @@ from PIL import Image
 from fooldeap import cli, registry, trust
 from fooldeap.audit import detection, findings, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, experiment_data, load_attacks
-from fooldeap.audit.findings import ClassResult, Findings
+from fooldeap.audit.results import ClassResult, Findings
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError
 from fooldeap.page import sources
 from fooldeap.page.audit import audit_page, steps
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.dataset.mnist import Mnist
 
 RNG = np.random.default_rng(0)
@@ -129,7 +129,9 @@ def test_class_is_charged_its_share_of_a_shared_run():
 
 def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
     def thresholds(count):
-        judged = findings.Judged(count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)}))
+        judged = findings.DetectionResult(
+            count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)})
+        )
         own = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
         found = make_findings(detected=own)
         return "\n".join(report._thresholds(own)), list(csv.DictReader(report.thresholds_csv(found).splitlines()))
@@ -364,7 +366,7 @@ def test_audit_writes_a_page_and_resumes_after_an_interruption(tiny, real_images
     assert content["verdict"] in html
 
     begun = []
-    evolve = Prepared.run
+    evolve = ExperimentSession.run
 
     def interrupted(self, *arguments, **keywords):
         begun.append(self.experiment.name)
@@ -372,10 +374,10 @@ def test_audit_writes_a_page_and_resumes_after_an_interruption(tiny, real_images
             raise KeyboardInterrupt
         return evolve(self, *arguments, **keywords)
 
-    monkeypatch.setattr(Prepared, "run", interrupted)
+    monkeypatch.setattr(ExperimentSession, "run", interrupted)
     with pytest.raises(KeyboardInterrupt, match="fooldeap audit --resume"):
         audit(tiny, out=tmp_path / "again", quiet=True, **options)
-    monkeypatch.setattr(Prepared, "run", evolve)
+    monkeypatch.setattr(ExperimentSession, "run", evolve)
     assert not (tmp_path / "again/audit.json").exists()
     with pytest.raises(InputError, match="--no-plugins refuses"):
         audit(resume=tmp_path / "again", no_plugins=True)
@@ -406,7 +408,7 @@ def visible_text(text):
 
 
 def test_class_names_are_escaped(tmp_path):
-    judged = findings.Judged(1, {"confidence": detection.Verdict(0.5, 1.0, 0.25)})
+    judged = findings.DetectionResult(1, {"confidence": detection.Verdict(0.5, 1.0, 0.25)})
     detected = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
     named = {0: "0: <script>alert(1)</script>|", 1: "1: b &lt; c & d &#33; [x](y)"}
     found = make_findings(result("cma_es", 0, at5=3), result("cma_es", 1, 0.2), names=named, detected=detected)

@@ -12,9 +12,9 @@ from PIL import Image
 from fooldeap import cli
 from fooldeap.audit.session import audit
 from fooldeap.errors import InputError
-from fooldeap.finished import pages
-from fooldeap.finished.export import collect, export
-from fooldeap.finished.verify import verify
+from fooldeap.result_tools import pages
+from fooldeap.result_tools.export import collect, export
+from fooldeap.result_tools.verify import verify
 from fooldeap.runs.folder import problems_in
 
 

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.guidance.catalogue import MAX_WIDTH, description, listing
+from fooldeap.help.catalogue import MAX_WIDTH, description, listing
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Annotated, Gt, Reporter, dataclass, mutation, reporter
 from fooldeap.registry import Registry, load

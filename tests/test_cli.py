@@ -13,7 +13,7 @@ import pytest
 
 from fooldeap import cli
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
-from fooldeap.runs import experiment
+from fooldeap.runs import api
 
 LIGHT = [["--help"], [], ["run", "--help"], ["plugins"], ["plugins", "list"], ["plugins", "show", "keras"]]
 HEAVY = {"tensorflow", "keras", "matplotlib", "deap", "scipy", "h5py"}
@@ -195,7 +195,7 @@ def test_the_type_of_error_determines_the_exit_code(error, code, output, capsys,
     def fail(*arguments, **more):
         raise error
 
-    monkeypatch.setattr(experiment, "run", fail)
+    monkeypatch.setattr(api, "run", fail)
     assert call("run", "x.yaml") == code
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -212,7 +212,7 @@ def test_only_warnings_of_fooldeap_are_shown(capsys, monkeypatch):
             warnings.warn("old function", DeprecationWarning, stacklevel=1)
         return Mock(failures={})
 
-    monkeypatch.setattr(experiment, "run", warn)
+    monkeypatch.setattr(api, "run", warn)
     assert call("run", "x.yaml") == 0
     assert capsys.readouterr().err == "fooldeap: warning: look here\n"
 

@@ -226,7 +226,15 @@ def test_the_resolved_configuration_hides_nothing():
 
 def test_the_digest_is_of_what_decides_the_bits_of_a_run():
     digest = config.load({}).digest
-    for same in ("name=x", "seed=4", "seeds=2", "targets=[3]", "reporters=[]", "lockstep=1", "mutation.rate=0.01"):
+    for same in (
+        "name=x",
+        "seed=4",
+        "seeds=2",
+        "targets=[3]",
+        "reporters=[]",
+        "concurrent_runs=1",
+        "mutation.rate=0.01",
+    ):
         assert config.load({}, [same]).digest == digest
     for other in ("mutation.rate=0.02", "stop.evaluations=9", "genome={name: pixels}", "selection.size=4"):
         assert (config.load({}, [other]).digest == digest) == (other == "genome={name: pixels}")
@@ -258,7 +266,7 @@ def test_overrides_lie_over_the_file():
     assert config.load({}, ["targets=2"]).targets == (2,)
     assert config.load({}, ["name='3'"]).name == "3"
     assert config.load({}, ["stop.confidence=null"]).stop.confidence is None
-    assert config.load({"seed": 3}, ["seed=4"], arguments={"seed": 5, "lockstep": 2}).seed == 4
+    assert config.load({"seed": 3}, ["seed=4"], arguments={"seed": 5, "concurrent_runs": 2}).seed == 4
 
 
 def test_the_parameters_of_a_plugin_are_kept_only_if_it_stays():

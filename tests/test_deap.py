@@ -14,7 +14,7 @@ from fooldeap.configuration import config
 from fooldeap.engine.individuals import Fitness, Individual, individual_view
 from fooldeap.plugin import InputError, fitness
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.testing import broken
 
 OPERATORS = {
@@ -139,12 +139,12 @@ def _some_generations(name, view, population):
 
 
 def view_of(**choices):
-    return individual_view(Prepared(tiny(**choices)).toolbox(RunInfo(1, (0,))))
+    return individual_view(ExperimentSession(tiny(**choices)).toolbox(RunInfo(1, (0,))))
 
 
 def test_the_view_asks_about_all_individuals_at_once_and_registers_nothing_globally():
     before = set(vars(creator))
-    toolbox = Prepared(tiny()).toolbox(RunInfo(1, (0,)))
+    toolbox = ExperimentSession(tiny()).toolbox(RunInfo(1, (0,)))
     asked = []
 
     def evaluate(genomes):
@@ -262,7 +262,7 @@ def test_a_fitness_of_several_objectives_is_for_those_who_select_by_it():
         arguments={**TINY, "fitness": "two_sided", "selection": {"name": "deap", "operator": "selLexicase"}},
         plugins=[KIT, two_sided],
     )
-    view = individual_view(Prepared(experiment).toolbox(RunInfo(1, (0,))))
+    view = individual_view(ExperimentSession(experiment).toolbox(RunInfo(1, (0,))))
     random.seed(1)
     population, _ = algorithms.eaSimple(view.population(8), view, 0.5, 1.0, 3, verbose=False)
     assert {len(each.fitness.values) for each in population} == {len(population[0].fitness.weights)} == {2}

@@ -12,7 +12,7 @@ from fooldeap.audit import settings
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Split
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.classifier import _mixture
 from fooldeap_plugins.classifier.density import Density
 
@@ -96,9 +96,9 @@ def test_the_shipped_one_knows_digits_from_noise():
 def test_what_is_rejected_is_no_target_and_no_cause_for_doubt():
     """Its log-odds are in the thousands for noise; whoever wants it says so."""
     choices = {"classifier": {"name": "density", "reject": 0.01}, "stop": {"evaluations": 100}}
-    with Prepared(config.load(choices)) as ready:
+    with ExperimentSession(config.load(choices)) as ready:
         assert [run.targets for run in ready.runs] == [(digit,) for digit in range(10)]
-    with Prepared(config.load({**choices, "targets": [10]})) as ready:
+    with ExperimentSession(config.load({**choices, "targets": [10]})) as ready:
         assert ready.runs[0].targets == (10,)
     assert settings.load("mnist_density", ["classifier.reject=0.01"], budget=10).classes == tuple(range(10))
 

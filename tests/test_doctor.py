@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from test_cli import call
 
-from fooldeap import quiet
-from fooldeap.guidance import doctor
-from fooldeap.guidance.doctor import Finding
+from fooldeap import lazy_tensorflow
+from fooldeap.help import doctor
+from fooldeap.help.doctor import Finding
 
 REQUIREMENTS = [
     "numpy>=1.26",
@@ -71,7 +71,7 @@ def test_a_check_that_raises_an_error_does_not_stop_the_others(error, message, m
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(quiet, "tensorflow", fail)
+    monkeypatch.setattr(lazy_tensorflow, "tensorflow", fail)
     monkeypatch.setattr(doctor, "models", lambda: iter(()))
     monkeypatch.setattr(doctor, "scoop", lambda: iter(()))
     assert call("doctor") == 1

@@ -102,7 +102,7 @@ def test_a_line_names_the_nearest_place_above(tmp_path):
 
 
 def over(top, bottom):
-    return from_mapping(top, "top").over(from_mapping(bottom, "bottom"))
+    return from_mapping(top, "top").merge_onto(from_mapping(bottom, "bottom"))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from fooldeap import registry
 from fooldeap.engine import calibration
 from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import ALIGNMENT, ROWS, Evaluator, Rows, aligned
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 
 class Timed:
@@ -129,7 +129,10 @@ def test_answers_that_depend_on_the_size_of_the_batch_or_the_place_in_it_are_fou
 )
 def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, tmp_path):
     experiment = tiny(targets=[1], stop={"confidence": None, "generations": 1}, report=True)
-    with pytest.warns(fooldeap.FooldeapWarning, match="one by one"), Prepared(experiment, Odd(more)) as prepared:
+    with (
+        pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
+        ExperimentSession(experiment, Odd(more)) as prepared,
+    ):
         prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     assert json.loads((tmp_path / "run/environment.json").read_text())["answers_depend_on"] == more
     assert told in (tmp_path / "run/report.html").read_text()
@@ -220,7 +223,7 @@ def test_a_network_that_is_fed_other_pixels_than_it_was_trained_on_is_warned_of(
 
 def test_the_number_of_rows_is_recorded_and_used_again(tmp_path):
     experiment = tiny(targets=[1], stop={"confidence": None, "generations": 3})
-    with Prepared(experiment, rows=96) as prepared:
+    with ExperimentSession(experiment, rows=96) as prepared:
         prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     assert json.loads((tmp_path / "run/calibration.json").read_text()) == {"rows": 96}
     expected = bits(tmp_path / "run")
@@ -240,6 +243,6 @@ def test_a_record_that_makes_no_sense_is_passed_over(tmp_path, text):
 def test_where_rows_depend_on_their_batch_their_number_is_fixed():
     with (
         pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
-        Prepared(tiny(classifier="neighbourly")) as prepared,
+        ExperimentSession(tiny(classifier="neighbourly")) as prepared,
     ):
         assert prepared.evaluator.rows == Evaluator(prepared.classifier).rows

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from conftest import bits, run, tiny
 
-from fooldeap.engine.tally import pixel_deviation
+from fooldeap.engine.run_statistics import pixel_deviation
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
 from fooldeap.plugin import Predictions
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 OFF = {"confidence": None}
 
@@ -123,13 +123,13 @@ def test_the_log_is_of_the_population():
 
 def test_lockstep_changes_no_bit(tmp_path):
     for width in (1, 3, 16):
-        run(tiny(f"lockstep={width}", seeds=2, stop={"evaluations": 150}), tmp_path / str(width))
+        run(tiny(f"concurrent_runs={width}", seeds=2, stop={"evaluations": 150}), tmp_path / str(width))
     assert bits(tmp_path / "1") == bits(tmp_path / "3") == bits(tmp_path / "16")
     assert len([name for name in bits(tmp_path / "1") if name.startswith("journal/")]) == 8
 
 
 def test_runs_share_forward_passes():
-    alone, together = (run(tiny(f"lockstep={n}", stop={"evaluations": 240, **OFF}))[1] for n in (1, 4))
+    alone, together = (run(tiny(f"concurrent_runs={n}", stop={"evaluations": 240, **OFF}))[1] for n in (1, 4))
     assert len(together.classifier.images) < len(alone.classifier.images) / 2
     assert together.evaluator.queries.padding < alone.evaluator.queries.padding
 
@@ -251,6 +251,6 @@ def test_a_target_that_the_classifier_has_not():
     ],
 )
 def test_a_selection_is_handed_only_what_has_an_order(fitness, message):
-    toolbox = Prepared(tiny()).toolbox(RunInfo(1, (0,)))
+    toolbox = ExperimentSession(tiny()).toolbox(RunInfo(1, (0,)))
     with pytest.raises(PluginError, match=f"selection 'tournament' was .*{message}"):
         toolbox.select(fitness if isinstance(fitness, str) else np.array(fitness), 4)

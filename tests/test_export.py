@@ -12,8 +12,8 @@ from test_cli import call
 
 import fooldeap
 from fooldeap.configuration import config
-from fooldeap.finished.export import Collection, Evolved, collect
 from fooldeap.plugin import Predictions
+from fooldeap.result_tools.export import Collection, ExportedImage, collect
 from fooldeap_plugins.dataset.npz import Npz
 
 
@@ -83,7 +83,7 @@ def test_a_folder_has_one_subfolder_per_class_and_a_table(finished, tmp_path):
 
 def test_the_subfolders_sort_in_the_order_of_the_classes():
     grey = np.zeros((2, 2, 1), np.uint8)
-    evolved = tuple(Evolved(grey, target, 1, "", target, 1.0, 1.0, 1, 1) for target in (2, 10, 999))
+    evolved = tuple(ExportedImage(grey, target, 1, "", target, 1.0, 1.0, 1, 1) for target in (2, 10, 999))
     folders = {name.partition("/")[0] for name in Collection(evolved, {}).files() if "/" in name}
     assert sorted(folders) == ["002", "010", "999"]
 
@@ -115,7 +115,7 @@ def test_an_unfinished_run_is_refused(finished, tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("name", ["result.json", "images/seed-2/0.png", "environment.json", "ledger.csv"])
+@pytest.mark.parametrize("name", ["result.json", "images/seed-2/0.png", "environment.json", "queries.csv"])
 def test_a_changed_file_is_named(name, finished, tmp_path, capsys):
     shutil.copytree(finished[1], tmp_path / "run")
     content = bytearray((tmp_path / "run" / name).read_bytes())

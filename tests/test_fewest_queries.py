@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import Predictions
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap_plugins.algorithm import bayesian_optimisation as module
 from fooldeap_plugins.genome.dct import Dct
 from fooldeap_plugins.genome.pixels import Pixels
@@ -122,7 +122,7 @@ def test_all_digits_are_reached_with_few_images():
     experiment = config.load(
         ROOT / "configs/fewest_queries.yaml", ["classifier.model=mnist_lenet"], arguments={"reporters": []}
     )
-    with Prepared(experiment) as prepared:
+    with ExperimentSession(experiment) as prepared:
         result = prepared.run(None)
     assert {each.target for each in result if each.confidence >= 0.9999} == set(range(10))
     assert result.evaluations <= 250
@@ -166,7 +166,7 @@ def test_resume_from_any_point_is_bit_identical(tmp_path):
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_several_processes_give_identical_bits(tmp_path, mode):
     run(small(seeds=2), tmp_path / "serial")
-    with Prepared(small(seeds=2, executor={"name": "scoop", "workers": 2, "mode": mode})) as ready:
+    with ExperimentSession(small(seeds=2, executor={"name": "scoop", "workers": 2, "mode": mode})) as ready:
         ready.executor.wait()
         ready.run(RunFolder.create(ready.experiment, tmp_path / "scoop"), quiet=True)
     assert bits(tmp_path / "scoop") == bits(tmp_path / "serial")

@@ -91,7 +91,7 @@ def test_names_of_classes_may_be_mended_before_a_run_goes_on(tmp_path):
     names.write_text("\n".join(f"digit {digit}" for digit in range(10)))
     choices = {**SHORT, "classifier": {"name": "keras", "class_names": str(names)}, "reporters": ["csv"]}
     expected = fooldeap.run(choices, plugins=KIT, out=tmp_path / "whole")
-    with interrupted(Run, "settle", after=20):
+    with interrupted(Run, "finish_generation", after=20):
         fooldeap.run(choices, plugins=KIT, out=tmp_path / "run")
     names.write_text("\n".join(f"the {digit}" for digit in range(10)))
     result = fooldeap.resume(tmp_path / "run")
@@ -113,7 +113,7 @@ def test_fool_names_the_object_that_is_at_fault():
 def test_a_run_with_a_function_as_plugin_goes_on(tmp_path):
     choices = {**SHORT, "mutation": "smudge", "reporters": ["csv"]}
     expected = fooldeap.run(choices, plugins=[KIT, smudge], out=tmp_path / "whole")
-    with interrupted(Run, "settle", after=20):
+    with interrupted(Run, "finish_generation", after=20):
         fooldeap.run(choices, plugins=[KIT, smudge], out=tmp_path / "run")
     with pytest.raises(InputError, match="no mutation is named 'smudge'"):
         fooldeap.resume(tmp_path / "run")

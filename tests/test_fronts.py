@@ -16,15 +16,15 @@ from fooldeap import pareto
 from fooldeap.configuration import config
 from fooldeap.engine import fronts
 from fooldeap.engine.fronts import MOST, Front
-from fooldeap.finished.verify import verify
 from fooldeap.plugin import Predictions, fitness
+from fooldeap.result_tools.verify import verify
 from fooldeap_plugins.fitness.confidence_and_ink import confidence_and_ink
 
 CHOICES = {
     "algorithm": {"name": "nsga2", "population": 20},
     "fitness": "confidence_and_ink",
     "mutation": {"name": "mixed", "of": ["random_pixels", {"name": "erase", "rate": 0.1}]},
-    "stop": {"confidence": 0.9, "at_goal": False, "generations": 12},
+    "stop": {"confidence": 0.9, "stop_at_goal": False, "generations": 12},
     "targets": [1, 2],
 }
 

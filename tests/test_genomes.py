@@ -14,7 +14,7 @@ from fooldeap.plugin import InputError, dataclass, genome, plugin_of
 from fooldeap_plugins.genome.binary import Binary
 from fooldeap_plugins.genome.blocks import Blocks
 from fooldeap_plugins.genome.dct import Dct
-from fooldeap_plugins.genome.dct_with_steps import DctWithSteps
+from fooldeap_plugins.genome.dct_self_adaptive import DctSelfAdaptive
 
 REGISTRY = registry.load()
 SHAPES = [(28, 28, 1), (12, 17, 3)]
@@ -78,12 +78,12 @@ def test_dct_refuses_more_frequencies_than_pixels():
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_step_sizes_do_not_change_the_image(shape):
-    genomes = DctWithSteps(shape, step=40.0).sample(20, rng())
+    genomes = DctSelfAdaptive(shape, step=40.0).sample(20, rng())
     assert np.exp(genomes[:, 1]) == pytest.approx(40)
     assert np.array_equal(genomes[:, 0], Dct(shape).sample(20, rng()))
-    images = DctWithSteps(shape).decode(genomes)
+    images = DctSelfAdaptive(shape).decode(genomes)
     genomes[:, 1] = 3
-    assert np.array_equal(DctWithSteps(shape).decode(genomes), images)
+    assert np.array_equal(DctSelfAdaptive(shape).decode(genomes), images)
     assert np.array_equal(Dct(shape).decode(genomes[:, 0]), images)
 
 
@@ -136,7 +136,7 @@ FITTING = {
     "blocks": GREY,
     "binary": {*WHOLE, *LAID_OUT, "random_pixels", "invert"},
     "dct": REAL,
-    "dct_with_steps": {*REAL, "self_adaptive"},
+    "dct_self_adaptive": {*REAL, "self_adaptive"},
 }
 
 
@@ -215,7 +215,7 @@ RUNS = {
     "binary": {"genome": "binary", "mutation": "invert"},
     "dct": {"genome": {"name": "dct", "size": 4}, "mutation": "reset", "crossover": "blend"},
     "steps": {
-        "genome": {"name": "dct_with_steps", "size": 4},
+        "genome": {"name": "dct_self_adaptive", "size": 4},
         "mutation": "self_adaptive",
         "algorithm": {"name": "mu_comma_lambda", "mu": 4, "children": 20},
     },

@@ -10,7 +10,7 @@ from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.plugin import dataclass, genome
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.genome.pixels import Pixels
 
 
@@ -23,7 +23,7 @@ class Said:
 
 def steps(count, **parameters):
     """Return the images of several generations."""
-    with Prepared(tiny(algorithm={"name": "gradient_ascent", "population": 3, **parameters})) as prepared:
+    with ExperimentSession(tiny(algorithm={"name": "gradient_ascent", "population": 3, **parameters})) as prepared:
         evolution = prepared.experiment.algorithm.build()(prepared.toolbox(RunInfo(1, (2,))), np.random.default_rng(0))
         found = [next(evolution)]
         for _ in range(count):

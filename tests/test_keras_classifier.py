@@ -105,7 +105,7 @@ def test_tensorflow_comes_late_and_without_a_word():
     done = run(
         "import sys, numpy\n"
         "from fooldeap.errors import RunError\n"
-        "from fooldeap.quiet import tensorflow\n"
+        "from fooldeap.lazy_tensorflow import tensorflow\n"
         "from fooldeap_plugins.classifier.keras import Keras\n"
         "assert Keras.from_object(object()) is None\n"
         "classifier = Keras(); classifier.digest\n"
@@ -127,7 +127,7 @@ def test_another_backend_is_refused():
         "import sys, types\n"
         "keras = sys.modules['keras'] = types.ModuleType('keras')\n"
         "keras.backend = types.SimpleNamespace(backend=lambda: 'torch')\n"
-        "from fooldeap.quiet import tensorflow\n"
+        "from fooldeap.lazy_tensorflow import tensorflow\n"
         "tensorflow()\n"
     )
     assert done.returncode == 1

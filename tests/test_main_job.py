@@ -20,7 +20,7 @@ FILES = {
     "log.csv",
     "timings.csv",
     "workers.csv",
-    "ledger.csv",
+    "queries.csv",
     "SHA256SUMS",
     "calibration.json",
     "snapshots.npz",
@@ -30,7 +30,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def keras_model():
-    from fooldeap.quiet import tensorflow
+    from fooldeap.lazy_tensorflow import tensorflow
 
     tensorflow()
     import keras

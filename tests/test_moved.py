@@ -10,7 +10,7 @@ import fooldeap
 from fooldeap import cli
 from fooldeap.configuration import config
 from fooldeap.errors import InputError, PluginError
-from fooldeap.finished.verify import verify
+from fooldeap.result_tools.verify import verify
 
 PLUGIN = '''
 import hashlib

@@ -78,7 +78,7 @@ def test_run_continues_to_reduce_ink_at_the_goal():
     }
     stop = {"confidence": 0.9, "generations": 60}
     at_once, _ = run(tiny(**choices, stop=stop))
-    later, _ = run(tiny(**choices, stop={**stop, "at_goal": False}))
+    later, _ = run(tiny(**choices, stop={**stop, "stop_at_goal": False}))
     assert at_once[1].stopped == "goal"
     assert later[1].stopped == "generations"
     assert later[1].evaluations_to_goal == at_once[1].evaluations_to_goal

@@ -12,8 +12,8 @@ from fooldeap import registry, trust
 from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import plugin_of
-from fooldeap.quiet import tensorflow
 from fooldeap.testing import broken
 from fooldeap_plugins.classifier._model import path_of
 from fooldeap_plugins.classifier._scores import Scaling

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fooldeap.lines import printable
 from fooldeap.page import Card, Chart, Film, Line, Table, Thumb, render
 from fooldeap.page.parts import percent
 from fooldeap.page.run import cards, thinned
 from fooldeap.page.views import RunView
+from fooldeap.terminal_text import printable
 
 NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
 

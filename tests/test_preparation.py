@@ -11,11 +11,11 @@ import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.plugin import Split, dataclass, dataset, genome, mutation
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 
 def prepared(*overrides):
-    return Prepared(config.load({}, ["reporters=[]", *overrides], plugins=[KIT]))
+    return ExperimentSession(config.load({}, ["reporters=[]", *overrides], plugins=[KIT]))
 
 
 def test_a_model_that_was_badly_loaded_is_warned_of():
@@ -84,7 +84,7 @@ def test_labels_that_the_classifier_does_not_have_are_told_before_anything_is_wr
 def test_a_genome_that_cannot_be_made():
     @genome("broken")
     @dataclass
-    class Broken:
+    class ContractViolation:
         """It thinks that images are flat."""
 
         shape: tuple[int, int, int]
@@ -94,7 +94,7 @@ def test_a_genome_that_cannot_be_made():
             (self.size,) = self.shape
 
     with pytest.raises(PluginError, match=r"^genome 'broken' raised ValueError: too many values to unpack"):
-        fooldeap.toolbox({"classifier": "tiny", "genome": "broken"}, plugins=[KIT, Broken])
+        fooldeap.toolbox({"classifier": "tiny", "genome": "broken"}, plugins=[KIT, ContractViolation])
 
 
 def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):

@@ -11,7 +11,7 @@ from conftest import resealed, run, tiny
 from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
-from fooldeap.finished import pages
+from fooldeap.result_tools import pages
 from fooldeap.runs.folder import problems_in
 
 
@@ -77,7 +77,7 @@ def test_a_page_written_again_is_identical(copy, capsys):
 
 
 def test_snapshots_and_log_may_be_missing(copy):
-    for name in ("snapshots.npz", "log.csv", "ledger.csv"):
+    for name in ("snapshots.npz", "log.csv", "queries.csv"):
         (copy / name).unlink()
     resealed(copy)
     page = pages.make(copy).read_text()
@@ -105,7 +105,7 @@ def test_a_page_that_fails_does_not_lose_the_results(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("fooldeap.runs.prepared.run_page", broken)
+    monkeypatch.setattr("fooldeap.runs.experiment_session.run_page", broken)
     message = r"report.html was not written \(ZeroDivisionError: by accident\); all other results are complete"
     with pytest.warns(match=message):
         run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")

@@ -11,8 +11,8 @@ from conftest import KIT
 from test_report import data_of
 
 from fooldeap.errors import InputError
-from fooldeap.finished import pages
 from fooldeap.page.markdown import parts
+from fooldeap.result_tools import pages
 from fooldeap.runs.folder import problems_in
 from fooldeap.study.comparison import compare
 

@@ -9,14 +9,14 @@ import time
 
 import pytest
 from conftest import KIT, ROOT, bits, run, tiny
-from ledgers import sessions
+from query_logs import sessions
 from resuming import check_resumes_wherever_cut
 
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import InputError, RunError
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.journal import Journal
 
 SMALL = ["targets=[2,3]", "stop.evaluations=3000", "stop.confidence=null", "reporters=[csv, images]"]
@@ -114,7 +114,7 @@ def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
     experiment = tiny(stop={"evaluations": 120})
     run(experiment, tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
-    prepared = Prepared(experiment)
+    prepared = ExperimentSession(experiment)
     result = prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
     assert sessions(tmp_path / "run")[-1]["classifier"] == 0
     assert result.evaluations == 4 * 120 or all(each.reached for each in result)
@@ -132,7 +132,7 @@ def test_the_clock_goes_on_and_its_stop_is_replayed(tmp_path):
     result, _ = run(experiment, tmp_path / "run")
     expected = bits(tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
-    again = Prepared(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
+    again = ExperimentSession(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
     assert bits(tmp_path / "run") == expected
     assert again[0].stopped == "seconds"
     assert again[0].evaluations == result[0].evaluations
@@ -144,14 +144,16 @@ def test_randomness_from_elsewhere_is_noticed(tmp_path):
     run(experiment, tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
     with pytest.raises(RunError, match="is not the one recorded"):
-        Prepared(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
+        ExperimentSession(experiment).run(RunFolder.open(tmp_path / "run"), resumed=True)
 
 
 def test_another_configuration_is_refused(tmp_path):
     run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
     with pytest.raises(InputError, match="another experiment"):
-        Prepared(tiny("mutation.rate=0.5", targets=[0], stop={"evaluations": 30})).run(RunFolder.open(tmp_path / "run"))
+        ExperimentSession(tiny("mutation.rate=0.5", targets=[0], stop={"evaluations": 30})).run(
+            RunFolder.open(tmp_path / "run")
+        )
 
 
 def test_interrupted_by_an_exception_the_journal_is_whole(tmp_path):

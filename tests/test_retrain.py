@@ -11,13 +11,13 @@ from test_report import data_of
 from test_train import CONFIG, Stripes
 
 from fooldeap.errors import InputError, RunError
-from fooldeap.finished import pages
-from fooldeap.finished.verify import verify
 from fooldeap.plugin import Split
+from fooldeap.result_tools import pages
+from fooldeap.result_tools.verify import verify
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report, settings
 from fooldeap.retrain.chain import RetrainFolder, _Chain, retrain
-from fooldeap.retrain.measures import Measures
+from fooldeap.retrain.measures import NetworkMeasures
 from fooldeap.runs.folder import problems_in
 
 EXPERIMENT = {
@@ -29,7 +29,7 @@ EXPERIMENT = {
     "plugins": [str(KIT / "shifting.py")],
     "mutation": "shift_some",
     "stop": {"confidence": 0.97, "evaluations": 400},
-    "lockstep": 6,
+    "concurrent_runs": 6,
 }
 
 
@@ -141,7 +141,9 @@ def test_report_has_a_table_and_figures(done):
 
 
 def test_percentages_are_rounded_down():
-    table = report.markdown_table([Measures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, 700, None, 0.99999)])
+    table = report.markdown_table(
+        [NetworkMeasures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, 700, None, 0.99999)]
+    )
     row = "| 2 | 60 | 99.050 % | 40 | 97.500 % | 99.989 % [97.120 %, 99.991 %] | 700 | ∞ | 99.999 % |"
     assert table.splitlines()[-1] == row
 

@@ -8,10 +8,10 @@ from fooldeap import registry
 from fooldeap.configuration import config
 from fooldeap.configuration.schedules import Schedule
 from fooldeap.errors import InputError
-from fooldeap.guidance import schema
+from fooldeap.help import schema
 from fooldeap.plugin import Annotated, Gt, mutation
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 
 def rate(**schedule):
@@ -97,7 +97,7 @@ def test_inside_a_mixture_too():
         {**inner, "weight": 1.0},
         {"name": "creep", "rate": 0.05, "step": 32, "weight": 2},
     ]
-    toolbox = Prepared(experiment).toolbox(RunInfo(1, (0,)))
+    toolbox = ExperimentSession(experiment).toolbox(RunInfo(1, (0,)))
     images = toolbox.sample(400)
     shares = []
     for toolbox.generation in (0, 20):

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from fooldeap import registry
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.guidance import catalogue, schema
+from fooldeap.help import catalogue, schema
 from fooldeap.plugin import mutation, plugin_of
 
 SCHEMAS = {

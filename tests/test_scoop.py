@@ -8,15 +8,15 @@ import time
 
 import pytest
 from conftest import ROOT, bits
-from ledgers import check_adds_up
 from parallel import ON_LINUX, SLOW, prepared, scoop, wait_for, write
+from query_logs import check_adds_up
 
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import Executor, dataclass, executor
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
 
@@ -78,7 +78,11 @@ def test_vector_algorithms_give_identical_bits(tmp_path, name, mode):
 
 @pytest.mark.parametrize(
     ("genome", "mutation", "mode"),
-    [("blocks", "polynomial", "chunks"), ("binary", "invert", "runs"), ("dct_with_steps", "self_adaptive", "chunks")],
+    [
+        ("blocks", "polynomial", "chunks"),
+        ("binary", "invert", "runs"),
+        ("dct_self_adaptive", "self_adaptive", "chunks"),
+    ],
 )
 def test_indirect_genomes_give_identical_bits(tmp_path, genome, mutation, mode):
     choices = {**SLOW, "classifier": "tiny", "genome": genome, "mutation": mutation}
@@ -150,12 +154,12 @@ def test_custom_executor_receives_work_that_can_be_pickled(slow, tmp_path):
             return ""
 
     experiment = config.load({**SLOW, "seeds": 2}, arguments={"executor": "serial"})
-    with Prepared(experiment) as ready:
-        ready.crew.executor = Pool()
-        ready.crew.executor.open(ready.crew.work)
+    with ExperimentSession(experiment) as ready:
+        ready.dispatcher.executor = Pool()
+        ready.dispatcher.executor.open(ready.dispatcher.task)
         ready.evaluator.shares = 2
         ready.run(RunFolder.create(experiment, tmp_path / "run"))
-        assert os.getpid() not in {place.process for place in ready.crew.done}
+        assert os.getpid() not in {place.process for place in ready.dispatcher.done}
     assert bits(tmp_path / "run") == slow
 
 
@@ -171,7 +175,7 @@ def test_toolbox_uses_scoop_twice_in_one_process():
 
 def test_map_yields_results_early_and_can_be_abandoned(slow, tmp_path):
     """So a study stores records and shows progress whenever runs end, not only at its own end."""
-    with Prepared(config.load(SLOW, arguments={"executor": scoop()})) as ready:
+    with ExperimentSession(config.load(SLOW, arguments={"executor": scoop()})) as ready:
         ready.executor.wait()
         begun = time.monotonic()
         moments = [time.monotonic() - begun for _ in ready.executor.map(time.sleep, [0.2] * 16)]

@@ -16,8 +16,8 @@ import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.plugin import mutation
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
 
@@ -29,7 +29,7 @@ def test_error_in_a_worker_is_one_line_with_traceback_in_the_log(tmp_path, mode)
         "classifier": {"name": "slow", "pause": 0.001, "only": os.getpid()},
         "executor": scoop(2, mode),
     }
-    with Prepared(config.load(experiment)) as ready:
+    with ExperimentSession(config.load(experiment)) as ready:
         ready.executor.wait()
         with pytest.raises(PluginError, match=r"^classifier 'slow' raised ValueError: no luck today; the traceback is"):
             ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
@@ -64,7 +64,7 @@ def test_workers_that_do_not_start_are_an_error(tmp_path):
     ssh = f"{sys.executable} -c \"raise SystemExit('far.away: no route')\""
     experiment = config.load({**SLOW, "executor": scoop(1, hosts=str(hosts), ssh=ssh)})
     refused = pytest.raises(RunError, match=r"workers on far.away: they did not start; .* far.away: no route")
-    with Prepared(experiment) as ready, refused:
+    with ExperimentSession(experiment) as ready, refused:
         ready.run(None)
 
 
@@ -90,7 +90,7 @@ def test_invalid_hosts_files_are_refused(tmp_path, text, message):
     hosts = tmp_path / "hosts.txt"
     hosts.write_text(text)
     with pytest.raises(InputError, match=message):
-        Prepared(config.load({**SLOW, "executor": scoop(hosts=str(hosts))}))
+        ExperimentSession(config.load({**SLOW, "executor": scoop(hosts=str(hosts))}))
 
 
 def test_objects_that_workers_cannot_load_are_refused():
@@ -113,11 +113,11 @@ def test_objects_that_workers_cannot_load_are_refused():
 
 
 def test_worker_with_different_bits_is_refused(monkeypatch):
-    from fooldeap.runs.work import Work
+    from fooldeap.runs.worker_task import WorkerTask
 
-    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": scoop()})) as ready:
         ready.executor.wait()
-        monkeypatch.setattr(Work, "probe", b"other bits")
+        monkeypatch.setattr(WorkerTask, "probe", b"other bits")
         with pytest.raises(RunError, match="computes other bits than"):
             ready.run(None)
 
@@ -125,9 +125,9 @@ def test_worker_with_different_bits_is_refused(monkeypatch):
 @pytest.mark.parametrize(("mode", "hangs"), [("chunks", "Python"), ("runs", "Python"), ("chunks", "C")])
 def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
     classifier = {"name": "slow", "pause": 0.0002, "only": os.getpid(), "hangs": hangs}
-    changes = {"classifier": classifier, "executor": scoop(2, mode, seconds_a_batch=0.8)}
-    late = r"^classifier 'slow' took longer than 0.8 s for a batch of \d+ images; .*executor.seconds_a_batch"
-    with Prepared(config.load({**SLOW, **changes})) as ready:
+    changes = {"classifier": classifier, "executor": scoop(2, mode, batch_timeout=0.8)}
+    late = r"^classifier 'slow' took longer than 0.8 s for a batch of \d+ images; .*executor.batch_timeout"
+    with ExperimentSession(config.load({**SLOW, **changes})) as ready:
         folder = RunFolder.create(ready.experiment, tmp_path / "run")
         everybody = descendants(os.getpid())
         with pytest.raises(RunError, match=late) as raised:  # noqa: PT012 - either call may raise
@@ -135,7 +135,7 @@ def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mo
             ready.run(folder)
         assert "\n" not in str(raised.value)
     assert not set(everybody) & set(named(WORKER))
-    with Prepared(config.load(folder.config, arguments={"executor": "serial"})) as ready:
+    with ExperimentSession(config.load(folder.config, arguments={"executor": "serial"})) as ready:
         ready.run(RunFolder.open(folder.path), resumed=True, quiet=True)
     assert bits(folder.path)["log.csv"] == slow["log.csv"]
 
@@ -143,7 +143,7 @@ def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mo
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_exit_in_a_worker_is_an_error_of_the_classifier(tmp_path, mode):
     classifier = {"name": "slow", "pause": 0.001, "only": os.getpid(), "exits": True}
-    with Prepared(config.load({**SLOW, "classifier": classifier, "executor": scoop(2, mode)})) as ready:
+    with ExperimentSession(config.load({**SLOW, "classifier": classifier, "executor": scoop(2, mode)})) as ready:
         ready.executor.wait()
         with pytest.raises(PluginError, match=r"^classifier 'slow' raised SystemExit: 5"):
             ready.run(None)
@@ -155,5 +155,8 @@ def test_workers_that_are_not_ready_are_reported(monkeypatch, tmp_path):
         fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
     supervisors = importlib.import_module("fooldeap_plugins.executor._supervisor")
     monkeypatch.setattr(supervisors, "READY_SECONDS", 0.0)
-    with Prepared(config.load(experiment)) as ready, pytest.raises(RunError, match="no worker was ready after 0 s"):
+    with (
+        ExperimentSession(config.load(experiment)) as ready,
+        pytest.raises(RunError, match="no worker was ready after 0 s"),
+    ):
         ready.run(None)

@@ -10,15 +10,15 @@ import time
 
 import pytest
 from conftest import bits, unannounced
-from ledgers import check_adds_up
 from parallel import ON_LINUX, SLOW, WORKER, said_until_its_end, scoop, start, wait_for, workers_of, write
 from processes import descendants, named, unix_sockets
+from query_logs import check_adds_up
 
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # number of killed workers; `make faults` kills 20
@@ -43,7 +43,7 @@ def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
 
 
 def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tmp_path):
-    with Prepared(config.load({**SLOW, "executor": scoop(3)})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": scoop(3)})) as ready:
         ready.executor.wait()
         victims = [each for each in descendants(os.getpid()) if each in named(WORKER)]
         assert len(victims) == 3, "a supervisor, two workers"
@@ -88,10 +88,11 @@ def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, 
 def test_blocked_worker_ends_with_its_root(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys\nfrom fooldeap.configuration import config\nfrom fooldeap.runs.prepared import Prepared\n"
+        "import os, sys\nfrom fooldeap.configuration import config\n"
+        "from fooldeap.runs.experiment_session import ExperimentSession\n"
         f"data = {SLOW!r}\n"
         "data['classifier'] = {'name': 'slow', 'pause': 0.001, 'only': os.getpid(), 'holds': True}\n"
-        "with Prepared(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"
+        "with ExperimentSession(config.load({**data, 'executor': {'name': 'scoop', 'workers': 2}})) as ready:\n"
         "    print('ready', flush=True)\n    ready.run(None)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fooldeap import registry
 from fooldeap.cli import app
-from fooldeap.guidance import schema
+from fooldeap.help import schema
 
 PLUGINS = registry.load().all()
 DRAWN = [

@@ -12,7 +12,7 @@ from studies import BITS, SELECTIONS, STUDY, bits, compare
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, RunError
-from fooldeap.runs.bench import Bench
+from fooldeap.runs.session import Session
 from fooldeap.study import definition
 from fooldeap.study.records import Record, _area, grid
 
@@ -96,9 +96,9 @@ def test_results_do_not_depend_on_the_order_of_variants(study, tmp_path, order):
     assert bits(compare(tmp_path / "study", vary=vary).folder) == bits(study.folder)
 
 
-@pytest.mark.parametrize("lockstep", [1, 5])
+@pytest.mark.parametrize("concurrent_runs", [1, 5])
 def test_results_do_not_depend_on_lockstep(study, tmp_path, lockstep):
-    assert bits(compare(tmp_path / "study", lockstep=lockstep).folder) == bits(study.folder)
+    assert bits(compare(tmp_path / "study", concurrent_runs=lockstep).folder) == bits(study.folder)
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
@@ -194,7 +194,7 @@ def test_data_of_a_study_load_as_the_same_study():
 
 
 def test_at_goal_false_is_kept_when_a_study_is_resumed(tmp_path):
-    changes = {"stop": {"at_goal": False}, "goal": {"confidence": 0.3}, "budget": 100, "seeds": 2, "targets": [0]}
+    changes = {"stop": {"stop_at_goal": False}, "goal": {"confidence": 0.3}, "budget": 100, "seeds": 2, "targets": [0]}
     study = definition.load({**STUDY, **changes})
     again = definition.load(study.data())
     assert {name: each.digest for name, each in again.variants.items()} == {
@@ -217,7 +217,7 @@ def test_runs_end_by_the_budget_and_not_by_generations():
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_study_works(path):
     study = definition.load(path, ["seeds=1", "targets=[3]", "budget=300"])
-    with Bench(study.variants) as bench:
+    with Session(study.variants) as bench:
         ended = list(bench.evolve(bench.runs))
     assert [run.failure for run in ended if run.failure] == []
     assert len({run.info.variant for run in ended}) == len(study.variants) >= 7

@@ -9,7 +9,7 @@ import outcomes
 import pytest
 from outcomes import SPACE, files
 
-from fooldeap import numerals
+from fooldeap import formatting
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.report import markdown, verdict
@@ -237,7 +237,7 @@ def test_many_targets_become_rows():
     assert (len(table), table[0][0], sorted(table[0][1:])) == (14, "target", ["v00", "v01"])
     row = {name: table[3][column] for column, name in enumerate(table[0])}
     assert row["target"] == "2"
-    assert row["v01"] == numerals.grouped(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
+    assert row["v01"] == formatting.grouped(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
 
 
 # --- The verdict ----------------------------------------------------------------------------------------------------

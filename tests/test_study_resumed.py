@@ -23,21 +23,23 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def counted(monkeypatch):
     """Count the evaluations of each run from now on."""
     spent = {}
-    settle = Run.settle
+    settle = Run.finish_generation
 
     def settled(run):
         spent.setdefault(run.info, 0)
-        before = run.tally.evaluations
+        before = run.statistics.evaluations
         settle(run)
-        spent[run.info] += run.tally.evaluations - before
+        spent[run.info] += run.statistics.evaluations - before
 
-    monkeypatch.setattr(Run, "settle", settled)
+    monkeypatch.setattr(Run, "finish_generation", settled)
     return spent
 
 
 @pytest.mark.parametrize("moment", [3, 40, 150])
 def test_an_interrupted_study_is_resumed(study, tmp_path, moment):
-    with interrupted(Run, "settle", after=moment + len(SELECTIONS)) as raised:  # the rehearsals call settle too
+    with interrupted(
+        Run, "finish_generation", after=moment + len(SELECTIONS)
+    ) as raised:  # the rehearsals call settle too
         compare(tmp_path / "study")
     assert "go on with: fooldeap compare --resume" in str(raised.value)
     assert not (tmp_path / "study/report.md").exists()

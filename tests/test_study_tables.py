@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import SPACE
 
-from fooldeap import numerals
+from fooldeap import formatting
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.outcome import RunRow
@@ -166,6 +166,6 @@ def test_probabilities(p, text):
 
 
 def test_evaluations_shares_and_intervals():
-    assert numerals.grouped(15800.4) == f"15{SPACE}800"
+    assert formatting.grouped(15800.4) == f"15{SPACE}800"
     assert tables.share(Estimate(0.98667, 0.9527, 1)) == "98.7 % [95.3, 100]"
     assert tables.interval(Estimate(0.28, 0.24, float("inf")), tables.decimal) == ".28 [.24, ∞]"

@@ -9,8 +9,8 @@ from conftest import KIT, TINY
 
 import fooldeap
 from fooldeap.configuration import config
-from fooldeap.lines import markdown
 from fooldeap.study import transfer
+from fooldeap.terminal_text import markdown
 
 STUDY = {
     **TINY,

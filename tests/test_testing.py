@@ -334,7 +334,7 @@ def test_file_in_the_plugin_folder_is_a_plugin(tmp_path):
         "import sys, types; sys.path.insert(0, '.')\n"
         "m = types.ModuleType('fooldeap_plugins'); m.__path__ = ['plugins']\n"
         "sys.modules['fooldeap_plugins'] = m\n"
-        "from fooldeap import registry, testing\nfrom fooldeap.guidance import catalogue\n"
+        "from fooldeap import registry, testing\nfrom fooldeap.help import catalogue\n"
         "print(catalogue.listing(registry.load(), 'mutation')); [print(each) for each in testing.check([])]"
     )
     done = subprocess.run(

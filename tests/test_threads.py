@@ -13,11 +13,11 @@ import pytest
 from conftest import run, tiny
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fooldeap import quiet, randomness, registry
+from fooldeap import lazy_tensorflow, randomness, registry
 from fooldeap.configuration import reading
-from fooldeap.engine import guard
+from fooldeap.engine import timeout
 from fooldeap.images.drawing import drawing
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins._blas import libraries, single_thread
 
 SEEDS = range(18)
@@ -81,7 +81,7 @@ def test_the_generators_are_free_while_images_are_evaluated():
         other.join()
         return answer(images)
 
-    prepared = Prepared(tiny(algorithm="deap_simple", mutation="deap", targets=[1], stop={"generations": 3}))
+    prepared = ExperimentSession(tiny(algorithm="deap_simple", mutation="deap", targets=[1], stop={"generations": 3}))
     answer, prepared.classifier.logits = prepared.classifier.logits, watched
     prepared.run(None)
     assert len(free) >= 4
@@ -136,7 +136,7 @@ def test_figures_are_drawn_with_their_own_settings(monkeypatch):
 
 def test_stderr_leads_where_it_led():
     before = os.fstat(2)
-    overlapping(quiet._stderr_held_back, lambda: None)
+    overlapping(lazy_tensorflow._stderr_held_back, lambda: None)
     assert os.path.samestat(os.fstat(2), before)
 
 
@@ -171,8 +171,8 @@ def test_a_plugin_file_is_imported_to_its_end(tmp_path):
 
 
 def test_a_deadline_is_not_lifted_by_another_thread(monkeypatch):
-    told, watch = [], guard._Watch()
-    monkeypatch.setattr(guard, "last_resort", told.append)
+    told, watch = [], timeout._Watch()
+    monkeypatch.setattr(timeout, "last_resort", told.append)
     watch.until(time.monotonic(), "it hangs")
     other = threading.Thread(target=lambda: (watch.until(time.monotonic() + 60, "no"), watch.until(None, "")))
     other.start()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fooldeap.errors import InputError
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import Split, dataclass, dataset
-from fooldeap.quiet import tensorflow
 from fooldeap.training.checkpoint import Checkpoint
 from fooldeap.training.train import _shifted, train
 

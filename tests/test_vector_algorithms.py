@@ -218,7 +218,7 @@ def test_resume_from_any_point_is_bit_identical(name, tmp_path):
 def test_lockstep_changes_no_bits(name, tmp_path):
     common = {"algorithm": name, "genome": WAVES, "stop": {"confidence": None, "evaluations": 200}}
     for width in (1, 4):
-        run(tiny(lockstep=width, **common), tmp_path / f"{width}")
+        run(tiny(concurrent_runs=width, **common), tmp_path / f"{width}")
     assert bits(tmp_path / "1")["log.csv"] == bits(tmp_path / "4")["log.csv"]
 
 

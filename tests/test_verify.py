@@ -12,10 +12,10 @@ import fooldeap
 from fooldeap import cli
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError, PluginError
-from fooldeap.finished.verify import verify
 from fooldeap.plugin import mutation
+from fooldeap.result_tools.verify import verify
 from fooldeap.runs import provenance
-from fooldeap.runs.crew import Crew
+from fooldeap.runs.dispatcher import Dispatcher
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {
@@ -79,9 +79,9 @@ def test_headers_of_an_archive_may_differ(finished, tmp_path):
 
 @pytest.mark.parametrize("sample", [None, 2])
 def test_a_changed_classifier_is_named(finished, sample, monkeypatch):
-    from fooldeap.runs.work import Work
+    from fooldeap.runs.worker_task import WorkerTask
 
-    monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
+    monkeypatch.setattr(WorkerTask, "digest", property(lambda self: "another"))
     (problem,) = verify(finished, sample=sample).problems
     assert problem == "the classifier has changed since the run: its digest differs from that in environment.json"
 
@@ -138,8 +138,10 @@ def test_a_forged_table_of_a_study_is_a_problem(study, name, tmp_path):
 
 def test_the_runs_of_a_study_are_repeated_by_workers(study, monkeypatch):
     pursued = []
-    pursue = Crew.pursue
-    monkeypatch.setattr(Crew, "pursue", lambda crew, infos, *more: pursued.extend(infos) or pursue(crew, infos, *more))
+    pursue = Dispatcher.pursue
+    monkeypatch.setattr(
+        Dispatcher, "pursue", lambda crew, infos, *more: pursued.extend(infos) or pursue(crew, infos, *more)
+    )
     assert verify(study.folder, workers=2).reproduced
     assert len(pursued) == len(study.outcome.runs)
 
@@ -204,7 +206,7 @@ def interrupted_run(tmp_path):
         "from fooldeap.plugin import mutation\n\n\n@mutation('mine')\ndef mine(genomes, rng):\n"
         '    """Redraw one."""\n    genomes[:, 0] = rng.integers(0, 256)\n    return genomes\n'
     )
-    with interrupted(Run, "settle", after=20):
+    with interrupted(Run, "finish_generation", after=20):
         fooldeap.run({**RUN, "mutation": "mine"}, plugins=[plugin], out=tmp_path / "run", quiet=True)
     return tmp_path / "run"
 
@@ -242,7 +244,7 @@ def test_a_changed_file_with_several_plugins_is_named_once(tmp_path):
         "@mutation('mine')\ndef mine(genomes, rng):\n    return genomes\n"
         "\n\n@fitness('bright')\ndef bright(predictions, target):\n    return predictions.images.mean(axis=(1, 2, 3))\n"
     )
-    with interrupted(Run, "settle", after=2):
+    with interrupted(Run, "finish_generation", after=2):
         fooldeap.run(choices, plugins=[plugin], out=tmp_path / "run", quiet=True)
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
     message = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; resume with [^\n]*$"
@@ -273,9 +275,9 @@ def test_a_changed_configuration_needs_force(interrupted_run):
 
 
 def test_resume_names_a_changed_classifier(interrupted_run, monkeypatch):
-    from fooldeap.runs.work import Work
+    from fooldeap.runs.worker_task import WorkerTask
 
-    monkeypatch.setattr(Work, "digest", property(lambda self: "another"))
+    monkeypatch.setattr(WorkerTask, "digest", property(lambda self: "another"))
     with pytest.raises(InputError, match=r"the classifier is another; resume with"):
         fooldeap.resume(interrupted_run, quiet=True)
 

@@ -20,9 +20,9 @@ from PIL import Image
 from rich.console import Console
 
 from fooldeap.configuration import config
-from fooldeap.numerals import percent
-from fooldeap.plugin import Reporter, Session, dataclass, reporter
-from fooldeap.runs.prepared import Prepared
+from fooldeap.formatting import percent
+from fooldeap.plugin import ExperimentInfo, Reporter, dataclass, reporter
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.reporter._bars import WIDTH, Bar
 from fooldeap_plugins.reporter._blocks import GAP, MIN_WIDTH, average_pixels, draw_cells, fit_grid
 from fooldeap_plugins.reporter._pace import Pace
@@ -50,7 +50,7 @@ class Looks(Reporter):
 
 def looked_at(**arguments):
     experiment = config.load(tiny(**arguments), arguments={"reporters": ["looks"]}, plugins=[Looks])
-    with Prepared(experiment) as prepared:
+    with ExperimentSession(experiment) as prepared:
         return prepared.run(None), prepared.classifier
 
 
@@ -278,7 +278,7 @@ def test_tensorboard_writes_nothing_without_a_folder():
 def test_wrapped_lines_are_erased_when_the_terminal_becomes_narrower(width, rows):
     terminal = io.StringIO()
     screen = Console(file=terminal, force_terminal=True, width=80, height=24)
-    view = View(screen, Session("wide", (), {}, None, {}, None), images=False)
+    view = View(screen, ExperimentInfo("wide", (), {}, None, {}, None), images=False)
     bars = [Bar("all", 0, "x" * (70 - len("all ") - WIDTH - 1))] * 3
     view.draw(bars)
     screen.width = width

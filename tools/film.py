@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.terminal_theme import SVG_EXPORT_THEME
 
 import fooldeap
-from fooldeap.plugin import BestYet, LogRow, Reporter, RunInfo, RunResult, Session, dataclass, reporter
+from fooldeap.plugin import BestYet, ExperimentInfo, LogRow, Reporter, RunInfo, RunResult, dataclass, reporter
 from fooldeap_plugins.reporter._bars import Bar, Bars
 from fooldeap_plugins.reporter._gallery import Gallery
 
@@ -28,7 +28,7 @@ FONT = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf")
 class Film(Reporter):
     """Keep a frame at evaluations that are evenly spaced on a logarithmic scale."""
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Begin the film."""
         Film.frames: list[Image.Image] = []
         self._gallery = Gallery(session)

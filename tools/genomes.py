@@ -33,7 +33,7 @@ def main() -> None:
 
 def names() -> list[str]:
     """Return the stock genomes, but for those whose images look like another's."""
-    return [plugin.name for plugin in registry.load().all("genome") if plugin.name != "dct_with_steps"]
+    return [plugin.name for plugin in registry.load().all("genome") if plugin.name != "dct_self_adaptive"]
 
 
 def samples(name: str) -> np.ndarray:

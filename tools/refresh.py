@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from fooldeap import registry
-from fooldeap.guidance import schema
+from fooldeap.help import schema
 from fooldeap.plugin import KINDS
 
 ROOT = Path(__file__).parent.parent

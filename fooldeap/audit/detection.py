@@ -25,7 +25,7 @@ _MIN_ENERGY_RANGE = 1e-3  # if a classifier returns probabilities, the energy is
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DetectionScore:
     """How well a score separates fooling images from real ones.
 
     Attributes
@@ -83,12 +83,12 @@ def auroc(real: Floats, fooling: Floats) -> float:
     return float(u / (len(real) * len(fooling)))
 
 
-def verdict(real: Floats, fooling: Floats) -> Verdict:
+def verdict(real: Floats, fooling: Floats) -> DetectionScore:
     """Return how well a score separates real images from fooling images; both arrays are (n,)."""
     if len(fooling) < MIN_FOR_THRESHOLD:
-        return Verdict(auroc(real, fooling), None, None)
+        return DetectionScore(auroc(real, fooling), None, None)
     threshold = float(np.sort(fooling)[_count_refused(len(fooling)) - 1])
-    return Verdict(auroc(real, fooling), threshold, float(np.mean(real <= threshold)))
+    return DetectionScore(auroc(real, fooling), threshold, float(np.mean(real <= threshold)))
 
 
 def _count_refused(count: int) -> int:
@@ -115,7 +115,7 @@ def max_error(count: int) -> float:
     return float(1 / np.sqrt(count))
 
 
-def verdicts(real: Mapping[str, Floats], fooling: Mapping[str, Floats]) -> dict[str, Verdict]:
+def verdicts(real: Mapping[str, Floats], fooling: Mapping[str, Floats]) -> dict[str, DetectionScore]:
     """Return verdicts by score, in the order of `SCORES`: on all scores that both have, from 5 fooling images on."""
     both = [name for name in SCORES if name in real and len(fooling.get(name, ())) >= MIN_FOOLING]
     return {name: verdict(real[name], fooling[name]) for name in both}

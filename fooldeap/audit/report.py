@@ -10,11 +10,11 @@ from typing import Any
 from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
-from fooldeap.audit.findings import ClassResult, Detection, Findings, Judged
+from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.configuration.writing import as_yaml
-from fooldeap.lines import markdown as escaped
-from fooldeap.numerals import grouped
+from fooldeap.formatting import grouped
 from fooldeap.page.sources import Provenance
+from fooldeap.terminal_text import markdown as escaped
 
 
 def data(found: Findings) -> dict[str, Any]:
@@ -194,11 +194,11 @@ def _thresholds(own: Detection | None) -> Iterator[str]:
     yield _table(header, rows)
 
 
-def _auroc(judged: Judged, score: str) -> str:
+def _auroc(judged: DetectionResult, score: str) -> str:
     return f"{judged.verdicts[score].auroc:.3f}" if score in judged.verdicts else "–"
 
 
-def _price(judged: Judged, score: str) -> str:
+def _price(judged: DetectionResult, score: str) -> str:
     share = judged.verdicts[score].real_refused
     return "–" if share is None else f"{100 * share:.1f} %"
 

@@ -12,23 +12,23 @@ from fooldeap import trust
 from fooldeap.audit import detection, real, report
 from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
-from fooldeap.audit.findings import Attacked, ClassResult, Detection, Findings, Judged, read_attack
+from fooldeap.audit.results import AttackResult, ClassResult, Detection, DetectionResult, Findings, read_attack
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.engine.guard import Guarded
-from fooldeap.lines import printable
-from fooldeap.numerals import counted
+from fooldeap.engine.timeout import TimedClassifier
+from fooldeap.formatting import counted
 from fooldeap.page import sources
 from fooldeap.page.audit import audit_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images
-from fooldeap.runs.bench import left_behind
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, State
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
+from fooldeap.runs.session import left_behind
+from fooldeap.terminal_text import printable
 
 
 class AuditFolder(Folder):
@@ -143,7 +143,7 @@ class _Session:
         return f"{attacks} on {classes}, at most {counted(most, 'evaluation')}"
 
     def _run_attacks(self, folder: AuditFolder) -> Findings:
-        settings, by_attack = self.settings, dict[str, Attacked]()
+        settings, by_attack = self.settings, dict[str, AttackResult]()
         for attack in self.attacks:
             path = folder.path / "attacks" / attack.name
             self._evolve(folder, self.experiments[attack.name], path)
@@ -180,9 +180,9 @@ class _Session:
             folder = existing or RunFolder.create(experiment, path)
             prepared.run(folder, resumed=existing is not None, quiet=True)
 
-    def _prepare(self, experiment: Experiment) -> Prepared:
+    def _prepare(self, experiment: Experiment) -> ExperimentSession:
         """Prepare an attack; warnings about the classifier appear only for the first one."""
-        prepared = Prepared(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
+        prepared = ExperimentSession(experiment, self.settings.classifier, rows=self.rows, calibration=self.calibration)
         self.calibration, self.rows = prepared.calibration, prepared.calibration.rows
         return prepared
 
@@ -197,9 +197,9 @@ class _Session:
         real_scores = {name: values[: len(real_images)] for name, values in scores.items()}
         names = np.array([each.attack for each in fooling])
 
-        def compare(chosen: NDArray[np.bool_]) -> Judged:
+        def compare(chosen: NDArray[np.bool_]) -> DetectionResult:
             fooling_scores = {name: values[len(real_images) :][chosen] for name, values in scores.items()}
-            return Judged(int(chosen.sum()), detection.verdicts(real_scores, fooling_scores))
+            return DetectionResult(int(chosen.sum()), detection.verdicts(real_scores, fooling_scores))
 
         by_attack = {name: compare(names == name) for name in dict.fromkeys(names.tolist())}
         return Detection(compare(np.ones(len(names), bool)), by_attack, len(real_images), len(reference), features)
@@ -207,10 +207,10 @@ class _Session:
     def _compute_scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
         """Show images to the classifier; return all their scores, and the vectors behind the distances, in words."""
         classifier = self.settings.classifier
-        evaluator = Evaluator(Guarded(classifier, str(self.settings.experiment.classifier.plugin)))
+        evaluator = Evaluator(TimedClassifier(classifier, str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
         with folder.recording(evaluator):
-            shown = evaluator.aside(np.concatenate([images, reference]))
+            shown = evaluator.probe_logits(np.concatenate([images, reference]))
         scores = detection.compute_scores(shown[: len(images)])
         vectors, name = shown, "logits"
         if (features := getattr(classifier, "features", None)) is not None:

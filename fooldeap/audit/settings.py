@@ -14,9 +14,9 @@ from fooldeap import registry as registries
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine.guard import Guarded
+from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import InputError
-from fooldeap.runs.bench import targets_of
+from fooldeap.runs.session import targets_of
 
 YAML = (".yaml", ".yml")
 DEFAULT_BUDGET, BUDGET_FOR_LARGE = 5000, 500  # evaluations per class and attack
@@ -113,7 +113,7 @@ def load(
     source = folder or _find_source(str(model), registries.load(plugins).formats())
     if isinstance(source, dict):
         _check_function(source["classifier"], overrides)
-    document = config.said(source, overrides, arguments, unnamed="audit")
+    document = config.merged_config(source, overrides, arguments, unnamed="audit")
     base = document.without(*keys_of(_AuditKeys))
     registry = config.registry_of(base, plugins)
     checker = Checker(document, registry)
@@ -157,7 +157,7 @@ def _load_classifier(
     with experiment.blaming("classifier"):
         classifier = experiment.classifier.build()
         _ = getattr(classifier, "digest", "")  # reports a missing file before anything is loaded
-        Guarded(classifier, str(experiment.classifier.plugin)).check()
+        TimedClassifier(classifier, str(experiment.classifier.plugin)).check()
         shape = classifier.input_shape
         gradient = _has_gradient(classifier)
         _ = getattr(classifier, "names", None)

@@ -5,11 +5,11 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from fooldeap import numerals
+from fooldeap import formatting
 from fooldeap.audit import detection
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
-from fooldeap.audit.findings import ClassResult, Detection, Findings
-from fooldeap.numerals import grouped
+from fooldeap.audit.results import ClassResult, Detection, Findings
+from fooldeap.formatting import grouped
 
 SCORES = {
     "confidence": "confidence",
@@ -22,7 +22,7 @@ SCORES = {
 
 def level(share: float) -> str:
     """Return a level of confidence in percent, with a non-breaking space: ``99.99 %``."""
-    return numerals.level(share).replace(" ", "\u00a0")
+    return formatting.level(share).replace(" ", "\u00a0")
 
 
 def verdict(found: Findings) -> str:

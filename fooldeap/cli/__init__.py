@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fooldeap import __version__, lines
+from fooldeap import __version__, terminal_text
 from fooldeap.cli import plugins
 from fooldeap.cli.audit import audit
 from fooldeap.cli.compare import compare
@@ -26,7 +26,7 @@ from fooldeap.cli.run import run
 from fooldeap.cli.schema import schema
 from fooldeap.cli.train import train
 from fooldeap.cli.verify import verify
-from fooldeap.engine import guard
+from fooldeap.engine import timeout
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, RunError
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     ignore_closed_pipes()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
-    guard.last_resort = _exit_at_once
+    timeout.last_resort = _exit_at_once
     try:
         code = app(arguments, standalone_mode=False) or 0
         if code == Interrupted.exit_code:  # some versions of Typer return this code and print nothing
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    lines.tell(message)
+    terminal_text.tell(message)
     return code
 
 
@@ -104,4 +104,4 @@ def _exit_at_once(message: str) -> None:
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
     # fooldeap's own warnings are for the user. Warnings of libraries are for developers and are not shown.
     if issubclass(category, FooldeapWarning):
-        lines.tell(f"warning: {message}")
+        terminal_text.tell(f"warning: {message}")

@@ -6,7 +6,7 @@ from fooldeap.errors import RunError
 
 def doctor() -> None:
     """Check that everything fooldeap needs is installed and works."""
-    from fooldeap.guidance.doctor import examine
+    from fooldeap.help.doctor import examine
 
     failed = 0
     for finding in examine():

@@ -22,8 +22,8 @@ def export(
         raise InputError("no output given; use --npz FILE for a NumPy archive, or --png DIR for a folder of images")
     if npz is not None and npz.suffix != ".npz":
         raise InputError(f"--npz: got {str(npz)!r}, expected a file name that ends in .npz")
-    from fooldeap.finished.export import export as write
-    from fooldeap.numerals import counted
+    from fooldeap.formatting import counted
+    from fooldeap.result_tools.export import export as write
 
     images = counted(len(write(folder, npz, png).evolved), "image")
     if npz is not None:

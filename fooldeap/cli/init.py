@@ -18,9 +18,9 @@ def init(
     ] = Path(),
 ) -> None:
     """Create a folder with an example experiment and mutation."""
-    from fooldeap.guidance import starter
+    from fooldeap.scaffolding import experiment_folder
 
-    for file in starter.write(folder):
+    for file in experiment_folder.write(folder):
         print_line(str(file))
     change_folder = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     print_line(f"Next: {change_folder}fooldeap run experiment.yaml")

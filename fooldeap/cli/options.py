@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fooldeap import lines
+from fooldeap import terminal_text
 from fooldeap.errors import InputError, Interrupted
 
 Overrides = Annotated[
@@ -80,7 +80,7 @@ def scoop_runs() -> bool:
 
 def print_line(text: str) -> None:
     """Print text that may contain words from outside; control characters are escaped."""
-    print(lines.printable(text))
+    print(terminal_text.printable(text))
 
 
 @contextlib.contextmanager

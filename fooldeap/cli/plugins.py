@@ -22,7 +22,7 @@ def list_plugins(
 ) -> None:
     """List the plugins by kind."""
     from fooldeap import registry
-    from fooldeap.guidance import catalogue
+    from fooldeap.help import catalogue
 
     print_line(catalogue.listing(registry.load(plugins or ()), kind))
 
@@ -39,7 +39,7 @@ def show(
 ) -> None:
     """Show the description and the parameters of a plugin."""
     from fooldeap import registry
-    from fooldeap.guidance import catalogue
+    from fooldeap.help import catalogue
 
     print_line(catalogue.description(registry.load(plugins or ()), name))
 
@@ -56,9 +56,9 @@ def new(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
 ) -> None:
     """Create a working plugin to start from, and a test for it."""
-    from fooldeap.guidance import scaffold
+    from fooldeap.scaffolding import plugin_file
 
-    plugin, test = scaffold.write(kind, name, out)
+    plugin, test = plugin_file.write(kind, name, out)
     print_line(f"{plugin}: a working {kind}; edit it. {test}: a test for pytest.")
     print_line(f"Next: fooldeap plugins check {plugin}")
 

@@ -15,7 +15,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Write the page of a folder, report.html, again."""
-    from fooldeap.finished.pages import make
+    from fooldeap.result_tools.pages import make
 
     page = make(folder)
     print_line(str(page))

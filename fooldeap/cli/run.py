@@ -35,8 +35,8 @@ def run(
     no_images: Annotated[bool, typer.Option("--no-images", help="Draw no images on the terminal.")] = False,
 ) -> None:
     """Run the experiment that a YAML file describes, or resume it."""
-    from fooldeap.runs import experiment
-    from fooldeap.runs.rundir import RunFolder
+    from fooldeap.runs import api
+    from fooldeap.runs.run_folder import RunFolder
 
     options: dict[str, Any] = {
         "plugins": plugins or (),
@@ -57,11 +57,11 @@ def run(
         raise InputError("--force works only together with --resume DIR; leave it out")
     with handle_interrupt():
         if config is not None:
-            done = experiment.run(config, *words, out=out, **options)
+            done = api.run(config, *words, out=out, **options)
         else:
             assert resume is not None
             already_finished = RunFolder(resume).settled
-            done = experiment.resume(resume, *words, force=force, **options)
+            done = api.resume(resume, *words, force=force, **options)
             if already_finished and not quiet:
                 print_line(f"{resume}: is already finished; see {resume / RunFolder.LAST}")
         if done.failures:

@@ -18,7 +18,7 @@ def schema(
     Without an option, it prints the schema of experiment files.
     """
     from fooldeap import registry
-    from fooldeap.guidance import schema as schemas
+    from fooldeap.help import schema as schemas
 
     known = registry.load(plugins or ())
     content = schemas.experiment(known)

@@ -23,7 +23,7 @@ def verify(
     trust_model: TrustModel = False,
 ) -> None:
     """Repeat a finished run and compare the results, bit for bit."""
-    from fooldeap.finished.verify import verify as verify_folder
+    from fooldeap.result_tools.verify import verify as verify_folder
     from fooldeap.trust import trusting
 
     if sample is not None and sample < 1:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from fooldeap.configuration.choices import Choice, Weighted
-from fooldeap.configuration.document import Document, Key, Place
+from fooldeap.configuration.document import Document, Key, Position
 from fooldeap.configuration.schedules import SCHEDULES, Schedule
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
@@ -41,7 +41,7 @@ class Checker:
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self.document, self.registry = document, registry
-        self.problems: list[tuple[Place, InputError]] = []
+        self.problems: list[tuple[Position, InputError]] = []
 
     def finish(self) -> None:
         """Raise `InputError` if anything was wrong: a line for each mistake, in the order of the file."""

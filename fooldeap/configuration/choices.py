@@ -7,8 +7,8 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.schedules import Schedule
+from fooldeap.contract_checks import CHECKS, Check, split
 from fooldeap.errors import InputError, PluginError, blaming
-from fooldeap.faults import CHECKS, Check, split
 from fooldeap.plugin import Plugin, Rng, Split
 
 

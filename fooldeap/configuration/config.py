@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fooldeap import lines, trust
 from fooldeap import registry as registries
+from fooldeap import terminal_text, trust
 from fooldeap.configuration import document as documents
 from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of, marked
@@ -46,13 +46,13 @@ def load(
     InputError
         One line for each mistake: file, line, column, key, what was got and expected, the cure.
     """
-    document = said(source, overrides, arguments)
+    document = merged_config(source, overrides, arguments)
     experiment = checked(document, registry_of(document, plugins))
     admit_commands([experiment])
     return experiment
 
 
-def said(
+def merged_config(
     source: str | Path | Mapping[str, Any] | Experiment,
     overrides: Iterable[str] = (),
     arguments: Mapping[str, Any] | None = None,
@@ -72,10 +72,10 @@ def said(
     else:
         document, name = reading.read(Path(source)), as_name(Path(source).stem)
         document = found_again(document, Path(source).parent)
-    document = documents.from_mapping(arguments or {}).over(document)
-    document = reading.from_overrides(overrides).over(document)
+    document = documents.from_mapping(arguments or {}).merge_onto(document)
+    document = reading.from_overrides(overrides).merge_onto(document)
     document.data.setdefault("name", name)
-    return document.over(_defaults())
+    return document.merge_onto(_defaults())
 
 
 def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = ()) -> Experiment:
@@ -173,7 +173,7 @@ def _admit(document: Document, path: Key, what: str) -> None:
             path,
             f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
         )
-    lines.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
+    terminal_text.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
 
 
 class _ExperimentChecker(Checker):

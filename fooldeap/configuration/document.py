@@ -17,7 +17,7 @@ COMMAND_LINE, ARGUMENT = "command line", "argument"
 MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: of a key, of the keys, of the rest
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Who said something and, if it was a file, in which line and column, counted from 1; whatever its name."""
 
     source: str
@@ -33,20 +33,20 @@ class Document:
     """Plain data and, for each key path in it, who said it and where."""
 
     data: dict[str, Any]
-    values: dict[Key, Place] = field(default_factory=dict)
-    keys: dict[Key, Place] = field(default_factory=dict)
+    values: dict[Key, Position] = field(default_factory=dict)
+    keys: dict[Key, Position] = field(default_factory=dict)
     folders: dict[Key, Path] = field(default_factory=dict)
 
     def error(self, path: Key, message: str, *, at_key: bool = False) -> InputError:
         """Return an error of one line: place, key, message."""
         return error_at(self.place(path, at_key=at_key), path, message)
 
-    def place(self, path: Key, *, at_key: bool = False) -> Place:
+    def place(self, path: Key, *, at_key: bool = False) -> Position:
         """Return where the value of a key, or the key, was written; if nobody wrote it, the nearest one above it."""
         places = self.keys if at_key else self.values
-        return next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), Place(""))
+        return next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), Position(""))
 
-    def part(self, path: Key, under: Key) -> "Document":
+    def subtree(self, path: Key, under: Key) -> "Document":
         """Return what stands at a path, as a document in which it stands under other keys; places stay its own."""
         value = _at(self.data, path)
         paths = [inner for inner, _ in _walk(value, path)]
@@ -69,7 +69,7 @@ class Document:
             _kept(self.folders, self.data, data),
         )
 
-    def over(self, base: "Document") -> "Document":
+    def merge_onto(self, base: "Document") -> "Document":
         """Return this document laid over another, mapping by mapping.
 
         Where both choose a plugin, its parameters are carried over only if it is the same plugin.
@@ -88,7 +88,7 @@ def has_64_bits(value: int) -> bool:
     return -(2**63) <= value < 2**63
 
 
-def error_at(place: Place, path: Key, message: str) -> InputError:
+def error_at(place: Position, path: Key, message: str) -> InputError:
     """Return an error of one line: place, key, message."""
     keys, message = _cut(dotted(path), MAX_PATH), "\n".join(_cut(line, MAX_MESSAGE) for line in message.split("\n"))
     return InputError(": ".join(part for part in (str(place), keys, message) if part))
@@ -112,14 +112,14 @@ def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
     document, data = Document({}), _plain(data)
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
-        places = dict[Key, Place]()
+        places = dict[Key, Position]()
         for inner, value in _walk(data[key], path):
             if isinstance(value, int) and not has_64_bits(value):
                 message = f"got an integer of {value.bit_length()} bits, expected at most 64 bits"
-                raise error_at(Place(place), inner, message)
-            places[inner] = Place(place)
+                raise error_at(Position(place), inner, message)
+            places[inner] = Position(place)
         said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
-        document = put_under(path, data[key], said, Place(place)).over(document)
+        document = put_under(path, data[key], said, Position(place)).merge_onto(document)
     return document
 
 
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def put_under(path: Key, value: Any, document: Document, place: Place) -> Document:
+def put_under(path: Key, value: Any, document: Document, place: Position) -> Document:
     """Give a document the data ``value`` under the keys of ``path``; the places below that it has already."""
     for end in range(len(path), 0, -1):
         value = {path[end - 1]: value}

@@ -46,7 +46,10 @@ CHOICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """When a run ends: whatever comes first. None is off; ``at_goal`` false: the goal is noted, and does not end it."""
+    """Stop criteria: the first one that holds ends a run. None turns one off.
+
+    Without ``stop_at_goal``, the goal is recorded and the run goes on.
+    """
 
     confidence: Annotated[float, Gt(0), Lt(1)] | None
     score: float | None
@@ -54,7 +57,7 @@ class Stop:
     generations: Annotated[int, Ge(0)]
     seconds: Annotated[float, Gt(0)] | None
     stagnation: Count | None
-    at_goal: bool
+    stop_at_goal: bool
 
     @property
     def goal(self) -> dict[str, float]:
@@ -71,7 +74,7 @@ class _Plain:
     seed: Annotated[int, Ge(0)]
     seeds: Count
     targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
-    lockstep: Count
+    concurrent_runs: Count
     on_error: Literal["stop", "skip"]
     report: bool
     plugins: list[str]
@@ -101,7 +104,7 @@ class Experiment:
     mutation: Choice
     executor: Choice
     reporters: tuple[Choice, ...]
-    lockstep: int
+    concurrent_runs: int
     on_error: Literal["stop", "skip"]
     report: bool
     plugins: tuple[str, ...]
@@ -145,7 +148,7 @@ class Experiment:
             "dataset",
             "executor",
             "reporters",
-            "lockstep",
+            "concurrent_runs",
             "on_error",
             "report",
             "plugins",

@@ -16,7 +16,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fooldeap.configuration.document import COMMAND_LINE, Document, Key, Place, error_at, has_64_bits, put_under
+from fooldeap.configuration.document import COMMAND_LINE, Document, Key, Position, error_at, has_64_bits, put_under
 from fooldeap.configuration.syntax import in_words
 from fooldeap.errors import InputError
 from fooldeap.parameters import shown
@@ -58,7 +58,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
         raise document.error(("base",), f"{base!r} leads back to this file; name a file that does not build on it")
     if len(above) + 1 >= MAX_FILES:
         raise document.error(("base",), f"is the base of {MAX_FILES} files, one of the other; put some into one")
-    return document.over(_read(target, (*above, path.resolve())))
+    return document.merge_onto(_read(target, (*above, path.resolve())))
 
 
 def _is_file(path: Path) -> bool:
@@ -104,7 +104,7 @@ def from_overrides(overrides: Iterable[str]) -> Document:
     for path, text in sorted(map(_split, overrides), key=lambda each: len(each[0])):
         reader = _Reader(COMMAND_LINE, Path.cwd(), lines=False)
         value = reader.read(text, path)
-        document = put_under(path, value, reader.document, reader.place).over(document)
+        document = put_under(path, value, reader.document, reader.place).merge_onto(document)
     return document
 
 
@@ -151,7 +151,7 @@ class _Reader:
     """Turns YAML into plain data, noting where each part came from."""
 
     def __init__(self, place: str, folder: Path, *, lines: bool = True) -> None:
-        self.document, self.place, self.folder, self.lines = Document({}), Place(place), folder, lines
+        self.document, self.place, self.folder, self.lines = Document({}), Position(place), folder, lines
         self.nodes = 0
         self.constructor = YAML(typ="safe", pure=True).constructor
 
@@ -250,8 +250,8 @@ class _Reader:
     def tag(self, node: Node) -> str:
         return str(node.tag).removeprefix("tag:yaml.org,2002:")
 
-    def at(self, node: Node) -> Place:
+    def at(self, node: Node) -> Position:
         return self.spot(node.start_mark.line, node.start_mark.column)
 
-    def spot(self, line: int, column: int) -> Place:
-        return Place(self.place.source, line + 1, column + 1) if self.lines else self.place
+    def spot(self, line: int, column: int) -> Position:
+        return Position(self.place.source, line + 1, column + 1) if self.lines else self.place

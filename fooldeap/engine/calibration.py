@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.engine.evaluation import ROWS, Evaluator
-from fooldeap.numerals import per_second
+from fooldeap.formatting import per_second
 from fooldeap.plugin import Array
 
 SECONDS = 0.3  # of a trial, after which it comes to an end

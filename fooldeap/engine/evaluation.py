@@ -12,10 +12,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from fooldeap.engine.guard import Guarded
+from fooldeap.contract_checks import described
 from fooldeap.engine.query_log import Queries, QueryLog, Row
+from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import FooldeapError, InputError, PluginError
-from fooldeap.faults import described
 from fooldeap.plugin import Array, Classifier, Images
 
 ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
@@ -62,7 +62,7 @@ class Evaluator:
         self.queries = Queries()
         self._log: QueryLog | Row | None = None
         self.billable = bool(getattr(classifier, "billable", False))
-        self._name = classifier.name if isinstance(classifier, Guarded) else "the classifier"
+        self._name = classifier.name if isinstance(classifier, TimedClassifier) else "the classifier"
         self.shares = shares
         self._lent = aligned((0, *classifier.input_shape))
         self._show = answer or (lambda chunks: map(classifier.logits, chunks))
@@ -126,7 +126,7 @@ class Evaluator:
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
         return [logits[start:end] for start, end in itertools.pairwise(ends)]
 
-    def aside(self, images: Images) -> NDArray[np.float32]:
+    def probe_logits(self, images: Images) -> NDArray[np.float32]:
         """Return the logits of images that no run asks about; they count as probes."""
         (logits,) = self.logits([images])
         self.queries.classifier -= len(images)
@@ -136,7 +136,7 @@ class Evaluator:
     def answers_black(self) -> bool:
         """Tell whether the classifier answers black images."""
         try:
-            self.aside(np.zeros((ROWS, *self.classifier.input_shape), np.uint8))
+            self.probe_logits(np.zeros((ROWS, *self.classifier.input_shape), np.uint8))
         except PluginError:
             return False
         return True

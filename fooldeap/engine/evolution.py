@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
-from fooldeap.engine.tally import Tally
+from fooldeap.engine.run_statistics import RunStatistics
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FooldeapError, InputError, PluginError, raised_by
-from fooldeap.faults import described
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.storage.journal import Answer, Journal
@@ -59,7 +59,7 @@ class Run:
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.info = info
-        self.tally = Tally(info, experiment.stop)
+        self.statistics = RunStatistics(info, experiment.stop)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
@@ -90,13 +90,13 @@ class Run:
         self._ask, self._images = ask, self._toolbox.decode(ask.genomes)
         return True
 
-    def unseen(self) -> Rows:
+    def uncached(self) -> Rows:
         """Return those of the images that the classifier must see (perhaps none)."""
         self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
-        if self.tally.left is not None:
-            self._batch = self._batch.cut(self.tally.left)
+        if self.statistics.left is not None:
+            self._batch = self._batch.cut(self.statistics.left)
         self.start = self.start or self._batch.digest
-        self.tally.look(self._batch.images)
+        self.statistics.look(self._batch.images)
         self._recorded = self._from_journal()
         self._logits = [] if self._recorded is None else [self._recorded.logits]
         self._gradient = None if self._recorded is None else self._recorded.gradient
@@ -127,17 +127,17 @@ class Run:
             Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
         )
 
-    def settle(self) -> None:
+    def finish_generation(self) -> None:
         """Enter the generation into the books, and decide whether the run goes on."""
-        for row in self.tally.enter(self._batch, self._reply):
+        for row in self.statistics.enter(self._batch, self._reply):
             self._observer.on_generation(self.info, row)
-        verdict = self.tally.verdict() or self._out_of_time()
+        verdict = self.statistics.stop_reason() or self._out_of_time()
         if verdict:
             self._end(verdict)
 
     def results(self) -> list[RunResult]:
         """Return the results of a run that ended, one a target."""
-        return self.tally.results(self.stopped or "interrupted")
+        return self.statistics.results(self.stopped or "interrupted")
 
     def attempt(self, step: Callable[..., Any], *arguments: Any) -> Any:
         """Take a step; where a plugin of the run is at fault, the run ends as failed, and None is returned."""
@@ -156,11 +156,11 @@ class Run:
             self._journal.close()
 
     def _next_ask(self) -> Ask | None:
-        self._toolbox.generation = self.tally.generation + 1
+        self._toolbox.generation = self.statistics.generation + 1
         try:
-            asked = next(self._evolution) if self.tally.generation < 0 else self._evolution.send(self._reply)
+            asked = next(self._evolution) if self.statistics.generation < 0 else self._evolution.send(self._reply)
         except StopIteration:
-            if self.tally.generation < 0:
+            if self.statistics.generation < 0:
                 raise PluginError(f"{self._where()} ended before it yielded anything; it must yield genomes") from None
             return None
         except FooldeapError as error:
@@ -184,8 +184,8 @@ class Run:
             and (recorded.digest != self._batch.digest or not _fits(recorded, len(self._batch.new)))
         ):
             raise PluginError(
-                f"{self._journal.path}: generation {self.tally.generation + 1} is not the one recorded: a plugin or "
-                "library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
+                f"{self._journal.path}: generation {self.statistics.generation + 1} is not the one recorded: a plugin "
+                "or library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
             )
         return recorded
 
@@ -221,7 +221,7 @@ class Run:
         self._observer.on_run_end(self.results())
 
     def _where(self) -> str:
-        return f"{self._plugin} at generation {self.tally.generation + 1} of {self.info.label}"
+        return f"{self._plugin} at generation {self.statistics.generation + 1} of {self.info.label}"
 
 
 def _fits(recorded: Answer, new: int) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from deap import base
 
+from fooldeap.contract_checks import described
 from fooldeap.errors import InputError
-from fooldeap.faults import described
 from fooldeap.plugin import Array, Batch, Toolbox
 
 

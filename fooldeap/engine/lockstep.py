@@ -31,10 +31,10 @@ def drive(
                 return
             # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
             asked = [run for run in active if run.attempt(run.ask)]
-            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.unseen)) is not None]
+            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.uncached)) is not None]
             for run, logits in (_isolated if isolate else _together)(unseen, evaluator):
                 run.attempt(run.store, logits)
-            for step in (Run.tell, Run.settle):
+            for step in (Run.tell, Run.finish_generation):
                 for run in asked:
                     if not run.stopped:
                         run.attempt(step, run)

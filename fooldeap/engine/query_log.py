@@ -1,4 +1,4 @@
-"""The query log, ``ledger.csv``: how many images the classifier was shown, recorded before each query.
+"""The query log, ``queries.csv``: how many images the classifier was shown, recorded before each query.
 
 Each row belongs to one session and one process. It is rewritten in place before the images of a query are shown, with
 these images counted as ``uncertain``. So the file is right after any exit, also after SIGKILL: the classifier has seen
@@ -66,7 +66,7 @@ _HEAD = ",".join(["session", "asked", *_COUNTS[:-1], "shown", _COUNTS[-1], "crc3
 
 
 class QueryLog:
-    """``ledger.csv``, open for one session. Use it in a ``with`` block.
+    """``queries.csv``, open for one session. Use it in a ``with`` block.
 
     Parameters
     ----------

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from deap import base
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.configuration.choices import Checked, Choice
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.contract_checks import Check
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError, PluginError
-from fooldeap.faults import Check
 from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
 
 MOST_VALUES = 1 << 32  # of all images of a population
@@ -58,21 +58,21 @@ def build(
 
     def operator(name: str, choice: Choice, *rng: Rng) -> None:
         call = _Scheduled(choice, toolbox) if choice.changes else choice.build()
-        bound(name, choice, faults.CHECKS[choice.plugin.kind], call, *rng)
+        bound(name, choice, contract_checks.CHECKS[choice.plugin.kind], call, *rng)
 
-    sampled = faults.sampled(getattr(genome, "dtype", None))
+    sampled = contract_checks.sampled(getattr(genome, "dtype", None))
     most = max(1, MOST_VALUES // math.prod(images))
     bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
     toolbox.register("sample", _Limited(most, toolbox.sample))
-    bound("decode", experiment.genome, faults.decode(images), decode or genome.decode)
-    bound("take", experiment.genome, faults.take, genome.take)
+    bound("decode", experiment.genome, contract_checks.decode(images), decode or genome.decode)
+    bound("take", experiment.genome, contract_checks.take, genome.take)
     uses = experiment.algorithm.plugin.options["uses"]
     if "mutation" in uses:
         operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
     if "crossover" in uses:
         operator("mate", experiment.crossover, stream(seed, targets, "mate"))
     if "selection" in uses:
-        selectable = faults.selectable(experiment.selection.plugin.options["objectives"])
+        selectable = contract_checks.selectable(experiment.selection.plugin.options["objectives"])
         operator("select", experiment.selection, stream(seed, targets, "select"))
         guarded = _Guarded(experiment.selection.plugin, selectable, toolbox.select)
         toolbox.register("select", _Limited(most, guarded))

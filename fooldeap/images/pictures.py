@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fooldeap.formatting import percent
 from fooldeap.images.drawing import drawing
-from fooldeap.numerals import percent
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
 

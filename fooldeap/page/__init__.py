@@ -23,7 +23,7 @@ All text is escaped. A content security policy forbids the page to load anything
 A section with an id and a title appears in the table of contents of the page.
 """
 
-from fooldeap.page.parts import Card, Chart, Film, Group, Line, Table, Thumb
+from fooldeap.page.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb
 from fooldeap.page.rendering import render
 
-__all__ = ["Card", "Chart", "Film", "Group", "Line", "Table", "Thumb", "render"]
+__all__ = ["Card", "Chart", "Film", "ImageGroup", "Line", "Table", "Thumb", "render"]

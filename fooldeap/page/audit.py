@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fooldeap.numerals import grouped, level
+from fooldeap.formatting import grouped, level
 from fooldeap.page import sources
 from fooldeap.page.markdown import PROVENANCE, parts
 from fooldeap.page.parts import Card, Chart, Line, percent

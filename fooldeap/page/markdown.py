@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fooldeap.errors import InputError
-from fooldeap.lines import printable
 from fooldeap.page import sources
 from fooldeap.page.parts import data_uri
 from fooldeap.storage.inputs import read
+from fooldeap.terminal_text import printable
 
 # Titles of sections in reports. The second title is that of earlier versions.
 CAVEATS = ("Caveats", "Before you read on")

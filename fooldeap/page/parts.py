@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import numerals
-from fooldeap.lines import printable
+from fooldeap import formatting
 from fooldeap.results import FoolingImage
+from fooldeap.terminal_text import printable
 
 MOST_BARS = 12  # classes whose probabilities are shown
 THUMB = 192  # pixels along the longer side of a small image
@@ -98,7 +98,7 @@ class Thumb:
 
 
 @dataclass(frozen=True)
-class Group:
+class ImageGroup:
     """A titled row of small images."""
 
     title: str
@@ -247,12 +247,12 @@ def _reduced(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 def percent(share: float) -> str:
     """Return a share in percent, rounded down, with a no-break space."""
-    return numerals.percent(share).replace(" ", "\u00a0")
+    return formatting.percent(share).replace(" ", "\u00a0")
 
 
 def _shares(values: Iterable[float]) -> list[float]:
     """Return shares for JSON, rounded down."""
-    return [numerals.rounded_down(value, _DIGITS) for value in values]
+    return [formatting.rounded_down(value, _DIGITS) for value in values]
 
 
 def _numbers(values: Sequence[float]) -> list[float | None]:

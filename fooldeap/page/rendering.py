@@ -7,9 +7,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from fooldeap.lines import printable
-from fooldeap.numerals import grouped
+from fooldeap.formatting import grouped
 from fooldeap.page.parts import percent
+from fooldeap.terminal_text import printable
 
 _HERE = "fooldeap.page"
 

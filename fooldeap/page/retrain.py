@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fooldeap.numerals import grouped
+from fooldeap.formatting import grouped
 from fooldeap.page import sources
 from fooldeap.page.markdown import parts
-from fooldeap.page.parts import Film, Group, Thumb, percent
+from fooldeap.page.parts import Film, ImageGroup, Thumb, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.run import films, thinned, thumb
 from fooldeap.page.views import RunView, views
@@ -28,7 +28,7 @@ def retrain_page(folder: Path) -> str:
         ),
         tiles=_tiles(measures),
         report=[part for part in parts(folder, "report.md") if part.title != "Images"],
-        groups=[Group(title, [_thumb(run) for run in runs]) for title, runs in networks],
+        groups=[ImageGroup(title, [_thumb(run) for run in runs]) for title, runs in networks],
         films=_films(networks),
         provenance=provenance,
     )

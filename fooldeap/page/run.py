@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import numerals
-from fooldeap.numerals import goal_text, grouped
+from fooldeap import formatting
+from fooldeap.formatting import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
-from fooldeap.page.parts import Card, Chart, Film, Group, Line, Table, Thumb, name_of, percent
+from fooldeap.page.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb, name_of, percent
 from fooldeap.page.rendering import render
 from fooldeap.page.views import RunView, views
 from fooldeap.plugin import Predictions
@@ -101,10 +101,10 @@ def thumb(
     return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
 
 
-def fronts(runs: Sequence[RunView]) -> list[Group]:
+def fronts(runs: Sequence[RunView]) -> list[ImageGroup]:
     """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
     kept = [run for run in runs if run.front][:MOST_LINES]
-    return [Group(f"target {run.title}", [_member(run, each) for each in _spread(run.front)]) for run in kept]
+    return [ImageGroup(f"target {run.title}", [_member(run, each) for each in _spread(run.front)]) for run in kept]
 
 
 def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
@@ -167,7 +167,7 @@ def charts(runs: Sequence[RunView], goal: Mapping[str, float]) -> list[Chart]:
             low=0,
             high=1.02,
             goal=level,
-            goal_label="" if level is None else f"goal {numerals.level(level)}",
+            goal_label="" if level is None else f"goal {formatting.level(level)}",
             percent=True,
         ),
         Chart(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fooldeap.configuration import reading
 from fooldeap.errors import InputError
-from fooldeap.numerals import grouped
+from fooldeap.formatting import grouped
 from fooldeap.page.parts import Table
 from fooldeap.results import FoolingImage
 from fooldeap.storage.inputs import read, read_json, rows_of
@@ -52,7 +52,7 @@ def provenance(folder: Path, configuration: str) -> Provenance:
         configuration=text(folder / configuration),
         versions=Table(["item", "value"], [*system, *packages, *digest, *depends_on], left=2),
         plugins=Table(["plugin", "SHA-256 of its source"], plugins, left=2),
-        ledger=_query_log(folder / "ledger.csv"),
+        ledger=_query_log(folder / "queries.csv"),
         forced=[str(change) for change in environment.get("forced", [])],
     )
 

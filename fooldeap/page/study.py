@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fooldeap.engine import snapshots
-from fooldeap.numerals import goal_text, grouped
+from fooldeap.formatting import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.markdown import CAVEATS, parts
-from fooldeap.page.parts import Chart, Film, Group, Line, Thumb
+from fooldeap.page.parts import Chart, Film, ImageGroup, Line, Thumb
 from fooldeap.page.rendering import render
 from fooldeap.page.run import film_of, thinned, thumb
 from fooldeap.storage.inputs import read, read_json
@@ -66,12 +66,12 @@ def _tiles(study: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str
     ]
 
 
-def _gallery(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[Group]:
+def _gallery(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[ImageGroup]:
     by_variant = defaultdict(list)
     for row in rows:
         by_variant[row["variant"]].append(row)
     images = sources.Images(folder)
-    return [Group(name, [_thumb(images, row) for row in by_variant[name][:MOST_TARGETS]]) for name in variants]
+    return [ImageGroup(name, [_thumb(images, row) for row in by_variant[name][:MOST_TARGETS]]) for name in variants]
 
 
 def _thumb(images: sources.Images, row: Row) -> Thumb:

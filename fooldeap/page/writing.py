@@ -4,11 +4,11 @@ import warnings
 from collections.abc import Callable
 
 from fooldeap.errors import FooldeapError, FooldeapWarning
-from fooldeap.results import Folder
+from fooldeap.results import OutputFolder
 from fooldeap.storage.sums import PAGE
 
 
-def write_page(folder: Folder, page: Callable[[], str]) -> None:
+def write_page(folder: OutputFolder, page: Callable[[], str]) -> None:
     """Write ``report.html`` to a folder. If the page cannot be rendered, only warn: the results are complete."""
     try:
         text = page()

@@ -27,12 +27,12 @@ from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
-from fooldeap.retrain.measures import Measures, measure
+from fooldeap.retrain.measures import NetworkMeasures, measure
 from fooldeap.retrain.settings import Retraining, load, with_classes
-from fooldeap.runs.bench import left_behind
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, State
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
+from fooldeap.runs.session import left_behind
 from fooldeap.storage.files import make_folders
 from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.training.train import refuse, train_on
@@ -47,10 +47,10 @@ class RetrainFolder(Folder):
 
 
 @dataclass(frozen=True)
-class Retrained:
+class RetrainingResult:
     """The result of a chain: the measures of each network, and the folder."""
 
-    measures: tuple[Measures, ...]
+    measures: tuple[NetworkMeasures, ...]
     folder: Path
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ def retrain(
     no_plugins: bool = False,
     force: bool = False,
     **arguments: Any,
-) -> Retrained:
+) -> RetrainingResult:
     """Train a chain of networks, each on the images that fooled the earlier ones.
 
     Parameters
@@ -94,7 +94,7 @@ def retrain(
             _allow_only_executor([*overrides, *arguments])
             if folder.finished:
                 found = read_json(folder.path / folder.LAST)
-                return Retrained(tuple(Measures(**each) for each in found), folder.path)
+                return RetrainingResult(tuple(NetworkMeasures(**each) for each in found), folder.path)
         given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
         content = folder.config if folder is not None else source or {}
         plugins = registries.each(plugins)
@@ -138,10 +138,10 @@ class _Chain:
             raise base.error("targets", f"got {max(self.targets)}, expected classes from 0 to {self.classes - 1}")
         refuse(with_classes(retraining.training, self.classes), self.data, retraining.document)
 
-    def run(self, folder: RetrainFolder) -> Retrained:
+    def run(self, folder: RetrainFolder) -> RetrainingResult:
         """Train the missing networks, evolve the missing images, and write the report."""
         self.folder = folder
-        fooling, measures = list[NDArray[np.uint8]](), list[Measures]()
+        fooling, measures = list[NDArray[np.uint8]](), list[NetworkMeasures]()
         for index in range(self.retraining.chain.networks):
             earlier = np.concatenate([self.data.train_images[:0], *fooling])
             model = self._train(index, earlier)
@@ -157,7 +157,7 @@ class _Chain:
         if self.retraining.experiment.report:
             write_page(self.folder, lambda: retrain_page(self.folder.path))
         self.folder.seal()
-        return Retrained(tuple(measures), self.folder.path)
+        return RetrainingResult(tuple(measures), self.folder.path)
 
     def _folder_of(self, index: int) -> Path:
         return self.folder.path / f"networks/{index + 1:02d}"
@@ -190,7 +190,9 @@ class _Chain:
         folder = None if RunFolder(place).state is State.ABSENT else RunFolder.open(place)
         if folder is None or not folder.finished:
             self._print(f"network {index + 1} of {self.retraining.chain.networks}: evolving images")
-            with Prepared(self._experiment(index, model), rows=None if folder is None else folder.rows) as prepared:
+            with ExperimentSession(
+                self._experiment(index, model), rows=None if folder is None else folder.rows
+            ) as prepared:
                 run_folder = folder or RunFolder.create(prepared.experiment, place)
                 prepared.run(run_folder, resumed=folder is not None, quiet=True)
         found = read_json(place / "result.json")["runs"]

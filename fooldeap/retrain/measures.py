@@ -11,7 +11,7 @@ from fooldeap.engine.evaluation import Evaluator
 from fooldeap.plugin import Images, Split
 
 
-class Measures(NamedTuple):
+class NetworkMeasures(NamedTuple):
     """The measures of one network.
 
     Parameters
@@ -41,7 +41,9 @@ class Measures(NamedTuple):
     recognised: float | None
 
 
-def measure(network: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images, data: Split) -> Measures:
+def measure(
+    network: int, model: Path, results: Sequence[Mapping[str, Any]], earlier: Images, data: Split
+) -> NetworkMeasures:
     """Measure a network.
 
     Parameters
@@ -57,7 +59,7 @@ def measure(network: int, model: Path, results: Sequence[Mapping[str, Any]], ear
     confidence = np.array([each["confidence"] for each in results])
     to_goal = [each["evaluations_to_goal"] for each in results]
     low, middle, high = np.quantile(confidence, [0.25, 0.5, 0.75]).tolist()
-    return Measures(
+    return NetworkMeasures(
         network=network,
         fooling=len(earlier),
         accuracy=float((clean.argmax(axis=1) == data.test_labels).mean()),

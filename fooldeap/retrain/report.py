@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fooldeap.formatting import grouped, percent
 from fooldeap.images.drawing import drawing
-from fooldeap.lines import markdown
-from fooldeap.numerals import grouped, percent
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage
-from fooldeap.retrain.measures import Measures
+from fooldeap.retrain.measures import NetworkMeasures
+from fooldeap.terminal_text import markdown
 
 if TYPE_CHECKING:
     from fooldeap.retrain.settings import Retraining
@@ -30,7 +30,9 @@ HEADER = (
 )
 
 
-def files(measures: Sequence[Measures], retraining: "Retraining", images: Sequence[Images]) -> dict[str, str | bytes]:
+def files(
+    measures: Sequence[NetworkMeasures], retraining: "Retraining", images: Sequence[Images]
+) -> dict[str, str | bytes]:
     """Return the content of table, report and figures by file name; ``images`` are the images to show, by network."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -40,7 +42,7 @@ def files(measures: Sequence[Measures], retraining: "Retraining", images: Sequen
     return {"networks.csv": text.getvalue(), "report.md": _markdown(measures, retraining), **figures}
 
 
-def describe(each: Measures, networks: int) -> str:
+def describe(each: NetworkMeasures, networks: int) -> str:
     """Return a sentence about a network, for the terminal."""
     recognised = "" if each.recognised is None else f", {percent(each.recognised)} of the earlier images recognised"
     return (
@@ -49,14 +51,14 @@ def describe(each: Measures, networks: int) -> str:
     )
 
 
-def markdown_table(measures: Sequence[Measures]) -> str:
+def markdown_table(measures: Sequence[NetworkMeasures]) -> str:
     """Return a table with one row per network."""
     rows = [HEADER, *map(_row, measures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + "---:|" * len(HEADER), *lines[1:]])
 
 
-def _row(each: Measures) -> tuple[str, ...]:
+def _row(each: NetworkMeasures) -> tuple[str, ...]:
     low, high = percent(each.confidence_low), percent(each.confidence_high)
     return (
         str(each.network),
@@ -75,7 +77,7 @@ def _format_count(evaluations: float | None) -> str:
     return "∞" if evaluations is None else grouped(evaluations)
 
 
-def _markdown(measures: Sequence[Measures], retraining: "Retraining") -> str:
+def _markdown(measures: Sequence[NetworkMeasures], retraining: "Retraining") -> str:
     budget = retraining.experiment.stop.evaluations
     return (
         "\n\n".join(
@@ -109,7 +111,7 @@ def _tile_images(images: Sequence[Images]) -> bytes:
     return FoolingImage(joined).png(max(1, 56 // height))
 
 
-def _draw(measures: Sequence[Measures]) -> dict[str, bytes]:
+def _draw(measures: Sequence[NetworkMeasures]) -> dict[str, bytes]:
     """Return the figure as PNG and SVG: confidence and accuracy above, evaluations below."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -73,7 +73,7 @@ def load(
     plugins: Iterable[Any] = (),
 ) -> Retraining:
     """Read and check a retraining; parameters and errors as for `fooldeap.configuration.config.load`."""
-    document = config.said(source, overrides, arguments, unnamed="retraining")
+    document = config.merged_config(source, overrides, arguments, unnamed="retraining")
     base = document.without(*KEYS)
     registry = config.registry_of(base, plugins)
     checker = Checker(document, registry)
@@ -92,7 +92,7 @@ def load(
 def _training(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
     said = document.data.get("training")
     if isinstance(said, dict):
-        return _checked(document.part(("training",), ()), registry)
+        return _checked(document.subtree(("training",), ()), registry)
     if not isinstance(said, str):
         got = "is missing" if said is None else f"got {shown(said)}"
         raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")

@@ -23,8 +23,8 @@ from fooldeap.storage.inputs import read_json
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import SUMS, listing, problems, strangers
 
-QUERIES = "ledger.csv"
-_TOKEN = "journal/.token"  # see `fooldeap.runs.work.Pursuit`
+QUERIES = "queries.csv"
+_TOKEN = "journal/.token"  # see `fooldeap.runs.worker_task.RunGroup`
 
 
 class State(Enum):
@@ -179,7 +179,7 @@ class Folder:
 
     @contextlib.contextmanager
     def recording(self, evaluator: Evaluator) -> Iterator[QueryLog]:
-        """Record the queries of an evaluator in ``ledger.csv`` as they happen."""
+        """Record the queries of an evaluator in ``queries.csv`` as they happen."""
         with QueryLog(self.path / QUERIES) as log:
             evaluator.record(log)
             try:

@@ -9,7 +9,7 @@ from fooldeap.page import sources
 from fooldeap.page.views import RunView, views
 from fooldeap.results import FoolingImage, LogRow, Result, RunResult
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read_json
 
 _COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log; the rest are real numbers

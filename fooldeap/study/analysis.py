@@ -11,9 +11,9 @@ from itertools import combinations
 import numpy as np
 
 from fooldeap.study import stats
+from fooldeap.study.analysis_types import Analysis, Pair, Quartiles, Variant, VariantMeasures
 from fooldeap.study.cautions import find_cautions
 from fooldeap.study.factors import analyse_factors
-from fooldeap.study.findings import Analysis, Measures, Pair, Quartiles, Variant
 from fooldeap.study.outcome import Floats, Outcome
 from fooldeap.study.pairs import (
     Samples,
@@ -76,7 +76,7 @@ def _summarise_variant(outcome: Outcome, name: str, mean_rank: float) -> Variant
     return Variant(name, name in outcome.joint, mean_rank, _measure_overall(outcome, name), by_target)
 
 
-def _measure_target(outcome: Outcome, name: str, row: int) -> Measures:
+def _measure_target(outcome: Outcome, name: str, row: int) -> VariantMeasures:
     # The budget of a joint run covers all its targets, and any of them may be reached last.
     budget = outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
     columns = {column: outcome.column(name, column)[[row]] for column in _COLUMNS}
@@ -85,7 +85,7 @@ def _measure_target(outcome: Outcome, name: str, row: int) -> Measures:
     )
 
 
-def _measure_overall(outcome: Outcome, name: str) -> Measures:
+def _measure_overall(outcome: Outcome, name: str) -> VariantMeasures:
     columns = {column: outcome.column(name, column) for column in _COLUMNS}
     if not outcome.joint:
         return _measure(columns, _count_spent(columns), outcome.budget, columns, random_stream("all targets", name))
@@ -106,10 +106,10 @@ def _count_spent(columns: Mapping[str, Floats]) -> Floats:
 
 def _measure(
     to: Mapping[str, Floats], spent: Floats, budget: int, columns: Mapping[str, Floats], rng: np.random.Generator
-) -> Measures:
+) -> VariantMeasures:
     goal = to["evaluations_to_goal"]
     to_50, to_90, to_99 = (stats.quantile(to[column], 0.5) for column in _EVALUATIONS[1:])
-    return Measures(
+    return VariantMeasures(
         runs=goal.size,
         reached=int(np.isfinite(goal).sum()),
         success=stats.success_rate(goal),

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fooldeap.numerals import counted
+from fooldeap.formatting import counted
 from fooldeap.study import stats
-from fooldeap.study.findings import EARLY_GENERATIONS, FEW_SEEDS, SIGNIFICANT, Analysis, Caution
+from fooldeap.study.analysis_types import EARLY_GENERATIONS, FEW_SEEDS, SIGNIFICANT, Analysis, Caution
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import probability
 from fooldeap.study.words import join_names, shorten

@@ -11,23 +11,23 @@ from typing import Any, Literal
 from fooldeap import trust
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
-from fooldeap.lines import printable
 from fooldeap.page.study import study_page
 from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
-from fooldeap.runs.bench import Bench, left_behind, warn
-from fooldeap.runs.work import Ended
+from fooldeap.runs.session import Session, left_behind, warn
+from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.files import remove
 from fooldeap.storage.timings import Timings
-from fooldeap.study import definition, figures, report, tables, transfer, trial
+from fooldeap.study import definition, figures, plugin_comparison, report, tables, transfer
 from fooldeap.study.analysis import analyse, p_values
-from fooldeap.study.board import Board
+from fooldeap.study.analysis_types import Analysis
 from fooldeap.study.definition import Source, Study
-from fooldeap.study.findings import Analysis
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.plan import DESIGN, Group, Plan, StudyFolder, name_classifiers, plan, revise_design
+from fooldeap.study.plan import DESIGN, ClassifierGroup, Plan, StudyFolder, name_classifiers, plan, revise_design
+from fooldeap.study.progress import Progress
 from fooldeap.study.records import grid, sorted_rows
 from fooldeap.study.transfer import Transfer
+from fooldeap.terminal_text import printable
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def load(
     if workers is not None:  # a study has enough runs to keep every worker busy
         arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
     if plugin_file is not None:
-        return trial.load(Path(plugin_file), overrides, arguments, plugins)
+        return plugin_comparison.load(Path(plugin_file), overrides, arguments, plugins)
     if source is None:
         if resume is None:
             raise InputError("got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml")
@@ -161,15 +161,17 @@ class _Session:
         for group in self.plan.groups:
             done = set(group.runs) - set(group.missing)
             self._remove_journals(done)
-            board = Board(group.runs, done, self.plan.budgets, quiet=self.quiet)
+            board = Progress(group.runs, done, self.plan.budgets, quiet=self.quiet)
             board.say(f"{self.plan.study.name}: {self._describe_runs(group)}; in {self.folder.path}")
             if not group.missing:
                 continue
             with contextlib.ExitStack() as stack:
-                bench = self.plan.bench or stack.enter_context(Bench(group.experiments, calibration=group.calibration))
+                bench = self.plan.bench or stack.enter_context(
+                    Session(group.experiments, calibration=group.calibration)
+                )
                 self._evolve(group, bench, board)
 
-    def _evolve(self, group: Group, bench: Bench, board: Board) -> None:
+    def _evolve(self, group: ClassifierGroup, bench: Session, board: Progress) -> None:
         failures: dict[RunInfo, FooldeapError] = {}
         journals, timings = self.folder.journals, Timings(self.folder.path / "timings.csv")
         try:
@@ -197,20 +199,20 @@ class _Session:
         for run in done:
             remove(self.folder.path / "journal" / run.journal)
 
-    def _keep_record(self, ended: Ended, belongs_to: Mapping[str, str]) -> None:
+    def _keep_record(self, ended: RunOutcome, belongs_to: Mapping[str, str]) -> None:
         """Replace the journal of a run by its record."""
         film = ended.info.seed == self.plan.study.common.seed  # the page plays the runs of the first seed
         records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to, film=film)
         self.plan.found |= {record.key: record for record in records}
         remove(self.folder.journals / ended.info.journal)
 
-    def _describe_runs(self, group: Group) -> str:
+    def _describe_runs(self, group: ClassifierGroup) -> str:
         variants, done = len(group.experiments), len(group.runs) - len(group.missing)
         already = f", {done} of them already made" if done else ""
         on = f" on {name_classifiers(group.experiments.values())}" if len(self.plan.groups) > 1 else ""
         return f"{len(group.runs)} runs of {variants} {'variant' if variants == 1 else 'variants'}{on}{already}"
 
-    def _report_failures(self, group: Group, failures: Mapping[RunInfo, FooldeapError]) -> None:
+    def _report_failures(self, group: ClassifierGroup, failures: Mapping[RunInfo, FooldeapError]) -> None:
         """Record the error of the first failed run of each variant, write its traceback to a file, and warn."""
         for name in group.experiments:
             remove(self.folder.path / f"variants/{name}/error.log")  # written by an earlier session

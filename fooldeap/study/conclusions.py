@@ -5,8 +5,8 @@ from itertools import groupby, pairwise
 from math import isclose
 from typing import NamedTuple
 
-from fooldeap.numerals import goal_text, grouped
-from fooldeap.study.findings import SIGNIFICANT, Analysis, Factor, Friedman, Measures, Pair
+from fooldeap.formatting import goal_text, grouped
+from fooldeap.study.analysis_types import SIGNIFICANT, Analysis, Factor, Friedman, Pair, VariantMeasures
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import decimal, interval, percent
 from fooldeap.study.words import format_ranges, friedman_text, join_names, p_text, shorten
@@ -136,7 +136,7 @@ def _needs_sentence(pair: Pair, medians: str = "") -> str:
     )
 
 
-def _medians_text(one: Measures, other: Measures) -> str:
+def _medians_text(one: VariantMeasures, other: VariantMeasures) -> str:
     medians = one.to_goal.median, other.to_goal.median
     text = f"median {' against '.join('not reached' if value == float('inf') else grouped(value) for value in medians)}"
     if one.reached == one.runs and other.reached == other.runs:
@@ -183,7 +183,7 @@ def _identical_sentences(analysis: Analysis) -> list[str]:
     return [_identical_sentence(join_names(group), measures[group[0]]) for group in groups]
 
 
-def _identical_sentence(names: str, each: Measures) -> str:
+def _identical_sentence(names: str, each: VariantMeasures) -> str:
     if each.reached == each.runs:
         return f"{names} are identical in these runs: they need the same number of evaluations in every block."
     reason = (

@@ -74,7 +74,7 @@ class Study:
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
-    return {**own, "stop": {name: data["stop"][name] for name in ("generations", "at_goal")}}
+    return {**own, "stop": {name: data["stop"][name] for name in ("generations", "stop_at_goal")}}
 
 
 def _apart(variants: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -95,7 +95,7 @@ def load(
     plugins: Iterable[Any] = (),
 ) -> Study:
     """Read and check a study. Parameters and errors are those of `fooldeap.configuration.config.load`."""
-    document = _named_by_its_file(config.said(source, overrides, arguments, unnamed="study"), source)
+    document = _named_by_its_file(config.merged_config(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins)
     _check_said_once(study)
@@ -138,7 +138,7 @@ def _named_by_its_file(document: Document, source: Source) -> Document:
     own = {documents.COMMAND_LINE, documents.ARGUMENT, config.DEFAULTS, reading.source_of(Path(source))}
     if document.place(("name",)).source in own:
         return document
-    return documents.from_mapping({"name": config.as_name(Path(source).stem)}).over(document)
+    return documents.from_mapping({"name": config.as_name(Path(source).stem)}).merge_onto(document)
 
 
 def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) -> dict[str, Experiment]:
@@ -146,7 +146,7 @@ def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) 
     experiments, problems = {}, dict[str, None]()
     for name, part in parts.items():
         try:
-            experiments[name] = _experiment(part.over(base), registry)
+            experiments[name] = _experiment(part.merge_onto(base), registry)
         except InputError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
     if problems:
@@ -159,7 +159,7 @@ def _experiment(document: Document, registry: Registry) -> Experiment:
     budget = stop.get("evaluations") if isinstance(stop, dict) else None
     if isinstance(budget, int) and budget > 0 and document.place(("stop", "generations")).source == config.DEFAULTS:
         generations = GENERATIONS_AN_EVALUATION * budget
-        document = documents.from_mapping({"stop.generations": generations}, "budget").over(document)
+        document = documents.from_mapping({"stop.generations": generations}, "budget").merge_onto(document)
     experiment = config.checked(document, registry, also=KEYS)
     for name in _BIASED:
         if getattr(experiment.stop, name) is not None:
@@ -188,13 +188,13 @@ def _aimed(study: Document, base: Document) -> Document:
     if sum(value is not None for value in goal.values()) != 1:
         raise study.error(("goal",), f"got {shown(goal)}, expected one goal; set that of the base to null")
     nothing = documents.from_mapping({f"stop.{name}": None for name in GOALS})
-    return study.part(("goal",), ("stop",)).over(nothing.over(base))
+    return study.subtree(("goal",), ("stop",)).merge_onto(nothing.merge_onto(base))
 
 
 def _budgeted(study: Document, base: Document) -> Document:
     if study.data.get("budget") is None:
         return base
-    return study.part(("budget",), ("stop", "evaluations")).over(base)
+    return study.subtree(("budget",), ("stop", "evaluations")).merge_onto(base)
 
 
 def _check_own(study: Document, registry: Registry) -> None:

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from fooldeap.study import stats
-from fooldeap.study.findings import Factor, Level
+from fooldeap.study.analysis_types import Factor, Level
 from fooldeap.study.outcome import Floats, Outcome
 from fooldeap.study.pairs import Samples, adjust_p_values, compare_pairs, friedman_test, order_by_mean
 

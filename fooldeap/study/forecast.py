@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass
 
 from fooldeap.engine.evolution import Observer
-from fooldeap.numerals import counted, per_second
+from fooldeap.formatting import counted, per_second
 from fooldeap.results import LogRow, RunInfo
-from fooldeap.runs.bench import Bench
-from fooldeap.study.board import format_duration
+from fooldeap.runs.session import Session
 from fooldeap.study.definition import Study, resolved
 from fooldeap.study.plan import StudyFolder, group_by_classifier, make_serial
+from fooldeap.study.progress import format_duration
 
 SECONDS = 3.0  # duration of the trial runs, for each classifier
 
@@ -46,7 +46,7 @@ def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
     whole, _ = resolved(study)
     runs, evaluations, seconds = 0, 0, 0.0
     for group in group_by_classifier(whole):
-        with Bench(make_serial(group)) as bench:
+        with Session(make_serial(group)) as bench:
             missing = [run for run in bench.runs if folder is None or not folder.records.exists(run)]
             most = sum(group[run.variant].stop.evaluations or 0 for run in missing)
             runs, evaluations = runs + len(missing), evaluations + most
@@ -68,7 +68,7 @@ class _TimeLimit(Observer):
             raise _TimeUp
 
 
-def _measure_rate(bench: Bench) -> float:
+def _measure_rate(bench: Session) -> float:
     """Return evaluations per second. All variants advance in turns, so each has the same number of runs in the trial.
 
     A slow variant takes more of the time than the others, as it will in the study. The rate is 0 if the clock did not

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from fooldeap.study import stats
-from fooldeap.study.findings import Friedman, Pair
+from fooldeap.study.analysis_types import Friedman, Pair
 from fooldeap.study.outcome import Floats
 from fooldeap.study.stats import Estimate
 

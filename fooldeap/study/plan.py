@@ -12,8 +12,8 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import InputError
 from fooldeap.results import RunInfo
-from fooldeap.runs.bench import Bench
 from fooldeap.runs.folder import Folder
+from fooldeap.runs.session import Session
 from fooldeap.storage.inputs import read_json
 from fooldeap.study import definition
 from fooldeap.study.definition import Study
@@ -44,7 +44,7 @@ class StudyFolder(Folder):
 
 
 @dataclass
-class Group:
+class ClassifierGroup:
     """The variants that share a classifier, with all their runs and the missing runs.
 
     ``belongs_to`` has, by variant, the digests of the experiment and the classifier, which its records must match.
@@ -73,8 +73,8 @@ class Plan:
 
     study: Study
     joint: frozenset[str]
-    groups: list[Group] = field(default_factory=list)
-    bench: Bench | None = None
+    groups: list[ClassifierGroup] = field(default_factory=list)
+    bench: Session | None = None
     found: dict[Key, Record] = field(default_factory=dict)
     starts: dict[str, bytes] = field(default_factory=dict)
 
@@ -108,12 +108,12 @@ def plan(study: Study, folder: StudyFolder | None, stack: contextlib.ExitStack) 
     groups = group_by_classifier(whole)
     strict = {study.tried} if study.tried else set()  # if the variant on trial fails, the study is useless
     if len(groups) == 1:
-        made.bench = stack.enter_context(Bench(groups[0], strict=strict))
+        made.bench = stack.enter_context(Session(groups[0], strict=strict))
         _add_group(made, groups[0], made.bench, folder)
         return made
     classes = set()
     for group in groups:  # one after the other, because a process can have only one pool of workers
-        with Bench(make_serial(group), strict=strict) as bench:
+        with Session(make_serial(group), strict=strict) as bench:
             _add_group(made, group, bench, folder)
             classes.add(bench.classifier.classes)
     if len(classes) > 1 and whole.common.targets == "all":
@@ -122,11 +122,11 @@ def plan(study: Study, folder: StudyFolder | None, stack: contextlib.ExitStack) 
     return made
 
 
-def _add_group(plan: Plan, experiments: dict[str, Experiment], bench: Bench, folder: StudyFolder | None) -> None:
+def _add_group(plan: Plan, experiments: dict[str, Experiment], bench: Session, folder: StudyFolder | None) -> None:
     """Add the variants of a classifier to the plan, with their records and missing runs."""
     plan.starts |= bench.starts
-    digest = bench.crew.work.digest
-    group = Group(
+    digest = bench.dispatcher.task.digest
+    group = ClassifierGroup(
         experiments,
         bench.runs,
         [],
@@ -163,7 +163,7 @@ def make_serial(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
 
 
 def group_by_classifier(study: Study) -> list[dict[str, Experiment]]:
-    """Group the variants by classifier and dataset."""
+    """ClassifierGroup the variants by classifier and dataset."""
     groups: dict[str, dict[str, Experiment]] = {}
     for name, experiment in study.variants.items():
         key = json.dumps([experiment.classifier.data(), experiment.dataset and experiment.dataset.data()])

@@ -12,7 +12,7 @@ from fooldeap import trust
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage, RunInfo, RunResult
-from fooldeap.runs.work import Ended
+from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import files, inputs
 from fooldeap.storage.sums import digest
 from fooldeap.study.outcome import RunRow
@@ -64,7 +64,9 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, ended: Ended, budget: int, belongs_to: Mapping[str, str], *, film: bool = False) -> list[Record]:
+    def keep(
+        self, ended: RunOutcome, budget: int, belongs_to: Mapping[str, str], *, film: bool = False
+    ) -> list[Record]:
         """Write the record of a run and return it, one `Record` per target. With ``film``, write its snapshots too."""
         records = [record_of(ended.info.variant, result, budget) for result in ended.results]
         runs = [

@@ -5,18 +5,18 @@ import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
 
-from fooldeap.lines import markdown as markdown_text
-from fooldeap.numerals import goal_text, grouped
+from fooldeap.formatting import goal_text, grouped
 from fooldeap.study import tables
 from fooldeap.study.analysis import p_values
+from fooldeap.study.analysis_types import Analysis, Pair
 from fooldeap.study.cautions import caution_text
 from fooldeap.study.conclusions import Conclusions, conclude, factor_sentences
-from fooldeap.study.findings import Analysis, Pair
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.stats import EXACT, RESAMPLES
 from fooldeap.study.tables import markdown_table
 from fooldeap.study.transfer import Transfer
 from fooldeap.study.words import format_ranges, friedman_text
+from fooldeap.terminal_text import markdown as markdown_text
 
 FIGURES = {
     "convergence": "Best confidence so far over evaluations: median and quartiles over runs",

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fooldeap import numerals
-from fooldeap.lines import markdown, printable
-from fooldeap.numerals import grouped
-from fooldeap.study.findings import Analysis, Factor, Level, Measures, Pair
+from fooldeap import formatting
+from fooldeap.formatting import grouped
+from fooldeap.study.analysis_types import Analysis, Factor, Level, Pair, VariantMeasures
 from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate
 from fooldeap.study.transfer import Cell, Transfer
+from fooldeap.terminal_text import markdown, printable
 
 # --- For programs ---------------------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ def variant_table(analysis: Analysis) -> list[list[str]]:
     return [header, *([each.name, *_main_cells(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants)]
 
 
-def _main_cells(measures: Measures) -> list[str]:
+def _main_cells(measures: VariantMeasures) -> list[str]:
     return [
         share(measures.success),
         spread(measures),
@@ -225,9 +225,9 @@ def milestone_table(outcome: Outcome, analysis: Analysis) -> list[list[str]]:
     return [header, *([each.name, *_milestone_cells(each.overall, levels)] for each in analysis.variants)]
 
 
-def _milestone_cells(measures: Measures, levels: Sequence[int]) -> list[str]:
+def _milestone_cells(measures: VariantMeasures, levels: Sequence[int]) -> list[str]:
     to = [grouped(getattr(measures, f"to_{level}")) for level in levels]
-    return [*to, numerals.percent(measures.confidence), decimal(measures.area), f"{measures.diversity:.1f}"]
+    return [*to, formatting.percent(measures.confidence), decimal(measures.area), f"{measures.diversity:.1f}"]
 
 
 def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -248,7 +248,7 @@ def _transfer_cells(cell: Cell) -> list[str]:
     if not cell.images:
         return [cell.variant, name, "0", *["–"] * 4]
     levels = [f"{percent(each.value)} %" for each in (cell.at_99, cell.at_9999)]
-    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, numerals.percent(cell.confidence)]
+    return [cell.variant, name, str(cell.images), share(cell.taken), *levels, formatting.percent(cell.confidence)]
 
 
 # --- Numbers as text ------------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def percent(value: float) -> str:
 _ALL = 1 - 1e-9  # allows for rounding errors, as in the bound of an interval
 
 
-def spread(measures: Measures) -> str:
+def spread(measures: VariantMeasures) -> str:
     """Format the median of the evaluations with the quartiles: 4 100 [3 200, 5 300]."""
     low, median, high = map(grouped, measures.to_goal)
     return median if low == median == high == "∞" else f"{median} [{low}, {high}]"

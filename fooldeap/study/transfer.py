@@ -18,7 +18,7 @@ from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate, success_rate
 
 
-class Shown(NamedTuple):
+class TransferImage(NamedTuple):
     """The answer of a classifier to the image of a run, which may have been evolved on another classifier."""
 
     run: RunRow
@@ -53,7 +53,7 @@ class Transfer:
 
     classifiers: tuple[str, ...]
     evolved_on: Mapping[str, str]
-    shown: tuple[Shown, ...]
+    shown: tuple[TransferImage, ...]
 
     def cells(self) -> list[Cell]:
         """Return one cell for each variant and classifier."""
@@ -122,7 +122,7 @@ def show_images(
     )
 
 
-def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[Shown]:
+def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[TransferImage]:
     classifier = next(iter(group.values())).classifier.build()
     runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
     images = np.array([outcome.images[_key(run)] for run in runs])
@@ -130,10 +130,10 @@ def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, reco
         return []
     evaluator = Evaluator(classifier)
     with recorder(evaluator):
-        logits = evaluator.aside(images)
+        logits = evaluator.probe_logits(images)
     probabilities = Predictions(logits, images).probabilities
     return [
-        Shown(run, label, int(row.argmax()), float(row[run.target]))
+        TransferImage(run, label, int(row.argmax()), float(row[run.target]))
         for run, row in zip(runs, probabilities, strict=True)
         if run.target < classifier.classes
     ]

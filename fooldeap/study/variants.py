@@ -13,7 +13,18 @@ from fooldeap.parameters import shown
 
 KEYS = ("vary", "variants", "factors", "goal", "budget", "tried")
 # Keys that all variants share; and keys of an experiment that a study sets with a key of its own.
-COMMON = ("name", "seed", "seeds", "targets", "plugins", "executor", "reporters", "lockstep", "on_error", "report")
+COMMON = (
+    "name",
+    "seed",
+    "seeds",
+    "targets",
+    "plugins",
+    "executor",
+    "reporters",
+    "concurrent_runs",
+    "on_error",
+    "report",
+)
 ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VARIANT = re.compile(rf"{LABEL}(\+{LABEL})*")
@@ -81,7 +92,7 @@ def _named_variants(study: Document) -> Iterator[tuple[str, Key, Document]]:
         part = Document({})
         for key in sorted(changes, key=lambda each: each.count(".")):
             _check_key(study, (*path, key), key)
-            part = study.part((*path, key), tuple(key.split("."))).over(part)
+            part = study.subtree((*path, key), tuple(key.split("."))).merge_onto(part)
         _check_stops(study, path, part)
         yield name, path, part
 
@@ -95,7 +106,7 @@ def _grid_variants(study: Document) -> Iterator[tuple[str, Key, Document]]:
     for combination in itertools.product(*axes) if axes else ():
         part = Document({})
         for _, path, under in sorted(combination, key=lambda each: len(each[2])):
-            part = study.part(path, under).over(part)
+            part = study.subtree(path, under).merge_onto(part)
         _check_stops(study, ("vary",), part)
         name = "+".join(label for label, _, _ in combination)
         if len(name) > LONGEST_NAME:

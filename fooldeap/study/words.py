@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fooldeap.study.findings import Friedman
+from fooldeap.study.analysis_types import Friedman
 from fooldeap.study.tables import probability
 
 _NAMED = 5  # names in a sentence before the rest is counted

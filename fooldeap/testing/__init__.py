@@ -22,9 +22,9 @@ from fooldeap.errors import InputError, did_you_mean
 from fooldeap.plugin import Plugin, plugin_of
 from fooldeap.testing.checking import check, find_broken, make_contracts
 from fooldeap.testing.contract import Contract
-from fooldeap.testing.demands import Broken
+from fooldeap.testing.demands import ContractViolation
 
-__all__ = ["Broken", "Contract", "broken", "check", "contracts"]
+__all__ = ["Contract", "ContractViolation", "broken", "check", "contracts"]
 
 
 def contracts(

@@ -3,7 +3,7 @@
 from fooldeap.errors import FooldeapError
 from fooldeap.testing.batches import identical
 from fooldeap.testing.contract import contract
-from fooldeap.testing.demands import Broken, demand
+from fooldeap.testing.demands import ContractViolation, demand
 from fooldeap.testing.evolved import run_experiment
 from fooldeap.testing.subject import Subject
 
@@ -14,7 +14,7 @@ def _is_deterministic(subject: Subject) -> None:
     try:
         one, other = (run_experiment(**arguments) for _ in range(2))
     except FooldeapError as error:
-        raise Broken(f"with a small classifier, {error}") from error
+        raise ContractViolation(f"with a small classifier, {error}") from error
     for result in one:
         demand(result.generations > 0, "it ends after the first generation; yield more genomes")
     same = all(a.log == b.log and identical(a.image.pixels, b.image.pixels) for a, b in zip(one, other, strict=True))

@@ -23,12 +23,12 @@ from fooldeap.testing import (  # noqa: F401 - these modules fill CONTRACTS
     variation,
 )
 from fooldeap.testing.contract import CONTRACTS, Contract
-from fooldeap.testing.demands import Broken
+from fooldeap.testing.demands import ContractViolation
 from fooldeap.testing.subject import Subject
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """The broken contracts of a plugin by name, with a sentence each; or the reason why it was not checked."""
 
     plugin: Plugin
@@ -43,7 +43,7 @@ class Verdict:
         return f"{self.plugin}: all its contracts hold"
 
 
-def check(files: Iterable[Path], needed: Iterable[Any] = (), words: Iterable[str] = ()) -> list[Verdict]:
+def check(files: Iterable[Path], needed: Iterable[Any] = (), words: Iterable[str] = ()) -> list[CheckResult]:
     """Check each plugin of the files, or all installed plugins without files.
 
     Parameters
@@ -80,18 +80,18 @@ def find_broken(contracts: Iterable[Contract]) -> dict[str, str]:
     for contract in contracts:
         try:
             contract()
-        except Broken as error:
+        except ContractViolation as error:
             if str(error) not in found.values():
                 found[contract.name] = str(error)
     return found
 
 
-def _check_plugin(plugin: Plugin, known: Registry, parameters: "_Parameters") -> Verdict:
+def _check_plugin(plugin: Plugin, known: Registry, parameters: "_Parameters") -> CheckResult:
     try:
         contracts = make_contracts(plugin, known, parameters.of(plugin), parameters.genome)
-        return Verdict(plugin, find_broken(contracts))
+        return CheckResult(plugin, find_broken(contracts))
     except InputError as error:
-        return Verdict(plugin, unchecked=str(error))
+        return CheckResult(plugin, unchecked=str(error))
 
 
 class _Parameters:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fooldeap.contract_checks import described
 from fooldeap.errors import InputError
-from fooldeap.faults import described
 from fooldeap.plugin import Images
 from fooldeap.testing.batches import rng
 from fooldeap.testing.contract import contract

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fooldeap import randomness
-from fooldeap.testing.demands import Broken, trying
+from fooldeap.testing.demands import ContractViolation, trying
 from fooldeap.testing.subject import Subject
 
 Check = Callable[[Subject], None]
@@ -35,21 +35,21 @@ class Contract:
     subject: Subject = field(repr=False)
 
     def __call__(self) -> None:
-        """Raise `Broken` if the plugin breaks the contract."""
+        """Raise `ContractViolation` if the plugin breaks the contract."""
         seeded = self.subject.plugin.kind in _SEEDED
         with randomness.LOCK if seeded else contextlib.nullcontext():  # otherwise other threads may draw in between
             self._check(seeded=seeded)
 
     def _check(self, *, seeded: bool) -> None:
         before = _global_randomness()
-        fault: Broken | None = None
+        fault: ContractViolation | None = None
         try:
             with trying():
                 self.check(self.subject)
-        except Broken as error:
+        except ContractViolation as error:
             fault = error
         if seeded and _global_randomness() != before:
-            raise Broken("it uses global randomness (random or numpy.random); draw from rng only") from fault
+            raise ContractViolation("it uses global randomness (random or numpy.random); draw from rng only") from fault
         if fault is not None:
             raise fault
 

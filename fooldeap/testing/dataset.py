@@ -2,7 +2,7 @@
 
 from dataclasses import astuple
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.plugin import Split
 from fooldeap.testing.batches import identical
 from fooldeap.testing.contract import contract
@@ -13,7 +13,7 @@ from fooldeap.testing.subject import Subject
 @contract("dataset")
 def _loads_valid_images_and_labels(subject: Subject) -> None:
     data = subject.build().load()
-    fault = faults.split(data)
+    fault = contract_checks.split(data)
     demand(not fault, f"it {fault}")
     most, label = data.train_labels.max(), data.test_labels.max()
     demand(label <= most, f"it has the test label {label}, expected 0 to {most} as in its training labels")

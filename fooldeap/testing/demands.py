@@ -5,23 +5,26 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Broken(AssertionError):
+class ContractViolation(AssertionError):
     """A plugin breaks a contract; the message is a sentence about the plugin."""
 
 
 def demand(kept: Any, sentence: str) -> None:
-    """Raise `Broken` with a sentence unless the rule is kept."""
+    """Raise `ContractViolation` with a sentence unless the rule is kept."""
     if not kept:
-        raise Broken(sentence)
+        raise ContractViolation(sentence)
 
 
 @contextmanager
 def trying(where: str = "") -> Iterator[None]:
-    """Convert an error of a plugin in a ``with`` block to `Broken`; ``where`` says when, such as "with 7 genomes"."""
+    """Convert an error of a plugin in a ``with`` block to `ContractViolation`.
+
+    ``where`` says when it occurred, such as "with 7 genomes".
+    """
     try:
         yield
-    except Broken:
+    except ContractViolation:
         raise
     except (Exception, SystemExit) as error:
         message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Broken(f"{where} it raised {message}".lstrip()) from error
+        raise ContractViolation(f"{where} it raised {message}".lstrip()) from error

@@ -3,7 +3,7 @@
 import pickle
 
 from fooldeap.testing.contract import contract
-from fooldeap.testing.demands import Broken, demand
+from fooldeap.testing.demands import ContractViolation, demand
 from fooldeap.testing.subject import SHAPES, Subject
 
 
@@ -21,6 +21,6 @@ def _can_be_pickled(subject: Subject) -> None:
     try:
         pickle.loads(pickle.dumps(built))
     except Exception as error:
-        raise Broken(
+        raise ContractViolation(
             f"it cannot be pickled for workers ({error}); define it at the top of its file, and store only data in it"
         ) from error

@@ -7,7 +7,7 @@ import numpy as np
 
 from fooldeap.configuration import config
 from fooldeap.plugin import Array, Images, Predictions, Result
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.testing.batches import rng
 from fooldeap.testing.subject import SHAPES
 
@@ -36,7 +36,7 @@ def run_experiment(plugins: Any = (), **arguments: Any) -> Result:
     """Run ten generations for three classes; ``arguments`` are keys of the experiment file."""
     stop = {"confidence": None, "evaluations": None, "generations": GENERATIONS}
     experiment = config.load({}, arguments={"stop": stop, "reporters": [], **arguments}, plugins=plugins)
-    return Prepared(experiment, _Linear()).run(None)
+    return ExperimentSession(experiment, _Linear()).run(None)
 
 
 def predict(image: Array) -> Predictions:

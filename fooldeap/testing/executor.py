@@ -3,7 +3,7 @@
 from typing import Any
 
 from fooldeap.testing.contract import contract
-from fooldeap.testing.demands import Broken, demand
+from fooldeap.testing.demands import ContractViolation, demand
 from fooldeap.testing.subject import Subject
 
 
@@ -21,7 +21,7 @@ def _raises_errors_of_the_function(subject: Subject) -> None:
         list(subject.build().map(_fail, [1, 2]))
     except ArithmeticError:
         return
-    raise Broken("it loses an error of the function; raise it again")
+    raise ContractViolation("it loses an error of the function; raise it again")
 
 
 def _square(number: int) -> int:

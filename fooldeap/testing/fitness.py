@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.plugin import Predictions
 from fooldeap.testing.batches import rng
 from fooldeap.testing.contract import contract
@@ -16,7 +16,7 @@ def _returns_finite_scores(subject: Subject) -> None:
         for target in range(4):
             with trying(f"for {rows} images"):
                 scores = subject.build()(_predictions(rows), target)
-            fault = faults.fitness(scores, _predictions(rows), target)
+            fault = contract_checks.fitness(scores, _predictions(rows), target)
             demand(fault is None, f"for {rows} images it {fault}")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.plugin import Batch
 from fooldeap.testing.batches import are_independent, copy, has_independent_rows, identical
 from fooldeap.testing.contract import contract
@@ -86,7 +86,7 @@ def _takes_independent_copies(subject: Subject) -> None:
         genomes = case.sample(7)
         for indices in ([3, 3, 0], np.array([6, 1]), np.empty(0, np.intp)):
             taken = _take(case, genomes, indices)
-            fault = faults.take(taken, genomes, indices)
+            fault = contract_checks.take(taken, genomes, indices)
             demand(fault is None, f"it {fault}")
             demand(
                 are_independent(taken, genomes),
@@ -100,7 +100,7 @@ def _takes_independent_copies(subject: Subject) -> None:
 def _decode(case: Case, genomes: Batch) -> Any:
     with trying(f"when decoding {case.describe(len(genomes))}"):
         images = case.genome.decode(genomes)
-    fault = faults.decode(case.shape)(images, genomes)
+    fault = contract_checks.decode(case.shape)(images, genomes)
     demand(fault is None, f"it {fault}")
     return images
 

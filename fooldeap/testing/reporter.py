@@ -8,8 +8,8 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from fooldeap.plugin import Predictions, Reporter, Result, RunInfo, Session
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.plugin import ExperimentInfo, Predictions, Reporter, Result, RunInfo
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
 from fooldeap.testing.evolved import predict, run_experiment
@@ -68,9 +68,9 @@ def _result() -> Result:
     return run_experiment()
 
 
-def _session(folder: RunFolder | None, *, resumed: bool = False) -> Session:
+def _session(folder: RunFolder | None, *, resumed: bool = False) -> ExperimentInfo:
     runs = tuple(RunInfo(run.seed, (run.target,)) for run in _result())
-    return Session("experiment", runs, {"confidence": 0.9999}, 1000, {"name": "experiment"}, folder, resumed)
+    return ExperimentInfo("experiment", runs, {"confidence": 0.9999}, 1000, {"name": "experiment"}, folder, resumed)
 
 
 @contextmanager

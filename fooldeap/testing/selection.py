@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.errors import InputError
 from fooldeap.plugin import Array
 from fooldeap.testing.batches import rng
@@ -33,7 +33,7 @@ def _returns_the_requested_number_of_indices(subject: Subject) -> None:
     for name, fitness in _test_fitness(subject):
         for count in (0, 1, 3, 25):
             chosen = _select(subject, name, fitness.copy(), count, rng())
-            fault = faults.indices(chosen, fitness, count)
+            fault = contract_checks.indices(chosen, fitness, count)
             demand(fault is None, f"when selecting {count} from {name} it {fault}")
 
 

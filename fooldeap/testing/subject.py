@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker
 from fooldeap.configuration.choices import Choice
@@ -91,7 +91,7 @@ class Case:
         """Return a batch of ``size`` random genomes."""
         with trying(f"when sampling {self.describe(size)}"):
             genomes = self.genome.sample(size, rng(seed))
-        fault = faults.sample(genomes, size)
+        fault = contract_checks.sample(genomes, size)
         demand(fault is None, f"when sampling {self.describe(size)} it {fault}")
         return genomes
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fooldeap import faults
+from fooldeap import contract_checks
 from fooldeap.plugin import Batch
 from fooldeap.testing.batches import are_independent, copy, has_independent_rows, identical, rng
 from fooldeap.testing.contract import contract
@@ -72,11 +72,11 @@ def _vary(subject: Subject, case: Case, size: int, seed: int = 1) -> tuple[Batch
     if subject.plugin.kind == "mutation":
         with trying(where):
             result = subject.build()(copy(first), rng(seed))
-        fault, children = faults.same(result, first), (result,)
+        fault, children = contract_checks.same(result, first), (result,)
     else:
         with trying(where):
             result = subject.build()(copy(first), copy(second), rng(seed))
-        fault, children = faults.pair(result, first, second), result
+        fault, children = contract_checks.pair(result, first, second), result
     demand(fault is None, f"{where} it {fault}")
     return children
 

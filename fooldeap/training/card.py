@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from fooldeap.lines import markdown
 from fooldeap.plugin import Split
 from fooldeap.randomness import preserved
-from fooldeap.training.settings import Trained, Training
+from fooldeap.terminal_text import markdown
+from fooldeap.training.settings import Training, TrainingResult
 
 _CARD = """\
 # {name}
@@ -64,7 +64,7 @@ def content_of(model: Any) -> bytes:
     return content.getvalue()
 
 
-def card(trained: Trained, training: Training, data: Split, model: Any, command: str) -> str:
+def card(trained: TrainingResult, training: Training, data: Split, model: Any, command: str) -> str:
     """Return the model card as Markdown."""
     layers = (
         (markdown(layer.name), type(layer).__name__, _size(layer.output.shape[1:]), layer.count_params())
@@ -106,7 +106,7 @@ def _origin(data: Split) -> dict[str, str]:
     return {"sha256 of images and labels": f"`{digest_of(data)}`", "made with": versions}
 
 
-def _facts(trained: Trained, training: Training, data: Split, command: str) -> dict[str, str]:
+def _facts(trained: TrainingResult, training: Training, data: Split, command: str) -> dict[str, str]:
     held_out, rest = training.validation, len(data.train_images) - training.validation
     moved = f", each moved at random by at most {training.shift} px" if training.shift else ""
     return {

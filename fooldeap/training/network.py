@@ -9,9 +9,9 @@ import numpy as np
 
 from fooldeap.configuration.document import Document
 from fooldeap.errors import LONGEST, InputError, did_you_mean
-from fooldeap.lines import printable
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.parameters import shown
-from fooldeap.quiet import tensorflow
+from fooldeap.terminal_text import printable
 from fooldeap.training.settings import Layer, Training
 
 LAYERS = (

@@ -52,7 +52,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The result of a training: the files and the figures of the model card."""
 
     model: Path
@@ -66,7 +66,7 @@ class Trained:
 
 def said(path: Path, overrides: Sequence[str] = ()) -> Document:
     """Read a training file and apply ``key=value`` overrides, without checks."""
-    document = reading.from_overrides(overrides).over(reading.read(path))
+    document = reading.from_overrides(overrides).merge_onto(reading.read(path))
     document.data.setdefault("plugins", [])
     return document
 

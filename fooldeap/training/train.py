@@ -23,15 +23,15 @@ from fooldeap.configuration import config
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import Document
 from fooldeap.errors import FooldeapError, InputError, RunError
+from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import Images, Rng, Split
-from fooldeap.quiet import tensorflow
 from fooldeap.randomness import preserved
 from fooldeap.storage import inputs
 from fooldeap.storage.files import remove_leftovers, write_whole
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
 from fooldeap.training.network import PREDICTED, build, in_a_line
-from fooldeap.training.settings import Trained, Training, checked, said
+from fooldeap.training.settings import Training, TrainingResult, checked, said
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     progress: bool = True,
     plugins: Iterable[Any] = (),
     no_plugins: bool = False,
-) -> Trained | None:
+) -> TrainingResult | None:
     """Train the classifier that a YAML file describes, and write the model and its card; None if both exist already.
 
     Parameters
@@ -84,7 +84,7 @@ def train(
 
 def train_on(
     data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool = True
-) -> Trained:
+) -> TrainingResult:
     """Train on loaded images, and write the model to ``path`` and its card beside it.
 
     ``document`` has the settings, for messages. ``command`` is the command that the card shows. The seed of TensorFlow
@@ -106,7 +106,7 @@ _TRAINING = threading.Lock()
 
 def _trained(
     data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool
-) -> Trained:
+) -> TrainingResult:
     classes = _check_data(training, data, document)
 
     tf = tensorflow()
@@ -120,7 +120,7 @@ def _trained(
     with _naming_failures(training.name):
         epoch, validation_accuracy = _fit(model, training, data, checkpoint, progress)
     content = content_of(model)
-    trained = Trained(
+    trained = TrainingResult(
         model=path,
         card=path.with_suffix(".md"),
         parameters=model.count_params(),

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Array, InputError
-from fooldeap.quiet import thread_limit
 
 from ._scores import check_size
 

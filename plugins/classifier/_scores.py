@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.faults import described
+from fooldeap.contract_checks import described
 from fooldeap.plugin import Array, Images, InputError
 from fooldeap.storage.inputs import read_text
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.contract_checks import described
 from fooldeap.errors import nearest
-from fooldeap.faults import described
 from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dataclass
 from fooldeap.registry import import_file
 

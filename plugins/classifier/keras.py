@@ -92,7 +92,7 @@ class _Loaded:
     """What a `Keras` classifier keeps between calls: the checked model as two compiled functions."""
 
     def __init__(self, settings: Keras) -> None:
-        from fooldeap.quiet import tensorflow
+        from fooldeap.lazy_tensorflow import tensorflow
 
         self._tf = tensorflow()
         where = settings._where

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, Names, classifier, dataclass
-from fooldeap.quiet import thread_limit
 
 from ._model import FromFile
 from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size, gives_probabilities, probes

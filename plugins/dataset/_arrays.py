@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fooldeap.faults import label_fault
+from fooldeap.contract_checks import label_fault
 from fooldeap.plugin import Array, InputError, Split
 
 

@@ -10,7 +10,7 @@ from greenlet import GreenletExit
 
 from fooldeap import errors
 from fooldeap.errors import FooldeapError, PluginError, RunError
-from fooldeap.quiet import limit_threads
+from fooldeap.lazy_tensorflow import limit_threads
 
 
 class Call:

@@ -98,14 +98,14 @@ def _run_worker(settings: dict[str, Any]) -> None:
     messages = os.dup(1)
     os.dup2(2, 1)  # output of plugins goes to the standard error
     os.environ["OMP_NUM_THREADS"] = str(settings["threads"])
-    from fooldeap.engine import guard
-    from fooldeap.quiet import limit_threads
+    from fooldeap.engine import timeout
+    from fooldeap.lazy_tensorflow import limit_threads
 
     def report_and_exit(message: str) -> None:
         _send(messages, hangs=f"{message} (on {socket.gethostname()}, process {os.getpid()})")
         os._exit(1)
 
-    guard.last_resort = report_and_exit
+    timeout.last_resort = report_and_exit
     limit_threads(settings["threads"])
     with contextlib.suppress(Exception):  # the first task will raise the same error
         work = pickle.loads(base64.b64decode(settings["work"]))  # sent by the main process on the standard input

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+from fooldeap.lazy_tensorflow import limit_threads
 from fooldeap.plugin import Command, Executor, File, Ge, Gt, InputError, Le, dataclass, executor, field
-from fooldeap.quiet import limit_threads
 
 from ._hosts import MOST_WORKERS, Host, read_hosts, this_machine
 
@@ -31,7 +31,7 @@ class Scoop(Executor):
     ``runs``, each process drives some of the runs. ``hosts`` is a file with one host name and number of workers per
     line. ``ssh`` is the command that reaches these hosts. ``python`` is their Python interpreter; it must have
     fooldeap. Model and plugins must have the same paths on all hosts. The run fails if a classifier takes longer than
-    ``seconds_a_batch`` for a batch or a part of one; null means no limit. All sockets are unix sockets that no other
+    ``batch_timeout`` for a batch or a part of one; null means no limit. All sockets are unix sockets that no other
     user can reach. Source: Hold-Geoffroy, Gagnon and Parizeau, "Once you SCOOP, no need to fork" (2014).
     """
 
@@ -40,7 +40,7 @@ class Scoop(Executor):
     hosts: Annotated[File, "command"] | None = None  # these hosts send back pickles, which can run code
     ssh: Command = "ssh"
     python: Command | None = None
-    seconds_a_batch: Annotated[float, Gt(0), Le(1e6)] | None = 3600.0
+    batch_timeout: Annotated[float, Gt(0), Le(1e6)] | None = 3600.0
     _pool: Any = field(default=None, init=False, repr=False)
     _work: Any = field(default=None, init=False, repr=False)
 

@@ -9,7 +9,7 @@ from fooldeap.plugin import Annotated, Array, Gt, Rng, mutation
 LEAST, MOST = math.log(1e-6), math.log(1e6)  # bounds of the logarithms of step sizes
 
 
-@mutation("self_adaptive", genome="dct_with_steps")
+@mutation("self_adaptive", genome="dct_self_adaptive")
 def self_adaptive(genomes: Array, rng: Rng, *, pace: Annotated[float, Gt(0)] = 1.0, own_steps: bool = True) -> Array:
     """Add normal noise to every gene, with inherited step sizes that mutate first (self-adaptation).
 

@@ -4,8 +4,8 @@ import itertools
 import math
 from collections.abc import Callable
 
-from fooldeap.numerals import percent
-from fooldeap.plugin import Array, BestYet, Predictions, RunInfo, RunResult, Session
+from fooldeap.formatting import percent
+from fooldeap.plugin import Array, BestYet, ExperimentInfo, Predictions, RunInfo, RunResult
 
 from ._blocks import PREFERRED_WIDTH, Mosaic, Picture, fit_grid
 
@@ -17,7 +17,7 @@ _Key = tuple[int, int]  # seed and target
 class Gallery:
     """Collects the current images of active runs and the final images of ended ones."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ExperimentInfo) -> None:
         self._goal = session.goal.get("confidence", math.inf)
         self._several = len({run.seed for run in session.runs}) > 1
         self._watched: dict[_Key, Callable[[], Predictions | None]] = {}

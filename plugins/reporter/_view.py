@@ -7,7 +7,7 @@ from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType, Segment
 
-from fooldeap.plugin import BestYet, RunInfo, RunResult, Session
+from fooldeap.plugin import BestYet, ExperimentInfo, RunInfo, RunResult
 
 from ._bars import Bar, Bars
 from ._blocks import Mosaic
@@ -20,7 +20,7 @@ class View:
     It shows only bars if ``images`` is false or the terminal has no colours.
     """
 
-    def __init__(self, screen: Console, session: Session, *, images: bool) -> None:
+    def __init__(self, screen: Console, session: ExperimentInfo, *, images: bool) -> None:
         self._screen = screen
         self._width = screen.width  # at the last drawing
         colours = screen.color_system is not None and not screen.no_color

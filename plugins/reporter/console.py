@@ -7,21 +7,21 @@ from typing import ClassVar
 from rich.console import Console as Screen
 from rich.table import Table
 
-from fooldeap.lines import printable
-from fooldeap.numerals import counted, per_second, percent
+from fooldeap.formatting import counted, per_second, percent
 from fooldeap.plugin import (
     Annotated,
     BestYet,
+    ExperimentInfo,
     Gt,
     LogRow,
     Reporter,
     Result,
     RunInfo,
     RunResult,
-    Session,
     dataclass,
     reporter,
 )
+from fooldeap.terminal_text import printable
 
 from ._bars import Bar
 from ._pace import Pace
@@ -47,7 +47,7 @@ class Console(Reporter):
     every: Annotated[float, Gt(0)] = 0.25
     images: bool = True
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Print the first line and open the display."""
         self._screen = Screen(stderr=False)
         self._session = session

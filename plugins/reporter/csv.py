@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from fooldeap.errors import FileError
-from fooldeap.plugin import LogRow, Reporter, Result, RunInfo, Session, dataclass, reporter
+from fooldeap.plugin import ExperimentInfo, LogRow, Reporter, Result, RunInfo, dataclass, reporter
 from fooldeap.storage.files import Appended
 
 FLUSH_SECONDS = 1.0
@@ -21,7 +21,7 @@ class Csv(Reporter):
     Without this reporter, the file is written at the end only.
     """
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Create the file. A resumed run writes it again from its journal."""
         self._flushed = 0.0
         self._file = Appended(session.folder.path / "log.csv", anew=True) if session.folder else None

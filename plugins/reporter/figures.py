@@ -1,7 +1,7 @@
 """Growth curves and Pareto fronts."""
 
 from fooldeap.images.pictures import fronts, growth
-from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
+from fooldeap.plugin import ExperimentInfo, Reporter, Result, dataclass, reporter
 
 
 @reporter("figures")
@@ -13,7 +13,7 @@ class Figures(Reporter):
     images.
     """
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Store the folder."""
         self._folder = session.folder
 

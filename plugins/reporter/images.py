@@ -1,7 +1,7 @@
 """The evolved images on one sheet."""
 
 from fooldeap.images.pictures import contact_sheet
-from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
+from fooldeap.plugin import ExperimentInfo, Reporter, Result, dataclass, reporter
 
 
 @reporter("images")
@@ -9,7 +9,7 @@ from fooldeap.plugin import Reporter, Result, Session, dataclass, reporter
 class Images(Reporter):
     """Draw ``images/contact_sheet.png`` with all evolved images, side by side."""
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Store the folder."""
         self._folder = session.folder
 

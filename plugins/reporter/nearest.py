@@ -10,7 +10,7 @@ from fooldeap import registry
 from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.images.nearest import Neighbour, Neighbourhood
 from fooldeap.images.pictures import side_by_side
-from fooldeap.plugin import Reporter, Result, RunResult, Session, dataclass, reporter
+from fooldeap.plugin import ExperimentInfo, Reporter, Result, RunResult, dataclass, reporter
 
 
 @reporter("nearest")
@@ -24,7 +24,7 @@ class Nearest(Reporter):
     shape, or of a target that has no training image, are left out; where a target has no test image, so is the share.
     """
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Keep in mind the folder and the dataset."""
         self._folder = session.folder
         self._dataset = _dataset(session)
@@ -44,7 +44,7 @@ class Nearest(Reporter):
         self._folder.write("figures/nearest.png", side_by_side(pairs, captions))
 
 
-def _dataset(session: Session) -> Choice:
+def _dataset(session: ExperimentInfo) -> Choice:
     chosen = dict(session.configuration.get("dataset") or {"name": "mnist"})
     known = registry.load(session.configuration.get("plugins", ()))
     return Choice(known.get("dataset", chosen.pop("name")), chosen)

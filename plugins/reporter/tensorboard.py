@@ -2,8 +2,19 @@
 
 from typing import Any
 
-from fooldeap import quiet
-from fooldeap.plugin import BestYet, Images, LogRow, Reporter, Result, RunInfo, RunResult, Session, dataclass, reporter
+from fooldeap import lazy_tensorflow
+from fooldeap.plugin import (
+    BestYet,
+    ExperimentInfo,
+    Images,
+    LogRow,
+    Reporter,
+    Result,
+    RunInfo,
+    RunResult,
+    dataclass,
+    reporter,
+)
 from fooldeap.results import FoolingImage
 from fooldeap.storage.files import make_folders, remove
 
@@ -24,12 +35,12 @@ class TensorBoard(Reporter):
     last one.
     """
 
-    def on_start(self, session: Session) -> None:
+    def on_start(self, session: ExperimentInfo) -> None:
         """Import TensorFlow, which writes the files."""
         self._folder = session.folder
         self._best: dict[RunInfo, BestYet] = {}
         self._files: dict[_Key, Any] = {}
-        self._tf = quiet.tensorflow() if self._folder is not None else None
+        self._tf = lazy_tensorflow.tensorflow() if self._folder is not None else None
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
         """Store the function that returns the best images of the run."""

@@ -199,7 +199,7 @@ STOPS = st.fixed_dictionaries(
         "generations": mostly(st.integers(0, 10**6) | LONG_INTEGERS | BOUNDARIES),
         "seconds": count(100),
         "stagnation": count(100),
-        "at_goal": mostly(st.booleans()),
+        "stop_at_goal": mostly(st.booleans()),
     },
 )
 BASES = ["generated.yaml", "nowhere.yaml", "/dev/zero", "fifo", "..", "''", '"\\0"', '"a\\0/b"', "x" * 5000]
@@ -212,7 +212,7 @@ EXPERIMENT = {
     "seeds": count(5),
     "targets": TARGETS,
     "stop": mostly(STOPS),
-    "lockstep": count(64),
+    "concurrent_runs": count(64),
     "on_error": mostly(st.sampled_from(["stop", "skip"])),
     "report": mostly(st.booleans()),
     "reporters": mostly(st.lists(choices("reporter"), max_size=3)),
@@ -410,7 +410,10 @@ RETRAINING = {
     "later": count(100),
     "images": mostly(st.integers(100, 300), LONG_INTEGERS),
     "smoke": mostly(st.booleans()),
-    **{key: EXPERIMENT[key] for key in ("seed", "stop", "lockstep", "algorithm", "selection", "mutation", "genome")},
+    **{
+        key: EXPERIMENT[key]
+        for key in ("seed", "stop", "concurrent_runs", "algorithm", "selection", "mutation", "genome")
+    },
     "targets": mostly(st.just("all") | st.just([0, 1]) | st.just(1), TARGETS),
     "name": EXPERIMENT["name"],
     "base": EXPERIMENT["base"],

@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 
 from conftest import ROOT, bits, tiny
-from ledgers import check_adds_up
+from query_logs import check_adds_up
 
 from fooldeap.errors import FileError, FooldeapError
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import files, inputs
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ  # `make faults` tries every case, `make test` some
@@ -141,7 +141,7 @@ class Small:
     def __init__(self, place, **changes):
         given = {"targets": [0, 1], "stop": {"evaluations": 60, "confidence": None}, "reporters": ["csv", "images"]}
         self.experiment = tiny(algorithm={"name": "generational", "population": 8}, **{**given, **changes})
-        self.prepared = Prepared(self.experiment, rows=64)
+        self.prepared = ExperimentSession(self.experiment, rows=64)
         self.begun, self.whole = place / "begun", place / "whole"
         RunFolder.create(self.experiment, self.begun)
         shutil.copytree(self.begun, self.whole)

@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 KIT = HERE.parent / "kit"
 WRITING = ("open", "write", "pwrite", "fsync", "ftruncate", "replace", "rename", "mkdir", "rmdir", "unlink", "chmod")
-VOLATILE = ("environment.json", "timings.csv", "ledger.csv", "workers.csv", "calibration.json", "SHA256SUMS")
+VOLATILE = ("environment.json", "timings.csv", "queries.csv", "workers.csv", "calibration.json", "SHA256SUMS")
 SECONDS = re.compile(rb'"seconds": [0-9.e+-]+|\| [0-9.]+ \|$', re.MULTILINE)
 
 EXPERIMENT = """
@@ -263,8 +263,8 @@ def main():
     job, place, chosen = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3]
     import fooldeap.audit.session
     import fooldeap.cli
-    import fooldeap.finished.export
-    import fooldeap.finished.pages
+    import fooldeap.result_tools.export
+    import fooldeap.result_tools.pages
     import fooldeap.study.figures
 
     if "compare" in job or "study" in job:  # drawing takes longer than everything else

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import bits, tiny
 from failing import EVERY, SEED, Small, sample
-from ledgers import check_adds_up
+from query_logs import check_adds_up
 from resuming import interrupted
 from test_journal_cuts import PLAIN, evolved
 from test_write_faults import STUDY, study_bits
@@ -16,8 +16,8 @@ from test_write_faults import STUDY, study_bits
 import fooldeap
 from fooldeap.engine.evolution import Run
 from fooldeap.errors import FooldeapError, InputError
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.prepared import Prepared
 from fooldeap.study import figures
 
 PLACES = 40 if EVERY else 5  # in a file, beside its first and its last byte
@@ -154,7 +154,9 @@ def test_another_seed_in_the_configuration_is_refused_with_the_cure(small, tmp_p
 
 
 def test_in_every_byte_of_a_journal(tmp_path):
-    prepared = Prepared(tiny(targets=[0], algorithm={"name": "generational", "population": 4}, **PLAIN), rows=64)
+    prepared = ExperimentSession(
+        tiny(targets=[0], algorithm={"name": "generational", "population": 4}, **PLAIN), rows=64
+    )
     (tmp_path / "journal").mkdir()
     expected = evolved(prepared, tmp_path / "journal")
     path = next((tmp_path / "journal").iterdir())
@@ -174,7 +176,7 @@ def test_in_every_byte_of_a_journal(tmp_path):
 
 def test_in_an_end_by_the_clock(tmp_path):
     stop = {"evaluations": None, "confidence": None, "seconds": 0.02, "generations": 100_000}
-    prepared = Prepared(tiny(targets=[0], stop=stop, reporters=[]), rows=64)
+    prepared = ExperimentSession(tiny(targets=[0], stop=stop, reporters=[]), rows=64)
     (tmp_path / "journal").mkdir()
     evolved(prepared, tmp_path / "journal")
     path = next((tmp_path / "journal").iterdir())
@@ -197,8 +199,8 @@ def drawn(monkeypatch):
 
 def test_in_every_file_of_an_unfinished_study(tmp_path, drawn):
     begun = tmp_path / "begun"
-    with interrupted(Run, "settle", after=25):  # of its four runs two have ended
-        fooldeap.compare({**STUDY, "lockstep": 1}, out=begun, quiet=True)
+    with interrupted(Run, "finish_generation", after=25):  # of its four runs two have ended
+        fooldeap.compare({**STUDY, "concurrent_runs": 1}, out=begun, quiet=True)
     assert 0 < len(list(begun.glob("variants/*/records/*"))) < 4
     assert list(begun.glob("journal/*/*"))
     shutil.copytree(begun, tmp_path / "whole")

@@ -13,8 +13,8 @@ import fooldeap
 from fooldeap.audit.session import audit
 from fooldeap.engine.calibration import _fastest, calibrate
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.guidance import doctor
-from fooldeap.numerals import per_second
+from fooldeap.formatting import per_second
+from fooldeap.help import doctor
 from fooldeap.study import figures
 from fooldeap.study.comparison import load
 from fooldeap.study.forecast import Forecast, forecast

@@ -28,7 +28,7 @@ from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
 from fooldeap.retrain import chain
 from fooldeap.retrain import settings as retrainings
-from fooldeap.runs.bench import Bench
+from fooldeap.runs.session import Session
 from fooldeap.study import definition
 from fooldeap.training import network, train
 from fooldeap.training import settings as trainings
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs 
 @pytest.fixture(scope="module")
 def bench():
     """What is known of the tiny classifier, which takes the place of those that take long to load."""
-    with Bench({"": tiny()}) as bench:
+    with Session({"": tiny()}) as bench:
         yield bench.experiment, bench.calibration
 
 
@@ -61,7 +61,7 @@ def rehearse(experiments, bench):
         with experiment.blaming("classifier"):
             experiment.classifier.build()
     others = {"classifier": known.classifier, "executor": known.executor, "dataset": None}
-    with Bench({name: replace(each, **others) for name, each in experiments.items()}, calibration=calibration):
+    with Session({name: replace(each, **others) for name, each in experiments.items()}, calibration=calibration):
         pass
 
 

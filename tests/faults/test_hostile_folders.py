@@ -12,8 +12,8 @@ from hostile import ESCAPE, VARIED, call, harmless, quoted
 
 import fooldeap
 from fooldeap.configuration import config
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 
 @pytest.mark.parametrize("name", ["../up", "/up", "..", ".", "a/../../up", "a\\b", "a\0b", ".hidden", "-rf", ""])
@@ -124,10 +124,10 @@ NONSENSE = {
 @pytest.mark.parametrize("name", NONSENSE)
 def test_a_journal_of_nonsense(name, owned, tmp_path, capfd):
     data = {**TINY, "plugins": [str(KIT)], "targets": [1], "stop": {"evaluations": 30, "confidence": None}}
-    with Prepared(config.load(data)) as prepared:
+    with ExperimentSession(config.load(data)) as prepared:
         folder = RunFolder.create(prepared.experiment, tmp_path / "mail")
         journal = folder.journal(prepared.runs[0])
-        prepared.crew.work.journal(prepared.runs[0], journal).close()
+        prepared.dispatcher.task.journal(prepared.runs[0], journal).close()
     header = journal.read_bytes()
     before = {path.name for path in tmp_path.iterdir()}
     for records in ([*NONSENSE[name]], [header, *NONSENSE[name]]):

@@ -170,7 +170,7 @@ def test_a_page_with_an_alias_bomb(run, capfd):
 
 
 ODD = ["", "null", "[]", "{}", "[" * 100_000, '{"runs": 1e999}', "\0", "\xff" * 9, 'a,b\n"' + "x" * 200_000, BOMB]
-FILES = ["result.json", "config.yaml", "environment.json", "ledger.csv", "log.csv", "calibration.json", "images/1.png"]
+FILES = ["result.json", "config.yaml", "environment.json", "queries.csv", "log.csv", "calibration.json", "images/1.png"]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -9,8 +9,8 @@ from parallel import scoop
 import fooldeap
 from fooldeap import trust
 from fooldeap.configuration import config
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap_plugins.classifier.keras import Keras
 
 
@@ -52,7 +52,7 @@ def test_the_command_asks_for_trust_and_so_does_every_resumption(keras, owned, t
     assert "--trust-model" in capsys.readouterr().err
     assert not owned.exists()
     assert not (tmp_path / "runs").exists()
-    with trust.trusting(model=True), Prepared(config.load("mail.yaml")) as begun:
+    with trust.trusting(model=True), ExperimentSession(config.load("mail.yaml")) as begun:
         folder = RunFolder.create(begun.experiment, tmp_path / "begun")
     assert "trust" not in folder.config.read_text()
     owned.unlink()
@@ -91,10 +91,10 @@ def test_workers_trust_what_the_user_trusts(keras, owned, tmp_path):
         "reporters": [],
         "executor": scoop(2),
     }
-    with trust.trusting(model=True), Prepared(config.load(data)) as ready:
+    with trust.trusting(model=True), ExperimentSession(config.load(data)) as ready:
         ready.executor.wait()
         ready.run(None)
-        assert len(ready.crew.done) == 2
+        assert len(ready.dispatcher.done) == 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
 from fooldeap.plugin import Command, dataclass, executor
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.study import definition
 
 EVIL = "import sys\nopen({marker!r}, 'w').close()\nprint('imported', file=sys.stderr)\n" + (
@@ -112,10 +112,12 @@ def test_workers_take_no_module_of_the_current_folder(owned, tmp_path):
         Path(f"{module}.py").write_text(f"open({str(owned)!r}, 'w').close()\n")
     data = {**TINY, "plugins": [str(KIT)], "classifier": {"name": "slow", "pause": 0.001}}
     data["executor"] = scoop(2, "runs")
-    with Prepared(config.load({**data, "targets": [1, 2], "stop": {"generations": 3}, "reporters": []})) as ready:
+    with ExperimentSession(
+        config.load({**data, "targets": [1, 2], "stop": {"generations": 3}, "reporters": []})
+    ) as ready:
         ready.executor.wait()
         ready.run(None)
-        assert len(ready.crew.done) == 2
+        assert len(ready.dispatcher.done) == 2
     assert not owned.exists()
 
 

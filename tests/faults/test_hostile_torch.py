@@ -29,7 +29,7 @@ from scripts import (
 from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap_plugins.classifier import _torch_file
 from fooldeap_plugins.classifier._torch_code import OPERATORS, refused_in_graph
 from fooldeap_plugins.classifier.torch import Torch

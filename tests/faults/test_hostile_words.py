@@ -7,7 +7,7 @@ import pytest
 from conftest import KIT, TINY
 from hostile import CONTROLS, ESCAPE, VARIED, call, harmless, layer, quoted, rewritten
 
-from fooldeap import lines
+from fooldeap import terminal_text
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.study import tables
 
@@ -148,11 +148,11 @@ def test_no_layer_of_a_model_moves_the_cursor(keras, owned, tmp_path, capfd):
     ],
 )
 def test_what_is_printable(text, shown):
-    assert lines.printable(text) == shown
+    assert terminal_text.printable(text) == shown
 
 
 def test_every_line_says_whose_it_is(capsys):
-    lines.tell("one\nfooldeap: two\x85three\r\u2028four")
+    terminal_text.tell("one\nfooldeap: two\x85three\r\u2028four")
     assert capsys.readouterr().err == "fooldeap: one\nfooldeap: fooldeap: two\\x85three\\r\\u2028four\n"
 
 
@@ -171,7 +171,7 @@ def test_every_line_says_whose_it_is(capsys):
     ],
 )
 def test_nothing_is_markdown(text, markdown):
-    assert lines.markdown(text) == markdown
+    assert terminal_text.markdown(text) == markdown
 
 
 def test_nothing_is_latex():

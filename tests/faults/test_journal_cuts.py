@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import tiny
 from failing import Small, sample
-from ledgers import answered
+from query_logs import answered
 
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 ALGORITHMS = {
     "generational": {"population": 8},
@@ -42,7 +42,7 @@ def evolved(prepared, folder):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_cut_at_every_byte_of_its_last_three_records(tmp_path, algorithm):
     experiment = tiny(algorithm={"name": algorithm, **ALGORITHMS[algorithm]}, targets=[0, 1], **PLAIN)
-    prepared = Prepared(experiment, rows=64)
+    prepared = ExperimentSession(experiment, rows=64)
     (tmp_path / "journal").mkdir()
     expected = evolved(prepared, tmp_path / "journal")
     path = next((tmp_path / "journal").iterdir())
@@ -67,7 +67,7 @@ def test_a_folder_whose_journal_is_cut_resumes_to_the_same_files(tmp_path):
 def test_an_end_by_the_clock_that_is_cut_is_decided_again(tmp_path):
     """Nothing but the file knew of it: the run is as if it had been killed just before."""
     stop = {"evaluations": None, "confidence": None, "seconds": 0.05, "generations": 100_000}
-    prepared = Prepared(tiny(targets=[0], stop=stop, reporters=[]), rows=64)
+    prepared = ExperimentSession(tiny(targets=[0], stop=stop, reporters=[]), rows=64)
     (tmp_path / "journal").mkdir()
     evolved(prepared, tmp_path / "journal")
     path = next((tmp_path / "journal").iterdir())
@@ -83,7 +83,7 @@ def test_an_end_by_the_clock_that_is_cut_is_decided_again(tmp_path):
 
 
 def test_a_journal_of_zeros_and_tears_after_a_power_cut(tmp_path):
-    prepared = Prepared(tiny(targets=[0], **PLAIN), rows=64)
+    prepared = ExperimentSession(tiny(targets=[0], **PLAIN), rows=64)
     (tmp_path / "journal").mkdir()
     expected = evolved(prepared, tmp_path / "journal")
     path = next((tmp_path / "journal").iterdir())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import KIT, ROOT, bits
-from ledgers import check_adds_up
+from query_logs import check_adds_up
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "kills")

@@ -20,7 +20,7 @@ from test_write_faults import STUDY
 import fooldeap
 from fooldeap import cli
 from fooldeap.errors import InputError
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import files
 from fooldeap.study.comparison import StudyFolder
 

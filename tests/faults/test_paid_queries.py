@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conftest import bits
-from ledgers import sessions
+from query_logs import sessions
 
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "paid")
 BUDGET, POPULATION, TARGETS = 600, 20, 2

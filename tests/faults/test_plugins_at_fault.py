@@ -10,15 +10,15 @@ import sys
 import numpy as np
 import pytest
 from conftest import KIT, TINY, bits
-from ledgers import check_adds_up
+from query_logs import check_adds_up
 
 from fooldeap import cli
 from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import Executor, Reporter, algorithm, classifier, dataclass, dataset, executor, reporter
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 
 PLUGIN = r'''
 import os
@@ -306,7 +306,7 @@ def test_a_classifier_at_fault_from_the_start_makes_no_folder(tmp_path, fooldeap
 
 def test_a_classifier_that_hangs_is_ended_in_the_root_of_an_executor_with_workers(tmp_path, fooldeap_run, expected):
     folder = tmp_path / "run"
-    executor = "executor={name: scoop, workers: 1, seconds_a_batch: 0.3}"
+    executor = "executor={name: scoop, workers: 1, batch_timeout: 0.3}"
     code, said = fooldeap_run("classifier hangs", str(tmp_path / "run.yaml"), executor, "--out", str(folder))
     assert (code, len(said)) == (1, 1)
     assert said[0].startswith("fooldeap: classifier 'doubtful' took longer than 0.3 s for a batch of ")
@@ -344,7 +344,7 @@ def named(decorator, base, **attributes):
 def prepared(kind, plugin, **choices):
     given = {**TINY, "stop": {"confidence": None, "evaluations": 40}, "targets": [0], **choices}
     choice = ["csv", "it"] if kind == "reporters" else "it"
-    return Prepared(config.load({}, arguments={**given, kind: choice}, plugins=[KIT, plugin]))
+    return ExperimentSession(config.load({}, arguments={**given, kind: choice}, plugins=[KIT, plugin]))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from fooldeap.audit.session import AuditFolder, audit
 from fooldeap.page import sources
 from fooldeap.runs.environment import Environment
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study import figures
 from fooldeap.study.plan import StudyFolder
 
@@ -25,7 +25,7 @@ COUNTED = 10**9
 # They differ with the number of sessions, or with the folder.
 OF_SESSIONS = (
     "SHA256SUMS",
-    "ledger.csv",
+    "queries.csv",
     "timings.csv",
     "workers.csv",
     "environment.json",

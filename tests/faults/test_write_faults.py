@@ -14,7 +14,7 @@ import fooldeap
 from fooldeap import cli
 from fooldeap.errors import FileError, FooldeapError, InputError, RunError
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study import figures
 
 CASES = 10  # of a kind
@@ -97,7 +97,7 @@ def test_a_fault_while_it_is_resumed(small, tmp_path, monkeypatch):
 
 def test_a_finished_result_outlives_what_fails_after_it(small, tmp_path, monkeypatch):
     path = small.new(tmp_path / "run", small.whole)
-    monkeypatch.setattr("fooldeap.runs.rundir.RunFolder.finished", False)  # as if somebody made it again
+    monkeypatch.setattr("fooldeap.runs.run_folder.RunFolder.finished", False)  # as if somebody made it again
     for kind in KINDS:
         with monkeypatch.context() as patch:
             failing(patch, kind, 30)

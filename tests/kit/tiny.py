@@ -65,7 +65,7 @@ class Steep(Tiny):
 
 @classifier("broken")
 @dataclass
-class Broken(Tiny):
+class ContractViolation(Tiny):
     """Returns NaN after 40 calls."""
 
     calls = 0
@@ -78,7 +78,7 @@ class Broken(Tiny):
 
 @classifier("breaks_late")
 @dataclass
-class BreaksLate(Broken):
+class BreaksLate(ContractViolation):
     """Returns NaN after 70 calls."""
 
     patience = 70

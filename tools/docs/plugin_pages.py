@@ -8,7 +8,7 @@ from typing import Any
 
 from settings import BUDGET, CLASSIFIER, WITH
 
-from fooldeap.guidance import catalogue
+from fooldeap.help import catalogue
 from fooldeap.plugin import Plugin
 
 ROOT = Path(__file__).parents[2]

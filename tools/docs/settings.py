@@ -9,7 +9,7 @@ BUDGET = 3000  # images shown in a short run
 REALS: dict[str, Any] = {"genome": "dct", "mutation": {"name": "gaussian", "sigma": 150.0}}
 NETWORKS: dict[str, Any] = {"genome": "cppn", "crossover": "none", "mutation": "cppn"}
 STEPS: dict[str, Any] = {
-    "genome": {"name": "dct_with_steps", "step": 200.0},
+    "genome": {"name": "dct_self_adaptive", "step": 200.0},
     "algorithm": {"name": "mu_comma_lambda", "mu": 2, "children": 10},
     "selection": "random",
     "mutation": "self_adaptive",
@@ -18,7 +18,7 @@ WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("genome", "binary"): {"mutation": "invert"},
     ("genome", "cppn"): NETWORKS,
     ("genome", "dct"): REALS,
-    ("genome", "dct_with_steps"): STEPS,
+    ("genome", "dct_self_adaptive"): STEPS,
     ("mutation", "cppn"): NETWORKS,
     ("mutation", "mixed"): {"mutation": {"name": "mixed", "of": ["random_pixels", "block", "row_and_column"]}},
     ("mutation", "reset"): REALS | {"mutation": "reset"},

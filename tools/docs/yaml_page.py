@@ -6,8 +6,8 @@ from typing import Any
 
 from fooldeap import registry
 from fooldeap.configuration import config
-from fooldeap.guidance import schema
-from fooldeap.guidance.catalogue import in_yaml
+from fooldeap.help import schema
+from fooldeap.help.catalogue import in_yaml
 from fooldeap.parameters import in_words
 from fooldeap.plugin import KINDS
 

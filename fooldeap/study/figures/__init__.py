@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.images.drawing import drawing
+from fooldeap.study.analysis_types import Factor
 from fooldeap.study.figures.curves import convergence, ecdf
 from fooldeap.study.figures.effects import effects
 from fooldeap.study.figures.gallery import images
@@ -18,7 +19,6 @@ from fooldeap.study.figures.heat import heat
 from fooldeap.study.figures.looks import STYLE
 from fooldeap.study.figures.ranking import critical_differences
 from fooldeap.study.figures.strips import targets
-from fooldeap.study.findings import Factor
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.transfer import Transfer
 

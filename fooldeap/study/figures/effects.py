@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fooldeap.study import stats
+from fooldeap.study.analysis_types import Factor
 from fooldeap.study.factors import Setting, find_settings
 from fooldeap.study.figures.looks import COLOURS, COLUMN, PAGE, wrap_name
-from fooldeap.study.findings import Factor
 from fooldeap.study.outcome import Outcome
 
 if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn

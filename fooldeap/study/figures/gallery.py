@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fooldeap.numerals import percent
+from fooldeap.formatting import percent
 from fooldeap.study.figures.looks import LINE, PAGE, SHOWN, TALL, subset_note, text_width, wrap_name
 from fooldeap.study.outcome import Outcome
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.study import stats
+from fooldeap.study.analysis_types import SIGNIFICANT
 from fooldeap.study.figures.looks import LINE, PAGE, count_lines, looks, wrap_name
-from fooldeap.study.findings import SIGNIFICANT
 from fooldeap.study.outcome import Outcome
 
 if TYPE_CHECKING:  # importing matplotlib takes a second, so it is imported only when a figure is drawn

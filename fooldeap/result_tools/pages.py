@@ -5,14 +5,14 @@ from pathlib import Path
 
 from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import LONGEST, FooldeapError, InputError
-from fooldeap.finished.kinds import open_finished
 from fooldeap.page.audit import audit_page
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.run import run_page
 from fooldeap.page.study import study_page
+from fooldeap.result_tools.kinds import open_finished
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder, problems_in
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.files import remove_all_leftovers, write_whole
 from fooldeap.storage.inputs import read_json
 from fooldeap.storage.lock import locked

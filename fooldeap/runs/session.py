@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import has_64_bits
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.contract_checks import label_fault
 from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
-from fooldeap.faults import label_fault
-from fooldeap.lines import printable
-from fooldeap.numerals import level
+from fooldeap.formatting import level
 from fooldeap.plugin import Array, Classifier, Executor, Images, Split, Toolbox
 from fooldeap.results import RunInfo
-from fooldeap.runs.crew import Crew
+from fooldeap.runs.dispatcher import Dispatcher
 from fooldeap.runs.folder import Folder
-from fooldeap.runs.work import Ended, Work
+from fooldeap.runs.worker_task import RunOutcome, WorkerTask
 from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.timings import Timings
+from fooldeap.terminal_text import printable
 
 MOST_RUNS = 1_000_000
 BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
@@ -43,7 +43,7 @@ _WHY_ALONE = {
 }
 
 
-class Bench:
+class Session:
     """Experiments that share a classifier and an executor. `close` it, or use it in a ``with`` block.
 
     Parameters
@@ -73,16 +73,16 @@ class Bench:
     ) -> None:
         self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
         with self.experiment.blaming("classifier"):
-            work = Work(experiments, classifier)
+            work = WorkerTask(experiments, classifier)
         self.executor: Executor = self.experiment.executor.build()
         try:
             with self.experiment.blaming("executor"):
                 self.executor.open(work)
             with self.experiment.blaming("classifier"):
-                work.guarded.check()
-                self.crew = Crew(work, self.executor)
+                work.timed.check()
+                self.dispatcher = Dispatcher(work, self.executor)
                 _ = work.classifier.classes  # loaded here, where what is wrong with it is laid at its door
-            self.evaluator = self.crew.evaluator
+            self.evaluator = self.dispatcher.evaluator
             every = (run for name, each in experiments.items() for run in _runs(name, each, work.classifier))
             self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
@@ -91,7 +91,7 @@ class Bench:
         except BaseException:
             self.close()
             raise
-        self.width = self.experiment.lockstep
+        self.width = self.experiment.concurrent_runs
         if self.calibration.depends_on != "image":
             self.width = self.evaluator.shares = 1
             if calibration is None:
@@ -111,11 +111,11 @@ class Bench:
     @property
     def classifier(self) -> Classifier:
         """The classifier."""
-        return self.crew.work.classifier
+        return self.dispatcher.task.classifier
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""
-        return self.crew.toolbox(info)
+        return self.dispatcher.toolbox(info)
 
     def evolve(
         self,
@@ -124,7 +124,7 @@ class Bench:
         observer: Observer | None = None,
         timings: Timings | None = None,
         log: QueryLog | None = None,
-    ) -> Generator[Ended, None, None]:
+    ) -> Generator[RunOutcome, None, None]:
         """Evolve runs to their ends, as many in lockstep as the experiments say, and yield each when it ended.
 
         Each has its journal below ``journals``, and goes on where that ends. ``observer`` is told of its generations
@@ -156,19 +156,19 @@ class Bench:
         observer: Observer,
         timings: Timings,
         tick: Callable[[], None],
-    ) -> Generator[Ended, None, None]:
+    ) -> Generator[RunOutcome, None, None]:
         """Drive all runs in lockstep here; the others answer batches."""
 
         def begun(info: RunInfo) -> Run:
             journal = journals and journals / info.journal
-            run = self.crew.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
-            observer.on_run_start(info, run.tally.best)
+            run = self.dispatcher.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
+            observer.on_run_start(info, run.statistics.best)
             return run
 
-        isolate = self.crew.work.isolates
+        isolate = self.dispatcher.task.isolates
         with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick, isolate=isolate)) as driven:
             for run in driven:
-                yield Ended.of(run, [])
+                yield RunOutcome.of(run, [])
 
     def _pursue(
         self,
@@ -178,10 +178,10 @@ class Bench:
         timings: Timings,
         tick: Callable[[], None],
         log: QueryLog | None,
-    ) -> Generator[Ended, None, None]:
+    ) -> Generator[RunOutcome, None, None]:
         """Let everybody drive some of the runs, and report each when it has ended."""
         elapsed = {info: timings.elapsed(info.label) for info in runs}
-        for run in self.crew.pursue(runs, self.width, journals, elapsed, log):
+        for run in self.dispatcher.pursue(runs, self.width, journals, elapsed, log):
             if journals is not None and run.journal is not None:
                 path = journals / run.info.journal
                 make_folders(journals, path.parent)
@@ -196,11 +196,11 @@ class Bench:
     @property
     def answered(self) -> int:
         """How many images of runs the classifier has answered until now, here or elsewhere."""
-        return self.evaluator.queries.classifier + self.crew.pursued
+        return self.evaluator.queries.classifier + self.dispatcher.pursued
 
     def workers(self) -> str:
         """Return who showed how many images in how many seconds of its own, as CSV."""
-        done = sorted(self.crew.done.items())
+        done = sorted(self.dispatcher.done.items())
         rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
         return "\n".join(["host,process,images,seconds", *rows]) + "\n"
 
@@ -216,20 +216,20 @@ class Bench:
         So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
         breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
         """
-        experiment = self.crew.work.experiments[name]
+        experiment = self.dispatcher.task.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
         with experiment.blaming("genome"):
             experiment.genome.build(self.classifier.input_shape)
-        run = self.crew.work.run(info, _Imagined(self.crew.work.guarded))
+        run = self.dispatcher.task.run(info, _Imagined(self.dispatcher.task.timed))
         try:
             with experiment.blaming("algorithm"):
                 begun = run.ask()
             with experiment.blaming("algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
                 if begun:
-                    answers = np.random.default_rng(0).normal(size=(len(run.unseen()), self.classifier.classes))
+                    answers = np.random.default_rng(0).normal(size=(len(run.uncached()), self.classifier.classes))
                     run.store(answers.astype(np.float32))
                     run.tell()
-                    run.settle()
+                    run.finish_generation()
                 if not run.stopped:
                     run.ask()
             return run.start
@@ -265,7 +265,7 @@ class Bench:
         if data is None or self.evaluator.billable:
             return
         images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
-        logits = self.evaluator.aside(images)
+        logits = self.evaluator.probe_logits(images)
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))
         if accuracy < BADLY_LOADED:
             warn(

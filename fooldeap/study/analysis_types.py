@@ -33,7 +33,7 @@ class Quartiles(NamedTuple):
     high: float
 
 
-class Measures(NamedTuple):
+class VariantMeasures(NamedTuple):
     """Statistics of one variant, on one target or over all targets.
 
     In a study with joint variants, a run over all targets is one seed. Its evaluations are those to all targets.
@@ -72,8 +72,8 @@ class Variant(NamedTuple):
     name: str
     joint: bool
     mean_rank: float
-    overall: Measures
-    by_target: Mapping[int, Measures]
+    overall: VariantMeasures
+    by_target: Mapping[int, VariantMeasures]
 
 
 class Friedman(NamedTuple):

@@ -9,7 +9,7 @@ import time
 import pytest
 from conftest import KIT
 
-from fooldeap.engine.guard import Guarded
+from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import InputError, PluginError
 
 
@@ -47,7 +47,7 @@ def refuse(images):
 def test_what_takes_too_long_is_ended_and_all_is_as_before(act, method):
     model, handler = Model(act), signal.getsignal(signal.SIGALRM)
     model.gradient = lambda images, target: act(images)
-    guarded = Guarded(model, "classifier 'slow'", 0.2)
+    guarded = TimedClassifier(model, "classifier 'slow'", 0.2)
     call = {"logits": guarded.logits, "gradient": lambda images: guarded.gradient(images, 1)}[method]
     with pytest.raises(PluginError, match=r"^classifier 'slow' took longer than 0.2 s for a batch of 2 images; see"):
         call([1, 2])
@@ -61,7 +61,7 @@ def test_an_alarm_of_others_rings_when_it_should():
     try:
         start = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, 0.4)
-        guarded = Guarded(Model(lambda images: time.sleep(0.1)), "classifier 'it'", 5)
+        guarded = TimedClassifier(Model(lambda images: time.sleep(0.1)), "classifier 'it'", 5)
         guarded.logits([1])
         assert rung == []
         time.sleep(0.5)
@@ -77,7 +77,7 @@ def test_an_alarm_of_others_rings_when_it_should():
 
 
 def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
-    guarded = Guarded(Model(len), "classifier 'it'", 5)
+    guarded = TimedClassifier(Model(len), "classifier 'it'", 5)
     set_handler = signal.signal
 
     def ring_before(number, handler):  # as if the time were up while all is put back
@@ -97,7 +97,7 @@ def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
 
 
 def test_what_is_in_time_is_left_alone():
-    guarded = Guarded(Model(len), "classifier 'quick'", 0.2)
+    guarded = TimedClassifier(Model(len), "classifier 'quick'", 0.2)
     assert [guarded.logits([1, 2]), guarded.classes, guarded.gradient] == [2, 4, None]
     time.sleep(0.3)
     seen = []
@@ -105,7 +105,7 @@ def test_what_is_in_time_is_left_alone():
     other.start()
     other.join()
     assert seen == [3]
-    assert Guarded(Model(lambda images: time.sleep(0.3)), "classifier 'free'").logits([]) is None
+    assert TimedClassifier(Model(lambda images: time.sleep(0.3)), "classifier 'free'").logits([]) is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_is_in_time_is_left_alone():
 )
 def test_errors_carry_its_name(act, kind, said):
     with pytest.raises(kind) as raised:
-        Guarded(Model(act), "classifier 'it'", 9).logits([1])
+        TimedClassifier(Model(act), "classifier 'it'", 9).logits([1])
     assert str(raised.value) == said
 
 
@@ -127,12 +127,12 @@ def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
         "import sys\n"
         f"sys.path.append({str(KIT)!r})\n"
         "from labour import wait_in_c\n"
-        "from fooldeap import cli\nfrom fooldeap.engine import guard\n"
-        "guard.GRACE, guard.last_resort = 0.0, cli._end_at_once\n"
+        "from fooldeap import cli\nfrom fooldeap.engine import timeout\n"
+        "guard.GRACE, timeout.last_resort = 0.0, cli._end_at_once\n"
         "class Model:\n"
         "    def logits(self, images):\n"
         "        wait_in_c()\n"
-        "guard.Guarded(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
+        "guard.TimedClassifier(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
     )
     ended = subprocess.run([sys.executable, str(tmp_path / "waits.py")], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1

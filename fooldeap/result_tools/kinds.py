@@ -6,7 +6,7 @@ from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import InputError
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study.plan import StudyFolder
 
 KINDS: tuple[type[Folder], ...] = (RunFolder, StudyFolder, RetrainFolder, AuditFolder)

@@ -16,15 +16,15 @@ from processes import descendants, listening, named, unix_sockets
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_only_private_sockets_listen(mode, tmp_path):
-    with Prepared(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": scoop(3, mode)})) as ready:
         ready.executor.wait()
         others = [each for each in descendants(os.getpid()) if each in named(WORKER)]
         assert len(others) == 1 + 2, "a supervisor, two workers"
@@ -78,7 +78,7 @@ def test_abandoned_folders_are_removed(monkeypatch):
 
 def test_logging_and_excepthook_are_unchanged():
     hook, logger = sys.excepthook, logging.getLogger("somebody.elses")
-    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": scoop()})) as ready:
         ready.run(None)
     assert sys.excepthook is hook
     assert not logger.disabled
@@ -112,10 +112,10 @@ def test_output_of_a_remote_shell_goes_to_the_log(tmp_path):
     ssh.write_text(SSH)
     ssh.chmod(0o755)
     changes = {"workers": 1, "mode": "runs", "hosts": str(hosts), "ssh": str(ssh)}
-    with Prepared(config.load({**SLOW, "executor": {"name": "scoop", **changes}})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": {"name": "scoop", **changes}})) as ready:
         ready.executor.wait()
         ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
-        assert len(ready.crew.done) == 2
+        assert len(ready.dispatcher.done) == 2
     assert "Welcome to far.away" in (tmp_path / "run/workers.log").read_text()
     sockets = (tmp_path / "sockets").read_text().split()
     assert len(sockets) == 3
@@ -131,7 +131,7 @@ def test_second_parallel_run_in_a_process_is_refused():
         except InputError as error:
             refused.append(str(error))
 
-    with Prepared(config.load({**SLOW, "executor": scoop()})) as ready:
+    with ExperimentSession(config.load({**SLOW, "executor": scoop()})) as ready:
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
-from fooldeap.audit.detection import Verdict
+from fooldeap.audit.detection import DetectionScore
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage
 from fooldeap.storage.inputs import read_json
@@ -39,7 +39,7 @@ class ClassResult:
         return self.predicted == self.target and self.confidence >= LEVELS[0]
 
 
-class Attacked(NamedTuple):
+class AttackResult(NamedTuple):
     """The result of an attack: its class results, seconds, evaluations, and the errors of failed runs by run label."""
 
     results: list[ClassResult]
@@ -49,11 +49,11 @@ class Attacked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judged:
+class DetectionResult:
     """The number of fooling images of a comparison, and a verdict on each score."""
 
     fooling: int
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, DetectionScore]
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Detection:
     features : the vectors between which distances are measured, in words
     """
 
-    overall: Judged
-    attacks: dict[str, Judged]
+    overall: DetectionResult
+    attacks: dict[str, DetectionResult]
     real: int
     reference: int
     features: str
@@ -82,7 +82,7 @@ class Findings:
     ----------
     budget : evaluations per class and attack
     names : the attacked classes and their names
-    seconds, shown, failures : by attack, see `Attacked`
+    seconds, shown, failures : by attack, see `AttackResult`
     real : the real images, as from `RealImages.data`; None without real images
     detection : None without real images or without fooling images
     """
@@ -132,7 +132,7 @@ class Findings:
         return sorted(each.images_to[level] for each in best if each is not None)
 
 
-def read_attack(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacked:
+def read_attack(folder: Path, attack: Attack, classes: Sequence[int]) -> AttackResult:
     """Read the result of an attack from its finished run folder.
 
     Raises
@@ -145,7 +145,7 @@ def read_attack(folder: Path, attack: Attack, classes: Sequence[int]) -> Attacke
         content = read_json(path)
         results = [_read_class(folder, attack, run, len(classes)) for run in content["runs"]]
         failures = {str(label): str(error) for label, error in content.get("failures", {}).items()}
-        return Attacked(results, float(content["seconds"]), int(content["evaluations"]), failures)
+        return AttackResult(results, float(content["seconds"]), int(content["evaluations"]), failures)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise InputError(f"{path}: the file is damaged ({error}); remove its folder to repeat the attack") from None
 

@@ -19,15 +19,15 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
-from fooldeap.finished.kinds import open_finished
+from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import RunInfo
 from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.runs import provenance
-from fooldeap.runs.bench import Bench
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, problems_in
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
-from fooldeap.runs.work import Ended
+from fooldeap.runs.run_folder import RunFolder
+from fooldeap.runs.session import Session
+from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import npz
 from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.inputs import parsed, read, read_json
@@ -42,7 +42,7 @@ _VARYING = (
     "config.yaml",  # contains paths, which may have moved; its content is what is repeated
     "environment.json",
     "timings.csv",
-    "ledger.csv",
+    "queries.csv",
     "workers.csv",
     "workers.log",
     "calibration.json",
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """The result of `verify`.
 
     Attributes
@@ -86,7 +86,7 @@ def verify(
     sample: int | None = None,
     workers: int | Literal["auto"] | None = None,
     plugins: Iterable[Any] = (),
-) -> Verdict:
+) -> Verification:
     """Repeat a finished run, study, retraining or audit, and check that the results are bit-identical.
 
     Parameters
@@ -129,7 +129,7 @@ class _Options(NamedTuple):
         return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
-def _verify_run(folder: Folder, options: _Options) -> Verdict:
+def _verify_run(folder: Folder, options: _Options) -> Verification:
     path = folder.path
     experiment = config.load(folder.config, arguments=options.executor(), plugins=options.plugins)
     damaged = problems_in(path)
@@ -137,7 +137,7 @@ def _verify_run(folder: Folder, options: _Options) -> Verdict:
         checked, different = f"{path}: everything", _repeat(folder, experiment)
     else:
         checked, different = _check_sample(folder, experiment, options)
-    return Verdict(checked, (*damaged, *different), _notes(folder, [experiment]))
+    return Verification(checked, (*damaged, *different), _notes(folder, [experiment]))
 
 
 def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
@@ -151,7 +151,10 @@ def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
 
 def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
     """Repeat the whole run in a temporary folder, and return one line for each file that differs."""
-    with tempfile.TemporaryDirectory(prefix="fooldeap-") as name, Prepared(experiment, rows=folder.rows) as prepared:
+    with (
+        tempfile.TemporaryDirectory(prefix="fooldeap-") as name,
+        ExperimentSession(experiment, rows=folder.rows) as prepared,
+    ):
         if _has_changed_classifier(folder, prepared):
             return [CHANGED_CLASSIFIER]
         repeated = RunFolder.create(experiment, Path(name) / "run")
@@ -160,9 +163,9 @@ def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
         return _differences(before, {name: each for name, each in now.items() if _is_expected(name, before)})
 
 
-def _has_changed_classifier(folder: Folder, prepared: Prepared) -> bool:
+def _has_changed_classifier(folder: Folder, prepared: ExperimentSession) -> bool:
     recorded = read_json(folder.path / "environment.json").get("classifier")
-    return recorded is not None and recorded != prepared.crew.work.digest
+    return recorded is not None and recorded != prepared.dispatcher.task.digest
 
 
 def bits(folder: Path) -> dict[str, bytes]:
@@ -211,12 +214,15 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
 def _check_sample(folder: Folder, experiment: Experiment, options: _Options) -> tuple[str, list[str]]:
     """Replay the journals, query the classifier again for some batches, and compare the results with the files."""
     written = read_json(folder.path / "result.json")
-    with Prepared(experiment, rows=folder.rows) as prepared, tempfile.TemporaryDirectory(prefix="fooldeap-") as name:
+    with (
+        ExperimentSession(experiment, rows=folder.rows) as prepared,
+        tempfile.TemporaryDirectory(prefix="fooldeap-") as name,
+    ):
         if _has_changed_classifier(folder, prepared):
             return f"{folder.path}: its classifier", [CHANGED_CLASSIFIER]
         journals = Path(name) / "journal"
         shutil.copytree(folder.journals, journals)  # a copy, because a run may write to its journal
-        runs = [prepared.crew.run(info, journal=journals / info.journal) for info in prepared.runs]
+        runs = [prepared.dispatcher.run(info, journal=journals / info.journal) for info in prepared.runs]
         lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
         batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
         chosen = set(options.choose(batches))
@@ -233,13 +239,13 @@ def _replay(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
     """Replay a run from its journal, query the classifier for the chosen batches, and return the problems."""
     problems, number = list[str](), 0
     while not run.stopped and run.ask():
-        if len(run.unseen()):
+        if len(run.uncached()):
             run.close()
             return [*problems, f"{run.info.label}: its journal ends before the run"]
         if (run.info, number) in chosen and not run.reproduced():
             problems.append(f"{run.info.label}: generation {number}: the classifier's answers differ from the journal")
         run.tell()
-        run.settle()
+        run.finish_generation()
         number += 1
     return problems
 
@@ -247,7 +253,7 @@ def _replay(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 # --- Studies --------------------------------------------------------------------------------------------------------
 
 
-def _verify_study(folder: StudyFolder, options: _Options) -> Verdict:
+def _verify_study(folder: StudyFolder, options: _Options) -> Verification:
     """Repeat runs of a study, compare them with the records, and compare the records with the tables and the report."""
     study = definition.load(folder.config, arguments=options.executor(mode="runs"), plugins=options.plugins)
     problems, count, total = list(problems_in(folder.path)), 0, 0
@@ -257,17 +263,17 @@ def _verify_study(folder: StudyFolder, options: _Options) -> Verdict:
             ended = [run for run in group.runs if run not in group.missing]
             runs = options.choose(ended)
             count, total = count + len(runs), total + len(ended)
-            bench = planned.bench or stack.enter_context(Bench(group.experiments))
+            bench = planned.bench or stack.enter_context(Session(group.experiments))
             problems += [problem for run in bench.evolve(runs) if (problem := _check_record(run, planned, folder))]
             if planned.bench is None:
                 bench.close()
         if options.sample is None:
             problems += _check_texts(planned, folder)
     notes = _notes(folder, list(study.variants.values()))
-    return Verdict(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
+    return Verification(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
 
 
-def _check_record(run: Ended, planned: Plan, folder: StudyFolder) -> str | None:
+def _check_record(run: RunOutcome, planned: Plan, folder: StudyFolder) -> str | None:
     """Return the difference between a repeated run and its record, or None."""
     if run.failure is not None:
         return f"{run.info.label}: fails here: {run.failure}"
@@ -298,7 +304,7 @@ def _equal(one: Record, other: Record) -> bool:
 # --- Retrainings ----------------------------------------------------------------------------------------------------
 
 
-def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verdict:
+def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verification:
     """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""
     problems, networks = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
     for network in networks:
@@ -306,13 +312,13 @@ def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verdict:
         different = _verify_run(RunFolder.open_finished(network / "run"), options).problems
         problems += [f"{network.name}: {problem}" for problem in different]
     checked = f"{folder.path}: the runs on {len(networks)} networks"
-    return Verdict(checked, tuple(problems), ("the networks were not trained again",))
+    return Verification(checked, tuple(problems), ("the networks were not trained again",))
 
 
 # --- Audits ---------------------------------------------------------------------------------------------------------
 
 
-def _verify_audit(folder: AuditFolder, options: _Options) -> Verdict:
+def _verify_audit(folder: AuditFolder, options: _Options) -> Verification:
     """Repeat the run of every attack. The detection thresholds are not evaluated again."""
     attacks = sorted((folder.path / "attacks").glob("*"))
     verified = [_verify_run(RunFolder.open_finished(attack), options) for attack in attacks]
@@ -322,4 +328,4 @@ def _verify_audit(folder: AuditFolder, options: _Options) -> Verdict:
     notes = dict.fromkeys(note for run in verified for note in run.notes)
     checked = f"{folder.path}: the runs of {len(attacks)} attacks"
     all_notes = (*notes, "the detection thresholds were not evaluated again")
-    return Verdict(checked, (*problems_in(folder.path), *problems), all_notes)
+    return Verification(checked, (*problems_in(folder.path), *problems), all_notes)

@@ -10,7 +10,7 @@ from conftest import run, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fooldeap import numerals
+from fooldeap import formatting
 from fooldeap.page.parts import Chart, Film, Line
 from fooldeap.study import tables
 
@@ -30,12 +30,12 @@ from fooldeap.study import tables
     ],
 )
 def test_a_confidence_is_rounded_down(share, text):
-    assert numerals.percent(share) == numerals.percent(np.float64(share)) == text
+    assert formatting.percent(share) == formatting.percent(np.float64(share)) == text
 
 
 @given(st.floats(1e-5, 1))
 def test_what_is_shown_is_at_most_a_thousandth_of_a_percent_below_what_is(share):
-    shown = Fraction(numerals.percent(share).removesuffix(" %")) / 100
+    shown = Fraction(formatting.percent(share).removesuffix(" %")) / 100
     assert shown <= Fraction(repr(share)) < shown + Fraction(1, 100_000)
 
 
@@ -48,7 +48,7 @@ def test_all_of_the_runs_are_all_of_them(share, text):
 
 @given(st.floats(0, 1))
 def test_a_share_keeps_its_first_digits(share):
-    kept = numerals.rounded_down(share, 7)
+    kept = formatting.rounded_down(share, 7)
     assert kept <= share
     assert kept == pytest.approx(share, rel=1.1e-6, abs=0)
 
@@ -63,7 +63,7 @@ def test_a_page_is_not_given_more_than_there_is():
 def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):
     experiment = tiny(targets=[1], stop={"evaluations": 100}, reporters=["console"], report=True)
     result, _ = run(experiment, tmp_path / "run")
-    shown = numerals.percent(result[1].confidence)
+    shown = formatting.percent(result[1].confidence)
     pages = ["table.md", "report.html"]
     texts = [capsys.readouterr().out, *((tmp_path / "run" / page).read_text() for page in pages)]
     for text in texts:
@@ -76,4 +76,4 @@ def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):
     [(0, "image", "0 images"), (1, "image", "1 image"), (15800, "run", "15,800 runs"), (2, "class", "2 classes")],
 )
 def test_how_many_of_what(number, noun, text):
-    assert numerals.counted(number, noun) == text
+    assert formatting.counted(number, noun) == text

@@ -1,7 +1,7 @@
-"""The work of experiments, in the process that started it and in those that help: a Work that travels by its files.
+"""What a process computes for experiments: the one that started them, and its workers.
 
-A `Work` is pickled as the resolved configurations, never as functions, so that the plugins of a user, too, are loaded
-again where it arrives. What it does it gives back as `Done`, which says where it was done.
+A `WorkerTask` is pickled as resolved configurations, never as functions. A worker loads the user's plugins from their
+files. Each result is a `TaskResult`, which names the process.
 """
 
 import functools
@@ -25,9 +25,9 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.engine.evolution import Observer, Run
-from fooldeap.engine.guard import LIMIT, Guarded
 from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import Queries, Row
+from fooldeap.engine.timeout import LIMIT, TimedClassifier
 from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -38,14 +38,14 @@ JOURNAL_FORMAT = 1
 TOKEN = ".token"
 
 
-class Place(NamedTuple):
+class WorkerId(NamedTuple):
     """Where work is done."""
 
     host: str
     process: int
 
 
-class Done(NamedTuple):
+class TaskResult(NamedTuple):
     """What came of a piece of work: its value, the images shown for it, and who did it in how many seconds.
 
     ``probe`` identifies the bits of the classifier there, in another process than the one that asked.
@@ -54,11 +54,11 @@ class Done(NamedTuple):
     value: Any
     images: int
     seconds: float
-    place: Place
+    place: WorkerId
     probe: bytes
 
 
-class Ended(NamedTuple):
+class RunOutcome(NamedTuple):
     """A run that came to its end: its log in order, its results, and how many distinct images it showed.
 
     ``failure`` is why it failed, if it did.
@@ -72,21 +72,21 @@ class Ended(NamedTuple):
     journal: bytes | None = None  # where it could not be written to the experiment's own folder
 
     @classmethod
-    def of(cls, run: Run, rows: list[LogRow]) -> "Ended":
+    def of(cls, run: Run, rows: list[LogRow]) -> "RunOutcome":
         """Return what a run gave that has ended."""
-        return cls(run.info, rows, run.results(), run.tally.evaluations, run.failure)
+        return cls(run.info, rows, run.results(), run.statistics.evaluations, run.failure)
 
 
-class Pursued(NamedTuple):
+class GroupOutcome(NamedTuple):
     """What came of a pursuit: its runs, its queries, and whether these were recorded in the query log already."""
 
-    ended: list[Ended]
+    ended: list[RunOutcome]
     queries: Queries
     recorded: bool
 
 
 @dataclass(frozen=True)
-class Pursuit:
+class RunGroup:
     """Whole runs for one process to pursue in lockstep.
 
     ``journals`` is the folder of journals, where a file holds the ``token``; a process that does not find it there
@@ -103,7 +103,7 @@ class Pursuit:
     row: Row | None = None
 
 
-class Work:
+class WorkerTask:
     """Experiments that share a classifier, ready to decode, to answer and to pursue runs.
 
     ``experiments`` are those of a study by the name of the variant, or the only one, under the empty name.
@@ -118,7 +118,7 @@ class Work:
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
 
-    def __reduce__(self) -> tuple[Callable[..., "Work"], tuple[str, str, trust.Trust]]:
+    def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, trust.Trust]]:
         return _loaded, (self._configuration, self.digest, self._trusted)
 
     @cached_property
@@ -157,27 +157,27 @@ class Work:
         return xxhash.xxh3_128_digest(self.answer(images).tobytes())
 
     @cached_property
-    def guarded(self) -> Guarded:
+    def timed(self) -> TimedClassifier:
         """The classifier, whose errors carry its name, and which may take as long as the executor says."""
         executor = self.experiment.executor
-        return Guarded(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
+        return TimedClassifier(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
 
     def answer(self, images: Images) -> Any:
         """Return what the classifier says to images, float32 (n, classes) if it keeps its promise."""
-        return self.guarded.logits(images)
+        return self.timed.logits(images)
 
-    def logits(self, images: Images) -> Done:
+    def logits(self, images: Images) -> TaskResult:
         """Answer a chunk of images."""
         return self._done(lambda: self.answer(images), lambda _: len(images))
 
-    def decode(self, part: tuple[str, Batch]) -> Done:
+    def decode(self, part: tuple[str, Batch]) -> TaskResult:
         """Decode genomes of a variant to images."""
         variant, genomes = part
         with blaming(self.experiments[variant].genome.plugin):
             return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
 
-    def pursue(self, pursuit: Pursuit) -> Done:
-        """Pursue whole runs to their ends, in lockstep; the value is `Pursued`."""
+    def pursue(self, pursuit: RunGroup) -> TaskResult:
+        """Pursue whole runs to their ends, in lockstep; the value is `GroupOutcome`."""
         return self._done(lambda: self._pursued(pursuit), _shown)
 
     def run(
@@ -229,7 +229,7 @@ class Work:
         built: Classifier = self.experiment.classifier.build()
         return built
 
-    def _pursued(self, pursuit: Pursuit) -> Pursued:
+    def _pursued(self, pursuit: RunGroup) -> GroupOutcome:
         if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
             return self._driven(pursuit, pursuit.journals, pursuit.row)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
@@ -237,8 +237,8 @@ class Work:
             ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
             return pursued._replace(ended=ended)
 
-    def _driven(self, pursuit: Pursuit, journals: Path | None, row: Row | None = None) -> Pursued:
-        evaluator = Evaluator(self.guarded, lambda chunks: map(self.answer, chunks))
+    def _driven(self, pursuit: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
+        evaluator = Evaluator(self.timed, lambda chunks: map(self.answer, chunks))
         evaluator.rows = pursuit.rows
         if row is not None:
             earlier = row.read()  # of a worker that was lost on the way
@@ -256,27 +256,27 @@ class Work:
             for info in pursuit.infos
         )
         driven = drive(waiting, evaluator, pursuit.width, isolate=self.isolates)
-        ended = [Ended.of(run, collector.rows.pop(run.info, [])) for run in driven]
+        ended = [RunOutcome.of(run, collector.rows.pop(run.info, [])) for run in driven]
         queries = evaluator.queries
         evaluator.record(None)
         if row is not None:
             row.close()
-        return Pursued(ended, queries, recorded=row is not None)
+        return GroupOutcome(ended, queries, recorded=row is not None)
 
-    def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> Done:
+    def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> TaskResult:
         start = time.perf_counter()
         value = work()
         seconds = time.perf_counter() - start
-        return Done(value, images(value), seconds, here(), self.probe if self.travelled else b"")
+        return TaskResult(value, images(value), seconds, here(), self.probe if self.travelled else b"")
 
 
-def _shown(pursued: Pursued) -> int:
+def _shown(pursued: GroupOutcome) -> int:
     return pursued.queries.classifier + pursued.queries.padding
 
 
-def here() -> Place:
+def here() -> WorkerId:
     """Return this process."""
-    return Place(socket.gethostname(), os.getpid())
+    return WorkerId(socket.gethostname(), os.getpid())
 
 
 def _holds(file: Path, text: str) -> bool:
@@ -303,10 +303,10 @@ class _Collector(Observer):
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> Work:
+def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> WorkerTask:
     """Load a work where it arrives; once a process."""
     with trust.trusting(model=trusted.model, force=trusted.force):
-        work = Work({name: config.load(data) for name, data in json.loads(configuration).items()})
+        work = WorkerTask({name: config.load(data) for name, data in json.loads(configuration).items()})
         if work.digest != digest:
             raise InputError(
                 f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"

@@ -9,22 +9,22 @@ from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import RunError
-from fooldeap.lines import printable
 from fooldeap.page.run import run_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Classifier
-from fooldeap.results import Result, RunResult, Session
-from fooldeap.runs.bench import Bench, left_behind, warn
+from fooldeap.results import ExperimentInfo, Result, RunResult
 from fooldeap.runs.reporters import Reporters
-from fooldeap.runs.rundir import RunFolder
-from fooldeap.runs.work import Ended
+from fooldeap.runs.run_folder import RunFolder
+from fooldeap.runs.session import Session, left_behind, warn
+from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.timings import Timings
+from fooldeap.terminal_text import printable
 
 
-class Prepared(Bench):
+class ExperimentSession(Session):
     """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
 
-    ``rows`` and ``calibration`` as for `Bench`.
+    ``rows`` and ``calibration`` as for `Session`.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Prepared(Bench):
     def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
             folder.environment.check([self.experiment])
-            folder.environment.check_classifier(self.crew.work.digest, self.calibration.depends_on)
+            folder.environment.check_classifier(self.dispatcher.task.digest, self.calibration.depends_on)
             for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
-                self.crew.work.journal(info, folder.journal(info)).close()
+                self.dispatcher.task.journal(info, folder.journal(info)).close()
             folder.unseal()  # where runs that failed are tried again
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         try:
@@ -89,7 +89,7 @@ class Prepared(Bench):
     def _evolved(self, folder: RunFolder | None, reporters: Reporters, log: QueryLog | None) -> Result:
         journals = folder.journals if folder else None
         timings = Timings(folder.path / "timings.csv" if folder else None)
-        ended, failures = list[Ended](), dict[str, str]()
+        ended, failures = list[RunOutcome](), dict[str, str]()
         with contextlib.closing(self.evolve(self.runs, journals, reporters, timings, log)) as runs:
             for run in runs:
                 if run.failure is not None:
@@ -112,9 +112,9 @@ class Prepared(Bench):
             objectives=fronts.called(results, self.experiment.fitness.plugin.options["objectives"]),
         )
 
-    def _session(self, folder: RunFolder | None, resumed: bool) -> Session:
+    def _session(self, folder: RunFolder | None, resumed: bool) -> ExperimentInfo:
         stop = self.experiment.stop
-        return Session(
+        return ExperimentInfo(
             name=self.experiment.name,
             runs=self.runs,
             goal=stop.goal,

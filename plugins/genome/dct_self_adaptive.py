@@ -10,9 +10,9 @@ from fooldeap.plugin import KW_ONLY, Annotated, Gt, Images, Rng, dataclass, geno
 from .dct import Dct
 
 
-@genome("dct_with_steps")
+@genome("dct_self_adaptive")
 @dataclass(frozen=True)
-class DctWithSteps(Dct):
+class DctSelfAdaptive(Dct):
     """The lowest cosine coefficients of an image, each with its own inherited step size.
 
     The coefficients are those of ``dct``, with the same ``size``, ``sigma`` and ``decay``. The second half of the

@@ -11,8 +11,8 @@ SUM = ("classifier", "gradients", "padding", "probes", "lost")
 
 
 def sessions(folder: Path) -> list[dict[str, int]]:
-    """Return the rows of ``ledger.csv``."""
-    with (folder / "ledger.csv").open(newline="") as file:
+    """Return the rows of ``queries.csv``."""
+    with (folder / "queries.csv").open(newline="") as file:
         return [{name: int(value) for name, value in row.items() if name != "crc32"} for row in csv.DictReader(file)]
 
 

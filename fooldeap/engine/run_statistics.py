@@ -41,7 +41,7 @@ class _Best:
     front: Front = field(default_factory=Front)  # stays empty where there is one objective
 
 
-class Tally:
+class RunStatistics:
     """The books of one run."""
 
     def __init__(self, info: RunInfo, stop: Stop) -> None:
@@ -83,10 +83,10 @@ class Tally:
             self._take_snapshots()
         return rows
 
-    def verdict(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Return why the run ends now, or None."""
         stop, best = self.stop, self._best.values()
-        if stop.at_goal and stop.goal and all(each.reached for each in best):
+        if stop.stop_at_goal and stop.goal and all(each.reached for each in best):
             return "goal"
         if self.left is not None and self.left <= 0:
             return "evaluations"

@@ -10,7 +10,7 @@ from fooldeap.configuration import config
 from fooldeap.errors import PluginError
 from fooldeap.plugin import crossover, dataclass, fitness, genome, mutation
 from fooldeap.results import RunInfo
-from fooldeap.runs.prepared import Prepared
+from fooldeap.runs.experiment_session import ExperimentSession
 
 GIVEN = {
     "longer": lambda images: np.concatenate([images, images]),
@@ -21,7 +21,7 @@ GIVEN = {
 
 def toolbox(plugins, **choices):
     experiment = config.load({}, arguments={**TINY, **choices}, plugins=[KIT, *plugins])
-    return Prepared(experiment).toolbox(RunInfo(1, (0,)))
+    return ExperimentSession(experiment).toolbox(RunInfo(1, (0,)))
 
 
 @pytest.mark.parametrize("fault", GIVEN)

@@ -14,9 +14,9 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.results import Result
+from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.loaded import load
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 
 Source = str | Path | Mapping[str, Any] | Experiment
 
@@ -58,7 +58,7 @@ def run(
     arguments = {**_workers(workers), **arguments}
     with (
         trust.trusting(model=trust_model, no_plugins=no_plugins),
-        Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
+        ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
     ):
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         return prepared.run(folder, quiet=quiet, images=images)
@@ -94,7 +94,7 @@ def resume(
                     f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
                 )
         experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins)
-        with Prepared(experiment, rows=opened.rows) as prepared:
+        with ExperimentSession(experiment, rows=opened.rows) as prepared:
             return prepared.run(opened, resumed=True, quiet=quiet, images=images)
 
 
@@ -127,7 +127,7 @@ def fool(
     classifier = None if named else wrapped(model, experiment.classifier)
     if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
         experiment = replace(experiment, classifier=_choice_of(classifier))
-    with trust.trusting(model=trust_model), Prepared(experiment, classifier) as prepared:
+    with trust.trusting(model=trust_model), ExperimentSession(experiment, classifier) as prepared:
         return prepared.run(None, quiet=quiet)
 
 
@@ -141,7 +141,7 @@ def toolbox(
 ) -> Toolbox:
     """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.engine.toolboxes`; else as `run`."""
     with trust.trusting(model=trust_model, no_plugins=no_plugins):
-        prepared = Prepared(config.load(source, overrides, arguments=arguments, plugins=plugins))
+        prepared = ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins))
     return prepared.toolbox(prepared.runs[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from fooldeap.cli import main
-from fooldeap.guidance import scaffold
+from fooldeap.scaffolding import plugin_file
 
 
 def call(*words):
@@ -16,7 +16,7 @@ def call(*words):
     return caught.value.code
 
 
-@pytest.mark.parametrize("kind", scaffold.kinds())
+@pytest.mark.parametrize("kind", plugin_file.kinds())
 def test_a_new_plugin_works(kind, tmp_path, capsys):
     name = f"my_{kind}"
     assert call("plugins", "new", kind, name, "--out", tmp_path) == 0

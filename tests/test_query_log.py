@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from conftest import KIT, TINY, bits, run, tiny
-from ledgers import answered, check_adds_up, sessions
 from parallel import scoop
+from query_logs import answered, check_adds_up, sessions
 from resuming import interrupted
 
 from fooldeap.configuration import config
@@ -14,8 +14,8 @@ from fooldeap.engine.evolution import Run
 from fooldeap.engine.query_log import Queries, QueryLog
 from fooldeap.errors import FooldeapWarning, InputError, PluginError
 from fooldeap.plugin import Split, dataclass, dataset
-from fooldeap.runs.prepared import Prepared
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
 
 STOP = {"confidence": None, "evaluations": 205}
 
@@ -25,10 +25,10 @@ def shown(classifier):
 
 
 @pytest.mark.parametrize("algorithm", ["generational", "steady_state", "tiny_map_elites", "deap_simple", "ascent"])
-@pytest.mark.parametrize("lockstep", [1, 16])
+@pytest.mark.parametrize("concurrent_runs", [1, 16])
 def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockstep):
-    experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], lockstep=lockstep)
-    with Prepared(experiment) as prepared:
+    experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], concurrent_runs=lockstep)
+    with ExperimentSession(experiment) as prepared:
         result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     (row,) = sessions(tmp_path / "run")
     assert row["shown"] == shown(prepared.classifier)
@@ -41,9 +41,9 @@ def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockst
 def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path):
     experiment = tiny(stop=STOP, targets=[0, 2])
     run(experiment, tmp_path / "whole")
-    with interrupted(Run, "settle", after=20):
+    with interrupted(Run, "finish_generation", after=20):
         run(experiment, tmp_path / "run")
-    with Prepared(experiment) as prepared:
+    with ExperimentSession(experiment) as prepared:
         prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
     first, second = sessions(tmp_path / "run")
     (whole,) = sessions(tmp_path / "whole")
@@ -59,10 +59,10 @@ def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path):
 def test_workers_answers_are_counted_where_they_are_received(tmp_path, mode):
     data = {**TINY, "stop": STOP, "targets": [0, 2], "plugins": [str(KIT)], "executor": scoop(2, mode)}
     experiment = config.load(data)
-    with Prepared(experiment) as prepared:
+    with ExperimentSession(experiment) as prepared:
         prepared.executor.wait()
         result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
-        done = sum(images for images, _ in prepared.crew.done.values())
+        done = sum(images for images, _ in prepared.dispatcher.done.values())
     (row,) = sessions(tmp_path / "run")
     assert row["classifier"] == result.evaluations == 410
     assert row["classifier"] + row["padding"] == done
@@ -70,7 +70,7 @@ def test_workers_answers_are_counted_where_they_are_received(tmp_path, mode):
 
 def test_a_billable_classifier_is_shown_nothing_else(tmp_path):
     experiment = tiny(classifier="billable", stop=STOP, targets=[0, 2])
-    with Prepared(experiment) as prepared:
+    with ExperimentSession(experiment) as prepared:
         result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     (row,) = sessions(tmp_path / "run")
     assert shown(prepared.classifier) == row["shown"] == row["classifier"] == result.evaluations == 410
@@ -86,11 +86,16 @@ class Stopped(BaseException):
 
 @pytest.mark.parametrize("algorithm", ["generational", "ascent"])
 def test_each_paid_answer_is_stored_before_the_next_query(tmp_path, algorithm, monkeypatch):
-    choices = {"algorithm": algorithm, "stop": {"confidence": None, "evaluations": 250}, "targets": [0], "lockstep": 4}
+    choices = {
+        "algorithm": algorithm,
+        "stop": {"confidence": None, "evaluations": 250},
+        "targets": [0],
+        "concurrent_runs": 4,
+    }
     choices["algorithm"] = {"name": algorithm, **({"population": 100} if algorithm == "generational" else {})}
     experiment = tiny(classifier="billable", **choices)
     run(experiment, tmp_path / "whole")
-    with Prepared(experiment, rows=32) as prepared:
+    with ExperimentSession(experiment, rows=32) as prepared:
         answer, sizes = type(prepared.classifier).logits, []
 
         def third_never_returns(self, images):
@@ -112,7 +117,7 @@ def test_each_paid_answer_is_stored_before_the_next_query(tmp_path, algorithm, m
     if algorithm == "generational":
         assert sizes == [32, 32, 32]
         assert stored == 64
-    with Prepared(experiment, rows=32) as prepared:
+    with ExperimentSession(experiment, rows=32) as prepared:
         prepared.classifier.images.clear()
         prepared.run(RunFolder.open(tmp_path / "run"), resumed=True)
     first, second = sessions(tmp_path / "run")
@@ -141,7 +146,7 @@ def test_images_that_tell_how_good_a_model_is_are_probes_and_nobody_pays_for_the
     experiment = config.load(choices, plugins=[KIT, Noise])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it may be right on none of them
-        prepared = Prepared(experiment)
+        prepared = ExperimentSession(experiment)
     with prepared:
         prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     (row,) = sessions(tmp_path / "run")
@@ -160,7 +165,7 @@ def test_the_counts_add_up():
 
 
 def test_rows_of_a_session_become_one_when_it_ends(tmp_path):
-    path = tmp_path / "ledger.csv"
+    path = tmp_path / "queries.csv"
     with QueryLog(path) as log:
         log.write(Queries(classifier=32, padding=3))
         other = log.add_row()
@@ -177,7 +182,7 @@ def test_rows_of_a_session_become_one_when_it_ends(tmp_path):
 
 @pytest.mark.parametrize("line", [0, 1, 2])
 def test_a_changed_count_is_refused(tmp_path, line):
-    path = tmp_path / "ledger.csv"
+    path = tmp_path / "queries.csv"
     for _ in range(2):
         QueryLog(path).close()
     lines = path.read_text().splitlines(keepends=True)
@@ -187,7 +192,7 @@ def test_a_changed_count_is_refused(tmp_path, line):
         QueryLog(path).close()
         assert [row["session"] for row in sessions(tmp_path)] == [1, 2]  # and that of now
         return
-    with pytest.raises(InputError, match=f"ledger.csv:{line + 1}: is damaged; restore it from a copy, or remove it"):
+    with pytest.raises(InputError, match=f"queries.csv:{line + 1}: is damaged; restore it from a copy, or remove it"):
         QueryLog(path)
 
 

@@ -14,15 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from fooldeap.engine.evolution import Observer
-from fooldeap.lines import printable
-from fooldeap.numerals import counted, per_second
+from fooldeap.formatting import counted, per_second
 from fooldeap.results import LogRow, RunInfo, RunResult
+from fooldeap.terminal_text import printable
 
 LAST_IN_SECONDS = 120  # durations up to this are printed in seconds
 REFRESH_SECONDS = 0.5  # between two refreshes of the table; without a terminal, ten times as long
 
 
-class Board(Observer):
+class Progress(Observer):
     """A live table with one row per variant. Without a terminal, a line of text from time to time.
 
     Parameters
@@ -47,7 +47,7 @@ class Board(Observer):
         self._live = Live(console=self._screen, auto_refresh=False, transient=True)
         self._shows = self._screen.is_terminal and not quiet
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "Progress":
         if self._shows:
             self._live.start()
         return self

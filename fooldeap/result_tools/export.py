@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from fooldeap.audit.session import AuditFolder
 from fooldeap.engine import query_log
 from fooldeap.errors import FooldeapError, InputError
-from fooldeap.finished.kinds import open_finished
+from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
-from fooldeap.runs.rundir import RunFolder
+from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.files import (
     make_folder,
     make_folders,
@@ -37,7 +37,7 @@ from fooldeap.study.plan import StudyFolder
 _MACHINE = ("python", "platform", "machine", "packages", "plugins")  # other keys may contain paths of the user
 
 
-class Evolved(NamedTuple):
+class ExportedImage(NamedTuple):
     """One evolved image, uint8 (h, w, c), and its results.
 
     ``variant`` is the variant of a study or the attack of an audit; it is empty for a run. ``evaluations`` is the
@@ -59,7 +59,7 @@ class Evolved(NamedTuple):
 class Collection:
     """The evolved images of a folder, sorted by variant, seed and target, and their provenance as JSON data."""
 
-    evolved: tuple[Evolved, ...]
+    evolved: tuple[ExportedImage, ...]
     provenance: dict[str, Any]
 
     def archive(self) -> bytes:
@@ -102,7 +102,7 @@ class Collection:
         digits = len(str(max(each.target for each in self.evolved)))
         table, files = io.StringIO(), dict[str, bytes]()
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["file", *Evolved._fields[1:]])
+        writer.writerow(["file", *ExportedImage._fields[1:]])
         for each in self.evolved:
             variant = f"{each.variant}-" if each.variant else ""
             name = f"{each.target:0{digits}d}/{variant}seed-{each.seed}.png"
@@ -234,12 +234,12 @@ class _Source:
         return self.folder / name
 
 
-def _read_run(source: _Source) -> Iterator[Evolved]:
+def _read_run(source: _Source) -> Iterator[ExportedImage]:
     for run in source.read_json("result.json")["runs"]:
         yield _evolved(run, "", source.image(run["image"]))
 
 
-def _read_study(source: _Source) -> Iterator[Evolved]:
+def _read_study(source: _Source) -> Iterator[ExportedImage]:
     for record in source.names("variants/*/records/*.json"):
         variant = PurePosixPath(record).parts[1]
         for run in source.read_json(record)["runs"]:
@@ -247,7 +247,7 @@ def _read_study(source: _Source) -> Iterator[Evolved]:
             yield _evolved(run, variant, source.image(name))
 
 
-def _read_audit(source: _Source) -> Iterator[Evolved]:
+def _read_audit(source: _Source) -> Iterator[ExportedImage]:
     for attack in source.read_json("audit.json")["attacks"]:
         subfolder = f"attacks/{attack['name']}"
         for run in source.read_json(f"{subfolder}/result.json")["runs"]:
@@ -258,19 +258,19 @@ class _Kind(NamedTuple):
     """A kind of folder: the glob pattern of its query logs, and the function that reads its images."""
 
     logs: str
-    read_images: Callable[[_Source], Iterable[Evolved]]
+    read_images: Callable[[_Source], Iterable[ExportedImage]]
 
 
 _KINDS: dict[type[Folder], _Kind] = {
-    RunFolder: _Kind("ledger.csv", _read_run),
-    StudyFolder: _Kind("ledger.csv", _read_study),
-    AuditFolder: _Kind("**/ledger.csv", _read_audit),
+    RunFolder: _Kind("queries.csv", _read_run),
+    StudyFolder: _Kind("queries.csv", _read_study),
+    AuditFolder: _Kind("**/queries.csv", _read_audit),
 }
 
 
-def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evolved:
+def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> ExportedImage:
     to_goal = run["evaluations_to_goal"]
-    return Evolved(
+    return ExportedImage(
         image=image,
         target=int(run["target"]),
         seed=int(run["seed"]),
@@ -283,7 +283,7 @@ def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Evo
     )
 
 
-def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence[Evolved]) -> dict[str, Any]:
+def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence[ExportedImage]) -> dict[str, Any]:
     environment = source.read_json("environment.json")
     logs = [query_log.parsed(source.read(name), source.folder / name) for name in source.names(pattern)]
     queries = [each for log in logs for _, each in log]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fooldeap.errors import FooldeapError
-from fooldeap.numerals import level, per_second
+from fooldeap.formatting import level, per_second
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -127,10 +127,10 @@ def cores() -> Iterator[Finding]:
 
 def tensorflow() -> Iterator[Finding]:
     """Check that TensorFlow can be imported."""
-    from fooldeap import quiet
+    from fooldeap import lazy_tensorflow
 
     start = time.perf_counter()
-    tf = quiet.tensorflow()
+    tf = lazy_tensorflow.tensorflow()
     seconds = time.perf_counter() - start
     threads = tf.config.threading.get_intra_op_parallelism_threads() or "one per core"
     yield Finding("ok", f"TensorFlow {tf.__version__}: imported in {seconds:.1f} s, threads: {threads}")
@@ -163,17 +163,19 @@ def scoop() -> Iterator[Finding]:
     import numpy as np
 
     from fooldeap.configuration import config
-    from fooldeap.runs.prepared import Prepared
+    from fooldeap.runs.experiment_session import ExperimentSession
 
     start = time.monotonic()
     executor = {"name": "scoop", "workers": 2}
-    with Prepared(config.load({}, arguments={"targets": [0], "reporters": [], "executor": executor})) as prepared:
+    with ExperimentSession(
+        config.load({}, arguments={"targets": [0], "reporters": [], "executor": executor})
+    ) as prepared:
         images = np.zeros((IMAGES, *prepared.classifier.input_shape), np.uint8)
-        while len(prepared.crew.done) < 2 and time.monotonic() - start < TIMEOUT:
+        while len(prepared.dispatcher.done) < 2 and time.monotonic() - start < TIMEOUT:
             prepared.evaluator.logits([images])  # raises an error if the processes give different answers
             time.sleep(0.1)
         seconds = time.monotonic() - start
-        if len(prepared.crew.done) == 2:
+        if len(prepared.dispatcher.done) == 2:
             yield Finding("ok", f"SCOOP: a second process answered after {seconds:.1f} s, bit-identical")
         else:
             reason = "; ".join(prepared.executor.complaints()) or f"no other process answered within {seconds:.0f} s"

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from ledgers import check_study_adds_up, sessions
+from query_logs import check_study_adds_up, sessions
 from resuming import interrupted
 from studies import STUDY
 

@@ -4,11 +4,11 @@ from importlib import resources
 from pathlib import Path
 
 from fooldeap.errors import InputError
-from fooldeap.guidance import scaffold
+from fooldeap.scaffolding import plugin_file
 from fooldeap.storage.files import write_whole
 
 MUTATION = "my_mutation"
-_FILES = {"README.md": "starter.md.txt", "experiment.yaml": "starter.yaml.txt"}
+_FILES = {"README.md": "experiment_folder.md.txt", "experiment.yaml": "experiment_folder.yaml.txt"}
 
 
 def write(folder: Path) -> list[Path]:
@@ -28,7 +28,7 @@ def write(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); name a new or an empty folder") from None
     if names:
         raise InputError(f"{folder}: already contains {names[0]!r}; name a new or an empty folder: fooldeap init DIR")
-    written = list(scaffold.write("mutation", MUTATION, folder))
+    written = list(plugin_file.write("mutation", MUTATION, folder))
     templates = resources.files("fooldeap.data") / "templates"
     for name, template in _FILES.items():  # the experiment is written last, because it needs the other files
         write_whole(folder / name, (templates / template).read_bytes())

@@ -9,49 +9,49 @@ from typing import Any
 
 import numpy as np
 
+from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.engine.evolution import Run
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import PluginError, RunError, blaming
-from fooldeap.faults import described
 from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
 from fooldeap.results import RunInfo
-from fooldeap.runs.work import TOKEN, Done, Ended, Place, Pursuit, Work, here
+from fooldeap.runs.worker_task import TOKEN, RunGroup, RunOutcome, TaskResult, WorkerId, WorkerTask, here
 from fooldeap.storage.files import remove, write_whole
 
 PIECES = 2  # so many chunks a process, so that who is done sooner takes another
 FULL, MANY = 4, 16  # widths in a group, and widths in all from which on there are so many
 
 
-class Crew:
+class Dispatcher:
     """Shares out the work of an experiment by its executor, and keeps count of who did how much.
 
     Attributes
     ----------
-    done : by `Place`, the images shown there (padding included) and the seconds that took
+    done : by `WorkerId`, the images shown there (padding included) and the seconds that took
     pursued : how many images of runs were answered where whole runs are pursued
     """
 
-    def __init__(self, work: Work, executor: Executor) -> None:
-        self.work, self.executor = work, executor
-        self.done: dict[Place, tuple[int, float]] = {}
+    def __init__(self, work: WorkerTask, executor: Executor) -> None:
+        self.task, self.executor = work, executor
+        self.done: dict[WorkerId, tuple[int, float]] = {}
         self.pursued = 0
         self._probed = {here()}
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
-        self.evaluator = Evaluator(work.guarded, self._answers, shares)
+        self.evaluator = Evaluator(work.timed, self._answers, shares)
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, its random streams at their beginning."""
-        return self.work.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
+        return self.task.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
 
     def run(self, info: RunInfo, **arguments: Any) -> Run:
-        """Return a run at its start, as `Work.run` does."""
-        return self.work.run(info, self.evaluator, decode=self.decoder(info), **arguments)
+        """Return a run at its start, as `WorkerTask.run` does."""
+        return self.task.run(info, self.evaluator, decode=self.decoder(info), **arguments)
 
     def decoder(self, info: RunInfo) -> Callable[[Batch], Images] | None:
         """Return what decodes a run's genomes in parts, where that is worth it; else None."""
-        costly = getattr(self.work.experiments[info.variant].genome.plugin.target, "costly", False)
+        costly = getattr(self.task.experiments[info.variant].genome.plugin.target, "costly", False)
         return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
 
     def pursue(
@@ -61,7 +61,7 @@ class Crew:
         journals: Path | None,
         elapsed: dict[RunInfo, float],
         log: QueryLog | None = None,
-    ) -> Iterator[Ended]:
+    ) -> Iterator[RunOutcome]:
         """Have whole runs pursued, and yield each when its group has ended."""
         if not infos:
             return
@@ -76,7 +76,7 @@ class Crew:
             write_whole(journals / TOKEN, token.encode())
         try:
             groups = [
-                Pursuit(
+                RunGroup(
                     tuple(infos[start : start + size]),
                     width,
                     self.evaluator.rows,
@@ -87,7 +87,7 @@ class Crew:
                 )
                 for start in range(0, len(infos), size)
             ]
-            for pursued in self._done_by_all(self.work.pursue, groups):
+            for pursued in self._done_by_all(self.task.pursue, groups):
                 self.pursued += pursued.queries.classifier
                 if not pursued.recorded:  # a worker on another machine does not see the folder
                     self.evaluator.queries.add(pursued.queries)
@@ -98,19 +98,19 @@ class Crew:
 
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
         sent_again = self.executor.sent_again
-        yield from self._done_by_all(self.work.logits, chunks)
+        yield from self._done_by_all(self.task.logits, chunks)
         # Nobody knows how much of a chunk a worker had seen when it was lost.
         self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * self.evaluator.rows
 
     def _decoded(self, variant: str, genomes: Batch) -> Images:
         size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
         parts = [(variant, genomes[start : start + size]) for start in range(0, len(genomes), size)]
-        return np.concatenate(list(self._done_by_all(self.work.decode, parts)))
+        return np.concatenate(list(self._done_by_all(self.task.decode, parts)))
 
-    def _done_by_all(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Any]:
+    def _done_by_all(self, function: Callable[[Any], TaskResult], items: Sequence[Any]) -> Iterator[Any]:
         for done in self._results(function, items):
             self._count_probes(done.place)
-            if done.place != self._here and done.probe != self.work.probe:
+            if done.place != self._here and done.probe != self.task.probe:
                 raise RunError(
                     f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
                     "kind of processor or another version of its library; leave it out"
@@ -119,12 +119,12 @@ class Crew:
             self.done[done.place] = images + done.images, seconds + done.seconds
             yield done.value
 
-    def _results(self, function: Callable[[Any], Done], items: Sequence[Any]) -> Iterator[Done]:
+    def _results(self, function: Callable[[Any], TaskResult], items: Sequence[Any]) -> Iterator[TaskResult]:
         """Yield what the executor gives, one for each item."""
-        plugin, missing = self.work.experiment.executor.plugin, len(items)
+        plugin, missing = self.task.experiment.executor.plugin, len(items)
         with blaming(plugin):
             for done in self.executor.map(function, items):
-                if not isinstance(done, Done):
+                if not isinstance(done, TaskResult):
                     raise PluginError(f"{plugin} gave {described(done)}, expected what the function that it maps gives")
                 if not missing:
                     break
@@ -135,7 +135,7 @@ class Crew:
                     return
         raise PluginError(f"{plugin} gave {'fewer' if missing else 'more'} results than there were items, {len(items)}")
 
-    def _count_probes(self, place: Place) -> None:
+    def _count_probes(self, place: WorkerId) -> None:
         """Count what is shown to compare the bits of another process with ours: the same images to each, once."""
         if place not in self._probed and not self.evaluator.billable:
             self.evaluator.queries.probes += ROWS * (2 if len(self._probed) == 1 else 1)

@@ -15,7 +15,7 @@ from typing import Any
 
 from fooldeap.errors import InputError, OvertimeError, PluginError, blaming
 
-LIMIT = "seconds_a_batch"  # the parameter by which an executor says how long a classifier may take
+LIMIT = "batch_timeout"  # the parameter by which an executor says how long a classifier may take
 MOST_VALUES = 1 << 26  # of an image; no larger one is read from a folder, see `fooldeap.storage.pictures`
 MOST_CLASSES = 1_000_000
 GRACE = 2.0  # seconds from the signal to the last resort
@@ -28,7 +28,7 @@ class _TimeUp(BaseException):
     """Goes past a plugin that catches every `Exception` to try again."""
 
 
-class Guarded:
+class TimedClassifier:
     """A classifier as it is, but for its calls.
 
     Parameters

@@ -1,1 +1,0 @@
-"""Work on a finished folder: verify it, export its images, write its page again."""

@@ -1,0 +1,1 @@
+"""WorkerTask on a finished folder: verify it, export its images, write its page again."""
