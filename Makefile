@@ -1,4 +1,5 @@
 # make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
+# make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
 # make docs: the documentation as a site, into site/.
 # make refresh: after a change of plugins, bring the tables, schemas and pictures of them in line.
 # make faults: kill runs and workers, break files, and make up YAML, as often as it takes to be sure; twenty minutes.
@@ -9,7 +10,7 @@ READY := $(VENV)/.ready
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: run test lint docs refresh bench faults clean
+.PHONY: run test test-torch lint docs refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -17,6 +18,10 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL)
+
+test-torch: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch]'
+	$(BIN)/pytest $(PARALLEL) tests/test_other_classifiers.py tests/faults/test_hostile_torch.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

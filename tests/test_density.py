@@ -123,3 +123,21 @@ def test_a_file_with_objects_in_it_is_not_unpickled(small, tmp_path):
     path.write_bytes(buffer.getvalue())
     with pytest.raises(InputError, match="is no file of densities"):
         Density(model=str(path)).logits(np.zeros((1, 28, 28, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shape": np.array([10**9, 10**9, 1])}, r"mean is \(12,\), expected \(1000000000000000000,\)"),
+        ({"shape": np.array(12)}, "is no file of densities"),
+        ({"mean": np.zeros(11)}, r"mean is \(11,\), expected \(12,\)"),
+        ({"directions": np.zeros((11, 5))}, r"directions is \(11, 5\), expected \(12, 5\)"),
+        ({"priors": np.zeros(4)}, r"priors is \(4,\), expected \(3,\)"),
+        ({"roots": np.zeros((3, 2, 5, 4))}, r"roots is \(3, 2, 5, 4\), expected \(3, 2, 5, 5\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_one_another_are_refused(small, tmp_path, change, said):
+    path = tmp_path / "odd.npz"
+    np.savez(path, **{**small[2]._asdict(), **change})
+    with pytest.raises(InputError, match=said):
+        _ = Density(model=str(path)).input_shape

@@ -205,3 +205,8 @@ def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
     assert choice.build().logits(SHOWN).shape == (9, 3)
     with trust.trusting(no_plugins=True), pytest.raises(InputError, match="--no-plugins refuses"):
         config.load(file)
+
+
+def test_images_that_nothing_can_hold_are_refused_before_the_function_is_called():
+    with pytest.raises(InputError, match="numbers each, expected at most 16,777,216"):
+        FunctionClassifier(function="nowhere:f", shape=(10**9, 10**9, 3), classes=2)

@@ -130,6 +130,12 @@ def test_a_file_that_is_too_large_is_not_read(owned):
         _ = Torch(model="it.pt").digest
 
 
+def test_images_that_nothing_can_hold_are_refused(torch, owned):
+    Path("it.pt").write_bytes(script())
+    with pytest.raises(InputError, match="numbers each, expected at most 16,777,216; take a model of smaller images"):
+        _ = Torch(model="it.pt", shape=(10**9, 10**9, 3)).classes
+
+
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 DEFAULT = PROGRAM.replace("x: Tensor)", 'x: Tensor,\n    y: Tensor=torch.from_file("owned", True, 16))')
