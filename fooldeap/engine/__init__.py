@@ -1,1 +1,1 @@
-"""From genomes to results: algorithms driven in lockstep, their images answered many runs' in one batch."""
+"""Runs algorithms in lockstep. Images of many runs share one batch."""

@@ -1,7 +1,7 @@
-"""What is found out about a classifier before the first run: what its answers depend on, how many images go fastest.
+"""Measure a classifier before the first run: what its answers depend on, and the fastest batch size.
 
-It is shown noise. A fast one is tried thoroughly; of a slow one, a service or a large network, little is asked: what
-has been answered once is compared with the answers to all that follows.
+Calibration shows the classifier images of noise. A fast classifier is tested thoroughly. A slow one, such as a service
+or a large network, gets few queries. Each answer is compared with later answers to the same image.
 """
 
 import time
@@ -14,23 +14,26 @@ from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.formatting import per_second
 from fooldeap.plugin import Array
 
-SECONDS = 0.3  # of a trial, after which it comes to an end
-FEWEST, MOST = 2, 32  # small batches that are shown first
+SECONDS = 0.3  # duration of a trial
+FEWEST, MOST = 2, 32  # number of small batches at the start of a trial
 SIZES = (96, 128, 256, 512, 1024, 2048)
-WORTH = 1.05  # how much faster than the usual number another has to be
+WORTH = 1.05  # minimum speedup before another batch size replaces the usual one
 
 DependsOn = Literal["image", "batch", "chance"]
 BY_CHANCE = "this classifier answers differently when it is shown the same images again"
 
 
 class Calibration(NamedTuple):
-    """What was found.
+    """The result of a calibration.
 
-    ``depends_on`` says on what the answer to an image depends: ``"image"``, on nothing else, it has the same bits in
-    any batch of a multiple of 32, at any place in it; ``"batch"``, on the images beside it, so runs cannot share a
-    forward pass without changing each other's results; ``"chance"``, the very same batches are answered otherwise the
-    next time, so no result can be found again. ``rows`` is how many images at a time go fastest. ``noise`` are the
-    logits of images of noise, (n, classes), none where the classifier is taken at its word.
+    Attributes
+    ----------
+    depends_on : what the answer to an image depends on. ``"image"``: only the image; its bits are the same in every
+        batch whose size is a multiple of 32, at every position. ``"batch"``: also the other images in the batch, so
+        runs cannot share a forward pass without changing each other's results. ``"chance"``: the same batch gets
+        different answers, so no result is reproducible
+    rows : the fastest batch size, in images
+    noise : logits float32 (n, classes) of images of noise; empty for a billable classifier, which is not tested
     """
 
     depends_on: DependsOn
@@ -39,10 +42,10 @@ class Calibration(NamedTuple):
 
 
 def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:
-    """Find out about the classifier of an evaluator.
+    """Calibrate the classifier of an evaluator.
 
-    ``rows`` are how many images at a time are to be shown where that is known; it is tried whether that will do. One
-    that is billable is not asked, and taken at its word.
+    If ``rows`` is given, it is the batch size to use, and calibration only checks it. A billable classifier is not
+    queried. It is assumed to depend on the image only.
     """
     if evaluator.billable:
         return Calibration("image", rows or evaluator.rows, np.empty((0, evaluator.classifier.classes), np.float32))
@@ -58,32 +61,33 @@ def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:
 
 
 def _sizes(most: int) -> list[int]:
-    """Return the numbers of images to try, of which one is no power of two, as few batches of a run are one."""
+    """Return the batch sizes to try. One of them is not a power of two, like most batches of a run."""
     return [size for size in SIZES if size <= most] or [most]
 
 
 def _pays(rates: list[float]) -> bool:
-    """Tell whether the last number was clearly faster than the one before, so that a larger one may be faster yet."""
+    """Return whether the last size was clearly faster than the one before, so a larger one may be faster still."""
     return len(rates) < 2 or rates[-1] > WORTH * rates[-2]
 
 
 def _fastest(rates: dict[int, float], usual: int) -> int:
-    """Return the number at the highest rate; the usual one, or the nearest to it, unless it is clearly slower.
+    """Return the fastest batch size.
 
-    The usual one as well where no rate is known.
+    Return the usual size, or the nearest one that was tried, unless the fastest size is clearly faster. Also return it
+    if no rate is known.
     """
     best, usual = max(rates, key=rates.__getitem__), min(usual, max(rates))
     return usual if rates[best] <= WORTH * rates.get(usual, 0.0) else best
 
 
 class _Trial:
-    """Noise, and what was answered to it: first in small batches, and from then on in others, in any order."""
+    """Images of noise and their answers: first from small batches, then from larger batches in random order."""
 
     def __init__(self, evaluator: Evaluator, most: int) -> None:
         self._evaluator, self._rng = evaluator, np.random.default_rng(0)
         shape = (max(most, FEWEST * ROWS), *evaluator.classifier.input_shape)
         self._images = self._rng.integers(0, 256, shape, dtype=np.uint8)
-        self._answers = self._small_batch(0)  # which may take longer, as a model is made ready
+        self._answers = self._small_batch(0)  # the first call may take longer, because it initialises the model
         self._end = time.perf_counter() + SECONDS
         batches = min(MOST, len(self._images) // ROWS)
         while len(self._answers) < batches * ROWS and (len(self._answers) < FEWEST * ROWS or not self.over):
@@ -93,19 +97,19 @@ class _Trial:
 
     @property
     def over(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time is up."""
         return time.perf_counter() > self._end
 
     def agrees(self, size: int) -> tuple[bool, float]:
-        """Show so many images in a batch: are those that were known answered as before? And how many a second are.
+        """Show ``size`` images in one batch. Return whether known answers are unchanged, and the images per second.
 
-        The rate is 0 where the clock did not advance.
+        The rate is 0 if the clock did not advance.
         """
         start = time.perf_counter()
         same = self._answered_alike(size)
         first = time.perf_counter()
         rate = per_second(size, first - start)
-        if same and not self.over:  # the first call with batches of a size may well take longer
+        if same and not self.over:  # the first call with a new batch size may take longer
             same = self._answered_alike(size)
             rate = max(rate, per_second(size, time.perf_counter() - first))
         return same, rate
@@ -121,7 +125,7 @@ class _Trial:
         return same
 
     def outcome(self, same: bool, rows: int) -> Calibration:
-        """Return what was found; where answers are not the same it is asked whether small batches are answered so."""
+        """Return the calibration. If answers differ, first test whether the small batches are reproducible."""
         noise = self._answers[: self._small]
         if same:
             return Calibration("image", rows, noise)

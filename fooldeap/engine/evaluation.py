@@ -1,4 +1,4 @@
-"""From genomes to answers: which images are new, and what the classifier says to them, many runs' in one batch."""
+"""Evaluation: find the images that are new to a run, and ask the classifier about those of many runs in one batch."""
 
 import contextlib
 import functools
@@ -18,11 +18,11 @@ from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.plugin import Array, Classifier, Images
 
-ROWS = 32  # batches are padded to a multiple: TensorFlow's rows are the same bits in every batch of 32 or more
-ALIGNMENT = 64  # bytes; what a row of 32 images begins at is then a multiple of it, too
+ROWS = 32  # batches are padded to a multiple of it: TensorFlow gives a row the same bits in all such batches
+ALIGNMENT = 64  # bytes; every slice of 32 images then starts at a multiple of it, too
 MOST_ROWS = 2048
 USUAL_ROWS = 1024
-MOST_VALUES = 10_000_000  # of one forward pass, so that large images do not fill the memory
+MOST_VALUES = 10_000_000  # of one forward pass; limits the memory that large images need
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,20 @@ class Rows:
 
 
 class Evaluator:
-    """Shows images to the classifier in padded chunks, and counts what it showed.
+    """Shows images to the classifier in padded chunks, and counts them.
 
     Parameters
     ----------
-    classifier : the model; asked directly for gradients and for the probe
-    answer : from chunks of images to the logits of each, in order, wherever that is done
-    shares : into how many parts a batch should go at least, for as many hands
+    classifier : the model; gradients and probes call it directly
+    answer : a function from chunks of images to the logits of each chunk, in order; may use other processes
+    shares : minimum number of parts of a batch, for as many workers
 
     Attributes
     ----------
-    rows : images in the largest chunk, a multiple of 32; changes no bit where answers depend on the image alone
-    queries : how many images the classifier was shown, and why. A classifier that is ``billable``, a paid service, is
-        shown only what runs ask about
+    rows : number of images in the largest chunk, a multiple of 32; does not change answers that depend on the image
+        only
+    queries : number of images shown to the classifier, by reason. A ``billable`` classifier, such as a paid service, is
+        only shown images of runs
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Evaluator:
         self.rows = min(USUAL_ROWS, self.most_rows)
 
     def record(self, log: QueryLog | Row | None) -> None:
-        """Record queries in a log as they happen; None ends that, and counts from zero again."""
+        """Record queries in a log from now on. None stops recording and resets the counts."""
         before, self._log = self._log, log
         if before is not None:
             queries, self.queries = self.queries, Queries()
@@ -87,17 +88,17 @@ class Evaluator:
         self.queries.uncertain -= images
 
     def answers(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
-        """Yield what each query answered: the index of a batch, and the logits of its next rows.
+        """Yield the answers of each query: the index of a batch, and the logits of its next rows.
 
-        All batches are one query. A billable classifier is asked with at most `rows` images at a time, so that each
-        answer can be stored before the next query.
+        All batches are one query. A query to a billable classifier has at most `rows` images, so that each answer can
+        be stored before the next query.
         """
         for query in self._queries(batches) if self.billable else [list(enumerate(batches))]:
             logits = self.logits([rows for _, rows in query])
             yield [(index, each) for (index, _), each in zip(query, logits, strict=True)]
 
     def _queries(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, Rows]]]:
-        """Yield the batches cut and grouped into queries."""
+        """Split the batches into queries, and yield each query."""
         query: list[tuple[int, Rows]] = []
         for index, batch in enumerate(batches):
             for start in range(0, max(1, len(batch)), self.rows):
@@ -110,7 +111,7 @@ class Evaluator:
             yield query
 
     def logits(self, batches: Sequence[Images | Rows]) -> list[NDArray[np.float32]]:
-        """Return the logits float32 (n, classes) of each batch of images; all go through the classifier together."""
+        """Return the logits float32 (n, classes) of each batch of images. All batches share forward passes."""
         ends = list(itertools.accumulate(map(len, batches), initial=0))
         count = ends[-1]
         if count == 0:
@@ -127,14 +128,14 @@ class Evaluator:
         return [logits[start:end] for start, end in itertools.pairwise(ends)]
 
     def probe_logits(self, images: Images) -> NDArray[np.float32]:
-        """Return the logits of images that no run asks about; they count as probes."""
+        """Return the logits of images that do not belong to a run. They count as probes."""
         (logits,) = self.logits([images])
         self.queries.classifier -= len(images)
         self.queries.probes += len(images)
         return logits
 
     def answers_black(self) -> bool:
-        """Tell whether the classifier answers black images."""
+        """Return whether the classifier answers black images."""
         try:
             self.probe_logits(np.zeros((ROWS, *self.classifier.input_shape), np.uint8))
         except PluginError:
@@ -142,7 +143,7 @@ class Evaluator:
         return True
 
     def _together(self, batches: Sequence[Images | Rows], count: int) -> Images:
-        """Return all images in one array, black ones at its end, which is valid until the next call."""
+        """Return all images in one array, padded with black images. The array is valid until the next call."""
         if len(self._lent) < count:
             self._lent = aligned((count, *self.classifier.input_shape))
         start = 0
@@ -157,7 +158,7 @@ class Evaluator:
         return self._lent[:count]
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) by the image, float32, shaped as the images."""
+        """Return the gradient of log p(target) with respect to the image: float32, same shape as the images."""
         gradient = getattr(self.classifier, "gradient", None)
         if gradient is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not give")
@@ -176,12 +177,12 @@ class Evaluator:
         return found
 
     def probe(self, images: Images) -> Array:
-        """Return what the classifier says to a batch as it is, for whoever finds out about it.
+        """Return the logits of one unpadded batch. The images count as probes.
 
         Raises
         ------
         InputError
-            That is not finite.
+            The logits are not finite.
         """
         with self._query(len(images)):
             logits = self.classifier.logits(images)
@@ -207,7 +208,7 @@ def _cure(logits: Any) -> str:
 
 
 def aligned(shape: tuple[int, ...]) -> Images:
-    """Return an array of images whose bytes start at a multiple of 64, so that TensorFlow can take it as it is."""
+    """Return an array of images whose bytes start at a multiple of 64, so that TensorFlow uses it without a copy."""
     size = math.prod(shape)
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
@@ -221,9 +222,9 @@ def _round_up(count: float) -> int:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of images: which rows are new to the run, and where the answer of every row is found.
+    """A batch of images: which rows are new to the run, and where the answer of every row is stored.
 
-    ``sources`` counts through the rows of the batch before, as far as it is remembered, and on through this one's.
+    ``sources`` are indices into the rows of the previous batch, if it is cached, followed by the rows of this batch.
     """
 
     images: Images
@@ -237,7 +238,7 @@ class Batch:
         return xxhash.xxh3_128_digest(b"".join(self.digests))
 
     def cut(self, left: int) -> "Batch":
-        """Return the first rows, up to where ``left`` new images are used up."""
+        """Return the leading rows that contain at most ``left`` new images."""
         if len(self.new) <= left:
             return self
         rows = int(self.new[left])
@@ -245,7 +246,7 @@ class Batch:
 
 
 class Memory:
-    """Knows the images of a run's last batch by digest, so that an unchanged individual is not shown again."""
+    """The cache of a run: the images of its last batch by digest. Unchanged individuals are not evaluated again."""
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
@@ -253,21 +254,21 @@ class Memory:
         self._gradient: Array | None = None
 
     def lookup(self, images: Images, *, gradient: bool = False) -> Batch:
-        """Return which rows are new: their image is neither further up in this batch nor in the one before."""
+        """Find the new rows: images that occur neither earlier in this batch nor in the previous batch."""
         if gradient and self._gradient is None:
             self._forget()
         digests = _digests(images)
         places, remembered = dict(self._places), 0 if self._logits is None else len(self._logits)
-        # Each image that is met for the first time gets the next place; no loop in Python is as fast.
+        # Each distinct image gets the next place. This is faster than any loop in Python.
         sources = np.fromiter(map(places.setdefault, digests, itertools.count(remembered)), np.intp, len(digests))
         new = np.flatnonzero(sources == np.arange(remembered, remembered + len(digests)))
         return Batch(images, digests, sources, new)
 
     def answer(self, batch: Batch, logits: Array, gradient: Array | None) -> tuple[Array, Array | None]:
-        """Return logits and gradient for every row of a batch, given those of its new rows, and remember them."""
+        """Cache the answers to the new rows, and return logits and gradient of every row of the batch."""
         self._logits = _gathered(self._logits, logits, batch)
         self._gradient = None if gradient is None else _gathered(self._gradient, gradient, batch)
-        # Of equal images the last row stands for all: their answers are the same.
+        # Equal images have equal answers, so the last of equal rows represents all of them.
         self._places = dict(zip(batch.digests, range(len(batch.digests)), strict=True))
         return self._logits, self._gradient
 
@@ -280,7 +281,7 @@ def _digests(images: Images) -> list[bytes]:
 
 
 def _rows(images: Images) -> Iterable[memoryview]:
-    """Yield each image as a view, faster than numpy gives them."""
+    """Yield a view of each image; faster than iterating over the array."""
     whole = memoryview(np.ascontiguousarray(images).reshape(-1))  # type: ignore[arg-type]
     return map(whole.__getitem__, _slices(len(images), math.prod(images.shape[1:])))
 

@@ -1,7 +1,7 @@
-"""One run under way: an algorithm, which is a generator, with its seed and targets, step by step.
+"""One run, step by step. Its algorithm is a generator.
 
-An algorithm yields genomes and receives a `Reply`. All else is done here, once for every algorithm and plugin:
-decoding, evaluation, budgets, stops, the log, and the journal that makes every run resumable.
+An algorithm yields genomes and receives a `Reply`. This module does the rest for every algorithm and plugin: decoding,
+evaluation, budgets, stop criteria, the log, and the journal that makes every run resumable.
 """
 
 import contextlib
@@ -22,30 +22,30 @@ from fooldeap.storage.journal import Answer, Journal
 
 
 class Observer:
-    """Told of what happens in a run; does nothing itself."""
+    """Receives the events of a run. This base class ignores them."""
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
-        """Before the run; see `fooldeap.plugin.Reporter`."""
+        """Handle the start of the run; see `fooldeap.plugin.Reporter`."""
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """After each generation, for each target."""
+        """Handle one generation; called once for each target."""
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """After the end of the run."""
+        """Handle the end of the run."""
 
 
 class Run:
-    """One run under way: an algorithm with its seed and targets.
+    """One run: an algorithm with its seed and targets.
 
     Parameters
     ----------
     info : seed and targets
-    experiment : what to do
-    toolbox : the run's own, see `fooldeap.engine.toolboxes.build`
-    evaluator : asked for gradients; logits come from `drive`, for all runs together
-    journal : where answers are recorded, and read from first; None keeps no record
-    observer : told of every log row and of the end
-    clock : seconds that the run has taken until now, for ``stop.seconds``
+    experiment : the configuration
+    toolbox : the toolbox of this run, see `fooldeap.engine.toolboxes.build`
+    evaluator : computes gradients; `fooldeap.engine.lockstep.drive` gets the logits, for all runs together
+    journal : records the answers, and replays those it already has; None records nothing
+    observer : receives every log row and the end of the run
+    clock : returns the seconds that the run has taken, for ``stop.seconds``
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class Run:
         self._gradient: Any = None
 
     def ask(self) -> bool:
-        """Let the algorithm go on to its next images, and return whether it did; if not, the run ended."""
-        self._clock()  # the first call starts it
+        """Advance the algorithm to its next images. Return False if the run ended instead."""
+        self._clock()  # the first call starts the clock
         ask = self._next_ask()
         if ask is None:
             self._end("finished")
@@ -91,7 +91,7 @@ class Run:
         return True
 
     def uncached(self) -> Rows:
-        """Return those of the images that the classifier must see (perhaps none)."""
+        """Return the images that the classifier must answer; may be empty."""
         self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
         if self.statistics.left is not None:
             self._batch = self._batch.cut(self.statistics.left)
@@ -103,12 +103,12 @@ class Run:
         return Rows(self._batch.images, self._batch.new[self._answered() :])
 
     def reproduced(self) -> bool:
-        """Tell whether the classifier answers the new images as the journal has it."""
+        """Return whether the classifier answers the new images as recorded in the journal."""
         (logits,) = self._evaluator.logits([Rows(self._batch.images, self._batch.new)])
         return self._recorded is not None and np.array_equal(logits, self._recorded.logits)
 
     def store(self, logits: Any) -> None:
-        """Record the answer to the next of the unseen images, before there is another query."""
+        """Record the answer to the next new images, before another query starts."""
         if self._recorded is not None and self._recorded.complete:
             return
         self._logits.append(logits)
@@ -119,7 +119,7 @@ class Run:
             self._journal.write_answer(Answer(self._batch.digest, logits, self._gradient, complete))
 
     def tell(self) -> None:
-        """Give the answers to the algorithm, those from the journal and those that were stored now."""
+        """Send the answers to the algorithm, both replayed and new ones."""
         self._count()
         logits = self._logits[0] if len(self._logits) == 1 else np.concatenate(self._logits)
         everything, gradient = self._memory.answer(self._batch, logits, self._shaped_gradient())
@@ -128,7 +128,7 @@ class Run:
         )
 
     def finish_generation(self) -> None:
-        """Enter the generation into the books, and decide whether the run goes on."""
+        """Record the generation, and end the run if a stop criterion holds."""
         for row in self.statistics.enter(self._batch, self._reply):
             self._observer.on_generation(self.info, row)
         verdict = self.statistics.stop_reason() or self._out_of_time()
@@ -136,11 +136,11 @@ class Run:
             self._end(verdict)
 
     def results(self) -> list[RunResult]:
-        """Return the results of a run that ended, one a target."""
+        """Return the results of an ended run, one for each target."""
         return self.statistics.results(self.stopped or "interrupted")
 
     def attempt(self, step: Callable[..., Any], *arguments: Any) -> Any:
-        """Take a step; where a plugin of the run is at fault, the run ends as failed, and None is returned."""
+        """Call a step. If a plugin of the run fails, the run ends as failed, and None is returned."""
         try:
             return step(*arguments)
         except (PluginError, InputError) as error:
@@ -149,8 +149,8 @@ class Run:
             return None
 
     def close(self) -> None:
-        """Let go of the generator and the journal; the run can be resumed from there."""
-        with contextlib.suppress(Exception, SystemExit):  # what it does once it has no more say matters to nobody
+        """Close the generator and the journal. The run can be resumed from the journal."""
+        with contextlib.suppress(Exception, SystemExit):  # errors while the generator closes are ignored
             self._evolution.close()
         if self._journal is not None:
             self._journal.close()
@@ -190,23 +190,26 @@ class Run:
         return recorded
 
     def _count(self) -> None:
-        """Count what memory and journal answered; the evaluator counts the rest."""
+        """Count the images answered by cache and journal. The evaluator counts the rest."""
         queries = self._evaluator.queries
         queries.memory += len(self._batch.digests) - len(self._batch.new)
         queries.journal += 0 if self._recorded is None else len(self._recorded.logits)
 
     def _answered(self) -> int:
-        """How many of the new images of this batch have an answer."""
+        """Return how many of the new images of this batch have an answer."""
         return sum(map(len, self._logits))
 
     def _shaped_gradient(self) -> Any:
         found = self._gradient
         if found is None and self._ask.gradient and not len(self._batch.new):
-            found = np.empty(0, np.float32)  # a record of no new images does not tell what was asked for
+            found = np.empty(0, np.float32)  # a record without new images does not say whether a gradient was requested
         return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
 
     def _out_of_time(self) -> str | None:
-        """The one stop that a replay cannot compute: it is looked up, or decided and recorded."""
+        """Return the stop reason ``"seconds"`` or None.
+
+        A replay cannot compute this stop criterion. It is read from the journal, or decided now and recorded.
+        """
         if self._journal is not None and self._journal.replaying:
             return self._journal.recorded_end()
         if self._seconds is None or self._clock() < self._seconds:
@@ -225,5 +228,5 @@ class Run:
 
 
 def _fits(recorded: Answer, new: int) -> bool:
-    """Tell whether an answer has the rows of a batch with so many new images; an incomplete one has fewer."""
+    """Return whether an answer has ``new`` rows. An incomplete answer has fewer."""
     return len(recorded.logits) == new if recorded.complete else len(recorded.logits) < new

@@ -1,8 +1,8 @@
-"""The front of a run by several objectives: the images that it showed and that no other is better than.
+"""The Pareto front of a run with several objectives: its images that no other image dominates.
 
-They stand in ``fronts.npz``, arrays with a row an image, in the order of the runs in ``result.json`` and, of each, from
-the highest first objective: ``run`` (the place in that order) and ``evaluations`` int64 (n,), ``objectives`` float64
-(n, k), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
+Fronts are stored in ``fronts.npz``. Each array has one row per image, in the order of the runs in ``result.json`` and,
+within a run, by decreasing first objective. The arrays are ``run`` (the index of the run) and ``evaluations`` int64
+(n,), ``objectives`` float64 (n, k), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from fooldeap.results import FrontImage, RunResult
 from fooldeap.storage import columns
 
 FILE = "fronts.npz"
-MOST = 200  # images of a front; of more, the least crowded stay
+MOST = 200  # images in a front; if there are more, the least crowded stay
 _FORMAT: columns.Format = {
     "run": (np.int64, 1),
     "evaluations": (np.int64, 1),
@@ -26,9 +26,9 @@ _FORMAT: columns.Format = {
 
 
 class Front:
-    """The best front of all images that it was given, of equal ones the first; of more than `MOST` the least crowded.
+    """The Pareto front of all images that were added. It has at most `MOST` images, the least crowded ones.
 
-    ``images`` are its members, from the highest first objective.
+    Of images with equal objectives, the front keeps the first. ``images`` are sorted by decreasing first objective.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class Front:
         self._objectives: Array | None = None  # of the images
 
     def add(self, objectives: Array, images: Array, logits: Array, before: int) -> None:
-        """Take in images uint8 (n, h, w, c) with their objectives (n, k), shown after ``before`` others."""
+        """Add images uint8 (n, h, w, c) with objectives (n, k). ``before`` images were shown earlier."""
         known = objectives[:0] if self._objectives is None else self._objectives
         fresh = np.flatnonzero(~pareto.as_good(known, objectives).any(axis=0))
         if not len(fresh):
-            return  # which is the usual case, later on
-        joined = np.concatenate([known, objectives[fresh] + 0.0])  # no -0.0
+            return  # the usual case in later generations
+        joined = np.concatenate([known, objectives[fresh] + 0.0])  # turns -0.0 into 0.0
         kept = _least_crowded(joined, pareto.best(joined))
         kept = kept[np.lexsort(-joined[kept].T[::-1])]
         news = [
@@ -53,7 +53,7 @@ class Front:
 
 
 def _least_crowded(objectives: Array, front: Array) -> Array:
-    """Leave out the most crowded one by one, for that makes room for those beside it (Kukkonen and Deb 2006)."""
+    """Remove the most crowded image repeatedly. Each removal changes the crowding of the others (Kukkonen and Deb 2006)."""
     while len(front) > MOST:
         lonely = pareto.crowding(objectives[front], np.zeros(len(front), np.intp))
         front = np.delete(front, lonely.argmin())
@@ -61,23 +61,23 @@ def _least_crowded(objectives: Array, front: Array) -> Array:
 
 
 def called(runs: Sequence[RunResult], names: Sequence[str]) -> tuple[str, ...]:
-    """Return what the objectives of fronts are called: by these names if there are as many, nothing without fronts."""
+    """Return the names of the objectives of fronts: ``names`` if their number matches. Empty without fronts."""
     count = next((len(each.objectives) for run in runs for each in run.front), 0)
     return tuple(names) if len(names) == count else tuple(f"objective {number + 1}" for number in range(count))
 
 
 def packed(runs: Sequence[RunResult]) -> bytes:
-    """Return the fronts of runs, all on one classifier, as the content of a file; the same bits every time."""
+    """Return the fronts of runs on one classifier as the content of a file. Equal fronts give equal bytes."""
     return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.front))
 
 
 def unpacked(content: bytes, runs: int) -> list[list[FrontImage]]:
-    """Return the front of each of so many runs.
+    """Return the front of each run. ``runs`` is the number of runs.
 
     Raises
     ------
     ValueError
-        The content is not what `packed` makes.
+        `packed` did not write the content.
     """
     return [
         [FrontImage(int(evaluations), tuple(objectives.tolist()), *more) for evaluations, objectives, *more in run]

@@ -1,4 +1,4 @@
-"""A toolbox as DEAP's own algorithms want it: individuals one by one, in lists, with a fitness each."""
+"""A toolbox for DEAP's own algorithms: lists of individuals, each with its own fitness."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,11 +12,11 @@ from fooldeap.plugin import Array, Batch, Toolbox
 
 
 class Fitness(base.Fitness):  # type: ignore[misc]
-    """Of as many objectives as it is given, all maximised; nothing is registered in ``deap.creator``."""
+    """A DEAP fitness with any number of objectives, all maximised. It needs no class in ``deap.creator``."""
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """One for each objective."""
+        """The weight 1 for each objective."""
         return (1.0,) * len(self.wvalues)
 
     def _set(self, values: Iterable[float]) -> None:
@@ -26,11 +26,11 @@ class Fitness(base.Fitness):  # type: ignore[misc]
 
 
 class Individual:
-    """A genome with its fitness; two are equal where their genomes are.
+    """A genome with its fitness. Individuals with equal genomes are equal.
 
-    Like its genome, it is a mutable sequence, so that DEAP's own operators work on it. That of an array is flat: a
-    number for a place, a list for a slice, both copies; what is put in is rounded where the genome has integers, and
-    clipped to its ``bounds``, or to what its type can hold.
+    An individual is a mutable sequence, so that DEAP's own operators work on it. If the genome is an array, the
+    sequence is its flat view: an index returns a number, and a slice returns a list; both are copies. Assigned values
+    are rounded if the genome has integers, and clipped to its ``bounds`` or to the range of its dtype.
     """
 
     __slots__ = ("bounds", "fitness", "genome")
@@ -60,7 +60,7 @@ class Individual:
 
 
 def _held(values: Array, dtype: np.dtype[Any], bounds: tuple[float, float] | None) -> Array:
-    """Return values as a genome of a type holds them."""
+    """Return values rounded and clipped for a genome of this dtype."""
     if dtype.kind in "iu":
         values, limits = np.rint(values), np.iinfo(dtype)
         bounds = bounds or (limits.min, limits.max)
@@ -71,11 +71,11 @@ def individual_view(toolbox: Toolbox, evaluate: Callable[[Batch], Array] | None 
     """Return a ``deap.base.Toolbox`` for DEAP's unmodified algorithms, on the plugins of ``toolbox``.
 
     It registers ``individual``, ``population(n)``, ``clone``, ``evaluate``, ``map``, ``mate``, ``mutate`` and
-    ``select``. ``map`` recognises ``evaluate`` and asks the classifier about all individuals at once.
+    ``select``. ``map`` recognises ``evaluate`` and evaluates all individuals in one batch.
 
     Parameters
     ----------
-    toolbox : of `fooldeap.toolbox`
+    toolbox : from `fooldeap.toolbox`
     evaluate : from a batch of genomes to their fitness (n,) or (n, k); by default ``toolbox.evaluate``
     """
     if not hasattr(toolbox, "sample"):

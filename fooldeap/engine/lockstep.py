@@ -1,4 +1,4 @@
-"""Many runs in lockstep, so that they share one forward pass; each that fails ends alone."""
+"""Advance many runs in lockstep, so that they share forward passes. A run that fails does not stop the others."""
 
 import itertools
 import warnings
@@ -18,10 +18,10 @@ def drive(
     *,
     isolate: bool = False,
 ) -> Generator[Run, None, None]:
-    """Advance runs together, at most ``width`` at a time, each from its start to its end, and yield each then.
+    """Advance runs together, at most ``width`` at a time, and yield each run when it ends.
 
-    ``runs`` is a queue: the next one starts as soon as another ends, so that late batches stay full. A run that fails
-    ends alone, see `Run.failure`; with ``isolate`` so does one with images that the classifier fails on.
+    ``runs`` is a queue. When a run ends, the next one starts, so that batches stay full. A run that fails ends alone,
+    see `Run.failure`. With ``isolate``, a run whose images make the classifier fail also ends alone.
     """
     waiting, active = iter(runs), list[Run]()
     try:
@@ -29,7 +29,7 @@ def drive(
             active += itertools.islice(waiting, width - len(active))
             if not active:
                 return
-            # Each step is taken by all runs before the next: what the processor has just run, it runs faster.
+            # All runs take a step before the next step starts: this uses the processor's caches better.
             asked = [run for run in active if run.attempt(run.ask)]
             unseen = [(run, rows) for run in asked if (rows := run.attempt(run.uncached)) is not None]
             for run, logits in (_isolated if isolate else _together)(unseen, evaluator):
@@ -49,19 +49,19 @@ Answered = tuple[Run, Any]  # a run, and the logits of its next images
 
 
 def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
-    """Yield the answers to the images of each run, those of one query before the next query."""
+    """Yield the answers for each run. All answers of one query come before the next query."""
     for answers in evaluator.answers([rows for _, rows in unseen]):
         for index, logits in answers:
             yield unseen[index][0], logits
 
 
 def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
-    """Yield the answers as well; if the classifier fails, those of each run whose images are not the cause.
+    """Yield the answers for each run. If the classifier fails, skip the runs whose images cause the failure.
 
     Raises
     ------
     PluginError
-        The classifier fails on other images as well, so no run is the cause; or it is too slow or too expensive to be
+        The classifier also fails on other images, so no run is the cause. Or it is too slow or too expensive to be
         asked again.
     """
     try:
@@ -84,7 +84,7 @@ def _alone(evaluator: Evaluator, rows: Rows) -> Any:
 
 
 def _close(runs: Iterable[Run]) -> None:
-    """Close all runs, also where the journal of one cannot be written to its end."""
+    """Close all runs, even if the journal of one run cannot be written."""
     failure = None
     for run in runs:
         try:

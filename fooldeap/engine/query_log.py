@@ -1,8 +1,8 @@
-"""The query log, ``queries.csv``: how many images the classifier was shown, recorded before each query.
+"""The query log, ``queries.csv``: the number of images shown to the classifier, recorded before each query.
 
 Each row belongs to one session and one process. It is rewritten in place before the images of a query are shown, with
-these images counted as ``uncertain``. So the file is right after any exit, also after SIGKILL: the classifier has seen
-at least ``shown`` images, and at most ``uncertain`` more. When a session ends, its rows become one.
+these images counted as ``uncertain``. The file is therefore correct after any exit, also after SIGKILL: the classifier
+has seen at least ``shown`` images and at most ``uncertain`` more. When a session ends, its rows are merged into one.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ _MOST = 10**_WIDTH - 1
 
 @dataclass
 class Queries:
-    """How many images were asked about, by what answered them, and what else the classifier was shown.
+    """Numbers of images: those that algorithms asked about, by source of the answer, and all others that were shown.
 
     Attributes
     ----------
-    memory : answered by the run itself: the image was in this batch or in the previous one
+    memory : answered by the run's cache: the image was in this batch or in the previous one
     journal : answered by the journal of an earlier session
     classifier : answered by the classifier
     gradients : shown once more for the gradient
     padding : black images that fill up batches
     probes : shown to calibrate the classifier or to measure its accuracy
     lost : shown by a worker that was lost
-    uncertain : images of queries that did not return: under way when the process was killed, interrupted or failed
+    uncertain : images of queries that did not return because the process was killed, interrupted or failed
     """
 
     memory: int = 0
@@ -47,12 +47,12 @@ class Queries:
 
     @property
     def asked(self) -> int:
-        """How many images the algorithms asked about."""
+        """Number of images that the algorithms asked about."""
         return self.memory + self.journal + self.classifier
 
     @property
     def shown(self) -> int:
-        """How many images the classifier has answered; it may have seen ``uncertain`` more."""
+        """Number of images that the classifier has answered. It may have seen ``uncertain`` more."""
         return self.classifier + self.gradients + self.padding + self.probes + self.lost
 
     def add(self, other: "Queries") -> None:
@@ -70,7 +70,7 @@ class QueryLog:
 
     Parameters
     ----------
-    path : the file; a session is added to it
+    path : the file; a session is appended
 
     Raises
     ------
@@ -92,7 +92,7 @@ class QueryLog:
         self.close()
 
     def add_row(self) -> "Row":
-        """Add a row of this session, for another process that asks the classifier."""
+        """Add a row to this session, for another process that queries the classifier."""
         with contextlib.closing(Appended(self.path)) as file:
             place = file.size
             file.append(_line(self.session, Queries()))
@@ -103,13 +103,13 @@ class QueryLog:
         self._own.write(queries)
 
     def close(self) -> None:
-        """Make the rows of this session one."""
+        """Merge the rows of this session into one, and close the file."""
         self._own.close()
         write_whole(self.path, _text(_merged(_read(self.path))))
 
 
 class Row:
-    """The row of one process, rewritten in place. It can be pickled; each process opens the file for itself."""
+    """The row of one process, rewritten in place. It can be pickled: each process opens the file separately."""
 
     def __init__(self, path: Path, session: int, place: int) -> None:
         self.path, self.session, self.place = path.resolve(), session, place
@@ -127,7 +127,7 @@ class Row:
         return found[1]
 
     def write(self, queries: Queries) -> None:
-        """Record counts in place of those before."""
+        """Replace the recorded counts."""
         self._opened().overwrite(_line(self.session, queries), self.place)
 
     def close(self) -> None:
@@ -147,12 +147,12 @@ def _read(path: Path) -> list[tuple[int, Queries]]:
 
 
 def parsed(content: bytes, path: Path) -> list[tuple[int, Queries]]:
-    """Return session and counts of each row; a last row that a power cut left incomplete is skipped.
+    """Return session and counts of each row. An incomplete last row, left by a power cut, is skipped.
 
     Raises
     ------
     InputError
-        The content is damaged; ``path`` is for the message.
+        The content is damaged. The message names ``path``.
     """
     lines = content.decode(errors="replace").splitlines(keepends=True)
     rows = [(0, Queries()) if line == _HEAD else _parsed(line) for line in lines]
@@ -185,7 +185,7 @@ def _line(session: int, queries: Queries) -> bytes:
 
 
 def _parsed(line: str) -> tuple[int, Queries] | None:
-    """Return session and counts of a row, None where it is damaged."""
+    """Return session and counts of a row, or None if the row is damaged."""
     row, _, checksum = line.rpartition(",")
     if checksum != f"{_checksum(row)}\n":
         return None

@@ -1,7 +1,7 @@
-"""Keeps count for one run: the log, the best images, the goals, and whether it is time to stop.
+"""Statistics of one run: the log, the best images, the goals and the stop criteria.
 
-Everything here follows from the answers alone, so that a replay of the journal gives the same to the bit. Only the
-clock is outside, see `evolution`.
+Everything here is computed from the answers only, so a replay of the journal gives bit-identical statistics. The
+exception, the stop criterion ``seconds``, is in `evolution`.
 """
 
 import math
@@ -18,31 +18,31 @@ from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult, Snapshot
 
 DIVERSITY_PIXELS = 64
-STALLED_AFTER = 100  # batches in a row without a new image
-MILESTONES = (0.5, 0.9, 0.99)  # confidences on the way, ascending
+STALLED_AFTER = 100  # consecutive batches without a new image
+MILESTONES = (0.5, 0.9, 0.99)  # confidences below the goal, ascending
 
 
 @dataclass
 class _Best:
-    """The best image for one target until now; images that reached the goal come before all others.
+    """The best image for one target so far. Images that reached the goal rank above all others.
 
-    Of several objectives the first decides, and the second between images that reached the goal.
+    With several objectives, the first one decides. Between images that reached the goal, the second one decides.
     """
 
     reached: bool = False
-    merit: float = -math.inf  # by which images are compared
+    merit: float = -math.inf  # the value by which images are compared
     fitness: float = -math.inf  # the first objective
     image: Any = None  # uint8 (h, w, c), once an image was shown
     logits: Any = None  # float32 (classes,)
     evaluations_to_goal: int | None = None
-    milestones: list[int] = field(default_factory=list)  # evaluations until each of `MILESTONES` that was passed
+    milestones: list[int] = field(default_factory=list)  # evaluations until each of the reached `MILESTONES`
     improved: int = 0  # the generation of the last better fitness
     snapshots: list[Snapshot] = field(default_factory=list)
-    front: Front = field(default_factory=Front)  # stays empty where there is one objective
+    front: Front = field(default_factory=Front)  # stays empty if there is one objective
 
 
 class RunStatistics:
-    """The books of one run."""
+    """The statistics of one run."""
 
     def __init__(self, info: RunInfo, stop: Stop) -> None:
         self.info, self.stop = info, stop
@@ -55,15 +55,15 @@ class RunStatistics:
 
     @property
     def left(self) -> int | None:
-        """How many evaluations the budget still has, None without a budget."""
+        """The remaining evaluations of the budget, or None without a budget."""
         return None if self.stop.evaluations is None else self.stop.evaluations - self.evaluations
 
     def look(self, images: Images) -> None:
-        """Take note of what does not need an answer, while the images are still at hand for the processor."""
+        """Compute the statistics that need no answer, while the images are still in the processor's cache."""
         self._diversity = pixel_deviation(images)
 
     def enter(self, batch: Batch, reply: Reply) -> list[LogRow]:
-        """Enter one generation and return its log rows, one a target."""
+        """Record one generation, and return its log rows, one for each target."""
         self.generation += 1
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
         self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
@@ -99,17 +99,17 @@ class RunStatistics:
         return None
 
     def best(self, target: int) -> Predictions | None:
-        """Return the best image for a target until now, alone in its batch, None where none was shown yet."""
+        """Return the best image for a target so far, as a batch of one. Return None before the first image."""
         best = self._best[target]
         return None if best.image is None else Predictions(best.logits[None], best.image[None])
 
     def results(self, stopped: str) -> list[RunResult]:
-        """Return the result of each target that an image was shown for."""
+        """Return the results of all targets with at least one image."""
         self._take_snapshots()
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
 
     def _take_snapshots(self) -> None:
-        """Keep the best images as they are now; an image is replaced, never changed, so that none is copied here."""
+        """Store the current best images. They are replaced and never modified, so no copy is needed."""
         for best in self._best.values():
             taken = best.snapshots[-1].generation if best.snapshots else -1
             if best.image is not None and taken < self.generation:
@@ -119,7 +119,7 @@ class RunStatistics:
     def _compare(self, target: int, shown: "_Shown", fittest: float, surest: float) -> None:
         best, reached = self._best[target], self._reached(target, shown, fittest, surest)
         if reached is None and (best.reached or fittest <= best.merit):
-            return  # which is nearly always, and told at once
+            return  # the usual case, detected early
         fitness = shown.fitness(target)
         merit = fitness if reached is None else np.where(reached, shown.second(target), -np.inf)
         row = int(merit.argmax())
@@ -133,7 +133,7 @@ class RunStatistics:
             best.image, best.logits = shown.batch.images[row].copy(), shown.reply.predictions.logits[row].copy()
 
     def _reached(self, target: int, shown: "_Shown", fittest: float, surest: float) -> Array | None:
-        """Return which images reached a goal, None where none did."""
+        """Return which images reached a goal, or None if no image did."""
         goals = ((shown.confidence, surest, self.stop.confidence), (shown.fitness, fittest, self.stop.score))
         reached = [values(target) >= goal for values, highest, goal in goals if goal is not None and highest >= goal]
         return np.logical_or.reduce(reached) if reached else None
@@ -164,19 +164,19 @@ class RunStatistics:
 
 
 class _Shown(NamedTuple):
-    """What the images of one generation are to each target."""
+    """The images of one generation, as seen by each target."""
 
     batch: Batch
     reply: Reply
-    before: int  # images shown in the generations before
+    before: int  # images shown in earlier generations
 
     def fitness(self, target: int) -> Array:
-        """The first objective, or the only one."""
+        """Return the first objective, or the only one."""
         objectives = self.reply.of(target)
         return objectives if objectives.ndim == 1 else objectives[:, 0]
 
     def second(self, target: int) -> Array:
-        """The second objective, or the only one."""
+        """Return the second objective, or the only one."""
         objectives = self.reply.of(target)
         return objectives if objectives.ndim == 1 else objectives[:, :2][:, -1]
 
@@ -184,20 +184,20 @@ class _Shown(NamedTuple):
         return self.reply.predictions.probabilities[:, target]
 
     def enter(self, target: int, front: Front) -> None:
-        """Show the new images to a front, if there are several objectives."""
+        """Add the new images to a front, if there are several objectives."""
         objectives, new, predictions = self.reply.of(target), self.batch.new, self.reply.predictions
         if objectives.ndim == 2 and objectives.shape[1] > 1 and len(new):
             front.add(objectives[new], self.batch.images[new], predictions.logits[new], self.before)
 
     def place(self, reached: Array) -> int:
-        """Return the 1-based place, in the order shown, of the first image that reached something."""
-        # An image from memory cannot be the first, so the first one that did is a new one.
+        """Return the 1-based position, in the order shown, of the first image that is True in ``reached``."""
+        # An image from the cache cannot be the first, so the first one is a new image.
         return self.before + 1 + int(np.searchsorted(self.batch.new, reached.argmax()))
 
 
 def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:
-    """Return best, mean, worst and standard deviation of each row, all at once in a fraction of the time."""
-    # As fitness.mean(axis=1) and fitness.std(axis=1) do it, in a third of their time.
+    """Return maximum, mean, minimum and standard deviation of each row."""
+    # Same results as fitness.mean(axis=1) and fitness.std(axis=1), in a third of the time.
     count = fitness.shape[1]
     mean = np.add.reduce(fitness, axis=1) / count
     std = np.sqrt(np.add.reduce(np.square(fitness - mean[:, None]), axis=1) / count)
@@ -206,15 +206,15 @@ def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:
 
 
 def pixel_deviation(images: Images) -> float:
-    """Return the standard deviation of a pixel over the images, in grey levels, averaged over some 64 pixels.
+    """Return the standard deviation of pixels over the images, in grey levels, averaged over about 64 pixels.
 
-    They are spread evenly; of images of fewer than 128 values all are taken.
+    The pixels are evenly spaced. All pixels are used if an image has fewer than 128 values.
     """
     count = len(images)
     flat = images.reshape(count, -1)
-    step = max(1, flat.shape[1] // DIVERSITY_PIXELS) | 1  # odd, so as not to stay in the same columns
-    # Sums of integers are exact, so the figure does not depend on the order in which a machine adds them up; float32
-    # holds those of 258 images, and is the fastest.
+    step = max(1, flat.shape[1] // DIVERSITY_PIXELS) | 1  # odd, so that pixels do not all come from the same columns
+    # Sums of integers are exact, so the result does not depend on the order of additions. float32 is exact for up to 258
+    # images, and is the fastest type.
     exact = np.float32 if count * 255**2 <= 2**24 else np.float64
     values: Array = flat[:, ::step].astype(exact)
     ones: Array = np.ones(count, exact)

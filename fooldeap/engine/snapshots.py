@@ -1,8 +1,8 @@
-"""How the best image of each run came about: kept at generations 0, 1, 2, 3, 4, 6, 8, 11, 16, ... and at the end.
+"""Snapshots of the best image of each run, at generations 0, 1, 2, 3, 4, 6, 8, 11, 16, ... and at the end.
 
-They stand in ``snapshots.npz``, arrays with a row a snapshot, in the order of the runs in ``result.json`` and of
-generations: ``run`` (the place in that order), ``generation`` and ``evaluations`` int64 (n,), ``score`` float64 (n,),
-``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
+They are stored in ``snapshots.npz``. Each array has one row per snapshot, in the order of the runs in ``result.json``
+and, within a run, of generations. The arrays are ``run`` (the index of the run), ``generation`` and ``evaluations``
+int64 (n,), ``score`` float64 (n,), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
 """
 
 import math
@@ -25,22 +25,22 @@ _FORMAT: columns.Format = {
 
 
 def due(generation: int) -> bool:
-    """Tell whether a generation is a power of the square root of 2, rounded, or the first."""
+    """Return whether a generation is 0 or a rounded power of the square root of 2."""
     return generation == 0 or round(2 ** (round(2 * math.log2(generation)) / 2)) == generation
 
 
 def packed(runs: Sequence[RunResult]) -> bytes:
-    """Return the snapshots of runs, all on one classifier, as the content of a file; the same bits every time."""
+    """Return the snapshots of runs on one classifier as the content of a file. Equal snapshots give equal bytes."""
     return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.snapshots))
 
 
 def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
-    """Return the snapshots of each of so many runs.
+    """Return the snapshots of each run. ``runs`` is the number of runs.
 
     Raises
     ------
     ValueError
-        The content is not what `packed` makes.
+        `packed` did not write the content.
     """
     return [
         [

@@ -1,7 +1,7 @@
-"""A classifier whose calls are guarded: errors carry the name of its plugin, and none may last for ever.
+"""Time limit and error messages for a classifier: errors name its plugin, and every call has a time limit.
 
-What lasts too long is ended by a signal where the classifier is Python, or waits. Code that never returns to the
-interpreter cannot be: then the process ends, where it is one of ours, see `last_resort`.
+A signal interrupts a call that takes too long, if the classifier is Python code or waits. A signal cannot interrupt
+code that never returns to the interpreter. In that case the process ends if fooldeap owns it, see `last_resort`.
 """
 
 import contextlib
@@ -15,27 +15,27 @@ from typing import Any
 
 from fooldeap.errors import InputError, OvertimeError, PluginError, blaming
 
-LIMIT = "batch_timeout"  # the parameter by which an executor says how long a classifier may take
-MOST_VALUES = 1 << 26  # of an image; no larger one is read from a folder, see `fooldeap.storage.pictures`
+LIMIT = "batch_timeout"  # the parameter of an executor that sets the time limit of a classifier
+MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.pictures`
 MOST_CLASSES = 1_000_000
 GRACE = 2.0  # seconds from the signal to the last resort
 
-# Says why in its own way, and ends the process; set where the process is ours, and not somebody's notebook.
+# Reports the reason and ends the process. Set only in processes that fooldeap owns, not in a user's notebook.
 last_resort: Callable[[str], None] | None = None
 
 
 class _TimeUp(BaseException):
-    """Goes past a plugin that catches every `Exception` to try again."""
+    """A timeout. It is not an `Exception`, so a plugin that catches `Exception` to retry does not catch it."""
 
 
 class TimedClassifier:
-    """A classifier as it is, but for its calls.
+    """A classifier with time-limited calls. All other attributes are those of the wrapped classifier.
 
     Parameters
     ----------
     classifier : the classifier
-    name : of its plugin, for messages
-    seconds : that a call may take; None: as long as it likes
+    name : the name of its plugin, for messages
+    seconds : time limit of a call; None: no limit
     """
 
     def __init__(self, classifier: Any, name: str, seconds: float | None = None) -> None:
@@ -45,7 +45,15 @@ class TimedClassifier:
         return getattr(self._classifier, name)
 
     def check(self) -> None:
-        """Raise `PluginError` where it does not say of itself what it should, `InputError` where it is too large."""
+        """Check the attributes of the classifier.
+
+        Raises
+        ------
+        PluginError
+            An attribute has the wrong type or value.
+        InputError
+            The classifier has too many classes, or its images are too large.
+        """
         shape, classes, digest = self.input_shape, self.classes, getattr(self._classifier, "digest", "")
         sizes = isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_count, shape))
         if not sizes:
@@ -63,7 +71,13 @@ class TimedClassifier:
             raise PluginError(f"{self.name} has a digest that is {type(digest).__name__}, expected text")
 
     def logits(self, images: Any) -> Any:
-        """Return what the classifier says to images, which may be anything, or raise `PluginError`."""
+        """Return the classifier's answer to images, unchecked.
+
+        Raises
+        ------
+        PluginError
+            The classifier fails or takes too long.
+        """
         return self._call(self._classifier.logits, images)
 
     @property
@@ -87,7 +101,7 @@ def _is_count(value: object) -> bool:
 
 @contextlib.contextmanager
 def _limited(seconds: float | None, late: str) -> Iterator[None]:
-    """Raise `OvertimeError` where the block lasts longer."""
+    """Raise `OvertimeError` if the block takes longer than ``seconds``."""
     if seconds is None:
         yield
         return
@@ -104,7 +118,7 @@ def _limited(seconds: float | None, late: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `_TimeUp` within the block, and nowhere else, where it lasts longer; then set an alarm of others again."""
+    """Raise `_TimeUp` inside the block if it takes longer than ``seconds``. Then restore a previous alarm."""
     running, begun = True, time.monotonic()
 
     def time_up(*_: object) -> None:
@@ -121,12 +135,12 @@ def _alarm(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        if left:  # what would have rung meanwhile does so now
+        if left:  # a previous alarm that was due meanwhile rings now
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-6), interval)
 
 
 class _Watch:
-    """A thread that looks once a second whether something lasts too long, even for the signal."""
+    """A thread that checks once a second whether a call has ignored the signal for too long."""
 
     def __init__(self) -> None:
         self._due: dict[int, tuple[float, str]] = {}  # by thread

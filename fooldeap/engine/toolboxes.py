@@ -1,10 +1,10 @@
-"""From a configuration to a ``deap.base.Toolbox``: the plugins under DEAP's names, on whole batches, rng bound.
+"""Build a ``deap.base.Toolbox`` from a configuration: the plugins under DEAP's names, on batches, with ``rng`` bound.
 
-What is registered: ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
-``mate(first, second)``, ``select(fitness, count)`` (of these three those that the algorithm uses),
-``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the
-classes the run pursues, ``toolbox.generation`` is the one under way, counted from 0, which schedules follow,
-``toolbox.bounds`` are those of the genome, or None, and ``toolbox.goal`` is the run's, ``{"confidence": 0.9999}``.
+The toolbox registers ``sample(count)``, ``decode(genomes)``, ``take(genomes, indices)``, ``mutate(genomes)``,
+``mate(first, second)``, ``select(fitness, count)`` (of the last three, those that the algorithm uses),
+``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the target
+classes of the run. ``toolbox.generation`` is the current generation, counted from 0; schedules use it.
+``toolbox.bounds`` are the bounds of the genome, or None. ``toolbox.goal`` is the goal, ``{"confidence": 0.9999}``.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ MOST_VALUES = 1 << 32  # of all images of a population
 def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
     """Return the random stream for one purpose of one run.
 
-    It is named by seed, targets and purpose alone, so that two experiments that differ in, say, their selection start
-    from the same population.
+    It depends on seed, targets and purpose only. Two experiments with different selections, for example, therefore
+    start with the same population.
     """
     name = hashlib.sha256(f"{','.join(map(str, targets))};{purpose}".encode()).digest()
     words = np.frombuffer(name, "<u4").tolist()
@@ -46,7 +46,7 @@ def build(
     decode: Callable[[Batch], Images] | None = None,
     map: Callable[..., Any] = map,
 ) -> Toolbox:
-    """Return the toolbox of one run; ``decode`` and ``map`` may have other processes do it."""
+    """Return the toolbox of one run. ``decode`` and ``map`` may use other processes."""
     genome = experiment.genome.build(evaluator.classifier.input_shape)
     images = evaluator.classifier.input_shape
     toolbox = base.Toolbox()
@@ -105,7 +105,7 @@ class _Scheduled:
 
 
 class _Limited:
-    """An operator whose last argument counts genomes, at most ``most``."""
+    """An operator whose last argument is a number of genomes, at most ``most``."""
 
     def __init__(self, most: int, call: Callable[..., Any]) -> None:
         self.most, self.call = most, call
@@ -118,7 +118,7 @@ class _Limited:
 
 
 class _Guarded:
-    """An operator that is only called with what its contract promises it."""
+    """An operator whose arguments are checked against its contract first."""
 
     def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any]) -> None:
         self.plugin, self.check, self.call = plugin, check, call
