@@ -53,7 +53,7 @@ class Front:
 
 
 def _least_crowded(objectives: Array, front: Array) -> Array:
-    """Remove the most crowded image repeatedly. Each removal changes the crowding of the others (Kukkonen and Deb 2006)."""
+    """Remove the most crowded image repeatedly, updating the crowding each time (Kukkonen and Deb 2006)."""
     while len(front) > MOST:
         lonely = pareto.crowding(objectives[front], np.zeros(len(front), np.intp))
         front = np.delete(front, lonely.argmin())

@@ -213,8 +213,8 @@ def pixel_deviation(images: Images) -> float:
     count = len(images)
     flat = images.reshape(count, -1)
     step = max(1, flat.shape[1] // DIVERSITY_PIXELS) | 1  # odd, so that pixels do not all come from the same columns
-    # Sums of integers are exact, so the result does not depend on the order of additions. float32 is exact for up to 258
-    # images, and is the fastest type.
+    # Sums of integers are exact, so the result does not depend on the order of additions. float32 is the fastest type,
+    # and is exact for up to 258 images.
     exact = np.float32 if count * 255**2 <= 2**24 else np.float64
     values: Array = flat[:, ::step].astype(exact)
     ones: Array = np.ones(count, exact)

@@ -1,1 +1,1 @@
-"""An experiment at work: its folder, its processes, its reporters."""
+"""Runs an experiment: its folder, its processes and its reporters."""

@@ -1,4 +1,4 @@
-"""An experiment from its file to its result: what ``fooldeap run``, `run`, `fool` and `toolbox` do."""
+"""The Python functions of fooldeap: `run`, `resume`, `fool` and `toolbox`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -33,27 +33,27 @@ def run(
     no_plugins: bool = False,
     **arguments: Any,
 ) -> Result:
-    """Run an experiment and return its result; everything is written to a new folder, ``result.folder``.
+    """Run an experiment and return its result. All files are written to a new folder, ``result.folder``.
 
     Parameters
     ----------
     source : a YAML file, or its content as a mapping
-    overrides : words as on the command line, ``"mutation.rate=0.02"``
+    overrides : keys as on the command line, ``"mutation.rate=0.02"``
     out : the folder; None: the next one below ``runs/<name>/``
-    plugins : files, folders, or decorated functions and classes to use beside the installed ones
-    workers : how many processes evaluate, by the executor ``scoop``; None: as the file says
-    quiet : leave out the reporters that show something on screen
-    images : whether those show images
-    trust_model : run code that the model's file holds or names; for files of people whom you trust
+    plugins : files, folders, or decorated functions and classes, in addition to the installed plugins
+    workers : number of processes that evaluate, with the executor ``scoop``; None: as configured
+    quiet : leave out reporters that print to the screen
+    images : whether these reporters show images
+    trust_model : allow code in the model's file, or named by it; only for files from people you trust
     no_plugins : refuse a file that names plugins or commands
     arguments : top-level keys of the file, ``seed=2``
 
     Raises
     ------
     InputError
-        Something in the input is wrong; nothing was written.
+        The input is wrong. Nothing was written.
     RunError
-        It failed on the way; the folder is kept and can be resumed.
+        The run failed. The folder is kept and can be resumed.
     """
     arguments = {**_workers(workers), **arguments}
     with (
@@ -75,14 +75,14 @@ def resume(
     no_plugins: bool = False,
     force: bool = False,
 ) -> Result:
-    """Continue the experiment in a folder where it stopped; where it was finished, return what it gave, see `load`.
+    """Resume the experiment in a folder. If it is finished, return its result, see `load`.
 
-    Runs that failed, and were skipped, are tried again: they go on from what they had been answered. ``plugins`` are
-    those that were handed over as functions or classes, or files that have moved since. ``force`` goes on although
-    packages, plugins, the classifier or the configuration have changed since: at your own risk, and the result says so.
-    The rest as for `run`. There may be another executor or other ``workers`` than before, ``"executor=serial"``: the
-    bits are the same; ``overrides`` are for that, and for ``"on_error=skip"``. A folder does not say that its model is
-    trusted: say it again.
+    Runs that failed and were skipped continue from their journals. ``plugins`` are plugins that were passed as
+    functions or classes, or files that were moved. ``force`` resumes although packages, plugins, the classifier or the
+    configuration have changed; the result records this. ``overrides`` may only set ``"on_error=skip"`` and the
+    executor, ``"executor=serial"``. The executor and ``workers`` may differ from the earlier session; results stay
+    bit-identical. A folder does not record that its model is trusted, so pass ``trust_model`` again. All other
+    parameters are those of `run`.
     """
     with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
         opened = RunFolder.open(Path(folder))
@@ -108,15 +108,15 @@ def fool(
     trust_model: bool = False,
     **arguments: Any,
 ) -> Result:
-    """Evolve images that fool a model, and return the result; nothing is written.
+    """Evolve images that fool a model, and return the result. No file is written.
 
     Parameters
     ----------
-    model : a model in memory that a classifier plugin takes (a Keras model), a classifier, a model file, or what the
-        key ``classifier`` of a file may say: a mapping, or the name of a plugin
-    target : a class, several, or ``"all"``
-    overrides, plugins, workers, quiet, trust_model, arguments : as for `run`, but that there are no reporters unless
-        they are named; other processes need a model that they can load
+    model : a model in memory that a classifier plugin accepts (for example a Keras model), a classifier, a model file,
+        or a value of the key ``classifier``: a mapping or the name of a plugin
+    target : a class, a list of classes, or ``"all"``
+    overrides, plugins, workers, quiet, trust_model, arguments : as for `run`, but by default without reporters; other
+        processes need a model that they can load
     """
     plugins, named = registries.each(plugins), isinstance(model, str | Path | Mapping)
     if isinstance(model, str | Path) and (reader := registries.load(plugins).formats().get(Path(model).suffix.lower())):
@@ -139,16 +139,24 @@ def toolbox(
     no_plugins: bool = False,
     **arguments: Any,
 ) -> Toolbox:
-    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.engine.toolboxes`; else as `run`."""
+    """Return the ``deap.base.Toolbox`` of an experiment's first run, see `fooldeap.engine.toolboxes`.
+
+    The parameters are those of `run`.
+    """
     with trust.trusting(model=trust_model, no_plugins=no_plugins):
         prepared = ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins))
     return prepared.toolbox(prepared.runs[0])
 
 
 def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
-    """Return a model in memory as a classifier: it is one, or a classifier plugin takes it.
+    """Return a model in memory as a classifier. It is a classifier already, or a classifier plugin accepts it.
 
-    ``choice`` has the parameters to take it with: ``classifier={"input_range": [0, 1]}``.
+    ``choice`` has the parameters for the plugin: ``classifier={"input_range": [0, 1]}``.
+
+    Raises
+    ------
+    InputError
+        No plugin accepts the model.
     """
     if all(hasattr(model, name) for name in ("input_shape", "classes", "logits")):
         return model  # type: ignore[no-any-return]
@@ -166,7 +174,7 @@ def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
 
 
 def _choice_of(classifier: Classifier) -> Choice:
-    """Return what messages call a classifier in memory: its plugin, or its class."""
+    """Return a choice that names a classifier in memory: its plugin or its class."""
     own = type(classifier)
     return Choice(plugin_of(own) or Plugin("classifier", own.__name__, own, {}, {"suffixes": ()}), {})
 

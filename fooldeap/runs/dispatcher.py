@@ -1,4 +1,4 @@
-"""Those who work for an experiment, seen from the process that started it: batches, genomes and runs shared out."""
+"""Distributes batches, genomes and whole runs to processes. Used in the process that started the experiment."""
 
 import functools
 import math
@@ -19,17 +19,17 @@ from fooldeap.results import RunInfo
 from fooldeap.runs.worker_task import TOKEN, RunGroup, RunOutcome, TaskResult, WorkerId, WorkerTask, here
 from fooldeap.storage.files import remove, write_whole
 
-PIECES = 2  # so many chunks a process, so that who is done sooner takes another
-FULL, MANY = 4, 16  # widths in a group, and widths in all from which on there are so many
+PIECES = 2  # chunks per process, so that a process that finishes early can take another one
+FULL, MANY = 4, 16  # size of a group in widths; minimum number of widths at which groups become that large
 
 
 class Dispatcher:
-    """Shares out the work of an experiment by its executor, and keeps count of who did how much.
+    """Distributes the work of an experiment with its executor, and counts the work of each process.
 
     Attributes
     ----------
-    done : by `WorkerId`, the images shown there (padding included) and the seconds that took
-    pursued : how many images of runs were answered where whole runs are pursued
+    done : by `WorkerId`, the number of images shown there (including padding) and the seconds that this took
+    pursued : number of images that the classifier answered in processes that ran whole runs
     """
 
     def __init__(self, work: WorkerTask, executor: Executor) -> None:
@@ -42,7 +42,7 @@ class Dispatcher:
         self.evaluator = Evaluator(work.timed, self._answers, shares)
 
     def toolbox(self, info: RunInfo) -> Toolbox:
-        """Return the toolbox of a run, its random streams at their beginning."""
+        """Return the toolbox of a run, with its random streams at their start."""
         return self.task.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
 
     def run(self, info: RunInfo, **arguments: Any) -> Run:
@@ -50,7 +50,7 @@ class Dispatcher:
         return self.task.run(info, self.evaluator, decode=self.decoder(info), **arguments)
 
     def decoder(self, info: RunInfo) -> Callable[[Batch], Images] | None:
-        """Return what decodes a run's genomes in parts, where that is worth it; else None."""
+        """Return a function that decodes a run's genomes in parallel, or None if this does not save time."""
         costly = getattr(self.task.experiments[info.variant].genome.plugin.target, "costly", False)
         return functools.partial(self._decoded, info.variant) if costly and self.executor.processes > 1 else None
 
@@ -62,15 +62,15 @@ class Dispatcher:
         elapsed: dict[RunInfo, float],
         log: QueryLog | None = None,
     ) -> Iterator[RunOutcome]:
-        """Have whole runs pursued, and yield each when its group has ended."""
+        """Distribute whole runs to the processes. Yield each run when its group has ended."""
         if not infos:
             return
-        # As few groups as there are processes, if they can be so large: a batch of more runs has less padding.
+        # Make as few groups as there are processes if possible: batches of more runs have less padding.
         processes = self.executor.processes
-        # Of very many runs each group has more than go together, as one that ends makes room for the next.
+        # With very many runs, a group has more runs than advance together: when one ends, the next one starts.
         groups_each = math.ceil(len(infos) / (processes * width * (FULL if len(infos) > MANY * width else 1)))
         size = math.ceil(len(infos) / (processes * groups_each))
-        journals = journals and journals.resolve()  # elsewhere the current folder is another
+        journals = journals and journals.resolve()  # another process may have another current folder
         token = secrets.token_hex(8)
         if journals is not None:
             write_whole(journals / TOKEN, token.encode())
@@ -89,7 +89,7 @@ class Dispatcher:
             ]
             for pursued in self._done_by_all(self.task.pursue, groups):
                 self.pursued += pursued.queries.classifier
-                if not pursued.recorded:  # a worker on another machine does not see the folder
+                if not pursued.recorded:  # a worker on another machine cannot write to the folder
                     self.evaluator.queries.add(pursued.queries)
                 yield from pursued.ended
         finally:
@@ -99,7 +99,7 @@ class Dispatcher:
     def _answers(self, chunks: list[Images]) -> Iterator[Array]:
         sent_again = self.executor.sent_again
         yield from self._done_by_all(self.task.logits, chunks)
-        # Nobody knows how much of a chunk a worker had seen when it was lost.
+        # It is unknown how much of a chunk a lost worker had shown.
         self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * self.evaluator.rows
 
     def _decoded(self, variant: str, genomes: Batch) -> Images:
@@ -120,7 +120,7 @@ class Dispatcher:
             yield done.value
 
     def _results(self, function: Callable[[Any], TaskResult], items: Sequence[Any]) -> Iterator[TaskResult]:
-        """Yield what the executor gives, one for each item."""
+        """Yield the results of the executor, one for each item."""
         plugin, missing = self.task.experiment.executor.plugin, len(items)
         with blaming(plugin):
             for done in self.executor.map(function, items):
@@ -136,7 +136,7 @@ class Dispatcher:
         raise PluginError(f"{plugin} gave {'fewer' if missing else 'more'} results than there were items, {len(items)}")
 
     def _count_probes(self, place: WorkerId) -> None:
-        """Count what is shown to compare the bits of another process with ours: the same images to each, once."""
+        """Count the probes that compare the classifier's bits in another process with those in this process."""
         if place not in self._probed and not self.evaluator.billable:
             self.evaluator.queries.probes += ROWS * (2 if len(self._probed) == 1 else 1)
             self._probed.add(place)

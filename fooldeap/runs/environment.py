@@ -1,4 +1,4 @@
-"""What a folder notes of itself in ``environment.json``: what it was begun with, and the checksums of some files."""
+"""``environment.json`` in a folder: versions, plugins, the classifier's digest, and checksums of some files."""
 
 import json
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.storage.sums import digest
 
 _NOTED, _FORCED, _ANSWERS = "sha256", "forced", "answers_depend_on"
-_DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each includes those before it
+_DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
 
 class Environment:
-    """The notes of the folder at ``path``.
+    """The environment of the folder at ``path``.
 
-    What is no longer as it was noted is refused; by ``--force`` it is gone on with, and that is noted: see `forced`.
+    A difference from the recorded environment is refused. With ``--force`` it is accepted and recorded, see `forced`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,13 +29,19 @@ class Environment:
         self._changed: list[str] = []
 
     def begin(self, name: str, content: str, experiments: Iterable[Experiment], place: Path) -> None:
-        """Write the first notes and the file that describes the work; ``place`` is where the folder will be."""
+        """Write the environment and the file that describes the work. ``place`` is the final path of the folder."""
         known = {**provenance.environment(experiments), MADE_AT: str(place)}
         self._write({**known, _NOTED: {name: [digest(content.encode())]}})
         write_whole(self.path / name, content.encode())
 
     def check(self, experiments: Iterable[Experiment]) -> None:
-        """Refuse to go on where packages or plugins have changed. To be called when the folder is locked."""
+        """Check that packages and plugins are unchanged. Call it after the folder is locked.
+
+        Raises
+        ------
+        InputError
+            Something has changed, and ``--force`` was not given.
+        """
         known = self._known()
         self._changed += provenance.changes(known, experiments)
         self._refuse_changes()
@@ -43,10 +49,15 @@ class Environment:
             self._write(self._with_forced(known))
 
     def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
-        """Note what identifies the classifier, or refuse another one.
+        """Record the digest of the classifier, or check that it is unchanged.
 
-        What its answers depend on is noted too, where that is known: see `Calibration`. A session that found more than
-        the image is right, whatever another one found: each tries some sizes of batches alone.
+        If known, also record what the answers depend on, see `Calibration`. The strongest dependency of all sessions is
+        kept, because each session tries only some batch sizes.
+
+        Raises
+        ------
+        InputError
+            The digest differs, and ``--force`` was not given.
         """
         known = noted = self._known()
         if known.get("classifier", digest) != digest:
@@ -60,7 +71,13 @@ class Environment:
             self._write(noted)
 
     def check_files(self, cures: dict[str, str]) -> None:
-        """Refuse files that were changed since their checksums were noted; ``cures`` are by the names of files."""
+        """Check that no file was changed after its checksum was recorded. ``cures`` maps names of files to advice.
+
+        Raises
+        ------
+        InputError
+            A file was changed, and ``--force`` was not given.
+        """
         for name, sums in self._known()[_NOTED].items():
             path = self.path / name
             if path.is_file() and digest_of(path) not in sums:
@@ -70,10 +87,10 @@ class Environment:
                 self._changed.append(f"{name} is another")
 
     def write_noted(self, name: str, content: str, *, paths: bool = False) -> None:
-        """Write a file whose checksum is noted, so that it is refused where it was changed.
+        """Write a file and record its checksum, so that later changes are refused.
 
-        The checksums of its former contents stay: whatever is interrupted here, one of them is right. ``paths``: it has
-        some, which hold where the folder is now.
+        Checksums of earlier contents are kept, so that one of them is right after any interruption. ``paths``: the
+        content has paths that are valid for the current place of the folder.
         """
         path, raw = self.path / name, content.encode()
         if path.is_file() and read(path) == raw:
@@ -89,7 +106,7 @@ class Environment:
 
     @property
     def forced(self) -> list[str]:
-        """What had changed when somebody went on by ``--force``."""
+        """Changes that were accepted with ``--force``."""
         return list(self._known().get(_FORCED, []))
 
     def _refuse_changes(self) -> None:

@@ -1,4 +1,4 @@
-"""An experiment ready to run, and its way to the result: reporters, folder, what is left behind where it fails."""
+"""Runs one experiment from its start to its result: reporters, folder and, after an error, its traceback."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from fooldeap.terminal_text import printable
 
 
 class ExperimentSession(Session):
-    """An experiment whose classifier is loaded and checked, ready to run. `close` it, or use it in a ``with`` block.
+    """An experiment that is ready to run: its classifier is loaded and checked. `close` it, or use a ``with`` block.
 
     ``rows`` and ``calibration`` as for `Session`.
     """
@@ -39,7 +39,7 @@ class ExperimentSession(Session):
         super().__init__({"": experiment}, classifier, rows=rows, calibration=calibration)
 
     def close(self) -> str:
-        """Let the helping processes go; what they said is left in the folder."""
+        """Stop the worker processes. Their output is written to the folder."""
         said = super().close()
         if said and self._folder is not None:
             self._folder.write("workers.log", printable(said))
@@ -58,9 +58,9 @@ class ExperimentSession(Session):
         if folder is not None:
             folder.environment.check([self.experiment])
             folder.environment.check_classifier(self.dispatcher.task.digest, self.calibration.depends_on)
-            for info in self.runs:  # a folder that cannot be resumed is refused before anything in it is touched
+            for info in self.runs:  # check that the folder can be resumed before any of its files changes
                 self.dispatcher.task.journal(info, folder.journal(info)).close()
-            folder.unseal()  # where runs that failed are tried again
+            folder.unseal()  # for failed runs that are tried again
             folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
         try:
             with folder.recording(self.evaluator) if folder else contextlib.nullcontext() as log:
@@ -68,7 +68,7 @@ class ExperimentSession(Session):
                 result = self._evolved(folder, reporters, log)
                 reporters.call("on_finish", result)
         except BaseException as error:
-            with contextlib.suppress(RunError):  # the first error is the one to tell
+            with contextlib.suppress(RunError):  # report the first error only
                 reporters.abort()
             if folder is None:
                 raise
@@ -79,7 +79,7 @@ class ExperimentSession(Session):
             warn(message)
         if folder:
             folder.write("workers.csv", self.workers())
-            self.close()  # what the others said is in the folder before it is sealed
+            self.close()  # writes the output of the workers to the folder before it is sealed
             folder.write_runs(result)
             if self.experiment.report:
                 write_page(folder, lambda: run_page(folder.path, result.data()))

@@ -1,8 +1,8 @@
-"""A folder that belongs to one piece of work: a run, a study, an audit or a retraining.
+"""A folder for one piece of work: a run, a study, an audit or a retraining.
 
-A folder is created atomically, with its configuration and environment. Every file in it is written atomically. What
-resuming reads is checked first: the configuration has its checksum in ``environment.json``, journals, records and the
-query log have their own. A finished folder has the checksums of its files in ``SHA256SUMS``.
+A folder is created atomically, with its configuration and environment. Every file in it is written atomically. Files
+that resuming reads are checked first: ``environment.json`` has the checksum of the configuration; journals, records and
+the query log have their own checksums. A finished folder has the checksums of its files in ``SHA256SUMS``.
 """
 
 import contextlib
@@ -37,13 +37,13 @@ class State(Enum):
 
 
 class Folder:
-    """A folder that belongs to one piece of work, which a YAML file in it describes.
+    """A folder for one piece of work, described by a YAML file in it.
 
     Attributes
     ----------
     FILE : the name of the YAML file
     LAST : the name of the file that is written last, before ``SHA256SUMS``
-    MADE_BY : the command that makes such a folder
+    MADE_BY : the command that creates such a folder
     """
 
     FILE: ClassVar[str]
@@ -60,12 +60,12 @@ class Folder:
     ) -> Self:
         """Create a folder with its configuration: ``out``, or the next ``runs/<name>/<number>``.
 
-        It is made under a temporary name and renamed, so that it is never seen without its configuration.
+        It is created under a temporary name and renamed, so that it always has its configuration.
 
         Raises
         ------
         InputError
-            ``out`` holds something already, or cannot be made. Nothing was written.
+            ``out`` exists and is not empty, or cannot be created. Nothing was written.
         """
         configuration = as_yaml(data)
         places = _numbered(Path("runs") / name) if out is None else iter([out])
@@ -80,7 +80,7 @@ class Folder:
 
     @classmethod
     def _create(cls, path: Path, configuration: str, experiments: Iterable[Experiment]) -> bool:
-        """Create a folder; return False if its place is taken."""
+        """Create a folder. Return False if the path exists already."""
         place = path.resolve()
         if place == Path.cwd():
             raise InputError(f"--out {path}: is the current folder; name a new folder in it")
@@ -106,7 +106,13 @@ class Folder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open an existing folder to resume it."""
+        """Open an existing folder to resume it.
+
+        Raises
+        ------
+        InputError
+            It is not a folder of this kind, or its configuration was changed.
+        """
         folder = cls(path)
         if folder.state in (State.ABSENT, State.OTHER):
             raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
@@ -118,7 +124,13 @@ class Folder:
 
     @classmethod
     def open_finished(cls, path: Path) -> Self:
-        """Open an existing folder to read its results."""
+        """Open an existing folder to read its results.
+
+        Raises
+        ------
+        InputError
+            It is not a finished folder of this kind, or its configuration was changed.
+        """
         folder = cls.open(path)
         if folder.state is not State.FINISHED:
             raise InputError(f"{path}: is not finished; finish it first: {cls.MADE_BY} --resume {path}")
@@ -135,7 +147,7 @@ class Folder:
 
     @property
     def finished(self) -> bool:
-        """Whether the work came to its end."""
+        """Whether the work is finished."""
         return self.state is State.FINISHED
 
     @property
@@ -152,7 +164,7 @@ class Folder:
 
     @property
     def rows(self) -> int | None:
-        """How many images at a time were found to go fastest through the classifier, None where nobody noted it."""
+        """The fastest batch size, in images, from the calibration of an earlier session. None if it was not recorded."""
         try:
             rows = read_json(self.path / "calibration.json")["rows"]
         except (FileError, InputError, ValueError, KeyError, TypeError):
@@ -169,17 +181,17 @@ class Folder:
         return path
 
     def seal(self) -> None:
-        """Write the checksums of all files, after the last of them."""
-        files.remove(self.path / "error.log")  # of a session before this one
+        """Write the checksums of all files. Call it after the last file is written."""
+        files.remove(self.path / "error.log")  # from an earlier session
         self.write(SUMS, listing(self.path, {}))
 
     def unseal(self) -> None:
-        """Remove the checksums, before the first file changes."""
+        """Remove the checksums. Call it before a file changes."""
         files.remove(self.path / SUMS)
 
     @contextlib.contextmanager
     def recording(self, evaluator: Evaluator) -> Iterator[QueryLog]:
-        """Record the queries of an evaluator in ``queries.csv`` as they happen."""
+        """Record the queries of an evaluator in ``queries.csv``."""
         with QueryLog(self.path / QUERIES) as log:
             evaluator.record(log)
             try:
@@ -189,9 +201,9 @@ class Folder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out, and remove the temporary files of a process that was killed here.
+        """Lock the folder against other processes, and remove the temporary files of killed processes.
 
-        The message of a `FileError` that ends the work names the command that resumes it.
+        If a `FileError` ends the work, its message names the command that resumes it.
         """
         try:
             with locked(self.path):
@@ -203,9 +215,9 @@ class Folder:
 
 
 def problems_in(path: Path) -> list[str]:
-    """Return what is wrong with the files of a finished folder, a line each, each with the name of a file.
+    """Return the problems in the files of a finished folder, one line for each file.
 
-    Files that changed, are missing, or came from elsewhere; nothing where all are as they were written.
+    A problem is a file that was changed, removed or added. The list is empty if there is no problem.
     """
     sums = path / SUMS
     if sums.is_symlink() or not sums.is_file():
@@ -214,7 +226,7 @@ def problems_in(path: Path) -> list[str]:
 
 
 def _numbered(parent: Path) -> Iterator[Path]:
-    """Yield the next numbered folders of a parent; another process may take a number in between."""
+    """Yield the next unused numbered folders in a parent. Another process may create one of them in the meantime."""
     numbers = (int(path.name) for path in parent.glob("*") if path.name.isdecimal())
     number = max(numbers, default=0)
     while True:

@@ -1,4 +1,4 @@
-"""The result of a finished run, read from its folder: no plugin and no classifier is needed, and none is run."""
+"""Reads the result of a finished run from its folder. No plugin or classifier is loaded."""
 
 import math
 from pathlib import Path
@@ -12,16 +12,16 @@ from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read_json
 
-_COUNTS = ("seed", "target", "generation", "evaluations")  # of a row of the log; the rest are real numbers
+_COUNTS = ("seed", "target", "generation", "evaluations")  # integer columns of the log; the others are real numbers
 
 
 def load(folder: str | Path) -> Result:
-    """Return the result that `fooldeap.run` returned when it made a folder.
+    """Return the result of a finished run, equal to the one that `fooldeap.run` returned.
 
     Raises
     ------
     InputError
-        It is no folder of a run, is not finished, or one of its files was changed since.
+        The folder is not the folder of a run, is not finished, or one of its files was changed.
     """
     opened = RunFolder.open_finished(Path(folder))
     for problem in problems_in(opened.path):
@@ -30,7 +30,7 @@ def load(folder: str | Path) -> Result:
         return _loaded(opened)
     except FooldeapError:
         raise
-    except Exception as error:  # what is in the files of somebody else shows as any error
+    except Exception as error:  # damaged files can cause any error
         raise InputError(f"{opened.path}: is damaged ({type(error).__name__}: {error})") from None
 
 

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, machine, and its plugins by the digests of their sources."""
+"""Provenance of a run: versions, machine, and digests of the plugins' source files."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.plugin import Plugin
 from fooldeap.storage.inputs import digest_of
 
-# What computes bits, as far as it is installed.
+# Installed packages that may influence the bits of results.
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
-_NO_BITS = ("executor",)  # it decides where things are done, and no bit of what comes out
+_NO_BITS = ("executor",)  # kinds of plugins that never influence the bits of results
 
 
 def environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any]:
-    """Return the versions, the machine and the plugins, as far as results may depend on them."""
+    """Return the versions, the machine and the plugins that results may depend on."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -32,7 +32,7 @@ def environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any]:
 
 
 def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> list[str]:
-    """Return what is no longer as it was recorded, each in words; a plugin that is new is no change."""
+    """Return the differences from the recorded environment, as sentences. A new plugin is not a difference."""
     experiments = list(experiments)
     now = environment(experiments)
     packages = _recorded(recorded, "packages")
@@ -52,7 +52,7 @@ def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> l
 
 
 def _by_source(experiments: Iterable[Experiment]) -> dict[str, set[str]]:
-    """Return the plugins that decide bits by the names of the files that define them."""
+    """Return the plugins that influence results, by the names of the files that define them."""
     found: dict[str, set[str]] = {}
     for plugin in _deciding(experiments):
         found.setdefault(Path(plugin.source).name, set()).add(str(plugin))
@@ -71,13 +71,13 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _sources(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:
-    """Yield each plugin that decides bits, with the SHA-256 of the file that defines it."""
+    """Yield each plugin that influences results, with the SHA-256 of the file that defines it."""
     for plugin in _deciding(experiments):
         yield str(plugin), digest_of(Path(plugin.source), named=True)
 
 
 def _deciding(experiments: Iterable[Experiment]) -> Iterator[Plugin]:
-    """Yield the plugins that decide bits and are defined in a file, not in a notebook."""
+    """Yield the plugins that influence results and are defined in a file, not in a notebook."""
     for experiment in experiments:
         for (kind, *_), choice in experiment.choices():
             if kind in CHOICES and kind not in _NO_BITS and Path(choice.plugin.source).is_file():

@@ -1,4 +1,4 @@
-"""The reporters of an experiment, called as one."""
+"""Calls all reporters of an experiment."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,9 +12,9 @@ from fooldeap.results import LogRow, RunInfo, RunResult
 
 
 class Reporters(Observer):
-    """The reporters of an experiment, called together; an error names the one that raised it.
+    """The reporters of an experiment, called together. An error names the reporter that raised it.
 
-    ``quiet`` leaves out those that show something on screen; without ``images`` those show no images.
+    ``quiet`` leaves out reporters that print to the screen. Without ``images``, these reporters show no images.
     """
 
     def __init__(self, experiment: Experiment, *, quiet: bool = False, images: bool = True) -> None:
@@ -31,15 +31,15 @@ class Reporters(Observer):
                 getattr(reporter, event)(*arguments)
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
-        """Before each run."""
+        """Call ``on_run_start`` of every reporter before a run."""
         self.call("on_run_start", run, best)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """After each generation, for each target."""
+        """Call ``on_generation`` of every reporter after each generation, for each target."""
         self.call("on_generation", run, row)
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """After the end of each run."""
+        """Call ``on_run_end`` of every reporter after a run."""
         self.call("on_run_end", results)
 
     def abort(self) -> None:

@@ -29,25 +29,25 @@ class RunFolder(Folder):
 
     @classmethod
     def create(cls, experiment: Experiment, out: Path | None = None) -> "RunFolder":
-        """Make a new folder, see `Folder.new`."""
+        """Create a new folder, see `Folder.new`."""
         return cls.new(experiment.name, experiment.data(), out, [experiment])
 
     @property
     def settled(self) -> bool:
-        """Whether it is finished and no run failed, so that there is nothing to resume."""
+        """Whether the experiment is finished and no run failed, so there is nothing to resume."""
         if not self.finished:
             return False
         try:
             return not read_json(self.path / self.LAST).get("failures")
         except (ValueError, AttributeError):
-            return True  # whoever reads it will say that it is damaged
+            return True  # the code that reads the file reports the damage
 
     def journal(self, info: RunInfo) -> Path:
-        """Return where the journal of a run is."""
+        """Return the path of a run's journal."""
         return self.journals / info.journal
 
     def write_runs(self, result: Result) -> None:
-        """Write the log, the best images, their snapshots, and the fronts of several objectives."""
+        """Write the log, the best images, their snapshots, and the Pareto fronts."""
         self.write("log.csv", _table(LogRow._fields, sorted(row for run in result for row in run.log)))
         for run in result:
             self.write(result.image_name(run), run.image.png())
@@ -62,7 +62,7 @@ class RunFolder(Folder):
         """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
         if not result.failures:
-            remove(self.path / "error.log")  # of a session before this one
+            remove(self.path / "error.log")  # from an earlier session
         forced = {"forced": self.environment.forced} if self.environment.forced else {}
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
         self.write(SUMS, listing(self.path, {self.LAST: content}))

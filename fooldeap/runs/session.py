@@ -1,4 +1,4 @@
-"""Experiments ready to be evolved: their classifier loaded and checked, those who help at hand, their runs known."""
+"""Experiments that are ready to run: loads and checks their classifier, opens the executor, lists the runs."""
 
 import contextlib
 import gc
@@ -33,9 +33,9 @@ from fooldeap.storage.timings import Timings
 from fooldeap.terminal_text import printable
 
 MOST_RUNS = 1_000_000
-BADLY_LOADED = 0.5  # accuracy below which a model is hardly what its owner takes it for
+BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wrongly
 ACCURACY_IMAGES = 2000
-FAR_APART = 300  # logits of noise; a softmax is 0 or 1 in float32 where they are 104 apart
+FAR_APART = 300  # between logits of noise; a softmax in float32 is 0 or 1 if they differ by 104
 _WHY_ALONE = {
     "batch": "this classifier's answer to an image depends on the rest of its batch",
     "chance": f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run ends "
@@ -48,18 +48,18 @@ class Session:
 
     Parameters
     ----------
-    experiments : the variants of a study by name, or the only experiment under the empty name
-    classifier : one in memory, in place of the one configured
-    strict : experiments whose rehearsal must not fail; in that of others a plugin may, as it will in the run
-    rows : how many images go through the classifier at a time; None: what is found to be fastest. It changes no bit;
-        where the rows of a batch are not independent, their number is fixed
-    calibration : what was found out about the classifier before; None: it is found out, and doubts are told
+    experiments : the variants of a study by name, or a single experiment under the empty name
+    classifier : a classifier in memory, used instead of the configured one
+    strict : experiments whose rehearsal must not fail; in other rehearsals a plugin may fail, as it will in the run
+    rows : number of images in a batch; None: the fastest number is measured. It does not change results: if the rows of
+        a batch are not independent, the number is fixed
+    calibration : an earlier calibration of the classifier; None: calibrate it now, and warn about problems
 
     Attributes
     ----------
-    calibration : what is known of the classifier
-    runs : over the experiments' seeds and targets, seed by seed
-    starts : by experiment, what identifies the images that its first run begins with
+    calibration : the calibration of the classifier
+    runs : all runs over seeds and targets of the experiments, ordered by seed
+    starts : by experiment, the digest of the first images of its first run
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Session:
         rows: int | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        self.experiment = next(iter(experiments.values()))  # for all that the experiments have in common
+        self.experiment = next(iter(experiments.values()))  # for all settings that the experiments share
         with self.experiment.blaming("classifier"):
             work = WorkerTask(experiments, classifier)
         self.executor: Executor = self.experiment.executor.build()
@@ -81,7 +81,7 @@ class Session:
             with self.experiment.blaming("classifier"):
                 work.timed.check()
                 self.dispatcher = Dispatcher(work, self.executor)
-                _ = work.classifier.classes  # loaded here, where what is wrong with it is laid at its door
+                _ = work.classifier.classes  # load it here, so that errors are attributed to the classifier
             self.evaluator = self.dispatcher.evaluator
             every = (run for name, each in experiments.items() for run in _runs(name, each, work.classifier))
             self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
@@ -104,7 +104,7 @@ class Session:
         self.close()
 
     def close(self) -> str:
-        """Let the helping processes go, and return what they said."""
+        """Stop the worker processes, and return their output."""
         with blaming(self.experiment.executor.plugin):
             return self.executor.close()
 
@@ -114,7 +114,7 @@ class Session:
         return self.dispatcher.task.classifier
 
     def toolbox(self, info: RunInfo) -> Toolbox:
-        """Return the toolbox of a run, its random streams at their beginning."""
+        """Return the toolbox of a run, with its random streams at their start."""
         return self.dispatcher.toolbox(info)
 
     def evolve(
@@ -125,10 +125,11 @@ class Session:
         timings: Timings | None = None,
         log: QueryLog | None = None,
     ) -> Generator[RunOutcome, None, None]:
-        """Evolve runs to their ends, as many in lockstep as the experiments say, and yield each when it ended.
+        """Evolve runs to their ends, and yield each run when it ends.
 
-        Each has its journal below ``journals``, and goes on where that ends. ``observer`` is told of its generations
-        and of its end. ``log`` gets a row for each process that pursues whole runs.
+        ``concurrent_runs`` of them advance in lockstep. Each run has its journal below ``journals`` and continues after
+        the journal's last record. ``observer`` receives the generations and the end of each run. ``log`` gets a row for
+        each process that runs whole runs.
         """
         timings, observer = timings or Timings(), observer or Observer()
         answered_before = self.answered
@@ -136,7 +137,7 @@ class Session:
         def tick(*, last: bool = False) -> None:
             timings.tick(self.answered - answered_before, last=last)
 
-        gc.freeze()  # the classifier's million objects need not be looked through for garbage while we evolve
+        gc.freeze()  # exclude the classifier's million objects from garbage collection while runs evolve
         try:
             way = (
                 self._pursue(runs, journals, observer, timings, tick, log)
@@ -157,7 +158,7 @@ class Session:
         timings: Timings,
         tick: Callable[[], None],
     ) -> Generator[RunOutcome, None, None]:
-        """Drive all runs in lockstep here; the others answer batches."""
+        """Drive all runs in lockstep in this process. Workers only answer batches."""
 
         def begun(info: RunInfo) -> Run:
             journal = journals and journals / info.journal
@@ -179,7 +180,7 @@ class Session:
         tick: Callable[[], None],
         log: QueryLog | None,
     ) -> Generator[RunOutcome, None, None]:
-        """Let everybody drive some of the runs, and report each when it has ended."""
+        """Distribute whole runs to the processes, and report each run when it has ended."""
         elapsed = {info: timings.elapsed(info.label) for info in runs}
         for run in self.dispatcher.pursue(runs, self.width, journals, elapsed, log):
             if journals is not None and run.journal is not None:
@@ -195,11 +196,11 @@ class Session:
 
     @property
     def answered(self) -> int:
-        """How many images of runs the classifier has answered until now, here or elsewhere."""
+        """Number of images of runs that the classifier has answered so far, in all processes."""
         return self.evaluator.queries.classifier + self.dispatcher.pursued
 
     def workers(self) -> str:
-        """Return who showed how many images in how many seconds of its own, as CSV."""
+        """Return the number of images and the seconds of each process, as CSV."""
         done = sorted(self.dispatcher.done.items())
         rows = [f"{host},{process},{images},{seconds:.3f}" for (host, process), (images, seconds) in done]
         return "\n".join(["host,process,images,seconds", *rows]) + "\n"
@@ -211,10 +212,11 @@ class Session:
         return found
 
     def _rehearse(self, name: str, *, strict: bool) -> bytes:
-        """Let an experiment's first run come to its second generation, by made-up answers, and throw it away.
+        """Advance an experiment's first run to its second generation with made-up answers, then discard it.
 
-        So what cannot begin, and most parameters that go wrong together, fail before a folder is made. A plugin that
-        breaks its contract on the way will do so in the run as well, where there is a folder for its traceback.
+        A run that cannot start, and most invalid combinations of parameters, therefore fail before a folder is created.
+        Unless ``strict``, a plugin that breaks its contract is ignored here. It fails again in the run, which has a
+        folder for its traceback.
         """
         experiment = self.dispatcher.task.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
@@ -237,7 +239,7 @@ class Session:
             run.close()
 
     def _calibrated(self, rows: int | None) -> Calibration:
-        """Find out about the classifier, and warn of one that was hardly loaded as its owner thinks."""
+        """Calibrate the classifier, and warn if it was probably loaded wrongly."""
         with self.experiment.blaming("classifier"):
             found = calibrate(self.evaluator, rows)
         self._check_pixels(found.noise)
@@ -245,9 +247,10 @@ class Session:
         return found
 
     def _check_pixels(self, noise: Array) -> None:
-        """Warn of a model that is far too sure of noise: most likely it was trained on other pixels than it is fed.
+        """Warn if a model is far too confident on noise: it was probably trained on another range of pixels.
 
-        One that was trained on 0..1 is as accurate on 0..255, as far as its layers are linear, and without a doubt.
+        A model trained on 0..1 may be as accurate on 0..255, because its layers are mostly linear, but every confidence
+        is then 0 or 1.
         """
         noise = noise[:, targets_of(self.classifier)]
         apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
@@ -260,7 +263,7 @@ class Session:
             )
 
     def _check_accuracy(self) -> None:
-        """Warn of a model that does badly on a dataset: most likely it was not loaded as its owner thinks."""
+        """Warn if a model has a low accuracy on its dataset: it was probably loaded wrongly."""
         data = self._dataset()
         if data is None or self.evaluator.billable:
             return
@@ -274,7 +277,13 @@ class Session:
             )
 
     def _dataset(self) -> Split | None:
-        """Return the experiment's dataset, if it names one; refuse one that is not for the classifier."""
+        """Return the experiment's dataset, or None if it names none.
+
+        Raises
+        ------
+        InputError
+            The dataset does not fit the classifier.
+        """
         experiment, classifier = self.experiment, self.classifier
         if experiment.dataset is None:
             return None
@@ -292,15 +301,21 @@ class Session:
 
 
 class _Imagined(Evaluator):
-    """Makes up gradients: a rehearsal shows the classifier nothing."""
+    """An evaluator with made-up gradients, so that a rehearsal shows the classifier no images."""
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        super().gradient(images[:0], target)  # which refuses where there are none to be had
+        super().gradient(images[:0], target)  # raises an error if the classifier has no gradients
         return np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
 
 
 def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Iterator[RunInfo]:
-    """Yield the runs over seeds and targets, after checking that the classifier has these classes."""
+    """Yield the runs over seeds and targets.
+
+    Raises
+    ------
+    InputError
+        The classifier does not have these classes, or a seed has more than 64 bits.
+    """
     targets, classes = experiment.targets, classifier.classes
     wanted = tuple(targets_of(classifier)) if targets == "all" else targets
     beyond = [target for target in wanted if target >= classes]
@@ -316,21 +331,21 @@ def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Itera
 
 
 def targets_of(classifier: Classifier) -> list[int]:
-    """Return the classes that an image can be taken for: all but that of what is rejected."""
+    """Return the possible target classes: all except the rejection class."""
     rejection = getattr(classifier, "rejection", None)
     return [each for each in range(classifier.classes) if each != rejection]
 
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:
-    """Leave the traceback of what ended the work in its folder, and say where it is and how to go on."""
+    """Write the traceback of an error to the folder. Return an error that names this file and the command to resume."""
     told, first = printable("".join(traceback.format_exception(error))), _first(error)
     if isinstance(first, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; go on with: {command} {folder.path}")
     if isinstance(first, FileError):
-        return FileError(str(first))  # no fault of a program, that a traceback would help to find
+        return FileError(str(first))  # not an error in a program, so a traceback does not help
     if not isinstance(first, RunError | InputError | OSError):
         return first
-    # What is wrong with the input only now is no reason to take the folder for one that was never begun.
+    # An input error this late must not suggest that nothing was written, so it becomes a `RunError`.
     failure = type(first) if isinstance(first, RunError) else RunError
     try:
         log = folder.write("error.log", told)
@@ -340,7 +355,7 @@ def left_behind(error: BaseException, folder: Folder, command: str) -> BaseExcep
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return what went wrong first, where all that went wrong since is files that could not be written."""
+    """Return the first error if all later ones are files that could not be written."""
     first, before = error, error.__context__
     while isinstance(first, FileError) and before is not None:
         if isinstance(before, Exception | KeyboardInterrupt) and not isinstance(before, OSError):
@@ -350,5 +365,5 @@ def _first(error: BaseException) -> BaseException:
 
 
 def warn(message: str) -> None:
-    """Tell the user something that does not stop the work."""
+    """Show the user a warning that does not stop the work."""
     warnings.warn(message, FooldeapWarning, stacklevel=3)

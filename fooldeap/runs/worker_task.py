@@ -1,4 +1,4 @@
-"""What a process computes for experiments: the one that started them, and its workers.
+"""The work that a process does for experiments, in workers and in the process that started them.
 
 A `WorkerTask` is pickled as resolved configurations, never as functions. A worker loads the user's plugins from their
 files. Each result is a `TaskResult`, which names the process.
@@ -39,16 +39,16 @@ TOKEN = ".token"
 
 
 class WorkerId(NamedTuple):
-    """Where work is done."""
+    """Identifies a process: host and process ID."""
 
     host: str
     process: int
 
 
 class TaskResult(NamedTuple):
-    """What came of a piece of work: its value, the images shown for it, and who did it in how many seconds.
+    """The result of a task: its value, the number of images shown for it, the seconds it took, and the process.
 
-    ``probe`` identifies the bits of the classifier there, in another process than the one that asked.
+    ``probe`` identifies the bits of the classifier in a worker process. It is empty in the process that started it.
     """
 
     value: Any
@@ -59,9 +59,9 @@ class TaskResult(NamedTuple):
 
 
 class RunOutcome(NamedTuple):
-    """A run that came to its end: its log in order, its results, and how many distinct images it showed.
+    """The outcome of an ended run: its log in order, its results, and the number of its evaluations.
 
-    ``failure`` is why it failed, if it did.
+    ``failure`` is the error that ended it, if it failed.
     """
 
     info: RunInfo
@@ -69,16 +69,16 @@ class RunOutcome(NamedTuple):
     results: list[RunResult]
     evaluations: int
     failure: FooldeapError | None = None
-    journal: bytes | None = None  # where it could not be written to the experiment's own folder
+    journal: bytes | None = None  # if it could not be written to the experiment's own folder
 
     @classmethod
     def of(cls, run: Run, rows: list[LogRow]) -> "RunOutcome":
-        """Return what a run gave that has ended."""
+        """Return the outcome of an ended run."""
         return cls(run.info, rows, run.results(), run.statistics.evaluations, run.failure)
 
 
 class GroupOutcome(NamedTuple):
-    """What came of a pursuit: its runs, its queries, and whether these were recorded in the query log already."""
+    """The outcome of a `RunGroup`: its runs, its queries, and whether the query log has these already."""
 
     ended: list[RunOutcome]
     queries: Queries
@@ -87,11 +87,11 @@ class GroupOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Whole runs for one process to pursue in lockstep.
+    """Whole runs that one process advances in lockstep.
 
-    ``journals`` is the folder of journals, where a file holds the ``token``; a process that does not find it there
-    is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier sessions.
-    ``row`` is where queries are recorded, None without a folder.
+    ``journals`` is the folder of journals. It contains a file with the ``token``. A process that does not find this
+    file is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier
+    sessions. ``row`` is the row of the query log, or None without a folder.
     """
 
     infos: tuple[RunInfo, ...]
@@ -104,16 +104,16 @@ class RunGroup:
 
 
 class WorkerTask:
-    """Experiments that share a classifier, ready to decode, to answer and to pursue runs.
+    """Experiments that share a classifier, ready to decode genomes, answer images and run whole runs.
 
-    ``experiments`` are those of a study by the name of the variant, or the only one, under the empty name.
+    ``experiments`` are the variants of a study by name, or a single experiment under the empty name.
     """
 
     def __init__(self, experiments: Mapping[str, Experiment], classifier: Classifier | None = None) -> None:
         self.experiments = dict(experiments)
-        self.experiment = next(iter(self.experiments.values()))  # what all have in common can be read off any
+        self.experiment = next(iter(self.experiments.values()))  # for all settings that the experiments share
         self.travelled = False
-        # What the user trusts travels beside the configuration, which may be somebody else's.
+        # The user's trust is sent separately: the configuration may be from another person.
         self._trusted = trust.given()
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
@@ -123,7 +123,7 @@ class WorkerTask:
 
     @cached_property
     def _configuration(self) -> str:
-        """The experiments as text, from which any process can load them."""
+        """The experiments as JSON text, from which any process can load them."""
         if self._in_memory:
             raise InputError("a classifier in memory cannot be sent to other processes; save it, and name its file")
         data = {name: experiment.data() for name, experiment in self.experiments.items()}
@@ -136,19 +136,19 @@ class WorkerTask:
 
     @property
     def isolates(self) -> bool:
-        """Whether images that the classifier fails on end their run alone; in a study they do."""
+        """Whether a run whose images make the classifier fail ends alone. Always true in a study."""
         return "" not in self.experiments or self.experiment.on_error == "skip"
 
     @property
     def digest(self) -> str:
-        """What identifies the classifier, empty where it does not say."""
+        """The digest of the classifier. Empty if it has none."""
         return getattr(self.classifier, "digest", "")
 
     @cached_property
     def probe(self) -> bytes:
-        """Identify the bits of the classifier on this machine: the digest of its answer to fixed images.
+        """Identify the bits of the classifier on this machine: the digest of its answers to fixed images.
 
-        One that is billable is taken at its word.
+        A billable classifier is not queried; its own digest is used.
         """
         if getattr(self.classifier, "billable", False):
             return self.digest.encode()
@@ -158,16 +158,16 @@ class WorkerTask:
 
     @cached_property
     def timed(self) -> TimedClassifier:
-        """The classifier, whose errors carry its name, and which may take as long as the executor says."""
+        """The classifier, with its name in errors and the time limit of the executor."""
         executor = self.experiment.executor
         return TimedClassifier(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
 
     def answer(self, images: Images) -> Any:
-        """Return what the classifier says to images, float32 (n, classes) if it keeps its promise."""
+        """Return the classifier's answer to images, unchecked: float32 (n, classes) if it follows its contract."""
         return self.timed.logits(images)
 
     def logits(self, images: Images) -> TaskResult:
-        """Answer a chunk of images."""
+        """Return the answer to a chunk of images."""
         return self._done(lambda: self.answer(images), lambda _: len(images))
 
     def decode(self, part: tuple[str, Batch]) -> TaskResult:
@@ -177,7 +177,7 @@ class WorkerTask:
             return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
 
     def pursue(self, pursuit: RunGroup) -> TaskResult:
-        """Pursue whole runs to their ends, in lockstep; the value is `GroupOutcome`."""
+        """Advance whole runs to their ends in lockstep. The value of the result is a `GroupOutcome`."""
         return self._done(lambda: self._pursued(pursuit), _shown)
 
     def run(
@@ -216,7 +216,7 @@ class WorkerTask:
         decode: Callable[[Batch], Images] | None = None,
         map: Callable[..., Any] = map,
     ) -> Toolbox:
-        """Return the toolbox of a run, its random streams at their beginning."""
+        """Return the toolbox of a run, with its random streams at their start."""
         experiment = self.experiments[info.variant]
         return toolboxes.build(experiment, evaluator, info.seed, info.targets, decode=decode, map=map)
 
@@ -241,7 +241,7 @@ class WorkerTask:
         evaluator = Evaluator(self.timed, lambda chunks: map(self.answer, chunks))
         evaluator.rows = pursuit.rows
         if row is not None:
-            earlier = row.read()  # of a worker that was lost on the way
+            earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)
             evaluator.record(row)
         collector = _Collector()
@@ -275,7 +275,7 @@ def _shown(pursued: GroupOutcome) -> int:
 
 
 def here() -> WorkerId:
-    """Return this process."""
+    """Return the ID of this process."""
     return WorkerId(socket.gethostname(), os.getpid())
 
 
@@ -284,7 +284,7 @@ def _holds(file: Path, text: str) -> bool:
 
 
 class _Clock:
-    """Seconds since the first call, and before."""
+    """Seconds since the first call, plus the seconds of earlier sessions."""
 
     def __init__(self, before: float) -> None:
         self._before, self._start = before, 0.0
@@ -304,14 +304,14 @@ class _Collector(Observer):
 
 @functools.lru_cache(maxsize=2)
 def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> WorkerTask:
-    """Load a work where it arrives; once a process."""
+    """Load a task in the process that receives it, once for each process."""
     with trust.trusting(model=trusted.model, force=trusted.force):
         work = WorkerTask({name: config.load(data) for name, data in json.loads(configuration).items()})
         if work.digest != digest:
             raise InputError(
                 f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"
             )
-        if trusted.model:  # while it is: others load at first use
+        if trusted.model:  # now, while the model is trusted; other models load at first use
             _ = work.classifier.classes
     work.travelled = True
     return work
