@@ -1,1 +1,1 @@
-"""Files on disk: whole or not at all, locked, checksummed, and the journal, from which a run is resumed."""
+"""Files: atomic writes, bounded reads, locks, checksums, and the journal that makes runs resumable."""

@@ -1,11 +1,11 @@
 """A strict reader of zip archives, for files from untrusted sources, and a writer of copies.
 
-Two zip parsers may read two different archives out of one file: one searches for the directory from the end, another
-trusts its offset, a third reads the parts one after another. This reader accepts only files that leave nothing to
-disagree about. The parts begin at offset 0 and follow one another, the directory follows the parts, and the end record
-follows the directory and ends the file. Each part's own header agrees with its entry in the directory.
+Two zip parsers may read different archives from the same file: one searches for the directory from the end, another
+trusts its offset, and a third reads the parts in sequence. This reader accepts only files that all parsers read in the
+same way. The parts start at offset 0 and follow each other without gaps. The directory follows the parts, and the end
+record follows the directory and ends the file. Each part's own header agrees with its entry in the directory.
 
-A library that loads an archive is given a copy, written from the parts that were read, and never the file itself.
+A library that loads an archive gets a copy, written from the parts that were read. It never gets the file itself.
 """
 
 import io
@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, or times the file's own size
+MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, and multiple of the file's own size; the larger one is the limit
 MOST_PARTS = 1 << 16
 
 _HEADER = struct.Struct("<4s5H3L2H")
@@ -33,29 +33,29 @@ _DESCRIPTOR, _DESCRIPTOR64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")
 _FULL, _FULL_COUNT = 0xFFFFFFFF, 0xFFFF  # the value is in a zip64 field
 
 _STORED, _DEFLATED = 0, 8
-_DESCRIBED, _SPEED, _UTF8 = 0x0008, 0x0006, 0x0800  # flags: sizes follow the data; how it was packed; UTF-8 names
+_DESCRIBED, _SPEED, _UTF8 = 0x0008, 0x0006, 0x0800  # flags: sizes follow the data; compression level; UTF-8 names
 _NEWEST = 45  # the version of the format with zip64
 _ZIP64 = 0x0001
-# Extra fields that a header may have: zip64, PyTorch's padding, times and owners. Others may rename or encrypt.
+# Extra fields that a header may have: zip64, PyTorch's padding, times and owners. Others may rename or encrypt a part.
 _EXTRA = {_ZIP64, 0x4246, 0x5455, 0x5855, 0x7855, 0x7875, 0x000A}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class ArchiveError(ValueError):
-    """A file is not an archive, is damaged, or could be read in several ways. The message reads as "has ..."."""
+    """The file is not an archive, is damaged, or can be read in several ways. Messages have the form "has ..."."""
 
 
 class UnsafeArchiveError(ArchiveError):
-    """An archive would unpack to far more than it is, or outside the folder that it is unpacked in."""
+    """The archive would unpack to far more than its own size, or to a path outside the target folder."""
 
 
 def most_unpacked(size: int) -> int:
-    """Return how many bytes a file of this size may unpack to."""
+    """Return the number of bytes that a file of this size may unpack to."""
     return max(MOST_UNPACKED, MOST_EXPANSION * size)
 
 
 def write(parts: Mapping[str, bytes], target: IO[bytes]) -> None:
-    """Write an archive of these parts, uncompressed. The same parts give the same bits."""
+    """Write an archive of these parts, uncompressed. Equal parts give equal bytes."""
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in parts.items():
             archive.writestr(zipfile.ZipInfo(name), content)
@@ -69,7 +69,7 @@ def packed(parts: Mapping[str, bytes]) -> bytes:
 
 
 class _Entry(NamedTuple):
-    """What the directory says about a part."""
+    """The directory's entry of a part."""
 
     name: str
     raw_name: bytes
@@ -87,7 +87,7 @@ class Archive:
     Raises
     ------
     UnsafeArchiveError
-        The archive would unpack to far more than it is, or a name leads out of it.
+        The archive would unpack to far more than its own size, or a name leads out of it.
     ArchiveError
         The content is not an archive, or parsers could read it in several ways.
     """
@@ -102,7 +102,7 @@ class Archive:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many bytes each part has when it is unpacked."""
+        """The unpacked size of each part, in bytes."""
         return {name: entry.unpacked for name, (entry, _) in self._parts.items()}
 
     def read(self, name: str) -> bytes:
@@ -111,7 +111,7 @@ class Archive:
         Raises
         ------
         ArchiveError
-            The data is not what the directory says.
+            The data does not match the directory.
         """
         entry, start = self._parts[name]
         found = self._content[start : start + entry.packed]
@@ -122,12 +122,12 @@ class Archive:
         return found
 
     def array(self, name: str) -> NDArray[Any]:
-        """Return an array that numpy saved, as one part of a ``.npz`` archive. Pickled objects are refused.
+        """Return an array that numpy saved as one part of a ``.npz`` archive. Pickled objects are refused.
 
         Raises
         ------
         ValueError
-            The part is damaged, holds objects, or is no array.
+            The part is damaged, contains objects, or is not an array.
         """
         array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(self.read(f"{name}.npy")), allow_pickle=False)
         return array
@@ -152,7 +152,7 @@ def _inflated(data: bytes, entry: _Entry) -> bytes:
 
 
 def _directory(content: bytes) -> tuple[list[_Entry], int]:
-    """Return the entries of the directory, and the offset at which the directory begins."""
+    """Return the entries of the directory, and the offset where the directory starts."""
     count, size, start = _end(content)
     if count > MOST_PARTS:
         raise ArchiveError(f"has {count:,} parts, expected at most {MOST_PARTS:,}")
@@ -166,7 +166,7 @@ def _directory(content: bytes) -> tuple[list[_Entry], int]:
 
 
 def _end(content: bytes) -> tuple[int, int, int]:
-    """Return the number of entries, the size and the offset of the directory, which ends at the end records."""
+    """Return the number of entries, the size and the offset of the directory. The directory ends at the end records."""
     at = len(content) - _END.size
     if at < 0 or b"PK\5\6" not in content:
         raise ArchiveError("is not a zip archive")
@@ -184,7 +184,7 @@ def _end(content: bytes) -> tuple[int, int, int]:
 
 
 def _end64(content: bytes, locator: int, said: list[int]) -> tuple[list[int], int]:
-    """Return what the zip64 end record says, and its offset, after a comparison with the other end record."""
+    """Return the values of the zip64 end record, and its offset. Check that they agree with the other end record."""
     at = locator - _END64.size
     if at < 0 or _LOCATOR.unpack_from(content, locator)[1:] != (0, at, 1):
         raise ArchiveError("has a zip64 end record elsewhere than its locator says")
@@ -198,7 +198,7 @@ def _end64(content: bytes, locator: int, said: list[int]) -> tuple[list[int], in
 
 
 def _entry(content: bytes, at: int, end: int) -> tuple[_Entry, int]:
-    """Return the entry at an offset of the directory, and the offset of the next."""
+    """Return the entry at an offset of the directory, and the offset of the next entry."""
     if at + _ENTRY.size > end or content[at : at + 4] != b"PK\1\2":
         raise ArchiveError("has a damaged directory")
     said = _ENTRY.unpack_from(content, at)
@@ -238,7 +238,7 @@ def _extra(content: bytes) -> bytes | None:
 
 
 def _widened(values: tuple[int, ...], field: bytes | None) -> list[int]:
-    """Return values of a header, those that are full replaced by the ones in its zip64 field, in this order."""
+    """Return the values of a header. Values that are full are replaced by those in its zip64 field, in order."""
     missing = values.count(_FULL) if field is not None else 0
     if field is not None and len(field) != 8 * missing:
         raise ArchiveError("has a zip64 field of another size than it needs")
@@ -252,7 +252,7 @@ def _check_names(names: list[str]) -> None:
             raise UnsafeArchiveError(f"has a part {name[:60]!r} that leads out of the archive")
         if _CONTROL.search(name) or name.removesuffix("/") != str(PurePosixPath(name)):
             raise ArchiveError(f"has a part with an odd name, {name[:60]!r}")
-    # Some parsers do not tell upper case from lower.
+    # Some parsers ignore the case of names.
     for name, count in Counter(name.removesuffix("/").lower() for name in names).most_common(1):
         if count > 1:
             raise ArchiveError(f"has {count} parts of the name {name[:60]!r}")
@@ -268,7 +268,7 @@ def _check_size(entries: list[_Entry], most: int) -> None:
 
 
 def _parts(content: bytes, entries: list[_Entry], end: int) -> Iterator[tuple[_Entry, int]]:
-    """Yield the parts in the order of the file, with the offset of their data; refuse gaps and overlaps."""
+    """Yield the parts in the order of the file, with the offset of their data. Gaps and overlaps are refused."""
     at = 0
     for entry in entries:
         if entry.offset != at:
@@ -285,7 +285,7 @@ def _parts(content: bytes, entries: list[_Entry], end: int) -> Iterator[tuple[_E
 
 
 def _header(content: bytes, entry: _Entry, end: int) -> tuple[int, bool]:
-    """Return where the data of a part begins, and whether its header has a zip64 field; compare it with its entry."""
+    """Check a part's header against its entry. Return the offset of the data, and whether it has a zip64 field."""
     at = entry.offset + _HEADER.size
     if at > end:
         raise ArchiveError(f"has a part {entry.name[:60]!r} that is cut short")
@@ -303,7 +303,7 @@ def _header(content: bytes, entry: _Entry, end: int) -> tuple[int, bool]:
 
 
 def _described(content: bytes, at: int, entry: _Entry, end: int, wide: bool) -> int:
-    """Return where the descriptor behind the data of a part ends, after a comparison with its entry."""
+    """Check the descriptor after a part's data against its entry. Return the offset where the descriptor ends."""
     form = _DESCRIPTOR64 if wide else _DESCRIPTOR
     if at + form.size > end or form.unpack_from(content, at) != (b"PK\7\x08", entry.crc, entry.packed, entry.unpacked):
         raise ArchiveError(f"has a part {entry.name[:60]!r} that its descriptor describes otherwise")

@@ -1,4 +1,4 @@
-"""Tables of arrays in one ``.npz`` file: a row an item, checked when they are read, never unpickled."""
+"""Tables of arrays in one ``.npz`` file, with one row per item. They are checked when read, and never unpickled."""
 
 import io
 import zipfile
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fooldeap.storage import npz
 
-# What numpy and zipfile make of an archive that is none.
+# Errors of numpy and zipfile for damaged archives.
 DAMAGE = (
     OSError,
     ValueError,
@@ -23,11 +23,11 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-Format = Mapping[str, tuple[type[np.generic], int]]  # of each column, by name: its type, and how many dimensions it has
+Format = Mapping[str, tuple[type[np.generic], int]]  # dtype and number of dimensions of each column, by name
 
 
 def packed(form: Format, rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """Return rows, of which there is at least one, as the content of a file; the same bits every time."""
+    """Return rows, at least one, as the content of a file. Equal rows give equal bytes."""
     columns = zip(*rows, strict=True)
     arrays = {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(form.items(), columns, strict=True)}
     content = io.BytesIO()
@@ -41,7 +41,7 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     Raises
     ------
     ValueError
-        The content is not what `packed` makes of this form.
+        `packed` did not write the content with this format.
     """
     try:
         with npz.opened(io.BytesIO(content)) as file:
@@ -55,12 +55,12 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
 
 
 def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]]]:
-    """Return the rows of each of so many runs, whose place is the first column, without it.
+    """Return the rows of each run, without the first column, which is the index of the run. ``runs`` is their number.
 
     Raises
     ------
     ValueError
-        As by `unpacked`, and where a place is none.
+        `packed` did not write the content with this format, or an index is out of range.
     """
     found: list[list[tuple[Any, ...]]] = [[] for _ in range(runs)]
     for place, *row in unpacked(form, content):

@@ -1,10 +1,10 @@
-"""Atomic writes of files and folders, and files that grow by whole pieces. Symbolic links are not followed.
+"""Atomic writes of files and folders, and append-only files. Symbolic links are not followed.
 
-A file or folder is written under a temporary name beside its place and then renamed. The temporary name carries the
+A file or folder is written under a temporary name in the same folder and then renamed. The temporary name contains the
 host and the process, so that the leftovers of a killed process can be recognised: see `remove_leftovers`.
 
-An error of the operating system becomes a `FileError` of one line: the file, the reason and the cure. Files are read by
-`fooldeap.storage.inputs`.
+An error of the operating system becomes a `FileError` with one line: the file, the reason and the cure. Files are read
+by `fooldeap.storage.inputs`.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fooldeap.errors import FileError
 
-# Descriptors take no Path; and all is asked of `os` by that name, which tests replace by one that fails.
+# Descriptors take no Path. All functions are called as attributes of `os`, so that tests can replace them.
 # ruff: noqa: PTH101, PTH102, PTH103, PTH105, PTH108
 
 _CURES = {
@@ -41,7 +41,7 @@ _in_use: set[str] = set()  # temporary names of this process
 
 @contextlib.contextmanager
 def temporary_name(folder: Path) -> Iterator[Path]:
-    """Give a path for a temporary file or folder in ``folder``. It is removed after an error."""
+    """Yield a path for a temporary file or folder in ``folder``. It is removed after an error."""
     path = folder / f".fooldeap-{socket.gethostname()}-{os.getpid()}-{next(_numbers)}.part"
     _in_use.add(path.name)
     try:
@@ -54,13 +54,13 @@ def temporary_name(folder: Path) -> Iterator[Path]:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file or folder has a temporary name: it is being written, or was left by a killed process."""
+    """Return whether a file or folder has a temporary name: it is being written, or was left by a killed process."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders in ``folder`` that processes of this host left when they were killed."""
-    with contextlib.suppress(OSError):  # a folder that cannot be listed has nothing to tidy up
+    """Remove the temporary files and folders in ``folder`` that killed processes of this host left."""
+    with contextlib.suppress(OSError):  # if a folder cannot be listed, there is nothing to remove
         for path in sorted(folder.iterdir()):
             match = _TEMPORARY.fullmatch(path.name)
             if match is not None and match["host"] == socket.gethostname() and not _is_writing(match, path.name):
@@ -68,7 +68,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove_all_leftovers(folder: Path) -> None:
-    """Remove every temporary file and folder below ``folder``. To be called by the only process that writes there."""
+    """Remove every temporary file and folder below ``folder``. No other process may write there."""
     for place, folders, names in os.walk(folder):
         for name in filter(is_temporary, [*folders, *names]):
             _remove_temporary(Path(place, name))
@@ -76,7 +76,7 @@ def remove_all_leftovers(folder: Path) -> None:
 
 
 def _is_writing(match: re.Match[str], name: str) -> bool:
-    """Tell whether the process that made a temporary name may still write there."""
+    """Return whether the process that made a temporary name may still write to it."""
     process = int(match["process"])
     if process == os.getpid():
         return name in _in_use
@@ -95,13 +95,13 @@ def _remove_temporary(path: Path) -> None:
     except (IsADirectoryError, PermissionError):  # macOS reports a folder as the latter
         shutil.rmtree(path, ignore_errors=True)
     except OSError:
-        pass  # nothing depends on it
+        pass  # failing to remove it does no harm
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically: it is there completely, or it is as it was before.
+    """Write a file atomically: after an error, the file is as it was before.
 
-    A symbolic link of that name is replaced; its target is not touched.
+    A symbolic link with this name is replaced; its target is not changed.
     """
     with temporary_name(path.parent) as temporary, _told(path, "written"):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
@@ -115,14 +115,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Rename a complete temporary file or folder to ``path``, where nothing or an empty folder may be.
+    """Rename a complete temporary file or folder to ``path``, which must not exist or must be an empty folder.
 
     Raises
     ------
     FileExistsError
-        Something is there.
+        ``path`` exists already.
     FileError
-        ``path`` cannot be made; the message names the reason.
+        ``path`` cannot be created. The message contains the reason.
     """
     try:
         with _told(path, "made"):
@@ -137,37 +137,37 @@ def publish(temporary: Path, path: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, so that a power cut does not bring back an old file."""
+    """Wait until the names in a folder are on the disk, so that a power cut does not restore an old file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that has no such thing
+        if error.errno != errno.EINVAL:  # the file system does not support it
             raise
     finally:
         os.close(descriptor)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file, if it exists."""
     with _told(path, "removed"), contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def make_parents(folder: Path) -> None:
-    """Make a folder and those above it, where they are missing."""
+    """Create a folder and its missing parents."""
     with _told(folder, "made"):
         os.makedirs(folder, exist_ok=True)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that is not there yet."""
+    """Create a folder, which must not exist."""
     with _told(folder, "made"):
         os.mkdir(folder)
 
 
 def make_folders(root: Path, folder: Path) -> None:
-    """Make a folder and those between it and ``root``, which must be there: one that is gone is not made anew."""
+    """Create a folder and the missing ones between it and ``root``. ``root`` must exist; it is not created."""
     each = root
     for part in folder.relative_to(root).parts:
         each = each / part
@@ -181,11 +181,11 @@ def make_folders(root: Path, folder: Path) -> None:
 
 
 class Appended:
-    """A file that grows at its end, by whole pieces.
+    """A file that grows at its end by complete pieces.
 
     Parameters
     ----------
-    path : the file, which is made where there is none
+    path : the file; it is created if it does not exist
     anew : whether to empty it first
 
     Attributes
@@ -213,12 +213,15 @@ class Appended:
         return self._descriptor
 
     def read(self, count: int, start: int) -> bytes:
-        """Return so many bytes from there on, or as many as there are."""
+        """Return ``count`` bytes from offset ``start``, or fewer at the end of the file."""
         with _told(self.path, "read"):
             return os.pread(self.fileno(), count, start)
 
     def append(self, content: bytes | memoryview) -> None:
-        """Write a piece: all of it, or none, and then no other either, so that none is missing in between."""
+        """Append a piece completely or not at all.
+
+        After a failure, all later calls fail too, so that no piece is missing between others.
+        """
         if self._broken:
             raise FileError(f"{self.path}: cannot be written, since that failed before")
         with _told(self.path, "written"):
@@ -235,27 +238,27 @@ class Appended:
         self._changed = True
 
     def overwrite(self, content: bytes, start: int) -> None:
-        """Replace bytes that are in the file already; its size stays."""
+        """Replace bytes in the file. Its size does not change."""
         with _told(self.path, "written"):
             _write(self.fileno(), content, start)
         self._changed = True
 
     def cut(self, size: int) -> None:
-        """Leave the first so many bytes, where there are more."""
+        """Truncate the file to ``size`` bytes, if it is longer."""
         if size < self.size:
             with _told(self.path, "written"):
                 os.ftruncate(self.fileno(), size)
             self.size, self._changed = size, True
 
     def sync(self) -> None:
-        """Wait until what was written has reached the disk."""
+        """Wait until the written bytes are on the disk."""
         if self._changed and not self._broken and self._descriptor is not None:
-            self._changed = False  # what failed once is not on the disk, whatever a second try says
+            self._changed = False  # after a failure the bytes may be lost, even if a second fsync succeeds
             with _told(self.path, "written"):
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with _told(self.path, "written"):

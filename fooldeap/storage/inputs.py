@@ -1,7 +1,7 @@
-"""Read files that may come from anybody: regular files only, up to a size, with one line for every error.
+"""Reads files from untrusted sources: regular files only, up to a size limit, with one line for every error.
 
-Every file that fooldeap reads as data is read here. A pipe or a device is refused before it is opened, so that nothing
-blocks and nothing is read without end.
+Every file that fooldeap reads as data is read here. A pipe or a device is refused before it is opened, so that no read
+blocks or is unlimited.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ from typing import Any
 
 from fooldeap.errors import FileError, InputError
 
-# Everything is asked of `os` by that name, which tests replace by one that fails.
+# All functions are called as attributes of `os`, so that tests can replace them.
 # ruff: noqa: PTH116
 
-MOST_BYTES = 1 << 30  # of a file that is read as a whole
+MOST_BYTES = 1 << 30  # of a file that is read completely
 MOST_JSON = 1 << 26
 MOST_TEXT = 1 << 20  # of a file that people write, such as a list of names
-MOST_HASHED = 1 << 36  # of a file of which only the checksum is computed
+MOST_HASHED = 1 << 36  # of a file whose checksum is computed
 
 _CHUNK = 1 << 24
 _KINDS = (
@@ -48,13 +48,13 @@ def read(path: Path, most: int = MOST_BYTES, *, named: bool = False) -> bytes:
     Parameters
     ----------
     path : the file
-    most : the largest number of bytes that is accepted
+    most : maximum size in bytes
     named : whether the user named the file: then a symbolic link is followed, and every error is an `InputError`
 
     Raises
     ------
     InputError
-        It is no regular file, or it is larger.
+        It is not a regular file, or it is too large.
     FileError
         The system cannot read it, or it is a symbolic link that is not followed.
     """
@@ -62,7 +62,7 @@ def read(path: Path, most: int = MOST_BYTES, *, named: bool = False) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
-    """Return the content of a UTF-8 text file; parameters and errors are those of `read`."""
+    """Return the content of a UTF-8 text file. Parameters and errors are those of `read`."""
     try:
         return read(path, most, named=named).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -70,12 +70,18 @@ def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
 
 
 def read_json(path: Path, most: int = MOST_JSON) -> Any:
-    """Return what a JSON file holds; `ValueError` where it is no JSON. The rest is as for `read`."""
+    """Return the content of a JSON file. Parameters and errors are those of `read`.
+
+    Raises
+    ------
+    ValueError
+        The file is not valid JSON, or is nested too deeply.
+    """
     return parsed(read(path, most))
 
 
 def digest_of(path: Path, *, named: bool = False) -> str:
-    """Return the SHA-256 of a file in hexadecimal, computed piece by piece; errors are those of `read`."""
+    """Return the SHA-256 of a file in hexadecimal, computed in chunks. Errors are those of `read`."""
     digest = hashlib.sha256()
     for chunk in _chunks(path, MOST_HASHED, named):
         digest.update(chunk)
@@ -84,13 +90,19 @@ def digest_of(path: Path, *, named: bool = False) -> str:
 
 @contextlib.contextmanager
 def opened(path: Path, *, named: bool = False) -> Iterator[io.BufferedReader]:
-    """Open a regular file for a reader that has limits of its own, see `fooldeap.storage.npz`."""
+    """Open a regular file for a reader with its own limits, see `fooldeap.storage.npz`."""
     with _descriptor(path, named) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
         yield file
 
 
 def parsed(content: bytes | str) -> Any:
-    """Return what JSON text says; `ValueError` where it is no JSON, or is nested too deeply."""
+    """Return the value of JSON text.
+
+    Raises
+    ------
+    ValueError
+        The text is not valid JSON, or is nested too deeply.
+    """
     try:
         return json.loads(content)
     except RecursionError:
@@ -98,7 +110,13 @@ def parsed(content: bytes | str) -> Any:
 
 
 def rows_of(content: bytes | str) -> list[dict[str, str]]:
-    """Return the rows of CSV text with a header; `ValueError` where a row has more or fewer cells than the header."""
+    """Return the rows of CSV text with a header.
+
+    Raises
+    ------
+    ValueError
+        The text is not valid CSV, or a row has more or fewer cells than the header.
+    """
     text = content.decode(errors="replace") if isinstance(content, bytes) else content
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
@@ -116,7 +134,7 @@ def _chunks(path: Path, most: int, named: bool) -> Iterator[bytes]:
         found, size = os.fstat(descriptor).st_size, 0
         while found <= most and (chunk := os.read(descriptor, _CHUNK)):
             size += len(chunk)
-            found = max(found, size)  # it may grow, and some files of the kernel have no size
+            found = max(found, size)  # the file may grow, and some files of the kernel have no size
             yield chunk
     if found > most:
         raise InputError(f"{path}: got {found:,} bytes, expected at most {most:,}; use a smaller file")
@@ -124,7 +142,10 @@ def _chunks(path: Path, most: int, named: bool) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _descriptor(path: Path, named: bool) -> Iterator[int]:
-    """Open a regular file. It is looked at before, as to open a device may do something, and after, for a race."""
+    """Open a regular file.
+
+    Its type is checked before opening, because opening a device may have effects, and after it, because of a race.
+    """
     _check_name(path)
     with _telling(path, named):
         _refuse_others(path, os.stat(path, follow_symlinks=named).st_mode)

@@ -1,17 +1,17 @@
-"""What the classifier answered, append-only: a run is started again from its seed and answered from here.
+"""The journal of a run: the answers of the classifier, append-only. A resumed run replays it.
 
-A file is a sequence of records, each ``length uint32 | crc32 uint32 | kind 1 byte | body``, little-endian, the checksum
-over kind and body. Kinds:
+A file is a sequence of records, each ``length uint32 | crc32 uint32 | kind 1 byte | body``, little-endian. The checksum
+covers kind and body. Kinds:
 
 - ``H``, the header: what the journal belongs to, JSON
 - ``A``, an answer: digest of the batch's images (16 bytes), rows and classes (uint32 each), logits float32 of the
-  images newly shown, then gradients float32 if any were asked for
-- ``P``, part of an answer: as ``A``, with the rows of one query; ``A`` with the last rows follows
-- ``E``, an end that cannot be computed again (the clock): its reason as text
+  new images, then gradients float32 if any were requested
+- ``P``, part of an answer: like ``A``, with the rows of one query; an ``A`` with the last rows follows
+- ``E``, a stop that a replay cannot compute (by the clock): its reason as text
 
-A record that the end of the file cuts short is what a killed process leaves: it is cut off, and evaluated again to the
-same bits; so is a damaged answer at the end. Any other damage is an error, found when the file is opened: a record with
-others behind it, and an end, since nothing could tell it again.
+A killed process leaves an incomplete last record. It is removed, and its images are evaluated again with bit-identical
+results. A damaged last answer is handled in the same way. Any other damage is an error when the file is opened: damage
+before other records, and damage of a stop, which cannot be computed again.
 """
 
 import fcntl
@@ -43,16 +43,16 @@ _FLOAT = np.dtype("<f4")
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of the classifier to the new images of one batch, or to the first of them if not ``complete``."""
+    """The classifier's answer to the new images of one batch, or to the first of them if not ``complete``."""
 
     digest: bytes
     logits: NDArray[np.float32]
-    gradient: NDArray[np.float32] | None = None  # of all new images, a row each
+    gradient: NDArray[np.float32] | None = None  # of all new images, one row each
     complete: bool = True
 
 
 class Journal:
-    """The journal of one run: first it is read to its end, then it is written.
+    """The journal of one run. It is first read to its end, and then written.
 
     Parameters
     ----------
@@ -61,6 +61,11 @@ class Journal:
     anyway : whether to continue a journal that belongs to something else
     at_once : whether each answer is on the disk before `write_answer` returns; otherwise a killed process loses the
         answers of the last tenth of a second
+
+    Raises
+    ------
+    InputError
+        The journal is damaged, belongs to something else, or another process uses it.
     """
 
     def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False, at_once: bool = False) -> None:
@@ -68,11 +73,11 @@ class Journal:
         self._ahead: tuple[bytes, bytes] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
-        self._worth = False  # whether there is more in it than its header, which is written again in no time
+        self._worth = False  # whether it has more than its header; a header alone is not worth waiting for the disk
         self._file = Appended(path)
         try:
             self._lock()
-            self._place = self._end = 0  # where reading is, and where it ends
+            self._place = self._end = 0  # the reading position, and the end of the complete records
             self._check()
             self._open(belongs_to)
         except BaseException:
@@ -85,10 +90,16 @@ class Journal:
         return self._peek() is not None
 
     def next_answer(self) -> Answer | None:
-        """Return the next recorded answer, or None where the journal goes no further."""
+        """Return the next recorded answer, or None after the last one.
+
+        Raises
+        ------
+        InputError
+            The record is invalid.
+        """
         try:
             return self._next_answer()
-        except (struct.error, ValueError):  # its checksum is right, so somebody made it up
+        except (struct.error, ValueError):  # the checksum is right, so the record was forged
             raise self._damaged(self._place) from None
 
     def _next_answer(self) -> Answer | None:
@@ -108,7 +119,7 @@ class Journal:
         return Answer(last.digest, logits, gradient, last.complete)
 
     def recorded_end(self) -> str | None:
-        """Return the reason, where the run was ended by the clock at this point."""
+        """Return the recorded stop reason at this point, or None."""
         found = self._peek()
         return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
 
@@ -127,11 +138,11 @@ class Journal:
             self._file.sync()
 
     def write_end(self, reason: str) -> None:
-        """Append an end that a replay could not compute."""
+        """Append a stop that a replay cannot compute."""
         self._append(b"E", reason.encode())
 
     def close(self) -> None:
-        """Write what is waiting, see it to the disk, and close the file."""
+        """Write all waiting records, sync them to the disk, and close the file."""
         try:
             self._write()
             if self._worth:
@@ -149,14 +160,14 @@ class Journal:
             self._check_belonging(found, belongs_to)
 
     def _lock(self) -> None:
-        """Keep other processes out; one that is about to end, after its root was killed, gets the time to."""
+        """Lock the journal against other processes. Wait up to five seconds for a process that is about to end."""
         for _ in range(LOCK_TRIES):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(_LOCK_PAUSE)
             except OSError:
-                return  # a file system without locks; the folder has one of its own
+                return  # a file system without locks; the folder has its own lock
             else:
                 return
         raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
@@ -184,7 +195,13 @@ class Journal:
         return self._ahead
 
     def _check(self) -> None:
-        """Find where the whole records end, and cut off what was torn; refuse the file where it is damaged."""
+        """Find the end of the complete records, and remove an incomplete last record.
+
+        Raises
+        ------
+        InputError
+            The file is damaged in another way.
+        """
         end = 0
         while (payload := self._payload(end)) is not None:
             if payload[:1] not in ((b"A", b"P", b"E") if end else (b"H",)):
@@ -201,7 +218,7 @@ class Journal:
         return InputError(f"{self.path}: damaged at byte {place}; {cure}")
 
     def _payload(self, start: int) -> bytes | None:
-        """Return kind and body of the record at a place, None where no whole one is."""
+        """Return kind and body of the record at an offset, or None if there is no complete record."""
         head = self._file.read(_HEAD.size, start)
         if len(head) < _HEAD.size:
             return None
@@ -214,7 +231,7 @@ class Journal:
     def _check_belonging(self, found: tuple[bytes, bytes], belongs_to: dict[str, Any]) -> None:
         try:
             written = dict(parsed(found[1]))
-        except (ValueError, TypeError):  # its checksum is right, so somebody made it up
+        except (ValueError, TypeError):  # the checksum is right, so the header was forged
             raise self._damaged(0) from None
         for key, value in belongs_to.items():
             if written.get(key) != value:
@@ -225,17 +242,17 @@ class Journal:
 
 
 def _is_torn(rest: bytes, *, first: bool) -> bool:
-    """Tell whether the end of a file, where no whole record begins, may be cut off: no other record is lost by it."""
+    """Return whether the rest of a file may be removed: it contains no complete record."""
     if not rest.strip(b"\0") or not rest[_HEAD.size :].strip(b"\0"):
-        return True  # zeros are what some file systems leave after a power cut
+        return True  # some file systems leave zeros after a power cut
     if first and (len(rest) > _LONGEST_HEADER or rest[_HEAD.size :][:1] != b"H"):
-        return False  # not a journal at all
+        return False  # not a journal
     starts = (kind.start() - _HEAD.size for kind in re.finditer(b"[APE]", rest))
     return not _is_end(rest) and not any(_begins(rest, start) for start in starts if start > 0)
 
 
 def _is_end(rest: bytes) -> bool:
-    """Tell whether this was an end, whatever was damaged of it: it is no answer that was cut short."""
+    """Return whether a damaged record was a stop, and not an incomplete answer."""
     length, checksum = _HEAD.unpack_from(rest)
     payload = rest[_HEAD.size :]
     if zlib.crc32(payload) == checksum:  # the damage is in the length
@@ -246,7 +263,7 @@ def _is_end(rest: bytes) -> bool:
 
 
 def _begins(rest: bytes, start: int) -> bool:
-    """Tell whether a whole record begins there."""
+    """Return whether a complete record starts at an offset."""
     length, checksum = _HEAD.unpack_from(rest, start)
     payload = rest[start + _HEAD.size :][:length] if length <= len(rest) else b""
     return bool(len(payload) == length > 0 and zlib.crc32(payload) == checksum)

@@ -1,7 +1,7 @@
-"""The lock of a folder: one process works in it at a time, and others are told which.
+"""The lock of a folder: only one process works in a folder at a time.
 
-A file in the folder says who that is. Its process also holds the kernel's lock on that file, which ends with the
-process however that ends: a file that nobody holds was left by one that was killed on this host, and is taken over.
+A file in the folder names this process. The process also holds the kernel's lock on the file, and the kernel releases
+it when the process ends. A file without the kernel's lock was left by a killed process of this host, and is reused.
 """
 
 import contextlib
@@ -32,14 +32,20 @@ class _Owner(NamedTuple):
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder; raise `InputError`, with their name, where one is in it."""
+    """Lock a folder against other processes.
+
+    Raises
+    ------
+    InputError
+        Another process works in the folder. The message names it.
+    """
     path = folder / LOCK
     file = _taken(path)
     try:
         _sign(file)
         yield
     finally:
-        with contextlib.suppress(OSError):  # what is left here keeps nobody out
+        with contextlib.suppress(OSError):  # a file that is left here does not lock the folder
             if _is(path, file):
                 path.unlink()
         with contextlib.suppress(Exception):
@@ -51,7 +57,7 @@ def _taken(path: Path) -> Appended:
         file = Appended(path)
         try:
             _refuse_another(path, file)
-            if _is(path, file):  # and not one that its owner has removed since
+            if _is(path, file):  # False if its previous owner removed it in the meantime
                 return file
         except BaseException:
             file.close()
@@ -69,12 +75,12 @@ def _refuse_another(path: Path, file: Appended) -> None:
 
 
 def _free(file: Appended, owner: _Owner | None) -> bool:
-    """Tell whether nobody on this host holds the lock, and hold it."""
+    """Try to acquire the lock. Return False if another process on this host holds it."""
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks: all we know is whether that process is there
+    except OSError:  # on a file system without locks, check whether the process exists
         return owner is None or owner.host != socket.gethostname() or not Path(f"/proc/{owner.process}").exists()
     return True
 
@@ -84,7 +90,7 @@ def _owner(file: Appended) -> _Owner | None:
         said = parsed(file.read(file.size, 0))
         return _Owner(int(said["process"]), str(said["host"]), str(said["since"]))
     except (ValueError, KeyError, TypeError):
-        return None  # whoever made it was killed before it could say
+        return None  # its process was killed before it wrote its name
 
 
 def _sign(file: Appended) -> None:

@@ -1,4 +1,4 @@
-"""Read ``.npz`` archives that may come from anybody: their unpacked size is known before they are unpacked."""
+"""Reads ``.npz`` archives from untrusted sources. Their unpacked size is checked before they are unpacked."""
 
 import contextlib
 import zipfile
@@ -12,25 +12,25 @@ from fooldeap.storage.archives import most_unpacked
 
 
 class TooLarge(ValueError):
-    """What is in an archive is far larger than the archive."""
+    """The archive would unpack to far more than its own size."""
 
 
 def check_unpacked(unpacked: int, packed: int) -> None:
-    """Raise `TooLarge` where a file of ``packed`` bytes would unpack to far more than it is."""
+    """Raise `TooLarge` if a file of ``packed`` bytes would unpack to far more than its own size."""
     if unpacked > most_unpacked(packed):
         raise TooLarge(f"would unpack to {unpacked:,} bytes, far more than it is; do not use this file")
 
 
 @contextlib.contextmanager
 def opened(file: BinaryIO) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """Open an archive of arrays, none of them pickled; each is read when it is asked for.
+    """Open an archive of arrays. No array is unpickled. Each array is read on first access.
 
     Raises
     ------
     TooLarge
-        It would unpack to more than a gigabyte and a hundred times its size.
+        It would unpack to more than a gigabyte and more than a hundred times its size.
     Exception
-        It is damaged: `zipfile`, `zlib` and numpy raise many types of error for it.
+        It is damaged: `zipfile`, `zlib` and numpy raise many types of errors.
     """
     with zipfile.ZipFile(file) as archive:
         check_unpacked(sum(member.file_size for member in archive.infolist()), file.seek(0, 2))

@@ -1,4 +1,4 @@
-"""Read pictures that may come from anybody: their size is known before they are decoded."""
+"""Reads pictures from untrusted sources. Their size is checked before they are decoded."""
 
 import io
 import warnings
@@ -13,13 +13,13 @@ def decoded(content: bytes, formats: tuple[str, ...]) -> Any:
 
     Parameters
     ----------
-    content : of the file
-    formats : those that are accepted, as Pillow names them: ``("PNG",)``
+    content : the content of the file
+    formats : accepted formats, by Pillow's names: ``("PNG",)``
 
     Raises
     ------
     ValueError
-        It is no such picture, or has more than `MOST_PIXELS` pixels.
+        It is not a readable picture in these formats, or has more than `MOST_PIXELS` pixels.
     """
     from PIL import Image
 
@@ -32,6 +32,6 @@ def decoded(content: bytes, formats: tuple[str, ...]) -> Any:
             return picture
     except Image.DecompressionBombError:
         raise ValueError(too_large) from None
-    except Exception as error:  # damage shows as whatever the decoders raise
+    except Exception as error:  # decoders raise many types of errors for damaged pictures
         raise ValueError(f"it is no readable {' or '.join(formats)} picture ({type(error).__name__})") from None
     raise ValueError(too_large)

@@ -1,4 +1,4 @@
-"""The checksums of a finished folder, in the file and the format of ``sha256sum``."""
+"""The checksums of a finished folder, in the file format of ``sha256sum``."""
 
 import contextlib
 import hashlib
@@ -14,26 +14,32 @@ from fooldeap.storage.files import is_temporary
 from fooldeap.storage.lock import LOCK
 
 SUMS = "SHA256SUMS"
-PAGE = "report.html"  # made from the other files, at any time
+PAGE = "report.html"  # can be made from the other files at any time
 _UNLISTED = (SUMS, LOCK, PAGE)
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)")
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of some bytes, in hexadecimal."""
+    """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def listing(folder: Path, to_come: Mapping[str, bytes]) -> bytes:
-    """Return the list of a folder's files, and of those that are about to be written, with their checksums."""
+    """Return the checksums of a folder's files and of files that will be written next, as lines of ``SHA256SUMS``."""
     sums = {name: inputs.digest_of(folder / name) for name in _files(folder) if name not in to_come}
     sums |= {name: digest(content) for name, content in to_come.items()}
     return b"".join(_line(name, each) for name, each in sorted(sums.items()))
 
 
 def problems(folder: Path) -> list[str]:
-    """Return what of a folder is not as its list has it, a line each, sorted by file; raise `FileError` without one."""
+    """Return the differences between a folder and its ``SHA256SUMS``, one line each, sorted by file.
+
+    Raises
+    ------
+    FileError
+        There is no ``SHA256SUMS``.
+    """
     lines = inputs.read(folder / SUMS).splitlines()
     matches = [_LINE.fullmatch(line) for line in lines]
     found = [f"{SUMS}: line {number} is damaged" for number, match in enumerate(matches, 1) if match is None]
@@ -50,19 +56,19 @@ def problems(folder: Path) -> list[str]:
 
 
 def strangers(folder: Path) -> Iterator[Path]:
-    """Yield what is in a folder and is neither a file nor a folder: links, pipes, devices."""
+    """Yield the paths below a folder that are neither files nor folders: links, pipes, devices."""
     for place, folders, names in os.walk(folder):
         for name in sorted([*folders, *names]):
             path = Path(place, name)
-            with contextlib.suppress(FileNotFoundError):  # one that another process just removed
+            with contextlib.suppress(FileNotFoundError):  # another process just removed it
                 if not _is_plain(path.lstat().st_mode):
                     yield path
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield the names of the files below a folder, relative to it; links to folders are among them.
+    """Yield the names of the files below a folder, relative to it, including links to folders.
 
-    Not among them are the list itself, the lock, the page, and temporary files that a killed process left.
+    The list itself, the lock, the page, and temporary files of killed processes are left out.
     """
     for place, folders, names in os.walk(folder):
         for name in [*names, *(each for each in folders if Path(place, each).is_symlink())]:

@@ -1,4 +1,4 @@
-"""Seconds of evolution, over all sessions of an experiment, in a file of their own, apart from all results."""
+"""Durations: the seconds of evolution over all sessions of an experiment. They are stored apart from the results."""
 
 import time
 import zlib
@@ -13,10 +13,15 @@ _TICK = 1.0  # seconds between two rows
 
 
 class Timings:
-    """A clock that goes on where the last session stopped, and ``timings.csv``, its record.
+    """A clock that continues from the last session, and its record ``timings.csv``.
 
-    Events: ``start`` of a run, ``tick`` every second or so with the evaluations until then. Each row ends in its
-    checksum, as ``stop.seconds`` rests on them. Raises `InputError` where the file is damaged.
+    Events are ``start`` of a run, and ``tick`` about once a second with the number of evaluations so far. Each row ends
+    with its checksum, because ``stop.seconds`` depends on the rows.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -34,11 +39,11 @@ class Timings:
 
     @property
     def seconds(self) -> float:
-        """Seconds of evolution until now."""
+        """Seconds of evolution so far."""
         return self._before + time.perf_counter() - self._zero
 
     def of(self, run: str) -> Callable[[], float]:
-        """Return a clock that starts with its first call, or started in an earlier session."""
+        """Return a clock for a run. It starts at its first call, or continues from an earlier session."""
 
         def elapsed() -> float:
             if run not in self._starts:
@@ -49,11 +54,11 @@ class Timings:
         return elapsed
 
     def elapsed(self, run: str) -> float:
-        """Return the seconds since a run started, 0 where it did not yet."""
+        """Return the seconds since a run started, or 0 if it has not started."""
         return self.seconds - self._starts[run] if run in self._starts else 0.0
 
     def tick(self, evaluations: int, *, last: bool = False) -> None:
-        """Note how far the experiment is; ``last`` closes the record."""
+        """Record the progress of the experiment. ``last`` closes the record."""
         try:
             if last or self.seconds - self._last_tick >= _TICK:
                 self._last_tick = self.seconds
@@ -77,7 +82,7 @@ class Timings:
             self._file.append(f"{row},{_sum(row)}\n".encode())
 
     def _read(self, file: Appended) -> None:
-        """Take in the rows; what a killed process left half-written is cut off."""
+        """Read the rows. Remove an incomplete last row, left by a killed process."""
         lines = file.read(file.size, 0).decode(errors="replace").splitlines(keepends=True)
         whole = 0
         for number, line in enumerate(lines, 1):
@@ -92,7 +97,7 @@ class Timings:
             file.append(_HEAD.encode())
 
     def _take(self, line: str, *, first: bool) -> bool:
-        """Take in a row, and return whether it is whole."""
+        """Read a row, and return whether it is complete."""
         if first:
             return line == _HEAD
         row, _, checksum = line.rpartition(",")
