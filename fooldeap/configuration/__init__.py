@@ -1,1 +1,1 @@
-"""From a YAML file to a typed, validated experiment; every mistake is a line that says its cure."""
+"""Reads a YAML file into a typed, validated experiment. Every mistake is reported in one line with its cure."""

@@ -1,4 +1,4 @@
-"""Holds what a document says against parameters, gathering every mistake before it gives up."""
+"""Checks a document against parameters, and collects every mistake before it raises an error."""
 
 import functools
 import typing
@@ -17,9 +17,9 @@ from fooldeap.plugin import KINDS
 from fooldeap.registry import Registry
 
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
-_PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may name a path
-MOST_TOLD = 50  # mistakes
-# Keys of files for other commands than the one that reads an experiment.
+_PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may be a path
+MOST_TOLD = 50  # mistakes in one error
+# Top-level keys of files for other commands.
 OTHERS = {
     **dict.fromkeys(("vary", "variants", "factors", "goal", "budget", "tried"), "compare"),
     **dict.fromkeys(("networks", "training"), "retrain"),
@@ -28,13 +28,13 @@ _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
 
 
 class _Told(ValueError):
-    """There is no value, and the mistakes that are the reason are noted already."""
+    """There is no value, and the mistakes are already recorded."""
 
 
 class Checker:
-    """Checks mappings of plain values and choices of plugins; `finish` raises what was found.
+    """Checks mappings of plain values and choices of plugins. `finish` raises the collected mistakes.
 
-    ``generations`` is the last one that schedules have to give a value for.
+    ``generations`` is the last generation for which a schedule must give a valid value.
     """
 
     generations = 0
@@ -44,7 +44,7 @@ class Checker:
         self.problems: list[tuple[Position, InputError]] = []
 
     def finish(self) -> None:
-        """Raise `InputError` if anything was wrong: a line for each mistake, in the order of the file."""
+        """Raise `InputError` if there were mistakes: one line for each mistake, in the order of the file."""
         if self.problems:
             in_order = sorted(self.problems, key=lambda problem: (problem[0].line > 0, problem[0]))
             told = [str(error) for _, error in in_order[:MOST_TOLD]]
@@ -60,7 +60,10 @@ class Checker:
         *,
         scheduled: bool = False,
     ) -> dict[str, Any]:
-        """Return the checked values of a mapping, defaults filled in; ``scheduled`` numbers may be schedules."""
+        """Return the checked values of a mapping, with defaults filled in.
+
+        With ``scheduled``, numbers may be schedules.
+        """
         for key in data:
             if key not in parameters:
                 self.problem((*path, key), f"unknown key{_hint(key, path, [*parameters, *also])}", at_key=True)
@@ -78,7 +81,13 @@ class Checker:
         return values
 
     def value(self, parameter: Parameter, data: Mapping[str, Any], path: Key, *, scheduled: bool = False) -> Any:
-        """Return a parameter's value, or its default, as its type has it."""
+        """Return a parameter's value, or its default, converted to its type.
+
+        Raises
+        ------
+        ValueError
+            The value is invalid.
+        """
         value = data.get(parameter.name, parameter.default)
         if parameter.nested:
             return self.weighted(parameter, value, path)
@@ -100,7 +109,7 @@ class Checker:
             raise ValueError(f"{error}{cure}") from None
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
-        """Return a plugin with its parameters from ``name`` or ``{name: ..., parameter: ...}``."""
+        """Return a plugin with its parameters, from ``name`` or ``{name: ..., parameter: ...}``. Return None after a mistake."""
         if kind == "dataset" and data is None:
             return None
         given = dict(data) if isinstance(data, dict) else {"name": data}
@@ -121,7 +130,7 @@ class Checker:
         return Choice(plugin, self.values(plugin.parameters, given, path, scheduled=KINDS[kind].generational))
 
     def weighted(self, parameter: Parameter, data: Any, path: Key) -> Any:
-        """Return several choices of one kind, each perhaps with a weight."""
+        """Return several choices of one kind with optional weights, as a tuple of `Weighted`."""
         if not isinstance(data, list) or not data:
             raise ValueError(f"got {shown(data)}, expected {parameter.expected}")
         found = []
@@ -136,7 +145,7 @@ class Checker:
         return tuple(found)
 
     def schedule(self, parameter: Parameter, data: Mapping[str, Any], path: Key) -> Any:
-        """Return a schedule of a number, all of whose values the number may take."""
+        """Return a schedule of a number. All its values must be valid for the parameter."""
         given = dict(data)
         name = given.pop("schedule", None)
         if not isinstance(name, str) or name not in SCHEDULES:
@@ -150,7 +159,7 @@ class Checker:
             raise _Told
         schedule = Schedule(name, values, integer=parameter.number == "integer")
         optional = [f"; add {key!r}" for key, each in keys.items() if each.default is not REQUIRED and key not in given]
-        # Schedules go one way, so their extremes are the first value and the last.
+        # Schedules are monotonic, so their extremes are the first and the last value.
         for generation, cure in ((0, ""), (self.generations, "".join(optional))):
             try:
                 parameter.parse(schedule.at(generation))
@@ -159,7 +168,7 @@ class Checker:
         return schedule
 
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
-        """Note a mistake."""
+        """Record a mistake."""
         error = self.document.error(path, message, at_key=at_key)
         self.problems.append((self.document.place(path, at_key=at_key), error))
 
@@ -185,11 +194,11 @@ def _a(noun: str) -> str:
 
 @functools.cache
 def keys_of(target: Callable[..., Any]) -> dict[str, Parameter]:
-    """Return the keys that a mapping may have: the keyword-only fields of a dataclass."""
+    """Return the possible keys of a mapping: the keyword-only fields of a dataclass."""
     return parameters_of(target)
 
 
 def marked(annotation: Any, marker: str) -> bool:
-    """Tell whether a type is text of some sort, or has one that is among its options: see `fooldeap.plugin.File`."""
+    """Return whether a type, or one of its options, has a marker such as that of `fooldeap.plugin.File`."""
     nested = typing.get_args(annotation)
     return marker in getattr(annotation, "__metadata__", ()) or any(marked(each, marker) for each in nested)

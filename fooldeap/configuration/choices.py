@@ -1,4 +1,4 @@
-"""Plugins as an experiment chose them: with values, schedules, and other choices inside."""
+"""Plugins as chosen in an experiment: with values, schedules and nested choices."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Choice:
     values: Mapping[str, Any]
 
     def build(self, *given: Any, generation: int = 0) -> Any:
-        """Return the plugin ready for calls in a generation, see `Plugin.build`."""
+        """Return the plugin, ready for calls in a generation, see `Plugin.build`."""
         values = {name: _resolved(value, generation) for name, value in self.values.items()}
         with blaming(self.plugin):
             return self.plugin.build(values, *given)
@@ -35,7 +35,7 @@ class Choice:
         return any(isinstance(value, Schedule) for choice in choices for value in choice.values.values())
 
     def inner(self) -> Iterator[tuple[tuple[str | int, ...], "Choice"]]:
-        """Yield the choices among the values, and those inside them, each with the keys that lead there."""
+        """Yield all nested choices, each with its key path."""
         for name, value in self.values.items():
             for index, item in enumerate(value if isinstance(value, tuple) else ()):
                 if isinstance(item, Weighted):
@@ -43,29 +43,37 @@ class Choice:
                     yield from (((name, index, *path), choice) for path, choice in item.choice.inner())
 
     def data(self) -> dict[str, Any]:
-        """Return the choice as YAML has it."""
+        """Return the choice as plain data for YAML."""
         return {"name": self.plugin.name, **{name: _plain(value) for name, value in self.values.items()}}
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """One of several choices in a parameter, with its weight among them."""
+    """One of several choices in a parameter, with its weight."""
 
     choice: Choice
     weight: float = 1.0
 
 
 class Checked:
-    """A plugin whose results are held against its contract, so that an error names the plugin at fault.
+    """A plugin whose results are checked against its contract. Errors name the plugin.
 
-    ``rng`` is what it is called with besides the arguments of each call.
+    ``rng`` is passed after the arguments of each call.
     """
 
     def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...] = ()) -> None:
         self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call the plugin and check what it gives."""
+        """Call the plugin and check its result.
+
+        Raises
+        ------
+        PluginError
+            The plugin fails or breaks its contract.
+        InputError
+            The plugin reports wrong input.
+        """
         try:
             with blaming(self.plugin):
                 result = self.call(*arguments, *self.rng)
@@ -78,7 +86,13 @@ class Checked:
 
 
 def loaded(dataset: Choice) -> Split:
-    """Return what a dataset loads, or raise `PluginError` where that is no such thing."""
+    """Return the data of a dataset.
+
+    Raises
+    ------
+    PluginError
+        The dataset fails or breaks its contract.
+    """
     with blaming(dataset.plugin):
         data = dataset.build().load()
     fault = split(data)

@@ -1,4 +1,4 @@
-"""An experiment file becomes a typed, validated `Experiment`; every mistake becomes one line that says its cure."""
+"""Loads an experiment file as a typed, validated `Experiment`. Every mistake is reported in one line with its cure."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
 
 MOST_COUNTED = 10**15  # images or generations of a run
-DEFAULTS = "defaults"  # where messages say that a value comes from when nobody wrote it
+DEFAULTS = "defaults"  # the source of default values in messages
 
 
 def load(
@@ -37,14 +37,14 @@ def load(
     Parameters
     ----------
     source : a YAML file, or its content as a mapping
-    overrides : ``key=value`` words, values in YAML; ``key`` may be dotted
-    arguments : the same as plain data from Python
-    plugins : files, folders, or decorated functions and classes, beside those that the file names
+    overrides : ``key=value`` strings with values in YAML; ``key`` may be dotted
+    arguments : overrides as plain data from Python
+    plugins : files, folders, or decorated functions and classes, in addition to those that the file names
 
     Raises
     ------
     InputError
-        One line for each mistake: file, line, column, key, what was got and expected, the cure.
+        One line for each mistake: file, line, column, key, the value, the expected values, the cure.
     """
     document = merged_config(source, overrides, arguments)
     experiment = checked(document, registry_of(document, plugins))
@@ -59,9 +59,9 @@ def merged_config(
     *,
     unnamed: str = "experiment",
 ) -> Document:
-    """Return all that is said about an experiment, from the defaults to the command line, not checked yet.
+    """Return the merged configuration of an experiment, from defaults to command line. It is not checked yet.
 
-    ``unnamed`` is the name of one that has none and is not in a file.
+    ``unnamed`` is the name of an experiment without a name and without a file.
     """
     if isinstance(source, Experiment):
         source = source.data()
@@ -79,15 +79,20 @@ def merged_config(
 
 
 def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = ()) -> Experiment:
-    """Return what a document says as an experiment, or raise `InputError` with every mistake in it.
+    """Return the experiment in a document.
 
-    ``also`` are keys that messages name beside an experiment's own.
+    ``also`` are additional keys that messages suggest.
+
+    Raises
+    ------
+    InputError
+        The document has mistakes. The message has one line for each.
     """
     return _ExperimentChecker(document, registry).experiment(also)
 
 
 def as_name(stem: str) -> str:
-    """Return what a file is called as a name of an experiment."""
+    """Return the stem of a file's name, converted to a valid name of an experiment."""
     return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", stem))[:64] or "experiment"
 
 
@@ -97,15 +102,15 @@ def _defaults() -> Document:
 
 
 def registry_of(document: Document, more: Iterable[Any]) -> Registry:
-    """Return the registry with the plugins that the document names and ``more``, and name all in the document.
+    """Return a registry with the document's plugins and ``more``. Store the paths of all of them in the document.
 
-    Those that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`. Of ``more``,
-    one of the same name stands for a file or folder that is no longer there.
+    Plugins that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`. If a file or
+    folder of the document does not exist, a path in ``more`` with the same name replaces it.
     """
     more, paths = registries.each(more), document.data["plugins"]
     if not isinstance(paths, list):
         raise document.error(("plugins",), f"got {shown(paths)}, expected a list of files and folders")
-    # Resolved here, once, so that the resolved configuration holds from any folder, and a resumed run finds them.
+    # Resolve paths once, so that the resolved configuration is valid in any folder and a resumed run finds them.
     given = [_as_text(Path(source).resolve()) for source in more if isinstance(source, str | Path)]
     moved = {Path(path).name for path in given}
     named = {("plugins", index): _resolved(document, index, path) for index, path in enumerate(paths)}
@@ -140,12 +145,12 @@ def _resolved(document: Document, index: int, path: Any) -> str:
 def _as_text(path: Path) -> str:
     try:
         return os.fsencode(path).decode()
-    except UnicodeDecodeError:  # the resolved configuration could not name it
+    except UnicodeDecodeError:  # the resolved configuration could not contain it
         raise InputError(f"the path {str(path)!r} is no UTF-8 text; rename it") from None
 
 
 def admit_commands(experiments: Iterable[Experiment]) -> None:
-    """Announce the commands that a file has plugins run, each once, or refuse them: see `fooldeap.trust`."""
+    """Announce each command that a file makes plugins run, once, or refuse it: see `fooldeap.trust`."""
     told = set()
     for experiment in experiments:
         for path, value in _commands(experiment):
@@ -155,7 +160,7 @@ def admit_commands(experiments: Iterable[Experiment]) -> None:
 
 
 def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
-    """Yield what plugins are given to run, or where to, other than by default."""
+    """Yield the commands and addresses given to plugins, except defaults."""
     for key, choice in experiment.choices():
         for name, parameter in choice.plugin.parameters.items():
             value = choice.values[name]
@@ -164,7 +169,7 @@ def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
 
 
 def _admit(document: Document, path: Key, what: str) -> None:
-    """Say what a file has us run, or refuse it. What the user said, on the command line or in Python, needs no word."""
+    """Announce what a file makes fooldeap run, or refuse it. Values from the command line or from Python are accepted."""
     place = document.place(path)
     if not place.line:
         return
@@ -177,7 +182,7 @@ def _admit(document: Document, path: Key, what: str) -> None:
 
 
 class _ExperimentChecker(Checker):
-    """Makes an experiment of a document."""
+    """Converts a document to an experiment."""
 
     def experiment(self, also: tuple[str, ...]) -> Experiment:
         data = self.document.data
@@ -228,7 +233,7 @@ class _ExperimentChecker(Checker):
             self.problem(("targets", index), f"got {targets[index]} a second time, expected each target once")
 
     def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
-        """Refuse operators that work on another genome than the one chosen."""
+        """Record operators that do not work on the chosen genome."""
         genome = choices["genome"]
         if genome is None:
             return
@@ -243,7 +248,7 @@ class _ExperimentChecker(Checker):
                     self.misfit((kind, *path), each.plugin, genome.plugin)
 
     def misfit(self, path: Key, operator: Plugin, genome: Plugin) -> None:
-        """Note an operator that does not fit; one that nobody chose, at the genome."""
+        """Record an operator that does not fit. If it is a default, the message points at the genome."""
         able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
         cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
         genomes = [each.name for each in self.registry.all("genome")]
@@ -257,11 +262,11 @@ class _ExperimentChecker(Checker):
             self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
 
 
-_WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # what a dtype has room for
+_WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # the full range of a dtype
 
 
 def fits(operator: Plugin, genome: Plugin) -> bool:
-    """Tell whether an operator works on a genome: see `fooldeap.plugin.mutation`."""
+    """Return whether an operator works on a genome, see `fooldeap.plugin.mutation`."""
     said = operator.options.get("genome", "any")
     if said == "any":
         return True
@@ -269,7 +274,7 @@ def fits(operator: Plugin, genome: Plugin) -> bool:
     if said is None:
         return dtype is not None
     named = named_by(operator)
-    # Who names a dtype gives any value of it.
+    # An operator that names a dtype may return any value of it.
     return genome.name in named or (dtype in named and bounds in (None, _WHOLE.get(dtype)))
 
 

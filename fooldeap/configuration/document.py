@@ -1,4 +1,4 @@
-"""Data with positions: what was written, and where, so that every message can point at it; one over another."""
+"""Configuration data with source positions, so that messages can point at them, and merging of documents."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,15 @@ T = TypeVar("T")
 
 COMMAND_LINE, ARGUMENT = "command line", "argument"
 
-MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: of a key, of the keys, of the rest
+MAX_WORD, MAX_PATH, MAX_MESSAGE = (
+    60,
+    200,
+    1200,
+)  # maximum characters of a key, of a key path, and of the rest in one line of an error
 
 
 class Position(NamedTuple):
-    """Who said something and, if it was a file, in which line and column, counted from 1; whatever its name."""
+    """The source of a value and, if it is a file, its line and column, counted from 1."""
 
     source: str
     line: int = 0
@@ -30,7 +34,7 @@ class Position(NamedTuple):
 
 @dataclass
 class Document:
-    """Plain data and, for each key path in it, who said it and where."""
+    """Plain data with the source position of each key path."""
 
     data: dict[str, Any]
     values: dict[Key, Position] = field(default_factory=dict)
@@ -38,16 +42,16 @@ class Document:
     folders: dict[Key, Path] = field(default_factory=dict)
 
     def error(self, path: Key, message: str, *, at_key: bool = False) -> InputError:
-        """Return an error of one line: place, key, message."""
+        """Return an error of one line: position, key, message."""
         return error_at(self.place(path, at_key=at_key), path, message)
 
     def place(self, path: Key, *, at_key: bool = False) -> Position:
-        """Return where the value of a key, or the key, was written; if nobody wrote it, the nearest one above it."""
+        """Return the position of a value or of its key. If it has none, return the position of its nearest parent."""
         places = self.keys if at_key else self.values
         return next((places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places), Position(""))
 
     def subtree(self, path: Key, under: Key) -> "Document":
-        """Return what stands at a path, as a document in which it stands under other keys; places stay its own."""
+        """Return the value at ``path`` as a document with this value at ``under``. Positions are kept."""
         value = _at(self.data, path)
         paths = [inner for inner, _ in _walk(value, path)]
 
@@ -60,7 +64,7 @@ class Document:
         return put_under(under, value, part, self.place(path))
 
     def without(self, *keys: str) -> "Document":
-        """Return the document less some of its top-level keys."""
+        """Return the document without some of its top-level keys."""
         data = {key: value for key, value in self.data.items() if key not in keys}
         return Document(
             data,
@@ -70,9 +74,9 @@ class Document:
         )
 
     def merge_onto(self, base: "Document") -> "Document":
-        """Return this document laid over another, mapping by mapping.
+        """Return this document merged onto another, mapping by mapping.
 
-        Where both choose a plugin, its parameters are carried over only if it is the same plugin.
+        If both choose a plugin, its parameters are only merged if it is the same plugin.
         """
         data = _joined(base.data, self.data)
         return Document(
@@ -84,12 +88,12 @@ class Document:
 
 
 def has_64_bits(value: int) -> bool:
-    """Tell whether an integer is one that arrays, and libraries in C, can hold."""
+    """Return whether an integer fits into 64 bits, as arrays and C libraries require."""
     return -(2**63) <= value < 2**63
 
 
 def error_at(place: Position, path: Key, message: str) -> InputError:
-    """Return an error of one line: place, key, message."""
+    """Return an error of one line: position, key, message."""
     keys, message = _cut(dotted(path), MAX_PATH), "\n".join(_cut(line, MAX_MESSAGE) for line in message.split("\n"))
     return InputError(": ".join(part for part in (str(place), keys, message) if part))
 
@@ -99,7 +103,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def dotted(path: Key) -> str:
-    """Return a key path as people write it: ``mutation.rate``, ``reporters[1]``; a long word is cut."""
+    """Return a key path as text: ``mutation.rate``, ``reporters[1]``. Long keys are shortened."""
     text = ""
     for part in path:
         word = _cut(str(part) if str(part).isprintable() else repr(part), MAX_WORD)
@@ -108,7 +112,7 @@ def dotted(path: Key) -> str:
 
 
 def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
-    """Return data as from Python, numpy's numbers and ranges among it, as a document. Keys may be dotted."""
+    """Return data from Python as a document. It may contain numpy numbers and ranges, and keys may be dotted."""
     document, data = Document({}), _plain(data)
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
@@ -124,7 +128,7 @@ def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
 
 
 def _plain(value: Any) -> Any:
-    """Return data as YAML would have it."""
+    """Return data with YAML's types only."""
     if isinstance(value, np.ndarray | np.generic):
         return _plain(value.tolist())
     if isinstance(value, Mapping):
@@ -135,7 +139,7 @@ def _plain(value: Any) -> Any:
 
 
 def put_under(path: Key, value: Any, document: Document, place: Position) -> Document:
-    """Give a document the data ``value`` under the keys of ``path``; the places below that it has already."""
+    """Put ``value`` into a document at ``path``. Positions that the document has already are kept."""
     for end in range(len(path), 0, -1):
         value = {path[end - 1]: value}
         document.values.setdefault(path[:end], place)
@@ -154,7 +158,7 @@ def _walk(value: Any, path: Key) -> Iterator[tuple[Key, Any]]:
 
 
 def _kept(places: Mapping[Key, T], before: Any, merged: Any) -> dict[Key, T]:
-    """Return the places of what is still there after a merge."""
+    """Return the positions of values that still exist after a merge."""
     kept = {path: place for path, place in places.items() if _at(merged, path) is not _NOTHING}
     # 'mutation: random_pixels' may have become {name: random_pixels, rate: 0.1}.
     named = [path for path in kept if isinstance(_at(before, path), str) and isinstance(_at(merged, path), dict)]
@@ -181,11 +185,11 @@ def _joined(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _merged(base: Any, over: Any) -> Any:
     if isinstance(base, str) and isinstance(over, dict) and "name" not in over:
-        base = {"name": base}  # 'mutation: random_pixels' and over it 'mutation: {rate: 0.1}'
+        base = {"name": base}  # 'mutation: random_pixels' merged with 'mutation: {rate: 0.1}'
     if isinstance(over, str) and isinstance(base, dict) and base.get("name") == over:
-        return base  # the other way round
+        return base  # the reverse case
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     if "name" in over and over["name"] != base.get("name"):
-        return over  # another plugin: the parameters of the first mean nothing to it
+        return over  # another plugin: the base's parameters do not apply
     return _joined(base, over)

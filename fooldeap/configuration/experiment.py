@@ -1,4 +1,4 @@
-"""What one YAML file describes, as typed values: an `Experiment`."""
+"""The typed values of one YAML file: an `Experiment`."""
 
 import contextlib
 import hashlib
@@ -30,7 +30,7 @@ Name = Annotated[
 Target = Annotated[int, Ge(0)]
 Count = Annotated[int, Ge(1)]
 
-# The keys that choose a plugin, in the order in which a run uses them. `reporters` is a list, `dataset` may be null.
+# The keys that choose a plugin, in the order of their use. `reporters` is a list, `dataset` may be null.
 CHOICES = (
     "classifier",
     "dataset",
@@ -46,9 +46,9 @@ CHOICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Stop criteria: the first one that holds ends a run. None turns one off.
+    """Stop criteria. The first one that holds ends a run. None disables a criterion.
 
-    Without ``stop_at_goal``, the goal is recorded and the run goes on.
+    Without ``stop_at_goal``, the goal is recorded and the run continues.
     """
 
     confidence: Annotated[float, Gt(0), Lt(1)] | None
@@ -61,14 +61,14 @@ class Stop:
 
     @property
     def goal(self) -> dict[str, float]:
-        """The stops that mean success."""
+        """The stop criteria that mean success."""
         goals = {"confidence": self.confidence, "score": self.score}
         return {name: value for name, value in goals.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plain:
-    """The keys of an experiment that are plain values."""
+    """The keys of an experiment with plain values."""
 
     name: Name
     seed: Annotated[int, Ge(0)]
@@ -81,13 +81,13 @@ class _Plain:
 
 
 def plain_keys() -> dict[str, Parameter]:
-    """Return the keys of an experiment that are plain values."""
+    """Return the keys of an experiment with plain values."""
     return keys_of(_Plain)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one YAML file describes: the runs over its targets and seeds."""
+    """The content of one YAML file: the runs over its targets and seeds."""
 
     name: str
     seed: int
@@ -111,7 +111,7 @@ class Experiment:
     document: Document = field(compare=False, repr=False)
 
     def data(self) -> dict[str, Any]:
-        """Return the whole experiment as plain data: written as YAML and read again, it is the same experiment."""
+        """Return the experiment as plain data. Written as YAML and read again, it gives an equal experiment."""
         data: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -126,7 +126,7 @@ class Experiment:
         return data
 
     def choices(self) -> Iterator[tuple[Key, Choice]]:
-        """Yield every plugin that was chosen, and those inside them, each with the keys that lead there."""
+        """Yield every chosen plugin, including nested ones, each with its key path."""
         chosen: list[tuple[Key, Choice | None]] = [((kind,), getattr(self, kind)) for kind in CHOICES]
         chosen += [(("reporters", index), choice) for index, choice in enumerate(self.reporters)]
         for path, choice in chosen:
@@ -136,9 +136,10 @@ class Experiment:
 
     @cached_property
     def digest(self) -> str:
-        """Identify what decides the bits of a run, and so neither name nor executor, reporters or lockstep.
+        """Identify the settings that influence the bits of a run.
 
-        Files count by what is in them, wherever they are.
+        Settings such as name, executor, reporters and ``concurrent_runs`` are excluded. Files are identified by their
+        content, not by their path.
         """
         silent = {
             "name",
@@ -160,7 +161,7 @@ class Experiment:
 
     @contextlib.contextmanager
     def blaming(self, key: str) -> Iterator[None]:
-        """Point at a key of the file where its plugin finds fault with the input; call other errors the plugin's."""
+        """Point at a key of the file if its plugin reports wrong input. Attribute other errors to the plugin."""
         plugin = getattr(self, key).plugin
         try:
             with blaming(plugin):
@@ -169,18 +170,18 @@ class Experiment:
             raise self.error(key, str(error).removeprefix(str(plugin)).lstrip(": ")) from error
 
     def error(self, key: str, message: str) -> InputError:
-        """Return an error that points at a key of the file, for what shows only when the classifier is loaded."""
+        """Return an error that points at a key of the file, for mistakes found only after the classifier is loaded."""
         return self.document.error((key,), message)
 
 
 def _by_content(choice: Choice) -> dict[str, Any]:
-    """Return a choice as plain data, the SHA-256 of a file in place of its path, and without what is only shown."""
+    """Return a choice as plain data, with the SHA-256 of files instead of paths, and without values for display only."""
     data = choice.data()
     for name, parameter in choice.plugin.parameters.items():
         path = data[name]
         if marked(parameter.annotation, "shown"):
             data[name] = None
         elif marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
-            with contextlib.suppress(InputError):  # whoever needs it will say that it cannot be read
+            with contextlib.suppress(InputError):  # the code that uses the file reports that it cannot be read
                 data[name] = digest_of(Path(path), named=True)
     return data

@@ -1,7 +1,7 @@
-"""What the configuration in a folder names, found again after the folder was moved together with it.
+"""Finds files of a configuration again after its folder was moved together with them.
 
-A configuration has absolute paths, so that it holds from any folder. Where one leads nowhere any more, what it named is
-looked for where it would be now, seen from the folder, which remembers in ``environment.json`` where it was made.
+A configuration has absolute paths, so that it is valid in any folder. If such a path does not exist, the same path
+relative to the folder is tried. The folder's original path is in ``environment.json``.
 """
 
 import os
@@ -17,12 +17,12 @@ ENVIRONMENT, MADE_AT = "environment.json", "folder"
 
 
 def found_again(document: Document, folder: Path) -> Document:
-    """Return a document that lies in a folder, its paths as they are now."""
+    """Return the document of a folder with its current paths."""
     file = folder / ENVIRONMENT
     try:
         made_at = read_json(file)[MADE_AT] if file.is_file() else None
     except (FileError, ValueError, KeyError, TypeError):
-        return document  # the folder of no run
+        return document  # not the folder of a run
     now = str(folder.resolve())
     if not isinstance(made_at, str) or not Path(made_at).is_absolute() or made_at == now:
         return document
@@ -41,5 +41,5 @@ def _place(path: str, made_at: str, now: str) -> str:
     try:
         there = Path(now, os.path.relpath(path, made_at)).resolve()
         return str(there) if not Path(path).exists() and there.exists() else path
-    except (ValueError, OSError, RuntimeError):  # no path: a NUL byte, too long, a loop of links
+    except (ValueError, OSError, RuntimeError):  # not a path: a NUL byte, too long, a loop of links
         return path

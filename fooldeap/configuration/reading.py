@@ -1,7 +1,7 @@
-"""YAML as data with positions: files, one over another, and words of the command line.
+"""Reads YAML files, their bases, and command-line overrides into documents.
 
-Nothing is executed: only plain scalars, lists and mappings are taken; tags, merge keys and duplicate keys are refused,
-size and depth are bounded.
+Nothing is executed. Only plain scalars, lists and mappings are accepted. Tags, merge keys and duplicate keys are
+refused. Size and depth are limited.
 """
 
 import difflib
@@ -23,15 +23,15 @@ from fooldeap.parameters import shown
 from fooldeap.storage.inputs import read_text
 
 MAX_BYTES = 2_000_000
-MAX_NODES = 60_000  # a study of 1000 variants has room for 60 values in each
+MAX_NODES = 60_000  # enough for a study of 1000 variants with 60 values each
 MAX_DEPTH = 40
-MAX_LEVELS = 100  # of brackets in brackets, keys included
-LONGEST_INTEGER = 100  # characters; 64 binary digits and their prefix are 67
-MAX_FILES = 20  # of which each is the base of the one before
+MAX_LEVELS = 100  # of nested brackets, including those in keys
+LONGEST_INTEGER = 100  # characters; 64 binary digits and their prefix need 67
+MAX_FILES = 20  # in a chain of bases
 
 
 def read(path: Path) -> Document:
-    """Read a YAML file and the files it names as its ``base``, each laid over the one it names."""
+    """Read a YAML file and merge it onto its ``base``, and that onto its own ``base``."""
     if not _is_file(path):
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
         hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
@@ -40,7 +40,7 @@ def read(path: Path) -> Document:
 
 
 def source_of(path: Path) -> str:
-    """Return what the places of a document that was read from a file have as their source."""
+    """Return the name of a file in positions."""
     return _short(path)
 
 
@@ -64,7 +64,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # too long for a name; a NUL byte
+    except (OSError, ValueError):  # the name is too long, or has a NUL byte
         return False
 
 
@@ -76,13 +76,13 @@ def _named(path: Path) -> str:
 
 
 def _short(path: Path) -> str:
-    """Return a path without needless ``folder/..``, as messages show it."""
+    """Return a path without needless ``folder/..``, for messages."""
     short = Path(os.path.normpath(path))
-    return str(short if short.resolve() == path.resolve() else path)  # they differ where a folder is a link
+    return str(short if short.resolve() == path.resolve() else path)  # they differ if a folder is a link
 
 
 def parse(text: str, place: str, folder: Path) -> Document:
-    """Parse YAML text whose top level is a mapping. ``folder`` is what paths in it are relative to."""
+    """Parse YAML text whose top level is a mapping. Paths in it are relative to ``folder``."""
     reader = _Reader(place, folder)
     data = reader.read(text, ())
     if data is None:  # an empty file
@@ -95,10 +95,10 @@ def parse(text: str, place: str, folder: Path) -> Document:
 
 
 def from_overrides(overrides: Iterable[str]) -> Document:
-    """Return ``key=value`` words, as from the command line, as a document; values are YAML.
+    """Return ``key=value`` strings, as from the command line, as a document. Values are YAML.
 
-    Of two words for one key the later holds. Otherwise order does not matter: ``mutation=gaussian`` comes before
-    ``mutation.sigma=9`` wherever it stands.
+    If a key is given twice, the later string applies. Otherwise the order does not matter: ``mutation=gaussian`` is
+    always applied before ``mutation.sigma=9``.
     """
     document = Document({})
     for path, text in sorted(map(_split, overrides), key=lambda each: len(each[0])):
@@ -127,13 +127,13 @@ class _TooDeep(Exception):
 
 
 class _Composer(Composer):
-    """Gives up where there are too many values, or brackets in brackets, before they have all been read."""
+    """A composer that stops early if there are too many values or nested brackets."""
 
     nodes = levels = 0
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.warn_double_anchors = False  # an anchor may be set anew: that is YAML
+        self.warn_double_anchors = False  # YAML allows setting an anchor again
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.levels += 1
@@ -142,13 +142,13 @@ class _Composer(Composer):
         node = super().compose_node(parent, index)
         self.levels -= 1
         self.nodes += 1
-        if self.nodes > 2 * MAX_NODES:  # keys are nodes as well
+        if self.nodes > 2 * MAX_NODES:  # keys are nodes, too
             raise _TooMany(node)
         return node
 
 
 class _Reader:
-    """Turns YAML into plain data, noting where each part came from."""
+    """Converts YAML to plain data, and records the position of each part."""
 
     def __init__(self, place: str, folder: Path, *, lines: bool = True) -> None:
         self.document, self.place, self.folder, self.lines = Document({}), Position(place), folder, lines
@@ -156,7 +156,7 @@ class _Reader:
         self.constructor = YAML(typ="safe", pure=True).constructor
 
     def read(self, text: str, path: Key) -> Any:
-        """Return what the text says, as the value of the key ``path``."""
+        """Return the value of the text, as the value of the key ``path``."""
         try:
             yaml = YAML(typ="safe", pure=True)
             yaml.Composer = _Composer
@@ -170,7 +170,7 @@ class _Reader:
             raise error_at(self.spot(line, column), path, f"is no YAML: {problem}") from None
         except RecursionError:
             raise error_at(self.place, path, "is too deeply nested") from None
-        except (ValueError, OverflowError, AssertionError, LookupError):  # which ruamel does not mean to raise
+        except (ValueError, OverflowError, AssertionError, LookupError):  # bugs of ruamel.yaml
             found = re.search(r"\\U(?!000|0010)[0-9A-Fa-f]{8}", text)
             before = text[: found.start()].split("\n") if found else [""]
             problem = f"'{found[0]}' is no character" if found else "it cannot be read"
@@ -193,7 +193,7 @@ class _Reader:
         if isinstance(node, SequenceNode):
             self.expect_tag(node, path, "seq")
             return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self.scalar(node, path)  # all that is left
+        return self.scalar(node, path)  # the only remaining type
 
     def too_many(self, node: Node, path: Key) -> InputError:
         message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
@@ -210,7 +210,9 @@ class _Reader:
                 raise error_at(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
-            if value_node.start_mark.index == value_node.end_mark.index:  # an empty value, which begins at the next key
+            if (
+                value_node.start_mark.index == value_node.end_mark.index
+            ):  # the position of an empty value is that of the next key
                 self.document.values[*path, key] = self.at(key_node)
         return data
 
@@ -223,7 +225,7 @@ class _Reader:
 
     def scalar(self, node: Node, path: Key) -> Any:
         tag = self.tag(node)
-        if tag in ("str", "timestamp", "value"):  # a date and '=' are text like any other
+        if tag in ("str", "timestamp", "value"):  # a date and '=' are plain text
             return str(node.value)
         if tag not in ("int", "float", "bool", "null"):
             self.expect_tag(node, path, "str")

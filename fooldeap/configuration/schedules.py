@@ -1,4 +1,4 @@
-"""Parameters that change while a run goes on: ``rate: {schedule: halving, start: 0.1, every: 1000}``."""
+"""Parameters that change during a run: ``rate: {schedule: halving, start: 0.1, every: 1000}``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def halving(generation: int, *, start: float, every: Generations, least: float =
 
 
 def _between(start: float, value: float, end: float) -> float:
-    """Return the value, which rounding must not lead beyond either end."""
+    """Clip a value to the range between both ends, because of rounding."""
     return sorted((start, value, end))[1]
 
 
@@ -52,10 +52,10 @@ class Schedule:
     integer: bool = False
 
     def at(self, generation: int) -> float | int:
-        """Return the parameter's value in a generation, counted from 0; integers are rounded."""
+        """Return the parameter's value in a generation, counted from 0. Integers are rounded."""
         value = SCHEDULES[self.kind](generation, **self.values)
         return round(value) if self.integer else value
 
     def data(self) -> dict[str, Any]:
-        """Return the schedule as YAML has it."""
+        """Return the schedule as plain data for YAML."""
         return {"schedule": self.kind, **self.values}

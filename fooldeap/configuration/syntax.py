@@ -1,11 +1,11 @@
-"""What ruamel.yaml says of text that is no YAML, in words that have a cure."""
+"""Error messages for invalid YAML, with cures, based on those of ruamel.yaml."""
 
 import re
 
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.reader import ReaderError
 
-# What ruamel.yaml says, and the same in words that have a cure; "^": where the construct began, not where it broke.
+# Messages of ruamel.yaml and their replacements. "^": the position is the start of the construct, not of the error.
 _CURES = {
     r"mapping values are not allowed here": "a ':' cannot stand here; check the indentation, or quote the text",
     r"found character '\\t'": "a tab cannot stand here; use spaces",
@@ -24,8 +24,8 @@ _CURES = {
 
 
 def in_words(error: YAMLError, text: str) -> tuple[int, int, str]:
-    """Return line and column, both from 0, and what is wrong."""
-    if isinstance(error, ReaderError):  # the only one without marks
+    """Return line and column, both counted from 0, and the message."""
+    if isinstance(error, ReaderError):  # the only error without marks
         before = text[: error.position].split("\n")
         return len(before) - 1, len(before[-1]), f"got the control character {chr(error.character)!r}; remove it"
     problem = " ".join(str(getattr(error, "problem", None) or error).split())

@@ -1,4 +1,4 @@
-"""Configurations as YAML: what is written can be read again, see the limits of `fooldeap.configuration.reading`."""
+"""Writes configurations as YAML that can be read again within the limits of `fooldeap.configuration.reading`."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -13,12 +13,12 @@ _CURE = "it could not be read again to resume; shorten its lists, or vary fewer 
 
 
 def as_yaml(data: Any) -> str:
-    """Return plain data as YAML, its keys in their order.
+    """Return plain data as YAML. The order of keys is kept.
 
     Raises
     ------
     InputError
-        It would be larger than a file that is read may be.
+        The YAML would exceed the limits of a file that can be read.
     """
     check_size(data)
     yaml = YAML(typ="safe", pure=True)
@@ -33,7 +33,13 @@ def as_yaml(data: Any) -> str:
 
 
 def check_size(data: Any) -> None:
-    """Raise `InputError` where data has more values, or is nested deeper, than a file that is read may be."""
+    """Check the number of values and the depth of data.
+
+    Raises
+    ------
+    InputError
+        The data exceeds the limits of a file that can be read.
+    """
     count = values_in(data)
     if count > MAX_NODES:
         raise InputError(f"the resolved configuration has {count:,} values, expected at most {MAX_NODES:,}, or {_CURE}")
@@ -43,12 +49,12 @@ def check_size(data: Any) -> None:
 
 
 def values_in(data: Any) -> int:
-    """Return how many values there are in plain data, counted as when it is read."""
+    """Return the number of values in plain data, as counted when it is read."""
     return sum(1 for _ in _depths(data, 0))
 
 
 def _depths(value: Any, depth: int) -> Iterator[int]:
-    """Yield the depth of a value and of all that is in it."""
+    """Yield the depth of a value and of all values in it."""
     yield depth
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     for inner in inside:
