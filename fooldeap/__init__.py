@@ -1,4 +1,4 @@
-"""fooldeap evolves images that an image classifier is certain about and that mean nothing to a person.
+"""fooldeap evolves images that fool image classifiers: a person sees noise, the classifier is certain of a class.
 
 >>> import fooldeap
 >>> result = fooldeap.run("configs/mnist.yaml", seed=2)  # doctest: +SKIP
@@ -53,7 +53,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first used, so that `import fooldeap` stays light.
+    # Imported at first use, so that `import fooldeap` stays fast.
     if name not in __all__:
         raise AttributeError(f"module 'fooldeap' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES.get(name, "fooldeap.errors")), name)

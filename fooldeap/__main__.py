@@ -1,4 +1,4 @@
-"""``python -m fooldeap`` is the command ``fooldeap``."""
+"""Runs the command ``fooldeap`` as ``python -m fooldeap``."""
 
 from fooldeap.cli import main
 

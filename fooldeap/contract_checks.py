@@ -1,4 +1,4 @@
-"""What is wrong with what a plugin gave back, in words that follow its name; None where nothing is."""
+"""Checks of plugins' results. Each returns a fault, worded to follow the plugin's name, or None."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,18 +7,18 @@ import numpy as np
 
 from fooldeap.contracts import Array, Batch, Images, Predictions, Rng, Split
 
-Check = Callable[..., str | None]  # of what a plugin gave back, and what it was called with
+Check = Callable[..., str | None]  # from a plugin's result and its arguments to a fault or None
 
-MOST_CLASSES = 1_000_000  # of a data set: larger labels are identifiers or damage, and a table by class would not fit
+MOST_CLASSES = 1_000_000  # of a dataset: larger labels are identifiers or damage; a table by class would be too large
 
 
 def sample(genomes: Batch, count: int) -> str | None:
-    """Of ``sample(count)``."""
+    """Check the result of ``sample(count)``."""
     return _not_finite(genomes) if _length(genomes) == count else f"gave {described(genomes)} for {count} genomes"
 
 
 def sampled(dtype: str | None) -> Check:
-    """Of ``sample(count)`` by a genome that declares a dtype, or None for lists."""
+    """Return a check of ``sample(count)`` for a genome with this dtype, or None for lists."""
 
     def check(genomes: Batch, count: int) -> str | None:
         declared = isinstance(genomes, list) if dtype is None else getattr(genomes, "dtype", None) == np.dtype(dtype)
@@ -30,7 +30,7 @@ def sampled(dtype: str | None) -> Check:
 
 
 def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]:
-    """Of ``decode(genomes)`` to images of a shape."""
+    """Return a check of ``decode(genomes)`` for images of this shape."""
 
     def check(images: Images, genomes: Batch) -> str | None:
         wanted = (len(genomes), *shape)
@@ -42,12 +42,12 @@ def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]
 
 
 def take(taken: Batch, genomes: Batch, indices: Any) -> str | None:
-    """Of ``take(genomes, indices)``."""
+    """Check the result of ``take(genomes, indices)``."""
     return None if _length(taken) == len(indices) else f"took {described(taken)} for {len(indices)} indices"
 
 
 def same(result: Batch, genomes: Batch, *_: Rng) -> str | None:
-    """Of ``mutate(genomes)``, or ``mutate(genomes, rng)``."""
+    """Check the result of ``mutate(genomes)`` or ``mutate(genomes, rng)``."""
     if result is None:
         return "returned None; return the genomes"
     if isinstance(genomes, np.ndarray):
@@ -57,14 +57,14 @@ def same(result: Batch, genomes: Batch, *_: Rng) -> str | None:
 
 
 def pair(result: Any, first: Batch, second: Batch) -> str | None:
-    """Of ``mate(first, second)``."""
+    """Check the result of ``mate(first, second)``."""
     if not (isinstance(result, tuple) and len(result) == 2):
         return f"returned {described(result)}, expected two batches of children"
     return same(result[0], first) or same(result[1], second)
 
 
 def indices(chosen: Any, fitness: Array, count: int) -> str | None:
-    """Of ``select(fitness, count)``."""
+    """Check the result of ``select(fitness, count)``."""
     array = chosen if isinstance(chosen, np.ndarray) else np.asarray(chosen)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         return f"returned {described(array)}, expected {count} indices"
@@ -74,7 +74,7 @@ def indices(chosen: Any, fitness: Array, count: int) -> str | None:
 
 
 def selectable(objectives: str) -> Callable[[Any, int], str | None]:
-    """Of the fitness that a selection is handed, before it is called."""
+    """Return a check of the fitness that is passed to a selection."""
 
     def check(fitness: Any, count: int) -> str | None:
         if not isinstance(fitness, np.ndarray) or fitness.ndim not in (1, 2) or fitness.dtype.kind not in "fiu":
@@ -91,7 +91,7 @@ def selectable(objectives: str) -> Callable[[Any, int], str | None]:
 
 
 def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
-    """Of ``fitness(predictions, target)``."""
+    """Check the result of ``fitness(predictions, target)``."""
     rows = len(predictions.logits)
     shape = values.shape if isinstance(values, np.ndarray) and values.dtype == np.float64 else ()
     if shape[:1] != (rows,) or len(shape) > 2 or 0 in shape[1:]:
@@ -100,7 +100,7 @@ def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
 
 
 def split(data: Any) -> str | None:
-    """Of ``load()`` by a dataset."""
+    """Check the result of a dataset's ``load()``."""
     if not isinstance(data, Split):
         return f"loads {described(data)}, expected a Split"
     parts = (("training", data.train_images, data.train_labels), ("test", data.test_images, data.test_labels))
@@ -119,7 +119,7 @@ def _image_fault(images: Any, part: str) -> str | None:
 
 
 def label_fault(labels: Any, count: int, part: str, classes: int = MOST_CLASSES) -> str | None:
-    """Of the labels of ``count`` images, in the ``part`` of a data set for training or for testing."""
+    """Check the labels of ``count`` images. ``part`` is the part of the dataset: training or test."""
     if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (count,)):
         return f"{part} labels {described(labels)}, expected integers ({count},), one for each image"
     for label in (int(labels.min()), int(labels.max())):
@@ -128,7 +128,7 @@ def label_fault(labels: Any, count: int, part: str, classes: int = MOST_CLASSES)
     return None
 
 
-# Of the operators that are called in every generation, by their kind.
+# Checks of the operators that are called in every generation, by kind.
 CHECKS: dict[str, Check] = {"fitness": fitness, "mutation": same, "crossover": pair, "selection": indices}
 
 
@@ -142,5 +142,5 @@ def _length(batch: Any) -> int:
 
 
 def described(value: object) -> str:
-    """Return what a plugin gave back, for a message: ``float64 (3, 10)``, or its type."""
+    """Return a short description of a value for a message: ``float64 (3, 10)``, or its type."""
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{type(value).__name__}"

@@ -1,4 +1,4 @@
-"""The contracts between plugins and the engine: what stateful kinds offer, and what algorithms and fitness receive."""
+"""The contracts between plugins and the engine: methods of stateful kinds, and arguments of algorithms and fitness."""
 
 import functools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -17,23 +17,23 @@ Images = NDArray[np.uint8]
 Batch = Any  # an ndarray (n, ...) or a list of n objects
 Rng = np.random.Generator
 Toolbox = Any  # deap.base.Toolbox, which is untyped
-File = Annotated[str, "file"]  # a path, or a name; a path in YAML is taken relative to the YAML file
-Names = Annotated[str, "file", "shown"]  # likewise, of words that are shown: it decides no bit of what is evolved
+File = Annotated[str, "file"]  # a path or a name; a path in YAML is relative to the YAML file
+Names = Annotated[str, "file", "shown"]  # likewise, for names that are only displayed; they do not influence results
 Directory = Annotated[str, "directory"]  # likewise
-Command = Annotated[str, "command"]  # what is run: told where a file says it, and refused with --no-plugins
+Command = Annotated[str, "command"]  # a command; announced if a file names it, and refused with --no-plugins
 Code = Annotated[str, "command", "code"]  # module:name or file.py:name; a file in YAML is relative to the YAML file
-Mutations = Annotated[tuple[Any, ...], Nested("mutation")]  # pairs of a mutation ready for calls, and its weight
+Mutations = Annotated[tuple[Any, ...], Nested("mutation")]  # pairs of a mutation, ready for calls, and its weight
 
 
 # --- The stateful kinds ---------------------------------------------------------------------------------------------
 
 
 class Genome(Protocol):
-    """What is evolved, and how it becomes an image.
+    """The representation of individuals, and how it is decoded to images.
 
-    ``dtype`` and ``bounds`` describe arrays of genomes; a genome that is no array has ``dtype`` None, and its batches
-    are lists. One whose ``decode`` takes longer than sending genomes and images between processes says
-    ``costly: ClassVar[bool] = True``: then the processes share it.
+    ``dtype`` and ``bounds`` describe arrays of genomes. If genomes are not arrays, ``dtype`` is None and batches are
+    lists. If ``decode`` takes longer than sending genomes and images between processes, set ``costly: ClassVar[bool] =
+    True``. The processes then share the decoding.
     """
 
     dtype: ClassVar[str | None]
@@ -47,7 +47,7 @@ class Genome(Protocol):
         """Return ``count`` random genomes."""
 
     def decode(self, genomes: Batch) -> Images:
-        """Return uint8 images (n, height, width, channels). To the bit, a row depends on its genome alone."""
+        """Return uint8 images (n, height, width, channels). The bits of a row must depend on its genome only."""
 
     def take(self, genomes: Batch, indices: Sequence[int] | Array) -> Batch:
         """Return independent copies of the genomes at ``indices``."""
@@ -56,12 +56,17 @@ class Genome(Protocol):
 class Classifier(Protocol):
     """The model that is attacked.
 
-    May say ``billable = True``, where every image costs money: then it is shown nothing but what algorithms ask about,
-    and no batch is filled up. May also have ``gradient(images, target)``, giving the gradient of log p(target) by the
-    image, float32, in grey levels, shaped as the images; ``features(images)``, giving what goes into the last layer,
-    float32 (n, d), or None; ``names``, what the classes are called, or None; ``rejection``, the class that stands for
-    what is none of the others, which ``targets: all`` leaves out, or None; and a class method ``from_object(model)``
-    that makes a classifier of a model in memory, or returns None where the model is not of its sort.
+    Optional attributes:
+
+    * ``billable = True``: every image costs money. The classifier is shown only images that algorithms ask about, and
+      batches are not padded.
+    * ``gradient(images, target)``: returns the gradient of log p(target) with respect to the images in grey levels,
+      float32, same shape as the images
+    * ``features(images)``: returns the input of the last layer, float32 (n, d), or None * ``names``: the names of the
+    classes, or None * ``rejection``: the class for images of no other class, which ``targets: all`` leaves out, or None
+    * ``from_object(model)``: a class method that returns a classifier for a model in memory, or None if it does not
+    accept
+      the model
     """
 
     @property
@@ -70,14 +75,14 @@ class Classifier(Protocol):
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
 
     @property
     def digest(self) -> str:
-        """What identifies the weights: the same text, the same classifier."""
+        """Identifies the weights: equal digests mean equal classifiers."""
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32. The images are lent for the call only."""
+        """Return raw scores before softmax, (n, classes) float32. The images are only valid during the call."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +103,24 @@ class Dataset(Protocol):
 
 
 class Executor:
-    """Where the work is done. An executor plugin derives from this and overrides what it needs.
+    """Distributes work to processes. An executor plugin derives from this class and overrides some methods.
 
-    The functions that `map` is given, and the work of `open`, can be pickled: they travel as the experiment's
-    configuration, and are loaded again, with all plugins, where they arrive.
+    The functions passed to `map` and the work passed to `open` can be pickled. They are sent as the experiment's
+    configuration. The receiving process loads them and all plugins again.
     """
 
     @property
     def processes(self) -> int:
-        """How many processes work, this one included."""
+        """Number of processes that work, including this one."""
         return 1
 
     @property
     def whole_runs(self) -> bool:
-        """Whether whole runs are mapped, rather than batches of images."""
+        """Whether `map` gets whole runs instead of batches of images."""
         return False
 
     def open(self, work: Any) -> None:
-        """Begin; called before anything is loaded here, so that others may load ``work`` at the same time."""
+        """Start. Called before this process loads anything, so that others can load ``work`` at the same time."""
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Return the results of ``function`` over ``items``, in order."""
@@ -123,54 +128,54 @@ class Executor:
 
     @property
     def sent_again(self) -> int:
-        """How many items were done a second time, at most, since whoever had them was lost."""
+        """Maximum number of items that were sent a second time because a worker was lost."""
         return 0
 
     def complaints(self) -> list[str]:
-        """Return what the user should know at the end of a run: who did not help."""
+        """Return warnings for the user at the end of a run, such as workers that did not start."""
         return []
 
     def close(self) -> str:
-        """End, leave no process behind, and return what the others said, for a log."""
+        """Stop all worker processes, and return their output for a log."""
         return ""
 
 
 class Reporter:
-    """Watches an experiment. A reporter plugin derives from this and overrides what it needs.
+    """Observes an experiment. A reporter plugin derives from this class and overrides some methods.
 
-    ``on_screen`` says that it shows something rather than writes files: ``--quiet`` leaves it out, and ``--no-images``
-    sets its parameter ``images``, if it has one, to false.
+    ``on_screen`` means that it prints to the screen instead of writing files. ``--quiet`` leaves such reporters out,
+    and ``--no-images`` sets their parameter ``images``, if any, to false.
     """
 
     on_screen: ClassVar[bool] = False
 
     def on_start(self, session: ExperimentInfo) -> None:
-        """Before the first generation. ``session.folder`` is where files go, or None."""
+        """Handle the start, before the first generation. ``session.folder`` is the folder for files, or None."""
 
     def on_run_start(self, run: RunInfo, best: "BestYet") -> None:
-        """Before each run. ``best(target)`` gives its best image whenever it is asked, and costs nothing until then.
+        """Handle the start of a run. ``best(target)`` returns the current best image; it costs nothing until called.
 
-        Runs that other processes make, one by one, let nobody look: of those there is `on_run_end` alone, with images.
+        Whole runs in other processes have no ``best``. For these, only `on_generation` and `on_run_end` are called.
         """
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """After each generation of each run, and for each of its targets."""
+        """Handle a generation. Called for each run and each of its targets."""
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """After the end of each run, with a result for each of its targets."""
+        """Handle the end of a run, with one result for each of its targets."""
 
     def on_finish(self, result: Result) -> None:
-        """After the last run."""
+        """Handle the end of the last run."""
 
     def on_abort(self) -> None:
-        """Instead of `on_finish`, when the experiment failed or was interrupted."""
+        """Handle a failure or an interruption. Called instead of `on_finish`."""
 
 
 # --- What algorithms and fitness functions exchange with the engine -------------------------------------------------
 
 
 class Predictions:
-    """What the classifier said about a batch of images. All arrays are read-only: what is told of an image is of them.
+    """The classifier's answers to a batch of images. All arrays are read-only.
 
     Attributes
     ----------
@@ -184,9 +189,9 @@ class Predictions:
 
     @functools.cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
-        """Log softmax by log-sum-exp in float64, (n, classes); exact also where a probability rounds to 1."""
+        """Log softmax by log-sum-exp, float64 (n, classes). Exact even if a probability rounds to 1."""
         scores = self.logits.astype(np.float64)
-        # The ufuncs' own reductions: the methods of arrays take a detour through Python.
+        # Reductions of ufuncs are faster than the methods of arrays.
         scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
         scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
         return _read_only(scores)
@@ -198,25 +203,25 @@ class Predictions:
 
 
 def _read_only(array: Array) -> Array:
-    """Return a view that nobody can write to; whoever owns the array still can."""
+    """Return a read-only view. The array itself stays writable."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-BestYet = Callable[[int], Predictions | None]  # of a target: its best image alone, or None where none was shown yet
+BestYet = Callable[[int], Predictions | None]  # from a target to its best image (a batch of one) or, at first, None
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What an algorithm may yield in place of plain genomes, to ask for more than logits."""
+    """A request that an algorithm may yield instead of plain genomes, to get more than logits."""
 
     genomes: Batch
     gradient: bool = False
 
 
 class Reply:
-    """What an algorithm receives for the genomes it yielded, in their order."""
+    """The answers that an algorithm receives for the genomes it yielded, in the same order."""
 
     def __init__(
         self,
@@ -238,20 +243,26 @@ class Reply:
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """Softmax probability of the run's target, (n,)."""
+        """Softmax probability of the run's target, float64 (n,)."""
         target = self._only("confidence", "predictions.probabilities")
         confidence: NDArray[np.float64] = self.predictions.probabilities[:, target]
         return confidence
 
     @property
     def gradient(self) -> NDArray[np.float32]:
-        """Gradient of log p(target) by the image, (n, h, w, c), where ``Ask(gradient=True)`` was yielded."""
+        """Gradient of log p(target) with respect to the images, float32 (n, h, w, c).
+
+        Raises
+        ------
+        InputError
+            No gradient was requested by ``Ask(gradient=True)``.
+        """
         if self._gradient is None:
             raise InputError("no gradient was asked for; yield Ask(genomes, gradient=True)")
         return self._gradient
 
     def of(self, target: int) -> Array:
-        """Return the fitness of the same images for any target, (n,) or (n, k) float64."""
+        """Return the fitness of the images for any target, (n,) or (n, k) float64."""
         if target not in self._scored:
             self._scored[target] = self._score(self.predictions, target)
         return self._scored[target]

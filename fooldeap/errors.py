@@ -1,61 +1,61 @@
-"""What can go wrong, sorted by whose fault it is, and the "did you mean" of every message."""
+"""Error types by cause, and the "did you mean" hint of messages."""
 
 import difflib
 from collections.abc import Iterable
 
-LONGEST = 400  # characters of what somebody else's error says; all of it is in its traceback
+LONGEST = 400  # characters of another library's error message; the traceback has the full message
 
 
 class FooldeapError(Exception):
-    """Every error that fooldeap raises on purpose. The message is one line, or one line per mistake."""
+    """Base class of all errors that fooldeap raises. The message has one line, or one line for each mistake."""
 
     exit_code = 1
 
 
 class InputError(FooldeapError, ValueError):
-    """What the user handed over is wrong: what, got, expected, cure. Nothing was started."""
+    """The user's input is wrong. The message says what, got, expected and cure. No work was started."""
 
     exit_code = 2
 
 
 class RunError(FooldeapError, RuntimeError):
-    """Something failed while running. What was evaluated until then is kept."""
+    """A failure during a run. All evaluations so far are kept."""
 
 
 class PluginError(RunError):
-    """A plugin broke its contract while running; the message names the plugin."""
+    """A plugin broke its contract during a run. The message names the plugin."""
 
 
 class OvertimeError(PluginError):
-    """A call of a plugin took longer than it may."""
+    """A call of a plugin exceeded its time limit."""
 
 
 class FileError(RunError):
-    """A file could not be written or read; the message names the file, the reason and the cure."""
+    """A file could not be written or read. The message names the file, the reason and the cure."""
 
 
 class Interrupted(FooldeapError):
-    """Ctrl-C, on the command line. From Python it is a KeyboardInterrupt, as ever."""
+    """Ctrl-C on the command line. Python code gets a KeyboardInterrupt instead."""
 
     exit_code = 130
 
 
 class FooldeapWarning(UserWarning):
-    """Something that the user should know, and that does not stop the work."""
+    """A problem that the user should know, and that does not stop the work."""
 
 
 def raised_by(name: object, error: BaseException, where: str = "") -> PluginError:
-    """Return an error of a plugin in one line."""
+    """Return a plugin's error as a `PluginError` with one line."""
     text = " ".join(str(error).split())
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
     return PluginError(f"{name} raised {type(error).__name__}{where}: {text}")
 
 
 class blaming:  # noqa: N801 - it is used as a statement
-    """Makes every error within a ``with`` block one of the plugin of that name.
+    """A context manager that attributes every error in its block to a plugin.
 
-    Errors that are told to users already stay as they are. A plugin that exits is at fault as well: whoever runs it
-    would take that for the end of the work. (A generator would not do: `contextlib` lets a StopIteration pass.)
+    Errors of fooldeap are unchanged. SystemExit is also attributed to the plugin, because it would end the work
+    silently. (A generator with `contextlib` would not work: it passes on a StopIteration.)
     """
 
     def __init__(self, name: object, where: str = "") -> None:
@@ -70,13 +70,13 @@ class blaming:  # noqa: N801 - it is used as a statement
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like this one, None where none is."""
+    """Return the most similar known word, or None if none is similar."""
     near = difflib.get_close_matches(str(word), sorted(known), n=1, cutoff=0.55)
     return near[0] if near else None
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known word, or the list of them, or nothing."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known word, or a list of all known words, or an empty string."""
     names = sorted(known)
     near = nearest(word, names)
     if near:

@@ -1,4 +1,4 @@
-"""TensorFlow, imported late and without a word on the terminal."""
+"""Lazy, silenced import of TensorFlow."""
 
 import contextlib
 import functools
@@ -16,31 +16,30 @@ _limit: int | None = None
 
 
 def limit_threads(threads: int | None) -> None:
-    """Have TensorFlow use so many threads where nobody says how many, if it does not run yet; None: one per core."""
+    """Set the default number of TensorFlow threads. None: one per core. It has no effect once TensorFlow is running."""
     global _limit
     _limit = threads
 
 
 def thread_limit() -> int | None:
-    """Return how many threads a model may use where nobody says how many; None: one per core."""
+    """Return the default number of threads of a model. None: one per core."""
     return _limit
 
 
 def tensorflow(threads: int | None = None) -> Any:
-    """Import TensorFlow, with Keras on top of it, and return its module.
+    """Import TensorFlow and Keras, and return the module ``tensorflow``.
 
     Parameters
     ----------
     threads
-        How many threads TensorFlow may use; None: one per core, or see `limit_threads`. Settled at the first call in
-        a process.
+        Number of threads of TensorFlow; None: the default, see `limit_threads`. The first call in a process sets it.
 
     Raises
     ------
     InputError
         Keras runs on another backend already.
     RunError
-        ``threads`` comes too late, as TensorFlow runs with another number already.
+        TensorFlow runs with another number of threads already.
     """
     tf = _imported(threads or _limit)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
@@ -66,7 +65,7 @@ def _imported(threads: int | None) -> Any:
         if threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        tf.config.list_logical_devices()  # opens them, which TensorFlow comments upon as well
+        tf.config.list_logical_devices()  # initialises the devices, which also prints messages
     return tf
 
 
@@ -80,12 +79,12 @@ def _use_tensorflow_backend() -> None:
         )
 
 
-_silencing = threading.RLock()  # descriptor 2 belongs to the process: two threads would restore each other's
+_silencing = threading.RLock()  # threads share descriptor 2 and would restore each other's copy
 
 
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
-    """Hold back what C++ writes to descriptor 2, which no setting silences; let it out if the body fails."""
+    """Suppress output of C++ code to file descriptor 2, which no setting silences. Print it if the block fails."""
     with _silencing, tempfile.TemporaryFile() as held, _descriptor_2(held.fileno()) as stderr:
         try:
             yield
@@ -97,7 +96,7 @@ def _stderr_held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _descriptor_2(target: int) -> Iterator[int]:
-    """Point file descriptor 2 at ``target`` for a while; yield one that still leads where it led."""
+    """Redirect file descriptor 2 to ``target`` in the block. Yield a copy of the original descriptor."""
     saved = os.dup(2)
     try:
         os.dup2(target, 2)

@@ -1,6 +1,6 @@
-"""Keyword-only parameters with types and defaults are a schema: read it, check values against it, say it in words.
+"""Keyword-only parameters with types and defaults as a schema: reads it, checks values, describes it in words.
 
-One mechanism serves the parameters of every plugin and the keys of the experiment file itself.
+The same code handles the parameters of every plugin and the keys of the experiment file.
 """
 
 import inspect
@@ -24,14 +24,14 @@ _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 @dataclass(frozen=True)
 class Nested:
-    """Marks a parameter that is a list of plugins of some kind, with weights."""
+    """Marks a parameter that is a list of plugins of one kind, with weights."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One keyword-only parameter: its name, its type with its range, its default (or ``REQUIRED``)."""
+    """One keyword-only parameter: its name, its type with its range, and its default (or ``REQUIRED``)."""
 
     name: str
     annotation: Any
@@ -39,7 +39,7 @@ class Parameter:
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
-        # A dataclass or model carries its own configuration and refuses a second one.
+        # A dataclass or model has its own configuration and does not accept another.
         try:
             return TypeAdapter(self.annotation, config=_STRICT)
         except PydanticUserError:
@@ -47,40 +47,40 @@ class Parameter:
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the values, in one piece."""
+        """The JSON Schema of the values, without references."""
         found = self._adapter.json_schema()
         schema: dict[str, Any] = _inlined(found, found.pop("$defs", {}))
         return schema
 
     @property
     def expected(self) -> str:
-        """The values that are accepted, in words: ``"a number > 0 and <= 1"``."""
+        """The accepted values in words: ``"a number > 0 and <= 1"``."""
         if self.nested:
             return f"a list of {self.nested}s, each a name, or a mapping with its name, parameters and perhaps a weight"
         return in_words(self.schema)
 
     @property
     def nested(self) -> str | None:
-        """The kind of plugins that the parameter is a list of, if it is one."""
+        """The kind of plugins if the parameter is a list of plugins, else None."""
         marks = (mark.kind for mark in getattr(self.annotation, "__metadata__", ()) if isinstance(mark, Nested))
         return next(marks, None)
 
     @property
     def number(self) -> str | None:
-        """``"integer"`` or ``"number"``, where it is one, or null besides."""
+        """``"integer"`` or ``"number"`` if the values are numbers (or null), else None."""
         kinds = {option.get("type") for option in self.schema.get("anyOf", [self.schema])} - {"null"}
         return next((kind for kind in ("integer", "number") if kinds == {kind}), None)
 
     def parse(self, value: Any) -> Any:
-        """Return ``value`` as the annotated type. Strict: no text for numbers; a list will do for a tuple.
+        """Return ``value`` as the annotated type. Text is not accepted as a number; a list is accepted as a tuple.
 
         Raises
         ------
         ValueError
-            With the accepted values in words.
+            The value is invalid. The message describes the accepted values.
         """
         try:
-            # Through JSON, because that is pydantic's strict mode that still takes a list for a tuple.
+            # Use JSON: pydantic's strict mode for JSON still accepts a list as a tuple.
             return self._adapter.validate_json(json.dumps(value, default=to_jsonable_python))
         except (ValidationError, TypeError, PydanticSerializationError):
             expected = self.expected
@@ -90,13 +90,13 @@ class Parameter:
 
 
 def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
-    """Read the keyword-only parameters of a function or dataclass.
+    """Return the keyword-only parameters of a function or dataclass.
 
     Raises
     ------
     InputError
-        A parameter without a type, which could not be checked, or with one that YAML has no values for; with a default
-        that is mutable or not of this type, or with one but not keyword-only.
+        A parameter has no type, a type without values in YAML, or an invalid or mutable default. Or it has a default
+        but is not keyword-only.
     """
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     hints = typing.get_type_hints(function, include_extras=True)
@@ -118,7 +118,7 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def _check(parameter: Parameter) -> None:
-    """Refuse a parameter that no value could be checked for, and a default that its own type does not take."""
+    """Check that a parameter's type has a schema and that its default is valid."""
     try:
         if parameter.schema and parameter.default is not REQUIRED and not parameter.nested:
             parameter.parse(parameter.default)
@@ -132,7 +132,7 @@ def _check(parameter: Parameter) -> None:
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """Return a schema with what it refers to in place; a definition inside itself stands for any value."""
+    """Return a schema with references replaced by their definitions. Recursive definitions become "any value"."""
     if isinstance(schema, list):
         return [_inlined(each, definitions) for each in schema]
     if not isinstance(schema, dict):
@@ -146,7 +146,7 @@ def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: as YAML would have it, printable, and short."""
+    """Return a value for a message: in YAML notation, printable and short."""
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     text = json.dumps(value, ensure_ascii=False, default=repr)
@@ -156,9 +156,9 @@ def shown(value: Any) -> str:
 
 
 def in_words(schema: Mapping[str, Any]) -> str:
-    """Return a JSON Schema in words, as far as parameter types use it."""
+    """Return a JSON Schema in words. It supports the features that parameter types use."""
     if "anyOf" in schema:
-        options = sorted(schema["anyOf"], key=lambda option: option.get("type") == "array")  # "each ..." goes last
+        options = sorted(schema["anyOf"], key=lambda option: option.get("type") == "array")  # "each ..." is last
         *others, last = dict.fromkeys(map(in_words, options))
         return f"{', '.join(others)} or {last}" if others else last
     if "const" in schema:

@@ -1,4 +1,4 @@
-"""Better in several respects at once: fronts, and how lonely a place on one is. Larger is better in every objective."""
+"""Comparison by several objectives: Pareto fronts and crowding distances. Larger is better in every objective."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 
 def fronts(fitness: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the front (n,) of each row of a fitness (n, k): 0 where no other is better (Deb et al. 2002).
+    """Return the index (n,) of the front of each row of a fitness (n, k). 0 is the best front (Deb et al. 2002).
 
-    One is better than another where it is as good in every objective, and better in one.
+    A row dominates another if it is at least as good in every objective and better in one.
     """
     as_good_as = as_good(fitness, fitness)
     better = as_good_as & ~as_good_as.T
-    found, above = np.full(len(fitness), -1), better.sum(axis=0)  # above: how many better ones have no front yet
+    found, above = np.full(len(fitness), -1), better.sum(axis=0)  # how many rows that dominate it have no front yet
     front = 0
     while (found < 0).any():
         members = np.flatnonzero((found < 0) & (above == 0))
@@ -24,14 +24,14 @@ def fronts(fitness: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def best(fitness: NDArray[Any]) -> NDArray[np.intp]:
-    """Return which rows of a fitness (n, k) are on the best front, of equal ones the first."""
+    """Return the indices of the rows of a fitness (n, k) on the best front. Of equal rows, keep only the first."""
     found = as_good(fitness, fitness)
     equal_and_before = np.triu(found & found.T, 1)
     return np.flatnonzero(~(found & ~found.T | equal_and_before).any(axis=0))
 
 
 def as_good(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell for each row of one fitness (m, k) whether it is as good in every objective as each of another: (m, n)."""
+    """Return (m, n): whether a row of ``one`` (m, k) is as good as a row of ``other`` (n, k) in every objective."""
     found = np.ones((len(one), len(other)), np.bool_)
     for ours, theirs in zip(one.T, other.T, strict=True):
         found &= ours[:, None] >= theirs
@@ -39,14 +39,14 @@ def as_good(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def crowding(fitness: NDArray[Any], found: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the crowding distance (n,) within each front: how far a row's neighbours are apart (Deb et al. 2002).
+    """Return the crowding distance (n,) of each row within its front (Deb et al. 2002).
 
-    In each objective the distance of the next higher from the next lower one as a share of the front's range, summed;
-    infinite for those at an end.
+    For each objective, it adds the distance between the next higher and the next lower row, divided by the range of the
+    front. It is infinite for rows at an end.
     """
     distances = np.zeros(len(fitness))
     for objective in fitness.T:
-        order = np.lexsort((objective, found))  # front by front, in each from the lowest
+        order = np.lexsort((objective, found))  # sorted by front, then by value
         values = objective[order]
         lowest = np.flatnonzero(np.diff(found[order], prepend=-1))
         highest = np.append(lowest[1:], len(values))[: len(lowest)] - 1

@@ -1,7 +1,7 @@
-"""All that a plugin file imports: a decorator for each kind, the types of their calls, and what algorithms yield.
+"""The imports of a plugin file: a decorator for each kind, types of arguments and results, and `Ask`.
 
-A plugin is a function or, where it keeps something between calls, a dataclass. Its keyword-only parameters, with
-their types and defaults, are its schema in YAML::
+A plugin is a function or, if it keeps state between calls, a dataclass. Its keyword-only parameters, with their types
+and defaults, are its schema in YAML::
 
     from fooldeap.plugin import Annotated, Gt, Le, mutation
 
@@ -11,8 +11,8 @@ their types and defaults, are its schema in YAML::
         factors = 1 - amount * rng.random((len(images), 1, 1, 1))
         return (images * factors).astype(images.dtype)
 
-A batch of genomes is an ndarray whose leading axis counts individuals, or a list. Randomness comes from ``rng``, a
-``numpy.random.Generator``, alone.
+A batch of genomes is an ndarray with individuals along its first axis, or a list. Randomness comes only from ``rng``, a
+``numpy.random.Generator``.
 """
 
 import functools
@@ -114,10 +114,10 @@ Target = TypeVar("Target", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plugin: what it gives, and what it is ``given`` before its parameters.
+    """A kind of plugin: its results, and the arguments that it is ``given`` before its parameters.
 
-    It is a function, or, where it has ``methods``, a dataclass, which is made with what it is given. One that is
-    ``generational`` is called in every generation, and its numbers may follow schedules.
+    It is a function or, if it has ``methods``, a dataclass that is created with these arguments. A ``generational``
+    kind is called in every generation, and its numbers may follow schedules.
     """
 
     name: str
@@ -164,7 +164,7 @@ OPERATORS = ("mutation", "crossover", "selection")
 
 @dataclass(frozen=True)
 class Plugin:
-    """A named plugin of some kind, as its decorator declared it."""
+    """A named plugin of some kind, as declared by its decorator."""
 
     kind: str
     name: str
@@ -192,7 +192,7 @@ class Plugin:
     def build(self, values: Mapping[str, Any], *given: Any) -> Any:
         """Return the plugin ready for calls: a function with its parameters bound, or an instance.
 
-        ``given`` are what the framework hands to a stateful kind before the parameters (a genome: the image shape).
+        ``given`` are the arguments of a stateful kind before its parameters (for a genome, the image shape).
         """
         if KINDS[self.kind].stateful:
             return self.target(*given, **values)
@@ -200,7 +200,7 @@ class Plugin:
 
 
 def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]:
-    """Return a decorator that marks its target as a plugin, and otherwise leaves it as it is."""
+    """Return a decorator that marks its target as a plugin and does not change it otherwise."""
 
     def mark(target: Target) -> Target:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
@@ -219,7 +219,7 @@ def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]
 
 
 def _check_given(kind: Kind, target: Callable[..., Any]) -> None:
-    """Refuse a plugin that cannot be called with what its kind is given."""
+    """Raise `InputError` if a plugin does not take the arguments of its kind."""
     every = inspect.signature(target).parameters.values()
     taken = [each.name for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     if len(taken) == len(kind.given) or any(each.kind is each.VAR_POSITIONAL for each in every):
@@ -230,7 +230,7 @@ def _check_given(kind: Kind, target: Callable[..., Any]) -> None:
 
 
 def plugin_of(target: Any) -> Plugin | None:
-    """Return the declaration that a decorator left on a function or class itself (not on its base), if any."""
+    """Return the declaration of a decorated function or class, or None. Base classes are ignored."""
     declared = getattr(target, "__dict__", {}).get("__fooldeap_plugin__")
     return declared if isinstance(declared, Plugin) else None
 
@@ -239,24 +239,24 @@ def plugin_of(target: Any) -> Plugin | None:
 
 
 def genome(name: str) -> Callable[[Target], Target]:
-    """Declare a genome, see `Genome`. Its first field is the image shape that the classifier wants."""
+    """Declare a genome, see `Genome`. Its first field is the image shape of the classifier."""
     return _declare("genome", name)
 
 
 def fitness(name: str, *, objectives: tuple[str, ...] = ("fitness",)) -> Callable[[Target], Target]:
-    """Declare a fitness ``f(predictions, target)`` that gives (n,) or (n, k) float64; larger is better.
+    """Declare a fitness ``f(predictions, target)`` that returns (n,) or (n, k) float64; larger is better.
 
-    ``objectives`` are what its k columns are called in tables and figures, where there are several.
+    ``objectives`` are the names of the k columns in tables and figures.
     """
     return _declare("fitness", name, objectives=objectives)
 
 
 def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
-    """Declare a mutation ``f(genomes, rng)``. It may edit the batch it is handed, and returns as many genomes.
+    """Declare a mutation ``f(genomes, rng)``. It may modify its batch, and returns equally many genomes.
 
-    ``genome`` names the genomes it works on, one or several, by their names or by the dtype of their arrays: "uint8",
-    "bool" and "float64" are those with grey values, with bits, and with real numbers that have no bounds. None: any
-    whose batches are arrays; "any": lists as well.
+    ``genome`` names the genomes that it works on, one or several, by name or by dtype. The dtype "uint8" means genomes
+    with grey values, "bool" genomes with bits, and "float64" genomes with unbounded real numbers. None: all genomes
+    whose batches are arrays. "any": all genomes, including those whose batches are lists.
     """
     return _declare("mutation", name, genome=genome)
 
@@ -264,13 +264,13 @@ def mutation(name: str, *, genome: str | tuple[str, ...] | None = None) -> Calla
 def crossover(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
     """Declare a crossover ``f(first, second, rng)``: two batches of parents in, two batches of children out.
 
-    It may edit the batches it is handed. ``genome`` is as for `mutation`.
+    It may modify its batches. ``genome`` is as for `mutation`.
     """
     return _declare("crossover", name, genome=genome)
 
 
 def selection(name: str, *, objectives: Literal["one", "any"] = "one") -> Callable[[Target], Target]:
-    """Declare a selection ``f(fitness, count, rng)`` that gives ``count`` indices into the population.
+    """Declare a selection ``f(fitness, count, rng)`` that returns ``count`` indices into the population.
 
     The fitness is finite, (n,) float64; with ``objectives="any"`` also (n, k).
     """
@@ -282,8 +282,9 @@ def algorithm(
 ) -> Callable[[Target], Target]:
     """Declare an algorithm, a generator function ``f(toolbox, rng)`` that yields genomes and receives a `Reply`.
 
-    ``targets="one"``: a run for each target; ``"all"``: one run pursues them together (``toolbox.targets``).
-    ``uses`` are the kinds of operators that it calls; the others are neither in its toolbox nor need fit the genome.
+    ``targets="one"``: one run for each target; ``"all"``: one run for all targets together (``toolbox.targets``).
+    ``uses`` are the kinds of operators that it calls. Other operators are not in its toolbox and need not fit the
+    genome.
     """
     return _declare("algorithm", name, targets=targets, uses=uses)
 
@@ -291,8 +292,8 @@ def algorithm(
 def classifier(name: str, *, suffixes: tuple[str, ...] = ()) -> Callable[[Target], Target]:
     """Declare a classifier, see `Classifier`.
 
-    ``suffixes`` are those of the files that its ``model`` may be, as ``(".onnx",)``: by them ``fooldeap audit`` knows
-    whose file it is, and ``fooldeap_plugins.classifier`` what to propose for a file of another sort.
+    ``suffixes`` are the suffixes of its model files, such as ``(".onnx",)``. ``fooldeap audit`` uses them to find the
+    classifier for a file, and ``fooldeap_plugins.classifier`` to suggest another classifier.
     """
     return _declare("classifier", name, suffixes=suffixes)
 

@@ -1,8 +1,8 @@
-"""The global random generators, ``random`` and ``numpy.random``, which threads of a process share.
+"""The global random generators, ``random`` and ``numpy.random``, which the threads of a process share.
 
-DEAP draws from them, and Keras does while it builds layers. Code that seeds, replaces or draws from them holds `LOCK`,
-so that no thread changes what another one draws. The lock is never held while the classifier answers. Code of other
-libraries that draws from them in another thread is not seen here.
+DEAP draws from them, and so does Keras when it builds layers. Code that seeds, replaces or draws from them must hold
+`LOCK`, so that threads do not change each other's draws. The lock is never held while the classifier answers. Other
+libraries that draw from them in another thread are not detected.
 """
 
 import random
@@ -18,7 +18,7 @@ LOCK = threading.RLock()
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Hold the lock within a ``with`` block, and restore the state of the generators after it."""
+    """Hold the lock in a ``with`` block, and restore the state of the generators after it."""
     with LOCK:
         before = _state()
         try:
@@ -28,7 +28,7 @@ def preserved() -> Iterator[None]:
 
 
 class GlobalStream:
-    """A random stream of one's own, for code that draws from the global generators.
+    """A separate random stream for code that draws from the global generators.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class GlobalStream:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Have the global generators continue this stream within a ``with`` block, and restore them after it."""
+        """Let the global generators continue this stream in a ``with`` block, and restore them after it."""
         with preserved():
             _restore(self._state)
             try:

@@ -1,4 +1,4 @@
-"""The plugins that exist: found in installed packages and in files that somebody named, looked up by kind and name."""
+"""The available plugins, by kind and name: from installed packages and from files that the user names."""
 
 import functools
 import hashlib
@@ -25,7 +25,7 @@ MOST_SOURCE = 1 << 24  # bytes of a plugin file
 
 
 class Registry:
-    """Plugins by kind and name. A name is taken once: the second plugin that wants it is refused."""
+    """Plugins by kind and name. Each name is unique within its kind."""
 
     def __init__(self, plugins: Iterable[Plugin] = ()) -> None:
         self._plugins: dict[tuple[str, str], Plugin] = {}
@@ -33,13 +33,19 @@ class Registry:
             self.add(plugin)
 
     def add(self, plugin: Plugin) -> None:
-        """Take a plugin in; the same one again changes nothing."""
+        """Add a plugin. Adding the same plugin again has no effect.
+
+        Raises
+        ------
+        InputError
+            Another plugin has this name.
+        """
         known = self._plugins.setdefault((plugin.kind, plugin.name), plugin)
         if known.target is not plugin.target:
             raise InputError(f"{plugin} in {plugin.source}: the name is taken by {known.source}; choose another")
 
     def include(self, source: Any) -> None:
-        """Take in the plugins of a file or a folder, or a decorated function or class."""
+        """Add the plugins of a file or a folder, or a decorated function or class."""
         declared = plugin_of(source)
         if declared is None and not isinstance(source, str | Path):
             raise InputError(f"got {source!r}, expected a file, a folder, or a function or class with a decorator")
@@ -47,7 +53,13 @@ class Registry:
             self.add(plugin)
 
     def get(self, kind: str, name: str) -> Plugin:
-        """Return the plugin of this kind and name, or raise `InputError` with the nearest name."""
+        """Return the plugin of this kind and name.
+
+        Raises
+        ------
+        InputError
+            There is none. The message suggests the nearest name.
+        """
         try:
             return self._plugins[kind, name]
         except KeyError:
@@ -55,19 +67,19 @@ class Registry:
             raise InputError(f"no {kind} is named {name!r}{hint}") from None
 
     def formats(self) -> dict[str, str]:
-        """Return by the suffix of model files, as ``".onnx"``, the name of the classifier that reads them."""
+        """Return the names of classifiers by the suffix of the model files they read, such as ``".onnx"``."""
         readers = self.all("classifier")
         return {suffix: plugin.name for plugin in readers for suffix in plugin.options["suffixes"]}
 
     def all(self, kind: str | None = None) -> list[Plugin]:
-        """Return the plugins of one kind, or of all kinds in the order of `KINDS`, by name."""
+        """Return the plugins of one kind, or of all kinds in the order of `KINDS`, sorted by name."""
         kinds = list(KINDS)
         found = (plugin for plugin in self._plugins.values() if kind in (None, plugin.kind))
         return sorted(found, key=lambda plugin: (kinds.index(plugin.kind), plugin.name))
 
 
 def load(sources: Iterable[Any] = ()) -> Registry:
-    """Return the installed plugins with those from ``sources``: files, folders, or decorated functions and classes."""
+    """Return the installed plugins and those from ``sources``: files, folders, or decorated functions and classes."""
     registry = Registry(_installed())
     for source in each(sources):
         try:
@@ -78,14 +90,14 @@ def load(sources: Iterable[Any] = ()) -> Registry:
 
 
 def each(sources: Any) -> tuple[Any, ...]:
-    """Return the sources of plugins one by one; a single one may stand for a list of it."""
+    """Return sources of plugins as a tuple. A single source is accepted as well."""
     single = isinstance(sources, str | Path) or plugin_of(sources) is not None
     return (sources,) if single else tuple(sources)
 
 
 @functools.cache
 def _installed() -> tuple[Plugin, ...]:
-    """Plugins from entry points. The stock collection is one of them: it has no other way in than anybody's."""
+    """Return the plugins from entry points. The stock plugins are among them, without special treatment."""
     found: list[Plugin] = []
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
@@ -98,7 +110,7 @@ def _installed() -> tuple[Plugin, ...]:
 
 
 def _modules(root: ModuleType) -> Iterator[ModuleType]:
-    """Yield a module and, where it is a package, every public module below it."""
+    """Yield a module and, if it is a package, every public module below it."""
     yield root
     for info in pkgutil.iter_modules(getattr(root, "__path__", [])):
         if not info.name.startswith("_"):
@@ -106,7 +118,7 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
 
 
 def _imported(name: str) -> ModuleType:
-    """Import a module of an installed package; an error names its file, which somebody may just have put there."""
+    """Import a module of an installed package. An error names its file."""
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -133,8 +145,8 @@ def found_in(path: Path) -> list[Plugin]:
 
 
 def import_file(file: Path) -> ModuleType:
-    """Return a Python file as a module of its own, imported once in a process as long as it stays the same."""
-    with _importing:  # else another thread would be given a module that is only half imported
+    """Return a Python file as a separate module. It is imported once in a process unless it changes."""
+    with _importing:  # other threads must not get a module that is not fully imported
         return _imported_file(file)
 
 
@@ -143,7 +155,7 @@ _importing = threading.RLock()
 
 def _imported_file(file: Path) -> ModuleType:
     content = read(file, MOST_SOURCE, named=True)
-    # The digest of path and content keeps namesakes apart and makes an edited file a new module in a living session.
+    # The digest of path and content distinguishes files with equal names, and reloads a file that was edited.
     digest = hashlib.sha256(os.fsencode(file) + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"
     if name in sys.modules:
@@ -154,7 +166,7 @@ def _imported_file(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look their module up
+    sys.modules[name] = module  # dataclasses and pickle look up their module here
     try:
         loader.exec_module(module)
     except BaseException as error:
@@ -166,7 +178,7 @@ def _imported_file(file: Path) -> ModuleType:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Runs the source as it was read: never what lies compiled beside it, where nobody looks at it."""
+    """A loader that runs the source as it was read, never a compiled file next to it."""
 
     def __init__(self, name: str, path: str, content: bytes) -> None:
         super().__init__(name, path)
@@ -186,7 +198,7 @@ def _declared_in(module: ModuleType) -> Iterator[Plugin]:
 
 
 def _said(error: BaseException, file: Path | None = None) -> str:
-    """Return an error in one line, with the line of ``file`` that led to it."""
+    """Return an error in one line, with the line of ``file`` that caused it."""
     text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     if isinstance(error, ImportError) and "relative import" in text:
         text += "; a plugin file stands alone: what several share belongs in a package that is installed"

@@ -1,4 +1,4 @@
-"""What a run tells while it goes and leaves when it ends."""
+"""Run result types, and the events of a run."""
 
 import io
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from fooldeap.storage.pictures import MOST_BYTES, decoded
 
 
 class RunInfo(NamedTuple):
-    """Which run: its seed, its targets (one, or several that are pursued jointly), and of which variant of a study."""
+    """Identifies a run: its seed, its targets (one, or several that are pursued jointly) and its variant in a study."""
 
     seed: int
     targets: tuple[int, ...]
@@ -25,7 +25,7 @@ class RunInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """A name that is fit for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``."""
+        """A name that is valid for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``."""
         return f"{self.variant}/{self._own_label}" if self.variant else self._own_label
 
     @property
@@ -39,16 +39,17 @@ class RunInfo(NamedTuple):
 
     @property
     def journal(self) -> str:
-        """The name of the file of its journal."""
+        """The name of its journal file."""
         return f"{self.label}.journal"
 
 
 class LogRow(NamedTuple):
     """One generation of a run, for one target.
 
-    ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are of the fitness, ``confidence`` is the
-    highest softmax probability of the target, ``evaluations`` counts distinct images until then, ``diversity`` is the
-    standard deviation of a pixel over the population in grey levels, averaged over some 64 pixels.
+    ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are statistics of the fitness.
+    ``confidence`` is the highest softmax probability of the target. ``evaluations`` counts evaluations so far.
+    ``diversity`` is the standard deviation of a pixel over the population in grey levels, averaged over about 64
+    pixels.
     """
 
     seed: int
@@ -65,7 +66,7 @@ class LogRow(NamedTuple):
 
 @dataclass(frozen=True)
 class FoolingImage:
-    """An image uint8 (h, w, c) that numpy takes as an array and a notebook shows."""
+    """An image uint8 (h, w, c). numpy accepts it as an array, and notebooks display it."""
 
     pixels: NDArray[np.uint8]
 
@@ -77,7 +78,13 @@ class FoolingImage:
 
     @classmethod
     def from_png(cls, content: bytes) -> "FoolingImage":
-        """Return the image that a PNG holds; `ValueError` where it is none, see `fooldeap.storage.pictures`."""
+        """Return the image in the content of a PNG file.
+
+        Raises
+        ------
+        ValueError
+            The content is not a valid PNG, see `fooldeap.storage.pictures`.
+        """
         pixels = np.asarray(decoded(content, ("PNG",)))
         if pixels.dtype != np.uint8:
             raise ValueError(f"it is a PNG of {pixels.dtype}, expected 8 bits a channel")
@@ -85,7 +92,13 @@ class FoolingImage:
 
     @classmethod
     def from_file(cls, path: Path) -> "FoolingImage":
-        """Return the image in a PNG file; `InputError` names the file where it holds none."""
+        """Return the image in a PNG file.
+
+        Raises
+        ------
+        InputError
+            The file is not a valid PNG. The message names it.
+        """
         content = read(path, MOST_BYTES)
         try:
             return cls.from_png(content)
@@ -103,7 +116,7 @@ class FoolingImage:
 
 
 class Snapshot(NamedTuple):
-    """The best image of a run until the end of a generation: uint8 (h, w, c), its fitness, its logits float32."""
+    """The best image of a run at the end of a generation: uint8 (h, w, c), fitness, and logits float32 (classes,)."""
 
     generation: int
     evaluations: int
@@ -113,9 +126,9 @@ class Snapshot(NamedTuple):
 
 
 class FrontImage(NamedTuple):
-    """An image that none was better than in all objectives: its 1-based place among those shown, and its objectives.
+    """An image on a Pareto front. ``evaluations`` is its 1-based position among the shown images.
 
-    ``image`` is uint8 (h, w, c), ``logits`` float32 (classes,); in every objective larger is better.
+    ``objectives`` are its objectives; larger is better. ``image`` is uint8 (h, w, c), ``logits`` float32 (classes,).
     """
 
     evaluations: int
@@ -126,15 +139,17 @@ class FrontImage(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """How far one target of one run came: its best image and the way there.
+    """The result of one target of one run: its best image and how it evolved.
 
-    The best image is the fittest of those that reached the goal, or of all where none did; of equals, the first shown.
-    By a fitness of several objectives, those that reached the goal are compared by the second, all others by the first.
-    ``score`` is its fitness, ``evaluations_to_goal`` the 1-based place of the first image that reached the goal, in
-    the order shown, or None; ``evaluations_to`` those of the first images at 50, 90 and 99 % confidence, as far as the
-    run came: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are the best images on the way, see
-    `fooldeap.engine.snapshots`. ``front`` is the front of a fitness of several objectives, see
-    `fooldeap.engine.fronts`; of one it is empty.
+    The best image is the fittest image that reached the goal, or the fittest of all images if none reached it. Of equal
+    images, the first is taken. With several objectives, images that reached the goal are compared by the second one,
+    and all others by the first.
+
+    ``score`` is the fitness of the best image. ``evaluations_to_goal`` is the 1-based position of the first image that
+    reached the goal, in the order shown, or None. ``evaluations_to`` has the positions of the first images at 50, 90
+    and 99 % confidence, if reached: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are earlier best images, see
+    `fooldeap.engine.snapshots`. ``front`` is the Pareto front, see `fooldeap.engine.fronts`; it is empty with one
+    objective.
     """
 
     target: int
@@ -170,13 +185,13 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment gives: a `RunResult` for each target and seed, and the whole in figures.
+    """The result of an experiment: a `RunResult` for each target and seed, and totals.
 
-    ``evaluations`` counts each image once, also where one run pursued several targets; ``seconds`` is the evolution
-    alone. ``failures`` are the runs that failed, by label, each with why: what they had found is among the results.
-    ``names`` are those of the classes, where the classifier says them, ``objectives`` those of the objectives, where
-    there are fronts.
-    ``result[3]`` is target 3; of several seeds, ``result[3, 2]`` is target 3 of seed 2.
+    ``evaluations`` counts each image once, even if one run pursued several targets. ``seconds`` is the time of the
+    evolution only. ``failures`` are the reasons of failed runs by label; their results so far are included in ``runs``.
+    ``names`` are the names of the classes, if the classifier has them. ``objectives`` are the names of the objectives,
+    if there are fronts. ``result[3]`` is the result of target 3; with several seeds, ``result[3, 2]`` is that of seed
+    2.
     """
 
     name: str
@@ -207,12 +222,12 @@ class Result:
         return len(self.runs)
 
     def image_name(self, run: RunResult) -> str:
-        """Return where the image of a run stands: ``images/3.png``, or below its seed where there are several."""
+        """Return the relative path of a run's image: ``images/3.png``, or ``images/seed-2/3.png`` with several seeds."""
         several = len({other.seed for other in self.runs}) > 1
         return f"images/{f'seed-{run.seed}/' if several else ''}{run.target}.png"
 
     def data(self) -> dict[str, Any]:
-        """Return what ``result.json`` holds."""
+        """Return the content of ``result.json``."""
         return {
             "name": self.name,
             "seed": self.seed,
@@ -234,7 +249,7 @@ class Result:
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def cells(self, run: RunResult) -> list[str]:
-        """Return a run as the cells of the table; evaluations are those to the goal, where there is one."""
+        """Return the table's cells for a run. If there is a goal, the last cell has the evaluations to the goal."""
         missed = f"not reached in {run.evaluations}" if self.goal else f"{run.evaluations}"
         missed = f"failed after {run.evaluations}" if run.stopped == "failed" else missed
         spent = f"{run.evaluations_to_goal}" if run.reached else missed
@@ -253,19 +268,19 @@ class Result:
 
 
 class OutputFolder(Protocol):
-    """Where files go."""
+    """A folder for output files."""
 
     @property
     def path(self) -> Path:
-        """The folder itself."""
+        """The path of the folder."""
 
     def write(self, name: str, content: bytes | str) -> Path:
-        """Write a file below the folder: whole, or not at all."""
+        """Write a file below the folder atomically."""
 
 
 @dataclass(frozen=True)
 class ExperimentInfo:
-    """What reporters are told at the start: the experiment, its runs, and the folder to write to (or None)."""
+    """The information that reporters get at the start: the experiment, its runs, and the output folder (or None)."""
 
     name: str
     runs: tuple[RunInfo, ...]

@@ -1,6 +1,6 @@
-"""Text from outside, made safe to show: on a terminal, where it could move the cursor, and in Markdown.
+"""Makes untrusted text safe to show on a terminal, where it could move the cursor, and in Markdown.
 
-Names, messages of plugins, what stands in files: whatever is printed goes through `printable`.
+All text from outside, such as names, messages of plugins and content of files, must go through `printable`.
 """
 
 import re
@@ -9,10 +9,10 @@ import unicodedata
 
 
 def printable(text: object) -> str:
-    r"""Return a text in which nothing is a command to a terminal: control characters are written as ``\x1b``.
+    r"""Return text without terminal commands: control characters are written as ``\x1b``.
 
-    So are those that turn the direction of writing, that are invisible, or that no encoding has. Line breaks and tabs
-    stay.
+    Characters that change the direction of writing, are invisible, or cannot be encoded are escaped in the same way.
+    Line breaks and tabs are kept.
     """
     shown = str(text)
     return shown if shown.isprintable() else "".join(map(_shown, shown))
@@ -25,12 +25,12 @@ def _shown(character: str) -> str:
 
 
 def tell(text: object) -> None:
-    """Print on stderr; every line begins with ``fooldeap:``, so that none can pass for somebody else's."""
+    """Print text to stderr. Every line starts with ``fooldeap:``, so that it cannot imitate other programs."""
     for line in printable(text).split("\n"):
         print(f"fooldeap: {line}".rstrip(), file=sys.stderr)
 
 
 def markdown(text: object) -> str:
-    """Return a text as one line in which nothing is Markdown: no table, code, HTML, link or picture."""
+    """Return text as one line without Markdown: tables, code, HTML, links and pictures are escaped."""
     line = printable(" ".join(str(text).split("\n")))
     return re.sub(r"[\\|*`]|<(?=\S)|&(?=#?\w+;)|(?<=\])(?=[\[(:])|~(?=~)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)

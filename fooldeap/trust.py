@@ -1,7 +1,7 @@
-"""What the user trusts, in this process, for as long as a command or a call lasts.
+"""The permissions that the user gives in this process, for the duration of a command or a call.
 
-No file can say so, since that is what a file from somebody else would do: no switch is a key of YAML or part of a
-resolved configuration. WorkerTask that travels to our own workers takes it along, see `fooldeap.runs.worker_task`.
+A file cannot give permissions, because it may come from another person. They are therefore neither keys of YAML nor
+part of a resolved configuration. A `fooldeap.runs.worker_task.WorkerTask` takes them along to its own workers.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 
 class Trust(NamedTuple):
-    """Whether code in model files may run, and whether what a YAML file names to be run is refused.
+    """Permissions: whether code in model files may run, and whether plugins and commands in YAML files are refused.
 
-    ``force`` is whether a folder is resumed although what it was made with has changed.
+    ``force`` is whether a folder is resumed although its environment has changed.
     """
 
     model: bool = False
@@ -24,13 +24,13 @@ _given = Trust()
 
 
 def given() -> Trust:
-    """Return what is trusted just now."""
+    """Return the current permissions."""
     return _given
 
 
 @contextlib.contextmanager
 def trusting(*, model: bool = False, no_plugins: bool = False, force: bool = False) -> Iterator[None]:
-    """Trust so much within the block."""
+    """Set permissions within the block."""
     global _given
     before, _given = _given, Trust(model, no_plugins, force)
     try:

@@ -28,13 +28,13 @@ _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
 
 
 class _Told(ValueError):
-    """There is no value, and the mistakes are already recorded."""
+    """A value is missing or invalid, and its mistakes are already recorded."""
 
 
 class Checker:
     """Checks mappings of plain values and choices of plugins. `finish` raises the collected mistakes.
 
-    ``generations`` is the last generation for which a schedule must give a valid value.
+    ``generations`` is the last generation. Schedules must give valid values until then.
     """
 
     generations = 0
@@ -109,7 +109,10 @@ class Checker:
             raise ValueError(f"{error}{cure}") from None
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
-        """Return a plugin with its parameters, from ``name`` or ``{name: ..., parameter: ...}``. Return None after a mistake."""
+        """Return a plugin with its parameters, from ``name`` or ``{name: ..., parameter: ...}``.
+
+        Return None if there is a mistake.
+        """
         if kind == "dataset" and data is None:
             return None
         given = dict(data) if isinstance(data, dict) else {"name": data}

@@ -169,7 +169,10 @@ def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
 
 
 def _admit(document: Document, path: Key, what: str) -> None:
-    """Announce what a file makes fooldeap run, or refuse it. Values from the command line or from Python are accepted."""
+    """Announce what a file makes fooldeap run, or refuse it.
+
+    Values from the command line or from Python are accepted silently.
+    """
     place = document.place(path)
     if not place.line:
         return

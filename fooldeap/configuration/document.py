@@ -14,11 +14,7 @@ T = TypeVar("T")
 
 COMMAND_LINE, ARGUMENT = "command line", "argument"
 
-MAX_WORD, MAX_PATH, MAX_MESSAGE = (
-    60,
-    200,
-    1200,
-)  # maximum characters of a key, of a key path, and of the rest in one line of an error
+MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error: key, key path, rest
 
 
 class Position(NamedTuple):

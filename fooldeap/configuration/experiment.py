@@ -175,7 +175,7 @@ class Experiment:
 
 
 def _by_content(choice: Choice) -> dict[str, Any]:
-    """Return a choice as plain data, with the SHA-256 of files instead of paths, and without values for display only."""
+    """Return a choice as plain data. Files become their SHA-256, and values for display only become None."""
     data = choice.data()
     for name, parameter in choice.plugin.parameters.items():
         path = data[name]

@@ -210,9 +210,7 @@ class _Reader:
                 raise error_at(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
-            if (
-                value_node.start_mark.index == value_node.end_mark.index
-            ):  # the position of an empty value is that of the next key
+            if value_node.start_mark.index == value_node.end_mark.index:  # empty; its mark is that of the next key
                 self.document.values[*path, key] = self.at(key_node)
         return data
 

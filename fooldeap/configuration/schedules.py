@@ -45,7 +45,7 @@ SCHEDULES: dict[str, Callable[..., float]] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule with its values, for a parameter that may be an integer."""
+    """A schedule with its values, for a number or an integer."""
 
     kind: str
     values: Mapping[str, Any]

@@ -164,7 +164,7 @@ class Folder:
 
     @property
     def rows(self) -> int | None:
-        """The fastest batch size, in images, from the calibration of an earlier session. None if it was not recorded."""
+        """The fastest batch size in images, measured in an earlier session. None if it was not recorded."""
         try:
             rows = read_json(self.path / "calibration.json")["rows"]
         except (FileError, InputError, ValueError, KeyError, TypeError):
