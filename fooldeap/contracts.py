@@ -62,11 +62,11 @@ class Classifier(Protocol):
       batches are not padded.
     * ``gradient(images, target)``: returns the gradient of log p(target) with respect to the images in grey levels,
       float32, same shape as the images
-    * ``features(images)``: returns the input of the last layer, float32 (n, d), or None * ``names``: the names of the
-    classes, or None * ``rejection``: the class for images of no other class, which ``targets: all`` leaves out, or None
+    * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
+    * ``names``: the names of the classes, or None
+    * ``rejection``: the class for images of no other class, or None; ``targets: all`` leaves it out
     * ``from_object(model)``: a class method that returns a classifier for a model in memory, or None if it does not
-    accept
-      the model
+      accept the model
     """
 
     @property

@@ -222,7 +222,7 @@ class Result:
         return len(self.runs)
 
     def image_name(self, run: RunResult) -> str:
-        """Return the relative path of a run's image: ``images/3.png``, or ``images/seed-2/3.png`` with several seeds."""
+        """Return the relative path of a run's image: ``images/3.png``; with several seeds ``images/seed-2/3.png``."""
         several = len({other.seed for other in self.runs}) > 1
         return f"images/{f'seed-{run.seed}/' if several else ''}{run.target}.png"
 

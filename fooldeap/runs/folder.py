@@ -217,7 +217,7 @@ class Folder:
 def problems_in(path: Path) -> list[str]:
     """Return the problems in the files of a finished folder, one line for each file.
 
-    A problem is a file that was changed, removed or added. The list is empty if there is no problem.
+    A problem is a file that was changed, removed or added. The list is empty if all files are unchanged.
     """
     sums = path / SUMS
     if sums.is_symlink() or not sums.is_file():

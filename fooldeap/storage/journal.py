@@ -218,7 +218,7 @@ class Journal:
         return InputError(f"{self.path}: damaged at byte {place}; {cure}")
 
     def _payload(self, start: int) -> bytes | None:
-        """Return kind and body of the record at an offset, or None if there is no complete record."""
+        """Return kind and body of the record at an offset, or None if the record is incomplete."""
         head = self._file.read(_HEAD.size, start)
         if len(head) < _HEAD.size:
             return None
