@@ -40,7 +40,7 @@ class StudyFolder(Folder):
         try:
             return dict(read_json(path)) if path.is_file() else None
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: is damaged ({error}); restore it from a backup") from None
+            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
 
 
 @dataclass

@@ -175,6 +175,6 @@ def test_nothing_is_markdown(text, markdown):
 
 
 def test_nothing_is_latex():
-    assert tables._tex("\\input{/etc/passwd} $x$ %\x1b") == (
+    assert tables._escape_tex("\\input{/etc/passwd} $x$ %\x1b") == (
         r"\textbackslash{}input\{/etc/passwd\} \$x\$ \%\textbackslash{}x1b"
     )
