@@ -50,7 +50,7 @@ def study_page(folder: Path) -> str:
 def _lead(study: Mapping[str, Any]) -> str:
     count = len(study["variants"])
     return (
-        f"{count} {'variant' if count == 1 else 'variants'} compared by the number of evaluations of "
+        f"{count} {'variant' if count == 1 else 'variants'}, compared by the number of evaluations of "
         f"{study['classifier']} until the goal is reached: {goal_text(study['goal'])}."
     )
 
