@@ -39,7 +39,7 @@ class Card:
     seen : the predicted class; None if it is unknown
     confidence : the probability of the target
     lines : more text, one entry per line
-    good : whether the image reached its goal; None if there is no goal
+    good : whether the image reached its goal; None for a run without a goal
     beside : an image to compare with, uint8 (h, w, c), and its caption
     """
 
@@ -79,7 +79,7 @@ class Thumb:
     image : uint8 (h, w, c); None if it is missing
     certain : the confidence of the classifier, as text
     more : more text
-    good : whether the image reached its goal; None if there is no goal
+    good : whether the image reached its goal; None for a run without a goal
     """
 
     title: str

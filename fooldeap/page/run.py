@@ -64,7 +64,7 @@ def run_page(folder: Path, result: Mapping[str, Any]) -> str:
 def cards(
     runs: Sequence[RunView], result: Mapping[str, Any], beside: Sequence[NDArray[np.uint8] | None] = ()
 ) -> list[Card]:
-    """Return the images of the first runs; ``beside`` gives for each run an image to compare with, or None.
+    """Return the images of the first runs; ``beside`` contains an image to compare with, or None, for each of them.
 
     There are at most `MOST_CARDS` images, and fewer if the images are large.
     """

@@ -58,7 +58,7 @@ def provenance(folder: Path, configuration: str) -> Provenance:
 
 
 def _query_log(path: Path) -> Table | None:
-    """Return the query log as a table without its last column; None if there is no log."""
+    """Return the query log as a table without its last column; None if the file is missing or empty."""
     sessions = rows(path)
     if not sessions:
         return None
