@@ -17,12 +17,13 @@ def gradient_ascent(
     decay: Annotated[float, Ge(0), Lt(1)] = 0.0,
     centre: Annotated[float, Ge(0), Le(255)] = 127.5,
 ) -> Evolution:
-    """Climb log p(target) along its gradient with respect to the image: a white-box reference, not evolution.
+    """Climb log p(target) along its gradient: a white-box reference for comparisons with evolution.
 
-    The classifier must have gradients. In every generation, each of ``population`` images moves by ``step`` grey levels
-    (root mean square). Then it shrinks by the share ``decay`` towards the grey value ``centre``. This is gradient
-    ascent with L2 decay (Simonyan, Vedaldi and Zisserman 2014; figure 13 of Nguyen, Yosinski and Clune 2015). The
-    algorithm keeps fractions of grey levels but evaluates rounded images, so the gradient is that of the rounded image.
+    The classifier must have gradients with respect to the image. In every generation, each of ``population`` images
+    moves by ``step`` grey levels (root mean square). Then it shrinks by the share ``decay`` towards the grey value
+    ``centre``. This is gradient ascent with L2 decay (Simonyan, Vedaldi and Zisserman 2014; figure 13 of Nguyen,
+    Yosinski and Clune 2015). The algorithm keeps fractions of grey levels but evaluates rounded images, so the gradient
+    is that of the rounded image.
     """
     genomes = toolbox.sample(population)
     if not np.array_equal(toolbox.decode(genomes), genomes):

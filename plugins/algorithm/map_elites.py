@@ -21,7 +21,7 @@ def map_elites(
     One run pursues all targets. Each class is a niche, as in Nguyen, Yosinski and Clune (2015). The first generation is
     ``population`` random images. Every further generation has as many children of parents drawn uniformly from the
     niches. Each pair is crossed with probability ``crossover_rate``, and each child is mutated with probability
-    ``mutation_rate``. A child takes over every niche in which its fitness is is_better than that of the present image.
+    ``mutation_rate``. A child takes over every niche in which its fitness is higher than that of the present image.
     Source: Mouret and Clune 2015.
     """
     targets = toolbox.targets

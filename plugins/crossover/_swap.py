@@ -8,7 +8,7 @@ from fooldeap.plugin import Array, Rng
 def swap_genes(first: Array, second: Array, mask: Array) -> tuple[Array, Array]:
     """Swap genes between two parents, in place, and return both.
 
-    ``mask`` has the value 1 where genes are swap_genes and 0 elsewhere. It is broadcast to the shape of the parents.
+    ``mask`` is 1 for the genes to swap and 0 for the others. It is broadcast to the shape of the parents.
     """
     # XOR takes a tenth of the time of np.where, which suffers from branch mispredictions.
     bits = f"u{first.itemsize}"

@@ -16,12 +16,12 @@ def sbx(
     rate: Annotated[float, Gt(0), Le(1)] = 0.5,
     eta: Annotated[float, Ge(0)] = 15.0,
 ) -> tuple[Array, Array]:
-    """Spread two genes around their mean, as one-point crossover of binary numbers would (simulated binary crossover).
+    """Spread two genes around their mean, like one-point crossover of binary numbers (SBX).
 
     Each gene is crossed with probability ``rate``. ``eta`` is the distribution index: the larger it is, the closer the
-    children are to their parents. It is drawn for each gene which child gets which of the two values. Grey values are
-    rounded and stay within 0 ... 255; near a bound, the form of Deb's NSGA-II code is used. Real numbers have no
-    bounds. Source: Deb and Agrawal 1995.
+    children are to their parents. The two new values are assigned to the two children at random, gene by gene. Grey
+    values are rounded and stay within 0 ... 255; near a bound, the form of Deb's NSGA-II code is used. Real numbers
+    have no bounds. Source: Deb and Agrawal 1995.
     """
     low, high = np.minimum(first, second).astype(np.float64), np.maximum(first, second).astype(np.float64)
     distance = high - low

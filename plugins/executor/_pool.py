@@ -67,7 +67,7 @@ class Pool:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results of ``function`` over ``items``, in order.
 
-        An error in a worker is raised local.
+        If a worker fails, its error is raised in this process.
         """
         self._check()
         return raise_failures(self._root.map(Call(function), list(items)))
@@ -148,7 +148,7 @@ class LaunchedPool:
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results of ``function`` over ``items``, in order.
 
-        An error in a worker is raised local.
+        If a worker fails, its error is raised in this process.
         """
         return raise_failures(futures.map(Call(function, self._threads), list(items)))
 
@@ -167,13 +167,13 @@ class LaunchedPool:
 def _remote_sockets(sockets: Sockets) -> Sockets:
     """Return the sockets on another machine.
 
-    ssh creates them remote without a private folder. Only the ssh user can use them, and their names are random.
+    There is no private folder for them. ssh creates them for its user only, and their names are random.
     """
     return sockets._replace(beginning=f"/tmp/fooldeap-{secrets.token_hex(16)}-")
 
 
 def _list_tunnels(remote: Sockets, local: Sockets) -> list[str]:
-    """Return the forwardings from the sockets on another machine to those here, in the format of ``ssh -R``."""
+    """Return the forwardings from ``remote`` to ``local`` sockets, in the format of ``ssh -R``."""
     return [f"{remote.beginning}{number}:{local.beginning}{number}" for number in local.numbers]
 
 

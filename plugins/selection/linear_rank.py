@@ -9,7 +9,7 @@ from ._wheel import rank_shares, spin
 
 @selection("linear_rank")
 def linear_rank(fitness: Array, count: int, rng: Rng, *, pressure: Annotated[float, Ge(1), Le(2)] = 1.8) -> Array:
-    """Draw with probabilities that increase linearly with the rank.
+    """Draw with probabilities that decrease linearly from the best to the worst rank.
 
     If as many individuals are drawn as the population has, the expected number is ``pressure`` for the best, 1 for the
     median, and 2 - ``pressure`` for the worst. Individuals with equal fitness have equal probabilities. Source: Baker
