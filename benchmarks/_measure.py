@@ -1,4 +1,4 @@
-"""What the benchmarks share: a stopwatch that sees whether others used the machine, and figures over repeats."""
+"""Helpers of the benchmarks: a stopwatch that detects other load on the machine, and statistics over repeats."""
 
 import argparse
 import json
@@ -12,34 +12,35 @@ from typing import Any, NamedTuple
 
 _PROC = Path("/proc")
 _WORKING = (0, 1, 2, 5, 6, 7)  # the columns of /proc/stat: user, nice, system, irq, softirq and steal
-OTHERS = 0.05  # the share of the cores that others may take in a repeat that counts
-ATTEMPTS = 3  # at most so many times the repeats asked for
+OTHERS = 0.05  # a repeat is discarded if other processes use a larger share of all cores
+ATTEMPTS = 3  # the largest number of repeats, as a multiple of the requested number
 
 
 class Stopwatch:
-    """Tells the seconds of a ``with`` block, and the share of all cores that took others than this process's family.
+    """Measures the seconds of a ``with`` block, and the load by other processes during it.
 
-    ``others`` is None where the system does not tell; Linux does, in steps of 10 ms.
+    ``others`` is the share of all cores that other processes than this one and its descendants used. It is measured in
+    steps of 10 ms, and None on systems other than Linux.
     """
 
     seconds: float
     others: float | None
 
     def __enter__(self) -> "Stopwatch":
-        self._wall, self._own, self._all = time.perf_counter(), _own(), _worked()
+        self._wall, self._own, self._all = time.perf_counter(), _own_seconds(), _all_seconds()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.seconds = time.perf_counter() - self._wall
-        own, everything = _own(), _worked()
+        own, total = _own_seconds(), _all_seconds()
         self.others = None
-        if everything is not None and self._all is not None:
-            taken = everything - self._all - (own - self._own)
-            self.others = max(0.0, taken / (self.seconds * (os.cpu_count() or 1)))
+        if total is not None and self._all is not None:
+            used = total - self._all - (own - self._own)
+            self.others = max(0.0, used / (self.seconds * (os.cpu_count() or 1)))
 
 
 class Spread(NamedTuple):
-    """A figure over the repeats."""
+    """The median and range of a figure over the repeats."""
 
     median: float
     least: float
@@ -52,7 +53,7 @@ class Spread(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A measured figure with its goal, ``least`` or ``most``; None is no goal."""
+    """A measured figure with its goals: at least ``least``, at most ``most``; None is no goal."""
 
     name: str
     spread: Spread
@@ -69,26 +70,17 @@ class Figure(NamedTuple):
         """Return the figure as a row of a Markdown table."""
         goals = [f"at least {self.least:g}"] if self.least is not None else []
         goals += [f"at most {self.most:g}"] if self.most is not None else []
-        verdict = (": MISSED" if self.missed else ": met") if goals else ""
-        return f"| {self.name} | {' | '.join(f'{value:.3g}' for value in self.spread)} | {' '.join(goals)}{verdict} |"
+        outcome = (": MISSED" if self.missed else ": met") if goals else ""
+        return f"| {self.name} | {' | '.join(f'{value:.3g}' for value in self.spread)} | {' '.join(goals)}{outcome} |"
 
 
-def check_clock() -> None:
-    """End the benchmark where the clock does not advance: every figure is a duration or divided by one."""
-    begun = time.perf_counter()
-    time.sleep(0.05)
-    if time.perf_counter() <= begun:
-        raise SystemExit("the clock of this machine does not advance, so nothing can be measured")
-
-
-def options(of: str | None, only: str = "") -> argparse.ArgumentParser:
-    """Return a parser for what benchmarks have in common; ``of`` is a docstring, ``only`` what ``--only`` looks at."""
-    check_clock()
-    parser = argparse.ArgumentParser(description=(of or "").splitlines()[0])
+def options(docstring: str | None, only: str = "") -> argparse.ArgumentParser:
+    """Return a parser with the options of all benchmarks; ``only`` names the things that ``--only`` filters."""
+    parser = argparse.ArgumentParser(description=(docstring or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path)
     if only:
-        parser.add_argument("--only", default="", help=f"measure only {only} with this in their names")
+        parser.add_argument("--only", default="", help=f"measure only {only} whose name contains this text")
     return parser
 
 
@@ -96,9 +88,11 @@ HEAD = "| | median | min | max | goal |\n|---|---:|---:|---:|---|"
 
 
 def repeated(repeat: Callable[[], dict[str, float]], wanted: int) -> tuple[dict[str, list[float]], int]:
-    """Return what ``wanted`` undisturbed repeats measured, by name, and how many were discarded as disturbed."""
-    check_clock()
-    repeat()  # to warm up
+    """Repeat a measurement until ``wanted`` repeats were undisturbed by other processes.
+
+    Returns the measured values by name, and the number of discarded repeats.
+    """
+    repeat()  # warm-up
     kept: list[dict[str, float]] = []
     discarded = 0
     while len(kept) < wanted and discarded <= (ATTEMPTS - 1) * wanted:
@@ -109,17 +103,17 @@ def repeated(repeat: Callable[[], dict[str, float]], wanted: int) -> tuple[dict[
         else:
             kept.append(measured)
     if len(kept) < wanted:
-        raise SystemExit(f"only {len(kept)} of {wanted} repeats were undisturbed: other processes took the cores")
+        raise SystemExit(f"only {len(kept)} of {wanted} repeats were undisturbed; stop other processes and try again")
     return {name: [measured[name] for measured in kept] for name in kept[0]}, discarded
 
 
 def ratio(measured: dict[str, list[float]], one: str, other: str) -> Spread:
-    """Return the spread of a ratio taken within each repeat."""
+    """Return the spread of the ratio of two measurements, computed within each repeat."""
     return Spread.of([a / b for a, b in zip(measured[one], measured[other], strict=True)])
 
 
 def report(figures: Sequence[Figure], notes: Sequence[str] = (), file: Path | None = None, **more: Any) -> int:
-    """Print a table, write JSON if a file is named, and return the exit status: 1 where a goal is missed."""
+    """Print a table, write JSON if a file is given, and return the exit status: 1 if a goal is missed."""
     print("\n".join([HEAD, *(figure.row() for figure in figures), *(f"\n{note}" for note in notes)]), flush=True)
     if file is not None:
         rows = [{**figure._asdict(), "spread": figure.spread._asdict()} for figure in figures]
@@ -127,28 +121,28 @@ def report(figures: Sequence[Figure], notes: Sequence[str] = (), file: Path | No
     return int(any(figure.missed for figure in figures))
 
 
-def _worked() -> float | None:
-    """Return the seconds that all cores together have worked since the machine started."""
+def _all_seconds() -> float | None:
+    """Return the CPU seconds of all cores since the machine started; None if the system does not report them."""
     if not (_PROC / "stat").exists():
         return None
     ticks = [int(word) for word in (_PROC / "stat").read_text().splitlines()[0].split()[1:]]
     return sum(ticks[column] for column in _WORKING) / os.sysconf("SC_CLK_TCK")
 
 
-def _own() -> float:
-    """Return the seconds that this process and all its descendants have worked, those that ended included."""
+def _own_seconds() -> float:
+    """Return the CPU seconds of this process and all its descendants, those that have ended included."""
     times, parents = {}, {}
     for folder in _PROC.glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process has ended
         parents[int(folder.name)] = int(fields[1])
         times[int(folder.name)] = int(fields[11]) + int(fields[12])
-    family, young = {os.getpid()}, {os.getpid()}
-    while young:
-        young = {process for process, parent in parents.items() if parent in young}
-        family |= young
+    family, newest = {os.getpid()}, {os.getpid()}
+    while newest:
+        newest = {process for process, parent in parents.items() if parent in newest}
+        family |= newest
     others = sum(times.get(process, 0) for process in family - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + others + ended.ru_utime + ended.ru_stime

@@ -1,6 +1,6 @@
-"""Classifiers of several makes, trained for a minute so that their answers mean something, and real images of theirs.
+"""Classifiers from several libraries, trained for about a minute, with matching real images.
 
-Each function writes its files into a folder and returns what follows ``fooldeap audit`` on the command line.
+Each function writes its files into a folder and returns the arguments for ``fooldeap audit``.
 """
 
 import sys
@@ -25,7 +25,7 @@ def mnist() -> Split:
 
 
 def channels_first(folder: Path) -> list[str]:
-    """Return ``mnist_cnn`` as ONNX with its channels first, and the softmax at its end."""
+    """Write ``mnist_cnn`` as ONNX, with channels first and a softmax at the end."""
     sys.path.append(str(ROOT / "tests/kit"))
     from exports import as_onnx  # type: ignore[import-not-found, unused-ignore]
 
@@ -35,7 +35,7 @@ def channels_first(folder: Path) -> list[str]:
 
 
 def torchscript(folder: Path) -> list[str]:
-    """Return a small network in PyTorch, trained on a third of MNIST, as TorchScript."""
+    """Write a small PyTorch network, trained on a third of MNIST, as TorchScript."""
     import torch
     from torch import nn
 
@@ -57,7 +57,7 @@ def torchscript(folder: Path) -> list[str]:
 
 
 def pooled(folder: Path) -> list[str]:
-    """Return a Keras network of 64 x 64 images of digits, its softmax behind global pooling."""
+    """Write a Keras network for digits of 64 x 64 pixels, with global pooling before the softmax."""
     keras = _keras()
     layers, data = keras.layers, mnist()
     inputs = keras.Input((64, 64, 1))
@@ -73,7 +73,7 @@ def pooled(folder: Path) -> list[str]:
 
 
 def mobilenet(folder: Path) -> list[str]:
-    """Return a MobileNetV2 of random weights, with a head that was trained to tell ten textures apart."""
+    """Write a MobileNetV2 with random weights and a head that was trained to classify ten textures."""
     keras = _keras()
     layers, rng = keras.layers, np.random.default_rng(0)
     images, labels = textures(40, rng), np.repeat(np.arange(10), 40)
@@ -82,7 +82,7 @@ def mobilenet(folder: Path) -> list[str]:
     for layer in body.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.5
-    for _ in range(5):  # so that its normalisations know these images
+    for _ in range(5):  # adapts the batch normalisation to these images
         body(_scaled(images[rng.permutation(len(images))[:48]]), training=True)
     features = body.predict(_scaled(images), batch_size=32, verbose=0)
     normal = layers.Normalization(mean=features.mean(axis=0), variance=features.var(axis=0) + 1e-12)
@@ -95,17 +95,17 @@ def mobilenet(folder: Path) -> list[str]:
 
 
 def textures(count: int, rng: np.random.Generator) -> Images:
-    """Return so many images of each of ten classes, sorted: stripes of five directions and colours, wide or narrow."""
+    """Return ``count`` images per class, sorted by class: stripes of five directions and colours, wide or narrow."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     found = np.empty((10 * count, SIDE, SIDE, 3), np.uint8)
-    for place in range(10 * count):
-        wide, direction = divmod(place // count, 5)
+    for index in range(10 * count):
+        narrow, direction = divmod(index // count, 5)
         angle = np.pi * direction / 5 + rng.normal(0, 0.05)
-        waves = (6, 18)[wide] * rng.uniform(0.85, 1.15)
+        waves = (6, 18)[narrow] * rng.uniform(0.85, 1.15)
         stripe = 0.5 + 0.5 * np.sin(2 * np.pi * waves * (x * np.cos(angle) + y * np.sin(angle)) + rng.uniform(0, 6.28))
         colour = 0.5 + 0.45 * np.cos(2 * np.pi * (direction / 5 + np.array([0, 1 / 3, 2 / 3])))
         image = stripe[..., None] * colour + (1 - stripe[..., None]) * rng.uniform(0.2, 0.6)
-        found[place] = 255 * np.clip(image + rng.normal(0, 0.05, image.shape), 0, 1)
+        found[index] = 255 * np.clip(image + rng.normal(0, 0.05, image.shape), 0, 1)
     return found
 
 
@@ -118,7 +118,7 @@ def _keras() -> Any:
 
 
 def _enlarged(images: Images) -> Images:
-    """Return grey images 28 x 28 as 64 x 64."""
+    """Return grey images of 28 x 28 pixels, enlarged to 64 x 64."""
     larger = tensorflow().image.resize(images.astype(np.float32), (64, 64)).numpy()
     enlarged: Images = np.clip(np.rint(larger), 0, 255).astype(np.uint8)
     return enlarged

@@ -1,6 +1,6 @@
-"""Studies made up from a real one, in which the truth is known; and what fooldeap's statistics say about them.
+"""Synthetic studies with a known truth, generated from a real study, and the statistical tests of fooldeap on them.
 
-A study is an array (variants, targets, seeds) of evaluations to the goal, infinite where a run is censored.
+A study is an array (variants, targets, seeds) of evaluations to the goal; a censored run is infinite.
 """
 
 import bisect
@@ -26,7 +26,7 @@ LEVEL = 0.05
 
 
 def read(path: Path) -> tuple[list[str], Floats]:
-    """Return the variants of a ``runs.csv``, and their evaluations to the goal."""
+    """Return the names of the variants in a ``runs.csv``, and the study."""
     with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
         rows = {(row["variant"], int(row["target"]), int(row["seed"])): row for row in csv.DictReader(file)}
     names, targets, seeds = (sorted(set(column)) for column in zip(*rows, strict=True))
@@ -38,39 +38,39 @@ def _evaluations(row: dict[str, str]) -> float:
     return float(row["evaluations_to_goal"] or np.inf)
 
 
-# --- What the statistics say ----------------------------------------------------------------------------------------
+# --- Tests ----------------------------------------------------------------------------------------------------------
 
 
 def friedman_alarms(study: Floats) -> bool:
-    """Return whether Friedman's test takes the variants for different."""
+    """Return whether Friedman's test finds a difference between the variants."""
     return stats.friedman(study.reshape(len(study), -1)) < LEVEL
 
 
 def separated(study: Floats) -> set[Pair]:
-    """Return the pairs of variants that the signed-rank test separates, after Holm over all pairs."""
+    """Return the pairs of variants that differ in the signed-rank test with Holm's correction over all pairs."""
     pairs = list(itertools.combinations(range(len(study)), 2))
     p_values = stats.holm([stats.signed_rank(study[one], study[other]) for one, other in pairs])
     return {pair for pair, p in zip(pairs, p_values, strict=True) if p < LEVEL}
 
 
 def any_pair(study: Floats) -> bool:
-    """Return whether any pair is separated, where none differs."""
+    """Return whether any pair is separated."""
     return bool(separated(study))
 
 
 def any_equal_pair(study: Floats) -> bool:
-    """Return whether any pair is separated but those of the last variant, which is the bad one."""
+    """Return whether any pair without the last variant, the bad one, is separated."""
     bad = len(study) - 1
     return any(bad not in pair for pair in separated(study))
 
 
 def first_pair(study: Floats) -> bool:
-    """Return whether the first two variants are separated: in studies of power, the better one and an equal one."""
+    """Return whether the first two variants are separated; in studies of power, only the first variant is better."""
     return (0, 1) in separated(study)
 
 
 def separated_levels(grid: Floats, budget: float) -> set[tuple[int, Pair]]:
-    """Return which pairs of levels are separated, each with its factor; a grid is (levels, levels, targets, seeds)."""
+    """Return the factor and the levels of each separated pair of levels; a grid is (levels, levels, targets, seeds)."""
     pairs, p_values = [], []
     for factor in (0, 1):
         levels = [over_settings(list(each), budget) for each in np.moveaxis(grid, factor, 0)]
@@ -82,8 +82,8 @@ def separated_levels(grid: Floats, budget: float) -> set[tuple[int, Pair]]:
 
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
-    """Spare thousands of studies the garbage collection that statsmodels asks for in every call of Holm's procedure."""
-    stats.holm([1.0])  # which imports it
+    """Speed up Holm's procedure: statsmodels collects garbage in every call, which is fast if the heap is frozen."""
+    stats.holm([1.0])  # imports statsmodels
     gc.freeze()
     try:
         yield
@@ -91,68 +91,68 @@ def quick() -> Iterator[None]:
         gc.unfreeze()
 
 
-def count(studies: int, make: Callable[[], Floats], *verdicts: Callable[[Floats], bool]) -> list[int]:
-    """Return in how many of so many studies each verdict is that there is a difference."""
-    said = [[verdict(study) for verdict in verdicts] for study in (make() for _ in range(studies))]
-    return [sum(column) for column in zip(*said, strict=True)]
+def count(studies: int, make: Callable[[], Floats], *tests: Callable[[Floats], bool]) -> list[int]:
+    """Return for each test the number of studies, out of ``studies``, in which it finds a difference."""
+    found = [[test(study) for test in tests] for study in (make() for _ in range(studies))]
+    return [sum(column) for column in zip(*found, strict=True)]
 
 
-# --- Without a difference -------------------------------------------------------------------------------------------
+# --- Studies without a difference -----------------------------------------------------------------------------------
 
 
 def some(real: Floats, variants: int, rng: Rng) -> Floats:
-    """Return so many variants of a study, drawn from all."""
+    """Return ``variants`` randomly drawn variants of a study."""
     return real[rng.choice(len(real), min(variants, len(real)), replace=False)]
 
 
 def permuted(real: Floats, rng: Rng) -> Floats:
-    """Return a study in which no variant differs: the values of each block are dealt out among the variants."""
+    """Return a study without differences: the values of each block are permuted among the variants."""
     return rng.permuted(real, axis=0)
 
 
 def worst_is_bad(real: Floats, rng: Rng) -> Floats:
-    """Return a study whose last variant has the worst value of every block, the others being dealt out equally."""
+    """Return a study whose last variant has the worst value of every block; the other variants do not differ."""
     ordered = np.sort(real, axis=0)
     return np.concatenate([permuted(ordered[:-1], rng), ordered[-1:]])
 
 
 def failing_is_bad(real: Floats, rng: Rng) -> Floats:
-    """Return a study of equal variants, and a last one that never reaches the goal."""
+    """Return a study of variants that do not differ, and a last variant that never reaches the goal."""
     return np.concatenate([permuted(real, rng), np.full_like(real[:1], np.inf)])
 
 
 def by_seed(separate: Floats) -> Floats:
-    """Return the evaluations to all targets, where these are separate runs: one row, blocks are seeds."""
+    """Return the evaluations to all targets of a seed, for separate runs per target; the blocks are seeds."""
     return separate.sum(axis=1, keepdims=True)
 
 
 def together(joint: Floats) -> Floats:
-    """Return the evaluations to all targets, where these share a run: one row, blocks are seeds."""
+    """Return the evaluations to all targets of a seed, for one run per seed; the blocks are seeds."""
     return joint.max(axis=1, keepdims=True)
 
 
 def one_factor_only(variants: Floats, copies: int, rng: Rng) -> Floats:
-    """Return a grid of a factor whose levels are real variants, and of one that does nothing: (variants, copies, ...).
+    """Return a grid (variants, copies, targets, seeds): the levels of the first factor differ, those of the second not.
 
-    Of each variant the values of its targets are drawn anew, as often as there are levels that do nothing.
+    The values of each variant and target are drawn again for each level of the second factor.
     """
     seeds = variants.shape[-1]
     return np.stack([rng.choice(each, (copies, seeds), axis=1).swapaxes(0, 1) for each in variants])
 
 
-# --- With a difference ----------------------------------------------------------------------------------------------
+# --- Studies with a difference --------------------------------------------------------------------------------------
 
 
 class Population:
-    """All runs that a variant might have: for each target the distribution of its real runs, smoothed.
+    """The population of all runs of a variant: for each target, the smoothed distribution of its real runs.
 
-    Between the logarithms of the real evaluations, quantiles are interpolated. What would take longer than the budget
-    is censored; where real runs were censored, as large a share of all runs is.
+    Quantiles are interpolated between the logarithms of the real evaluations. Runs above the budget are censored. The
+    share of censored real runs is kept.
 
     Parameters
     ----------
-    runs : (targets, seeds) real evaluations, infinite where censored
-    budget : of each target, or of all
+    runs : real evaluations (targets, seeds); censored runs are infinite
+    budget : one number, or one for each target
     """
 
     def __init__(self, runs: Floats, budget: float | Floats = np.inf) -> None:
@@ -161,20 +161,20 @@ class Population:
 
     @property
     def targets(self) -> int:
-        """How many targets there are."""
+        """The number of targets."""
         return len(self._ordered)
 
     def at(self, shares: Floats, factors: Floats | float = 1.0) -> Floats:
-        """Return quantiles (..., targets, n) by their shares, evaluations being multiplied by each target's factor."""
+        """Return the quantiles at ``shares`` (..., targets, n), multiplied by the factor of each target."""
         values = np.empty_like(shares)
         for target, factor in enumerate(np.broadcast_to(factors, self.targets)):
             values[..., target, :] = self._of(target, shares[..., target, :], float(factor))
         return values
 
     def draw(self, variants: int, seeds: int, rng: Rng, better: Floats | float = 1.0, luck: float = 0.0) -> Floats:
-        """Return a study of this population, the first variant's evaluations being multiplied by factors.
+        """Return a study drawn from this population; the first variant's evaluations are multiplied by ``better``.
 
-        ``luck`` is the correlation of the targets of a seed: that of their normal scores (a Gaussian copula).
+        ``luck`` is the correlation of the normal scores of the targets of one seed (a Gaussian copula).
         """
         from scipy.special import ndtr
 
@@ -183,7 +183,7 @@ class Population:
         return np.concatenate([self.at(shares[:1], better), self.at(shares[1:])])
 
     def better(self, a12: float) -> Floats:
-        """Return the factors, below 1, that make the population better to just that A12 within each target."""
+        """Return for each target the factor below 1 that makes the population better by exactly this A12."""
         return np.array([self._factor(target, a12) for target in range(self.targets)])
 
     def _of(self, target: int, shares: Floats, factor: float) -> Floats:
@@ -204,8 +204,8 @@ class Population:
             return float("nan")
         for _ in range(30):
             middle = (low + high) / 2
-            enough = stats.a12(self._of(target, shares, np.exp(middle)), stock) >= a12
-            low, high = (middle, high) if enough else (low, middle)
+            is_better = stats.a12(self._of(target, shares, np.exp(middle)), stock) >= a12
+            low, high = (middle, high) if is_better else (low, middle)
         return float(np.exp(low))
 
 
@@ -215,6 +215,6 @@ def steadiest(real: Floats) -> Floats:
 
 
 def seeds_needed(wanted: int, found: Callable[[int], int], candidates: Sequence[int]) -> int | None:
-    """Return the least of ascending numbers of seeds with which so many studies find the difference."""
+    """Return the smallest candidate with at least ``wanted`` successful studies; None if there is none."""
     place = bisect.bisect_left(candidates, wanted, key=found)
     return candidates[place] if place < len(candidates) else None

@@ -1,9 +1,9 @@
-"""The loop against the bare forward pass, an algorithm or genome a row, all ten digits on mnist_cnn.
+"""Overhead of the loop for each algorithm and several genomes, relative to the bare forward pass.
 
     python benchmarks/algorithms.py [--repeats 9] [--json FILE] [--only TEXT]
 
-Each is a real run with journal and log.csv, its other choices those of the default experiment, for so many generations
-as take about a second. The ratio is that of scale.py, where it is explained. A row more is a line in ``CASES``.
+Each case is a complete run for all ten digits on mnist_cnn, with journal and log.csv. It takes about a second. The
+other settings are those of the default experiment. scale.py explains the ratio. To add a case, add it to ``CASES``.
 """
 
 import functools
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from _measure import Figure, Spread, options, ratio, report
-from scale import Alternating, timed
+from scale import Alternating, measure_loop
 
 from fooldeap.configuration import config
 from fooldeap.plugin import Rng, dataclass, genome, mutation
@@ -21,7 +21,7 @@ from fooldeap_plugins.genome._network import Network
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
 
-IMAGES = 20_000  # a repeat shows about so many
+IMAGES = 20_000  # evaluations in a repeat, approximately
 NODES = 10
 DCT = {"genome": "dct", "mutation": "gaussian", "crossover": "none"}
 TEN_NODES = {"genome": "cppn_of_ten_nodes", "mutation": "cppn_of_ten_nodes", "crossover": "none"}
@@ -30,16 +30,16 @@ TEN_NODES = {"genome": "cppn_of_ten_nodes", "mutation": "cppn_of_ten_nodes", "cr
 @genome("cppn_of_ten_nodes")
 @dataclass(frozen=True)
 class TenNodes(Cppn):
-    """Networks that have ten hidden nodes from the start, and about twenty links."""
+    """Networks that have ten hidden nodes and about twenty links from the start."""
 
     def sample(self, count: int, rng: Rng) -> list[Network]:
-        """Return ``count`` networks, drawn from some that are grown once, which takes long."""
-        known = _grown(self)
+        """Return ``count`` networks, drawn from networks that are grown only once because that is slow."""
+        known = _grow(self)
         return self.take(known, rng.integers(len(known), size=count))
 
 
 @functools.cache
-def _grown(genome: Cppn) -> list[Network]:
+def _grow(genome: Cppn) -> list[Network]:
     rng, found = np.random.default_rng(0), list[Network]()
     networks = Cppn.sample(genome, 2000, rng)
     for _ in range(80):
@@ -51,12 +51,12 @@ def _grown(genome: Cppn) -> list[Network]:
 
 @mutation("cppn_of_ten_nodes", genome="cppn_of_ten_nodes")
 def with_ten_nodes(networks: list[Network], rng: Rng) -> list[Network]:
-    """Change everything but the number of nodes."""
+    """Mutate networks without changing the number of nodes."""
     return cppn(networks, rng, add_node=0.0, delete_node=0.0, delete_link=0.1)
 
 
 class Case(NamedTuple):
-    """What is measured: a name, the choices of an experiment, the images of a generation, and the least ratio."""
+    """A measured case: name, choices of the experiment, images per generation, and the goal of the ratio."""
 
     name: str
     choices: dict[str, Any]
@@ -91,17 +91,16 @@ def main() -> int:
         figures.append(Figure(f"loop / forward, {case.name}", ratio(measured, "bare", "loop"), case.least))
         loop, bare = (Spread.of(measured[side]).median for side in ("loop", "bare"))
         notes.append(
-            f"{case.name}: {loop:.1f} us an image, of which the bare pass takes {bare:.1f}; "
-            f"{discarded} repeats discarded"
+            f"{case.name}: {loop:.1f} us per image, {bare:.1f} of them in the bare pass; {discarded} repeats discarded"
         )
     return report(figures, notes, arguments.json, environment=environment())
 
 
 def measure(case: Case, classifier: Alternating, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Measure one case on about so many images: see `scale.timed`."""
+    """Measure one case; see `scale.measure_loop`."""
     stop = {"confidence": None, "evaluations": None, "generations": IMAGES // case.images}
     experiment = config.load({"stop": stop, "reporters": ["csv"], **case.choices}, plugins=[TenNodes, with_ten_nodes])
-    return timed(experiment, classifier, repeats)
+    return measure_loop(experiment, classifier, repeats)
 
 
 if __name__ == "__main__":

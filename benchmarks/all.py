@@ -1,9 +1,9 @@
-"""All benchmarks, one after the other: one table, and one JSON file.
+"""Run all benchmarks and write one table and one JSON file.
 
     python benchmarks/all.py [--json FILE] [--repeats 9]
 
-The exit status is 1 where a figure misses its goal. It takes more than an hour on an idle machine of two
-cores, most of it for textbook DEAP; libraries that are not installed (the extra ``peers``) are left out.
+The exit status is 1 if a figure misses its goal or a benchmark fails. This takes more than an hour on an idle machine
+with two cores, mostly for DEAP as in its tutorials. Libraries that are not installed (the extra ``peers``) are skipped.
 """
 
 import json

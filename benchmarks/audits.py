@@ -1,10 +1,9 @@
-"""Audits of classifiers of every make: the table of docs/audit.md.
+"""Time audits of classifiers from several libraries: the table of docs/audit.md.
 
     python benchmarks/audits.py [--only TEXT] [--out FOLDER]
 
-Each is a process of its own, ``fooldeap audit`` from its start to its page, in seconds. The models that do not ship
-with fooldeap are made before, see _models.py; one that what is installed cannot make is left out (the extras ``onnx``
-and ``torch``).
+Each time is that of a complete process ``fooldeap audit``, from its start until its page is written. _models.py trains
+the models that do not ship with fooldeap. Models that need a missing extra (``onnx`` or ``torch``) are skipped.
 """
 
 import argparse
@@ -33,8 +32,8 @@ CASES: dict[str, Callable[[Path], Sequence[str]]] = {
 def main() -> None:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", help="audit only classifiers with this in their names")
-    parser.add_argument("--out", type=Path, help="keep the audits here")
+    parser.add_argument("--only", default="", help="audit only classifiers whose name contains this text")
+    parser.add_argument("--out", type=Path, help="keep the audits in this folder")
     arguments = parser.parse_args()
     print("| classifier | images | evaluations per class and attack | classes reached | seconds |")
     print("|---|---|---:|---:|---:|")
@@ -46,19 +45,19 @@ def main() -> None:
                 except ImportError as error:
                     print(f"{name}: {error}", file=sys.stderr)
                     continue
-                print(measured(name, words, (arguments.out or Path(made)) / f"audit{number}"), flush=True)
+                print(measure(name, words, (arguments.out or Path(made)) / f"audit{number}"), flush=True)
 
 
-def measured(name: str, words: Sequence[str], folder: Path) -> str:
-    """Carry out an audit, and return its row."""
-    begun = time.perf_counter()
+def measure(name: str, words: Sequence[str], folder: Path) -> str:
+    """Run an audit and return its row of the table."""
+    start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "fooldeap", "audit", *words, "--out", folder, "--quiet"], check=True)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     assert (folder / "report.html").is_file()
-    found = json.loads((folder / "audit.json").read_text())
-    fallen = sum(each["fewest"][str(GOAL)] is not None for each in found["classes"])
-    shape = " x ".join(map(str, found["shape"]))
-    return f"| {name} | {shape} | {found['budget']} | {fallen} of {len(found['classes'])} | {seconds:.0f} |"
+    data = json.loads((folder / "audit.json").read_text())
+    reached = sum(each["fewest"][str(GOAL)] is not None for each in data["classes"])
+    shape = " x ".join(map(str, data["shape"]))
+    return f"| {name} | {shape} | {data['budget']} | {reached} of {len(data['classes'])} | {seconds:.0f} |"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How few images do ten fooled digits take? The tables of docs/fewest_queries.md.
+"""Count the evaluations that each strategy needs to fool all ten digits: the tables of docs/fewest_queries.md.
 
     python benchmarks/fewest_queries.py [--seeds 11] [--seed 1] [--model FILE ...] [--quick] [key=value ...]
 
-Counted are the distinct images that the classifier was shown until the last of the ten digits was reached with
-99.99 %, in all: those of one run for all targets, or of ten runs together; with what came in the same batch. Each
-strategy is run with the same seeds on both shipped classifiers and on those that ``--model`` names. ``--quick`` leaves
-out all but configs/fewest_queries.yaml, which ``key=value`` changes. ``--images`` keeps the first seed's images.
+The count is the number of evaluations until the last of the ten digits has reached 99.99 %, the rest of its batch
+included. It is that of one run for all targets, or of ten runs together. Each strategy runs with the same seeds on both
+shipped classifiers and on the models of ``--model``. ``--quick`` runs only configs/fewest_queries.yaml. ``key=value``
+changes only this configuration. ``--images`` saves the images of the first seed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ STRATEGIES = {
         "fewest_queries.yaml",
         ("algorithm={name: random_search, population: 30}",),
     ),
-    "`gradient_ascent` on the pixels, ten runs; sees gradients": (
+    "`gradient_ascent` on the pixels, ten runs; uses gradients": (
         "fewest_queries.yaml",
         ("algorithm=gradient_ascent", "genome=pixels"),
     ),
@@ -50,12 +50,12 @@ def main() -> None:
     parser.add_argument("--images", type=Path)
     arguments = parser.parse_args()
     strategies = {FEWEST: STRATEGIES[FEWEST]} if arguments.quick else STRATEGIES
-    print("| classifier | strategy | digits reached | images shown, median | each seed |\n|---|---|---:|---:|---|")
+    print("| classifier | strategy | digits reached | evaluations, median | each seed |\n|---|---|---:|---:|---|")
     for model in (*SHIPPED, *arguments.model):
         for name, (file, settings) in strategies.items():
-            given = [*settings, *(arguments.overrides if name == FEWEST else ())]
+            overrides = [*settings, *(arguments.overrides if name == FEWEST else ())]
             seeds = {"seed": arguments.seed, "seeds": arguments.seeds, "classifier": {"name": "keras", "model": model}}
-            experiment = config.load(CONFIGS / file, given, arguments={"reporters": [], **seeds})
+            experiment = config.load(CONFIGS / file, overrides, arguments={"reporters": [], **seeds})
             with ExperimentSession(experiment) as prepared:
                 result = prepared.run(None)
             print(row(model, name, result, experiment.algorithm.plugin.options["targets"] == "all"), flush=True)
@@ -65,22 +65,22 @@ def main() -> None:
 
 
 def row(model: str, name: str, result: Result, joint: bool) -> str:
-    """Return one strategy's row; of ``joint`` runs an image counts once for all targets."""
-    counts = list(shown(result, joint))
+    """Return the row of a strategy; in ``joint`` runs, an image counts once for all targets."""
+    counts = list(evaluations(result, joint))
     reached = sum(run.evaluations_to_goal is not None for run in result)
     each = " ".join(f"{count}" for count in sorted(counts))
     return f"| `{Path(model).stem}` | {name} | {reached} of {len(result)} | **{median(counts):.0f}** | {each} |"
 
 
-def shown(result: Result, joint: bool) -> Iterator[int]:
-    """Yield how many images each seed took."""
+def evaluations(result: Result, joint: bool) -> Iterator[int]:
+    """Yield the number of evaluations of each seed."""
     for seed in sorted({run.seed for run in result}):
         counts = [run.evaluations for run in result if run.seed == seed]
         yield max(counts) if joint else sum(counts)
 
 
 def first_seed(result: Result) -> Result:
-    """Return the runs of the first seed alone."""
+    """Return only the runs of the first seed."""
     first = min(run.seed for run in result)
     return replace(result, runs=tuple(run for run in result if run.seed == first))
 

@@ -1,10 +1,11 @@
-"""Memory and the time to begin, against a process that has the classifier and nothing else.
+"""Memory and start-up time, compared with a process that only loads the classifier.
 
     python benchmarks/footprint.py [--repeats 9] [--json FILE]
 
-memory   the highest resident memory of a run of ten populations of 100 without reports, less that of a process that
-         answers batches of the same size: at most 4 times the bytes of all populations and 80 MB
-start    the command from its start to the end of the first generation, against that other process to its first answer
+memory   the peak resident memory of a run with ten populations of 100 and no reporters, minus that of a process that
+         only answers batches of the same size. The goal is at most 4 times the bytes of all populations plus 80 MB
+start    the time from the start of the command to the end of the first generation, divided by the time of the other
+         process to its first answer
 """
 
 import argparse
@@ -37,8 +38,8 @@ def main() -> int:
     measured, discarded = repeated(repeat, arguments.repeats)
     more = [a - b for a, b in zip(measured["run MB"], measured["bare MB"], strict=True)]
     figures = [
-        Figure("memory over the bare classifier's, MB", Spread.of(more), most=MOST_MB),
-        Figure("to the first generation / to the first answer", ratio(measured, "start", "answer")),
+        Figure("memory more than the bare classifier, MB", Spread.of(more), most=MOST_MB),
+        Figure("time to first generation / to first answer", ratio(measured, "start", "answer")),
     ]
     return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
 
@@ -48,50 +49,50 @@ def repeat() -> dict[str, float]:
         command = [sys.executable, "-m", "fooldeap", "run", str(CONFIG), *FIRST, "--quiet"]
         start = time.perf_counter()
         subprocess.run(command, check=True, cwd=folder)
-        begun = time.perf_counter() - start
+        run_seconds = time.perf_counter() - start
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "--child", "answer"], check=True, stdout=subprocess.DEVNULL)
-    answered = time.perf_counter() - start
-    return {"start": begun, "answer": answered, "run MB": peak("run"), "bare MB": peak("bare")}
+    answer_seconds = time.perf_counter() - start
+    return {"start": run_seconds, "answer": answer_seconds, "run MB": peak("run"), "bare MB": peak("bare")}
 
 
-def peak(what: str) -> float:
-    """Return the highest resident memory of a child in MB, as it reports it."""
-    ended = subprocess.run([sys.executable, __file__, "--child", what], check=True, capture_output=True, text=True)
+def peak(child: str) -> float:
+    """Return the peak resident memory of a child process in MB, as reported by the child."""
+    ended = subprocess.run([sys.executable, __file__, "--child", child], check=True, capture_output=True, text=True)
     return float(json.loads(ended.stdout)["megabytes"])
 
 
 def answer() -> int:
-    """Load the classifier, and answer one batch."""
+    """Load the classifier and answer one batch."""
     from fooldeap.configuration import config
 
     classifier = config.load(CONFIG).classifier.build()
     classifier.logits(np.zeros((1024, *classifier.input_shape), np.uint8))
-    return told()
+    return report_memory()
 
 
 def bare() -> int:
-    """Load the classifier, and answer some batches."""
+    """Load the classifier and answer some batches."""
     from fooldeap.configuration import config
 
     classifier = config.load(CONFIG).classifier.build()
     images = np.zeros((1024, *classifier.input_shape), np.uint8)
     for _ in range(30):
         classifier.logits(images)
-    return told()
+    return report_memory()
 
 
 def run() -> int:
-    """Run the main job's experiment, writing nothing."""
+    """Run the experiment of the main job without writing files."""
     from fooldeap.configuration import config
     from fooldeap.runs.experiment_session import ExperimentSession
 
     with ExperimentSession(config.load(CONFIG, WORDS), rows=1024) as prepared:
         prepared.run(None)
-    return told()
+    return report_memory()
 
 
-def told() -> int:
+def report_memory() -> int:
     print(json.dumps({"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
     return 0
 

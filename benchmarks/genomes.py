@@ -1,9 +1,9 @@
-"""How many images each genome needs, and what it takes to decode one.
+"""Count the evaluations that each genome needs, and time its decoding.
 
     python benchmarks/genomes.py [--model mnist_cnn] [--seeds 11] [--json FILE] [--only TEXT]
 
-Evaluations until all ten digits were reached (or given up, after the budget of a run), and microseconds an
-image for a batch of 100. A row more is a line in ``CASES``.
+The evaluations are those until all ten digits were reached; a run that misses the goal counts with its budget. The
+decoding time is in microseconds per image, for a batch of 100. To add a case, add it to ``CASES``.
 """
 
 import sys
@@ -26,14 +26,14 @@ ROUNDS = 50
 
 
 class Case(NamedTuple):
-    """What is measured: a file of ``configs``, and what is said over it."""
+    """A measured case: a file of ``configs``, and overrides."""
 
     file: str
     words: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The command's arguments."""
+        """The arguments of the command."""
         return " ".join([f"{self.file}.yaml", *self.words])
 
 
@@ -50,7 +50,7 @@ CASES = (
 
 
 def main() -> int:
-    """Measure, and print a table."""
+    """Measure all cases and print a table."""
     parser = options(__doc__, only="genomes")
     parser.add_argument("--model", default="mnist_cnn")
     parser.add_argument("--seeds", type=int, default=11)
@@ -63,18 +63,18 @@ def main() -> int:
         genomes[experiment.genome.plugin.name] = experiment.genome.build((28, 28, 1))
         spread, missed = evaluations(case, arguments.model, arguments.seeds)
         figures.append(Figure(f"evaluations, {case.name}", spread))
-        notes += [f"{case.name}: {missed} runs did not reach the goal"] if missed else []
+        notes += [f"{case.name}: {missed} runs missed the goal"] if missed else []
     for name, genome in genomes.items():
-        figures.append(Figure(f"decode, {name}, µs an image", Spread.of(microseconds(genome, arguments.repeats))))
+        figures.append(Figure(f"decode, {name}, µs per image", Spread.of(microseconds(genome, arguments.repeats))))
     return report(figures, notes, arguments.json, environment=environment())
 
 
 def evaluations(case: Case, model: str, seeds: int) -> tuple[Spread, int]:
-    """Return the spread over seeds of the evaluations to all goals together, and how many runs missed theirs."""
-    said: dict[str, Any] = {"seeds": seeds, "reporters": [], "quiet": True}
+    """Return the spread over seeds of the evaluations to reach all targets, and the number of runs that missed."""
+    settings: dict[str, Any] = {"seeds": seeds, "reporters": [], "quiet": True}
     with tempfile.TemporaryDirectory() as folder:
         words = (*case.words, f"classifier.model={model}")
-        result = fooldeap.run(CONFIGS / f"{case.file}.yaml", *words, out=Path(folder) / "run", **said)
+        result = fooldeap.run(CONFIGS / f"{case.file}.yaml", *words, out=Path(folder) / "run", **settings)
     totals = dict.fromkeys((run.seed for run in result), 0)
     for run in result:
         totals[run.seed] += run.evaluations_to_goal or run.evaluations
@@ -82,16 +82,16 @@ def evaluations(case: Case, model: str, seeds: int) -> tuple[Spread, int]:
 
 
 def microseconds(genome: Genome, repeats: int) -> list[float]:
-    """Return the median time an image of each repeat."""
+    """Return for each repeat the median decoding time per image in microseconds."""
     genomes = genome.sample(BATCH, np.random.default_rng(1))
     medians = []
     for _ in range(repeats):
-        taken = []
+        times = []
         for _ in range(ROUNDS):
             start = time.perf_counter()
             genome.decode(genomes)
-            taken.append(time.perf_counter() - start)
-        medians.append(1e6 * float(np.median(taken)) / BATCH)
+            times.append(time.perf_counter() - start)
+        medians.append(1e6 * float(np.median(times)) / BATCH)
     return medians
 
 

@@ -1,4 +1,4 @@
-"""What recording costs: the time inside journal and digest calls, as a share of the main job, and bytes an evaluation.
+"""Cost of the journal: the share of the main job's time in journal and digest calls, and the bytes per evaluation.
 
 python benchmarks/journal.py [--repeats 9] [--json FILE]
 """
@@ -32,14 +32,14 @@ def main() -> int:
     shares = [recording / total for recording, total in zip(measured["recording"], measured["total"], strict=True)]
     figures = [
         Figure("time in journal and digest calls / the run", Spread.of(shares), most=MOST),
-        Figure("journal, bytes an evaluation", Spread.of(measured["bytes"])),
+        Figure("journal, bytes per evaluation", Spread.of(measured["bytes"])),
     ]
     return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
 
 
 def run(prepared: ExperimentSession) -> dict[str, float]:
-    """Run the main job; return the seconds inside the calls, those of the run, and the bytes of its journals."""
-    with tempfile.TemporaryDirectory() as name, clocked() as clock:
+    """Run the main job; return the seconds in the calls and of the run, and the bytes per evaluation."""
+    with tempfile.TemporaryDirectory() as name, timed_calls() as clock:
         folder = RunFolder.create(prepared.experiment, Path(name) / "run")
         result = prepared.run(folder)
         written = sum(path.stat().st_size for path in folder.journals.glob("*.journal"))
@@ -47,8 +47,8 @@ def run(prepared: ExperimentSession) -> dict[str, float]:
 
 
 @contextmanager
-def clocked() -> Iterator[list[float]]:
-    """Sum up the seconds inside the calls."""
+def timed_calls() -> Iterator[list[float]]:
+    """Add up the seconds in journal and digest calls while the context is active."""
     clock = [0.0]
 
     def timed(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,12 +1,13 @@
-"""What variation and selection cost: the operators of the default experiment, and how a sparse mutation scales.
+"""Time of the operators of the default experiment, and scaling of a sparse mutation with the image size.
 
     python benchmarks/operators.py [--repeats 9]
 
-operators   select, take, mate and mutate for a population of 100 images of 28 x 28, microseconds an individual
-sparse      random_pixels on 160 x 160 x 3 against 28 x 28, the same number of pixels hit: the time should be the same,
-            although the image is 98 times as large
+operators   the time to select, take, mate and mutate a population of 100 images of 28 x 28, in microseconds per
+            individual
+sparse      the time of random_pixels on 160 x 160 x 3, divided by that on 28 x 28, if it changes the same number of
+            pixels. The times should be similar, although the image is 98 times as large
 
-The exit status is 1 where a figure misses its goal. Times are medians; the ratio is taken within a repeat.
+The exit status is 1 if a figure misses its goal. Times are medians. The ratio is computed within each repeat.
 """
 
 import sys
@@ -27,7 +28,7 @@ POPULATION = 100
 ROUNDS = 200
 LARGE = (160, 160, 3)
 MOST_MICROSECONDS = 4.0
-MOST_RATIO = 3.0  # memory is slower the larger the image; in proportion to its size it would be 98
+MOST_RATIO = 3.0  # memory is slower for larger images; a time proportional to the size would give 98
 
 
 def main() -> int:
@@ -40,14 +41,14 @@ def main() -> int:
     each = Spread.of([operators / POPULATION for operators, _, _ in times])
     ratio = Spread.of([more / less for _, less, more in times])
     figures = [
-        Figure("operators, µs an individual", each, most=MOST_MICROSECONDS),
+        Figure("operators, µs per individual", each, most=MOST_MICROSECONDS),
         Figure("sparse mutation, 160 x 160 x 3 / 28 x 28", ratio, most=MOST_RATIO),
     ]
     return report(figures, file=arguments.json)
 
 
 def _generation(experiment: Experiment) -> Callable[[], object]:
-    """Return a function that makes one generation from another, without the classifier."""
+    """Return a function that makes a generation from the previous one, without the classifier."""
     rng = np.random.Generator(np.random.SFC64(1))
     genome = experiment.genome.build((28, 28, 1))
     select, mate, mutate = (each.build() for each in (experiment.selection, experiment.crossover, experiment.mutation))
@@ -63,7 +64,7 @@ def _generation(experiment: Experiment) -> Callable[[], object]:
 
 
 def _sparse(mutation: Choice, shape: tuple[int, int, int]) -> Callable[[], object]:
-    """Return a mutation of a population, with some 8 hits an image whatever its size."""
+    """Return a function that mutates a population and changes about 8 pixels per image of any size."""
     rng = np.random.Generator(np.random.SFC64(1))
     images = rng.integers(0, 256, (POPULATION, *shape), dtype=np.uint8)
     mutate = Choice(mutation.plugin, {"rate": 0.01 * 784 / np.prod(shape).item()}).build()
@@ -71,12 +72,12 @@ def _sparse(mutation: Choice, shape: tuple[int, int, int]) -> Callable[[], objec
 
 
 def _microseconds(call: Callable[[], object]) -> float:
-    taken = []
+    times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - start)
-    return 1e6 * median(taken)
+        times.append(time.perf_counter() - start)
+    return 1e6 * median(times)
 
 
 if __name__ == "__main__":

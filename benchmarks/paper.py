@@ -1,11 +1,11 @@
-"""The tables of docs/paper.md: the configurations of configs/paper/, generation by generation, and what they took.
+"""Run the configurations of configs/paper/: the tables of docs/paper.md.
 
     python benchmarks/paper.py [configs/paper/direct.yaml ...] [key=value ...] [--images DIR]
 
-Each configuration is run with all its seeds, and with what ``key=value`` says. The first table says how certain the
-network is of the best images until a generation: the median over the digits, of which the median over the seeds, the
-least and the largest. The second says what it took: distinct images shown until the first at the goal, 99.99 %.
-``--images`` leaves a contact sheet of the first seed of each configuration in a folder.
+Each configuration runs with all its seeds; ``key=value`` overrides keys. The first table gives the confidence of the
+best images so far at some generations: the median over the digits, and of these medians the median, minimum and maximum
+over the seeds. The second table gives the evaluations until the first image with 99.99 %. ``--images`` writes a contact
+sheet of the first seed of each configuration to a folder.
 """
 
 import argparse
@@ -55,8 +55,8 @@ def confidences(results: dict[str, Result]) -> Iterator[str]:
 
 
 def evaluations(results: dict[str, Result]) -> Iterator[str]:
-    """Yield the lines of the table of images shown."""
-    yield "| | digits at 99.99 % | images to 99.99 %, median digit | the most of those that came there | images shown |"
+    """Yield the lines of the table of evaluations."""
+    yield "| | runs at 99.99 % | evaluations to 99.99 %, median run | maximum of the successful runs | evaluations |"
     yield "|---|---:|---:|---:|---:|"
     for name, result in results.items():
         reached = [run.evaluations_to_goal for run in result if run.evaluations_to_goal is not None]
@@ -66,30 +66,30 @@ def evaluations(results: dict[str, Result]) -> Iterator[str]:
 
 
 def at(result: Result, generation: int) -> list[list[float]]:
-    """Return the highest confidence until a generation, a list a seed of one a digit."""
+    """Return for each seed a list with the highest confidence of each digit until a generation."""
     seeds = sorted({run.seed for run in result})
     return [[best(run, generation) for run in result if run.seed == seed] for seed in seeds]
 
 
 def best(run: RunResult, generation: int) -> float:
-    """Return the highest confidence of a run until a generation; what ended before stays as it was."""
+    """Return the highest confidence of a run until a generation, or until its end if it ended earlier."""
     return max(row.confidence for row in run.log if row.generation <= generation)
 
 
 def spread(values: list[float]) -> str:
-    """Return the median of some confidences, and the least and the largest, in per cent."""
-    middle, low, high = map(per_cent, (median(values), min(values), max(values)))
+    """Return the median, the minimum and the maximum of confidences in percent."""
+    middle, low, high = map(percent, (median(values), min(values), max(values)))
     return f"{middle} ({low} to {high})"
 
 
-def per_cent(value: float) -> str:
-    """Return a share in per cent, rounded down, so that 100 is nothing less."""
+def percent(value: float) -> str:
+    """Return a share in percent, rounded down, so that 100 means exactly 1."""
     digits = 3 if value > 0.99 else 1 if value > 0.001 else 4
     return f"{math.floor(100 * value * 10**digits) / 10**digits:.{digits}f}"
 
 
 def first_seed(result: Result) -> Result:
-    """Return the runs of the first seed alone."""
+    """Return only the runs of the first seed."""
     first = min(run.seed for run in result)
     return replace(result, runs=tuple(run for run in result if run.seed == first))
 

@@ -1,10 +1,10 @@
-"""SCOOP, both modes, at one and two workers, against the best serial run.
+"""Speed of the executor `scoop` in both modes with one and two workers, relative to serial runs.
 
     python benchmarks/parallel.py [--repeats 9] [--json FILE]
 
-On mnist_cnn, and on a network of which an image costs at least 10 ms on one core. Each way has a process of its own
-that has loaded everything; they take turns, so that a machine that changes its pace changes all of them. The cost of
-a chunk is that of a task of 32 images that does nothing.
+The classifiers are mnist_cnn and a network that needs at least 10 ms per image on one core. Each setting has its own
+process that has already loaded everything. The processes take turns, so that a change in the speed of the machine
+affects all of them. The cost of a chunk is that of an empty task with 32 images.
 """
 
 import argparse
@@ -34,7 +34,7 @@ WAYS = {
     "runs, 1": {"name": "scoop", "workers": 1, "mode": "runs"},
     "runs, 2": {"name": "scoop", "workers": 2, "mode": "runs"},
 }
-GOAL = 0.95  # two workers against the best serial run, on the dear network
+GOAL = 0.95  # for two workers relative to serial runs, on the slow network
 CHUNKS = 400
 
 
@@ -46,22 +46,22 @@ def main() -> int:
         return serve(json.loads(arguments.child))
     figures, notes = [], []
     with tempfile.TemporaryDirectory() as folder:
-        dear, cost = dear_network(Path(folder))
+        slow, cost = slow_network(Path(folder))
         for name, classifier, population, generations in (
             ("mnist_cnn", "keras", 100, 15),
-            (f"{cost:.0f} ms an image", {"name": "keras", "model": dear, "outputs": "logits"}, 32, 1),
+            (f"{cost:.0f} ms per image", {"name": "keras", "model": slow, "outputs": "logits"}, 32, 1),
         ):
             measured, discarded = measure(classifier, population, generations, arguments.repeats)
             for way in list(WAYS)[1:]:
                 least = GOAL if way.endswith("2") and classifier != "keras" else None
                 figures.append(Figure(f"{name}: {way} / serial", ratio(measured, way, "serial"), least))
             notes.append(f"{name}: serial {Spread.of(measured['serial']).median:,.1f} images/s; {discarded} discarded")
-    figures.append(Figure("a chunk, ms", Spread.of([1000 * chunk_seconds() for _ in range(arguments.repeats)])))
+    figures.append(Figure("cost of a chunk, ms", Spread.of([1000 * chunk_seconds() for _ in range(arguments.repeats)])))
     return report(figures, notes, arguments.json, environment=environment())
 
 
 def measure(classifier: Any, population: int, generations: int, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Return the images a second of every way, in each repeat, and how many repeats did not count."""
+    """Return the evaluations per second of every setting in each repeat, and the number of discarded repeats."""
     data = {
         "classifier": classifier,
         "algorithm": {"name": "generational", "population": population},
@@ -76,7 +76,7 @@ def measure(classifier: Any, population: int, generations: int, repeats: int) ->
 
 @contextlib.contextmanager
 def child(data: dict[str, Any]) -> Iterator["subprocess.Popen[str]"]:
-    """Start a process that runs an experiment whenever it is asked to."""
+    """Start a process that runs an experiment on request, see `serve`."""
     command = [sys.executable, __file__, "--child", json.dumps(data)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -88,7 +88,7 @@ def child(data: dict[str, Any]) -> Iterator["subprocess.Popen[str]"]:
 
 
 def ask(process: "subprocess.Popen[str]") -> float:
-    """Have a process run its experiment, and return its images a second."""
+    """Let a process run its experiment, and return its evaluations per second."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("go\n")
@@ -97,7 +97,7 @@ def ask(process: "subprocess.Popen[str]") -> float:
 
 
 def serve(data: dict[str, Any]) -> int:
-    """Run an experiment for each line on the standard input, and print its images a second."""
+    """Run an experiment for each line on standard input, and print its evaluations per second."""
     with ExperimentSession(config.load(data)) as prepared:
         getattr(prepared.executor, "wait", lambda: None)()
         print("ready", flush=True)
@@ -108,8 +108,8 @@ def serve(data: dict[str, Any]) -> int:
     return 0
 
 
-def dear_network(folder: Path) -> tuple[str, float]:
-    """Save a network that takes at least 10 ms an image on one core; return its file and the milliseconds."""
+def slow_network(folder: Path) -> tuple[str, float]:
+    """Save a network that needs at least 10 ms per image on one core; return its file and the milliseconds."""
     tf = tensorflow()
     import keras
 
@@ -117,17 +117,17 @@ def dear_network(folder: Path) -> tuple[str, float]:
     layers: list[Any] = [keras.Input((96, 96, 3)), keras.layers.Rescaling(1 / 255)]
     layers += [keras.layers.Conv2D(filters, 3, activation="relu") for filters in (48, 64, 64)]
     model = keras.Sequential([*layers, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)])
-    model.save(folder / "dear.keras")
+    model.save(folder / "slow.keras")
     answer = tf.function(lambda images: model(images, training=False))
     images = tf.zeros((32, 96, 96, 3), tf.uint8)
     answer(images)
     start = time.process_time()
     answer(images)
-    return str(folder / "dear.keras"), 1000 * (time.process_time() - start) / 32
+    return str(folder / "slow.keras"), 1000 * (time.process_time() - start) / 32
 
 
 def chunk_seconds() -> float:
-    """Return what a task of 32 images costs that does nothing, one worker beside this process."""
+    """Return the seconds of an empty task with 32 images, with one worker besides this process."""
     images = np.zeros((32, 28, 28, 1), np.uint8)
     executor = config.load({"executor": WAYS["chunks, 2"]}).executor.build()
     executor.open(None)

@@ -1,12 +1,12 @@
-"""Ten digits to 99.99 %: the default experiment against other libraries' algorithms, on the same classifier.
+"""Compare the default experiment with algorithms of other libraries: the time for ten digits at 99.99 %.
 
     pip install '.[peers]'
     python benchmarks/peers.py [--repeats 9] [--json FILE] [--only TEXT]
 
-Every library evaluates its population by the same compiled function, a whole population at a time, and gets the same
-population, budget and goal; what it has of its own is what its documentation recommends for a genetic algorithm on
-numbers from 0 to 255. A digit ends at the goal or at 50 000 evaluations. Seconds are of evolution, without start-up.
-One that is not installed, or fails, is left out, and named.
+All libraries use the same classifier, population size, budget and goal. They evaluate a whole population with one call
+of the same compiled function, except DEAP. The other settings follow the documentation of each library for a genetic
+algorithm on numbers from 0 to 255. A digit ends at the goal or after 50 000 evaluations. The seconds are those of the
+evolution, without start-up. Libraries that are missing or fail are skipped and named.
 """
 
 import contextlib
@@ -27,24 +27,22 @@ from fooldeap.runs.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 GOAL, BUDGET, POPULATION = 0.9999, 50_000, 100
-TEXTBOOK_GOAL = 20.0  # times as long as the default
-
-Confidence = Callable[[np.ndarray], np.ndarray]  # of images (n, 784) of any numbers: confidence and score (2, n)
+TEXTBOOK_GOAL = 20.0  # as a multiple of the time of the default
 
 
-class Reached(BaseException):  # as KeyboardInterrupt is: libraries catch, and log, every Exception
-    """The goal is reached, or the budget used up."""
+class RunEnded(BaseException):  # no Exception, because libraries catch and log those
+    """The goal is reached or the budget is spent."""
 
 
-class Asked:
-    """A classifier asked about one digit, which counts and ends the run."""
+class Objective:
+    """The log probability of one digit; it counts the evaluations and ends the run with `RunEnded`."""
 
     def __init__(self, classifier: Classifier, target: int) -> None:
         self.classifier, self.target = classifier, target
         self.evaluations, self.best = 0, 0.0
 
     def __call__(self, images: Any) -> np.ndarray:
-        """Return log p of the target for images (n, 784) of numbers from 0 to 255."""
+        """Return the log probability of the target for images (n, 784) with numbers from 0 to 255."""
         pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8).reshape(-1, *self.classifier.input_shape)
         padded = np.zeros((-(-len(pixels) // 32) * 32, *pixels.shape[1:]), np.uint8)
         padded[: len(pixels)] = pixels
@@ -54,12 +52,12 @@ class Asked:
         self.evaluations += len(pixels)
         self.best = max(self.best, float(np.exp(log_p.max())))
         if self.best >= GOAL or self.evaluations >= BUDGET:
-            raise Reached
+            raise RunEnded
         return log_p
 
 
-def textbook(asked: Asked, seed: int) -> None:
-    """DEAP as in its tutorials, but for evaluating one individual at a time."""
+def textbook(objective: Objective, seed: int) -> None:
+    """Run DEAP as in its tutorials; it evaluates one individual at a time."""
     from deap import algorithms, base, creator, tools
 
     if not hasattr(creator, "Image"):
@@ -70,15 +68,15 @@ def textbook(asked: Asked, seed: int) -> None:
     toolbox.register("pixel", random.randint, 0, 255)
     toolbox.register("individual", tools.initRepeat, creator.Image, toolbox.pixel, 784)
     toolbox.register("population", tools.initRepeat, list, toolbox.individual)
-    toolbox.register("evaluate", lambda image: (float(asked(np.array([image]))[0]),))
+    toolbox.register("evaluate", lambda image: (float(objective(np.array([image]))[0]),))
     toolbox.register("select", tools.selTournament, tournsize=5)
     toolbox.register("mate", tools.cxUniform, indpb=0.5)
     toolbox.register("mutate", tools.mutUniformInt, low=0, up=255, indpb=0.01)
     algorithms.eaSimple(toolbox.population(POPULATION), toolbox, 1.0, 1.0, 10**6, verbose=False)
 
 
-def pygad(asked: Asked, seed: int) -> None:
-    """PyGAD's GA, its fitness in batches."""
+def pygad(objective: Objective, seed: int) -> None:
+    """Run the genetic algorithm of PyGAD with batches."""
     import pygad
 
     pygad.GA(
@@ -96,14 +94,14 @@ def pygad(asked: Asked, seed: int) -> None:
         mutation_percent_genes=1,
         keep_elitism=1,
         fitness_batch_size=POPULATION,
-        fitness_func=lambda _, images, __: asked(images).tolist(),
+        fitness_func=lambda _, images, __: objective(images).tolist(),
         random_seed=seed,
         suppress_warnings=True,
     ).run()
 
 
-def pymoo(asked: Asked, seed: int) -> None:
-    """Pymoo's GA, with its operators for integers."""
+def pymoo(objective: Objective, seed: int) -> None:
+    """Run the genetic algorithm of pymoo with uniform crossover and polynomial mutation."""
     from pymoo.algorithms.soo.nonconvex.ga import GA
     from pymoo.core.problem import Problem
     from pymoo.operators.crossover.ux import UX
@@ -115,50 +113,50 @@ def pymoo(asked: Asked, seed: int) -> None:
             super().__init__(n_var=784, n_obj=1, xl=0.0, xu=255.0)
 
         def _evaluate(self, x: Any, out: Any, *_: Any, **__: Any) -> None:
-            out["F"] = -asked(x)[:, None]
+            out["F"] = -objective(x)[:, None]
 
     minimize(Digit(), GA(POPULATION, crossover=UX(), mutation=PM(eta=15)), ("n_gen", 10**6), seed=seed)
 
 
-def pycma(asked: Asked, seed: int) -> None:
-    """Pycma on the pixels, with a diagonal covariance matrix."""
+def pycma(objective: Objective, seed: int) -> None:
+    """Run pycma on the pixels with a diagonal covariance matrix."""
     import cma
 
     options = {"bounds": [0, 255], "seed": seed, "verbose": -9, "CMA_diagonal": True, "popsize": POPULATION}
     strategy = cma.CMAEvolutionStrategy(np.full(784, 127.5), 60.0, options)
     while True:
         images = strategy.ask()
-        strategy.tell(images, -asked(np.array(images)))
+        strategy.tell(images, -objective(np.array(images)))
 
 
-def evotorch_ga(asked: Asked, seed: int) -> None:
-    """EvoTorch's genetic algorithm."""
-    _evotorch(asked, seed, "ga")
+def evotorch_ga(objective: Objective, seed: int) -> None:
+    """Run the genetic algorithm of EvoTorch."""
+    _evotorch(objective, seed, "ga")
 
 
-def evotorch_snes(asked: Asked, seed: int) -> None:
-    """EvoTorch's SNES."""
-    _evotorch(asked, seed, "snes")
+def evotorch_snes(objective: Objective, seed: int) -> None:
+    """Run SNES of EvoTorch."""
+    _evotorch(objective, seed, "snes")
 
 
-def _evotorch(asked: Asked, seed: int, which: str) -> None:
+def _evotorch(objective: Objective, seed: int, which: str) -> None:
     logging.getLogger("evotorch.core").setLevel(logging.WARNING)
     import torch
     from evotorch import Problem, operators
     from evotorch.algorithms import SNES, GeneticAlgorithm
 
     def score(images: Any) -> Any:
-        return torch.from_numpy(asked(images.numpy()))
+        return torch.from_numpy(objective(images.numpy()))
 
-    # SNES takes no bounds; what lies beyond them is clipped when it is shown.
-    within = {"bounds" if which == "ga" else "initial_bounds": (0.0, 255.0)}
-    problem = Problem("max", score, solution_length=784, vectorized=True, seed=seed, **within)
+    # SNES has no bounds. Values outside the range are clipped in `Objective`.
+    bounds = {"bounds" if which == "ga" else "initial_bounds": (0.0, 255.0)}
+    problem = Problem("max", score, solution_length=784, vectorized=True, seed=seed, **bounds)
     if which == "ga":
-        chosen = [
+        operators_of_ga = [
             operators.SimulatedBinaryCrossOver(problem, tournament_size=4, cross_over_rate=1.0, eta=8),
             operators.GaussianMutation(problem, stdev=25.0, mutation_probability=0.01),
         ]
-        searcher = GeneticAlgorithm(problem, popsize=POPULATION, operators=chosen)
+        searcher = GeneticAlgorithm(problem, popsize=POPULATION, operators=operators_of_ga)
     else:
         searcher = SNES(problem, popsize=POPULATION, stdev_init=60.0)
     searcher.run(10**6)
@@ -182,48 +180,50 @@ def main() -> int:
 
 
 def measure(only: str, repeats: int) -> tuple[list[Figure], list[str]]:
-    """Return the seconds of each library divided by those of the default with the same seed, taken in turn."""
-    default = prepared(1)
+    """Return for each library the ratio of its seconds to those of the default with the same seed, run in turns."""
+    default = prepare(1)
     classifier = default.classifier
-    default.run(None)  # to warm up
+    default.run(None)  # warm-up
     figures, notes = [], []
     for name, peer in PEERS.items():
         if only not in name:
             continue
-        ratios, ends = [], []
+        ratios, summaries = [], []
         for seed in range(1, repeats + 1):
-            ours = prepared(seed, classifier).run(None)
+            ours = prepare(seed, classifier).run(None)
             try:
                 seconds, reached, evaluations, disturbed = ten_digits(classifier, peer, seed)
-            except Exception as error:  # it is not installed, or does not work on what is
-                notes.append(f"{name}: left out ({type(error).__name__}: {error})")
+            except Exception as error:  # it is not installed, or incompatible with another package
+                notes.append(f"{name}: skipped ({type(error).__name__}: {error})")
                 break
             ratios.append(seconds / ours.seconds)
-            spent = f"{evaluations:,} evaluations, {seconds:.1f} s{' (disturbed)' * disturbed}"
-            ends.append(f"{reached} of 10 in {spent} (fooldeap: {ours.evaluations:,}, {ours.seconds:.1f} s)")
-            print(f"{name}: {ends[-1]}", file=sys.stderr, flush=True)
+            cost = f"{evaluations:,} evaluations, {seconds:.1f} s{' (disturbed)' * disturbed}"
+            summaries.append(f"{reached} of 10 in {cost} (fooldeap: {ours.evaluations:,}, {ours.seconds:.1f} s)")
+            print(f"{name}: {summaries[-1]}", file=sys.stderr, flush=True)
         if ratios:
             least = TEXTBOOK_GOAL if name == "textbook DEAP" else 1.0 if name in GENETIC else None
             figures.append(Figure(f"{name} / fooldeap", Spread.of(ratios), least))
-            notes.append(f"{name}: {'; '.join(ends)}")
+            notes.append(f"{name}: {'; '.join(summaries)}")
     return figures, notes
 
 
-def prepared(seed: int, classifier: Classifier | None = None) -> ExperimentSession:
+def prepare(seed: int, classifier: Classifier | None = None) -> ExperimentSession:
     """Return the default experiment with a seed, ready to run."""
     return ExperimentSession(config.load(CONFIG, ["reporters=[]", f"seed={seed}"]), classifier)
 
 
-def ten_digits(classifier: Classifier, peer: Callable[[Asked, int], None], seed: int) -> tuple[float, int, int, bool]:
-    """Return a library's seconds for ten digits, how many it reached, its evaluations, and whether it was disturbed."""
+def ten_digits(
+    classifier: Classifier, peer: Callable[[Objective, int], None], seed: int
+) -> tuple[float, int, int, bool]:
+    """Return the seconds of a library for ten digits, the digits reached, the evaluations, and if it was disturbed."""
     reached = evaluations = 0
     with Stopwatch() as watch:
         for target in range(10):
-            asked = Asked(classifier, target)
-            with contextlib.suppress(Reached):
-                peer(asked, seed)
-            reached += asked.best >= GOAL
-            evaluations += asked.evaluations
+            objective = Objective(classifier, target)
+            with contextlib.suppress(RunEnded):
+                peer(objective, seed)
+            reached += objective.best >= GOAL
+            evaluations += objective.evaluations
     return watch.seconds, reached, evaluations, (watch.others or 0.0) > 0.05
 
 

@@ -1,6 +1,7 @@
-"""The tables of docs/results.md: ``python benchmarks/results.py``. Evaluations to 99.99 % on both shipped networks.
+"""Count evaluations to 99.99 % on both shipped networks: the tables of docs/results.md (python benchmarks/results.py).
 
-Six seeds by ten digits with one configuration, ``configs/mnist.yaml``, and a budget of 25 000 images a run.
+There are six seeds and ten digits, with the configuration ``configs/mnist.yaml`` and a budget of 25 000 evaluations per
+run.
 """
 
 import statistics
@@ -21,7 +22,7 @@ def main() -> None:
 
 
 def table(result: fooldeap.Result) -> Iterator[str]:
-    """Yield the lines of a table: a row a digit, a column a seed."""
+    """Yield the lines of a table with one row per digit and one column per seed."""
     seeds = sorted({run.seed for run in result})
     yield f"| digit | {' | '.join(f'seed {seed}' for seed in seeds)} | median |"
     yield "|---:" * (len(seeds) + 2) + "|"

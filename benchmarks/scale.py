@@ -1,12 +1,12 @@
-"""The loop against the bare forward pass, for populations of 10 to 10 000 and images up to 160 x 160 x 3.
+"""Overhead of the loop relative to the bare forward pass, for populations of 10 to 10 000 and several image sizes.
 
     python benchmarks/scale.py [--repeats 9] [--json FILE] [--only TEXT]
 
-Each is a real run of ten targets with journal and log.csv, for a fixed number of generations: the default is the main
-job on mnist_cnn, the others are on a network of its layers for that input. Whenever the loop has shown a batch to the
-classifier, the bare forward pass is taken there and then, twice, on as many images that are ready in memory, and the
-second is what counts. So a machine that changes its pace changes both sides of every ratio, and what the loop did just
-before is not held against the bare pass. A ratio is the time of all bare passes over that of the loop less theirs.
+Each case is a complete run of ten targets with journal and log.csv, for a fixed number of generations. The default is
+the main job on mnist_cnn. The other image sizes use a network with the same layers. After each batch of the loop, the
+bare forward pass is measured: the same number of images, already in memory, is evaluated twice, and the second time
+counts. So a change in the speed of the machine affects both sides of the ratio, and the bare pass starts with warm
+caches. The ratio is the time of all bare passes, divided by the time of the loop without the bare passes.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from fooldeap.runs.run_folder import RunFolder
 
 SHAPES = ((28, 28, 1), (64, 64, 1), (160, 160, 3))
 POPULATIONS = (10, 100, 1000, 10_000)
-SECONDS = 1.0  # of evolution, about, in a repeat
+SECONDS = 1.0  # approximate duration of the evolution in a repeat
 LEAST_GENERATIONS = 3
 GOALS = {((28, 28, 1), 100): 0.92, ((160, 160, 3), 100): 0.95}
 
@@ -49,7 +49,7 @@ def main() -> int:
         figures.append(Figure(name, ratios[shape, population], GOALS.get((shape, population))))
         spent = {side: Spread.of(values).median for side, values in measured.items()}
         notes.append(
-            f"{name}: {spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; "
+            f"{name}: {spent['loop']:.1f} us per image, {spent['bare']:.1f} of them in the bare pass; "
             f"{discarded} repeats discarded"
         )
     large, usual = ratios.get((SHAPES[0], 10_000)), ratios.get((SHAPES[0], 1000))
@@ -60,20 +60,20 @@ def main() -> int:
 
 
 def cases() -> list[tuple[tuple[int, int, int], int]]:
-    """Return what is measured: all populations on the smallest images, and the usual one on the others."""
+    """Return shape and population of each case: all populations for the smallest images, 100 for the others."""
     return [(SHAPES[0], population) for population in POPULATIONS] + [(shape, 100) for shape in SHAPES[1:]]
 
 
 def measure(shape: tuple[int, int, int], population: int, repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Measure the default experiment on images of a shape: see `timed`."""
+    """Measure the default experiment on images of a shape; see `measure_loop`."""
     runs = min(10, 10_000 // population)
     classifier = Alternating(network(shape))
-    generations = max(LEAST_GENERATIONS, round(SECONDS / (classifier.seconds_an_image() * runs * population)))
-    return timed(experiment(population, generations, runs), classifier, repeats)
+    generations = max(LEAST_GENERATIONS, round(SECONDS / (classifier.seconds_per_image() * runs * population)))
+    return measure_loop(experiment(population, generations, runs), classifier, repeats)
 
 
-def timed(experiment: Experiment, classifier: "Alternating", repeats: int) -> tuple[dict[str, list[float]], int]:
-    """Return the microseconds an image of the loop and of the bare pass, by repeat, and how many did not count."""
+def measure_loop(experiment: Experiment, classifier: "Alternating", repeats: int) -> tuple[dict[str, list[float]], int]:
+    """Return the microseconds per image of the loop and of the bare pass in each repeat, and the discarded repeats."""
     prepared = ExperimentSession(experiment, classifier)
 
     def repeat() -> dict[str, float]:
@@ -86,9 +86,9 @@ def timed(experiment: Experiment, classifier: "Alternating", repeats: int) -> tu
 
 
 class Alternating:
-    """A classifier that, while ``alternating``, measures the bare forward pass after every batch that it answers.
+    """A classifier that measures the bare forward pass after every batch, within the context ``alternating``.
 
-    ``bare`` are the seconds of the bare passes that count, ``aside`` of all that was not the loop's.
+    ``bare`` is the time of the bare passes that count, ``aside`` the time of all measurements, in seconds.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -97,31 +97,31 @@ class Alternating:
         self.bare = self.aside = 0.0
 
     def logits(self, images: Images) -> Any:
-        """Answer, then show as many images again, twice, where that is asked for."""
+        """Return the logits; within ``alternating``, also measure the bare forward pass."""
         answer = self._classifier.logits(images)
         if self._on:
             start = time.perf_counter()
-            ready = _ready(images.shape)
-            self._classifier.logits(ready)
-            between = time.perf_counter()
-            self._classifier.logits(ready)
+            in_memory = _random_images(images.shape)
+            self._classifier.logits(in_memory)
+            warm = time.perf_counter()
+            self._classifier.logits(in_memory)
             end = time.perf_counter()
-            self.bare += end - between
+            self.bare += end - warm
             self.aside += end - start
         return answer
 
     @contextlib.contextmanager
     def alternating(self) -> Iterator[None]:
-        """Measure within the block."""
+        """Measure the bare forward pass within the context."""
         self._on, self.bare, self.aside = True, 0.0, 0.0
         try:
             yield
         finally:
             self._on = False
 
-    def seconds_an_image(self) -> float:
-        """Return about how long an image takes."""
-        images = _ready((128, *self.input_shape))
+    def seconds_per_image(self) -> float:
+        """Return an estimate of the seconds per image."""
+        images = _random_images((128, *self.input_shape))
         self._classifier.logits(images)
         start = time.perf_counter()
         self._classifier.logits(images)
@@ -129,13 +129,13 @@ class Alternating:
 
 
 @cache
-def _ready(shape: tuple[int, ...]) -> Any:
-    """Return images that TensorFlow has in memory."""
+def _random_images(shape: tuple[int, ...]) -> Any:
+    """Return random images as a TensorFlow tensor."""
     return tensorflow().constant(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
 def experiment(population: int, generations: int, runs: int) -> Experiment:
-    """Return the main job's experiment with another population, and nothing but its generations to end it."""
+    """Return the experiment of the main job with another population, limited only by the number of generations."""
     stop = {"confidence": None, "evaluations": None, "generations": generations}
     algorithm = {"name": "generational", "population": population}
     return config.load({"stop": stop, "algorithm": algorithm, "reporters": ["csv"], "targets": list(range(runs))})
@@ -143,7 +143,7 @@ def experiment(population: int, generations: int, runs: int) -> Experiment:
 
 @cache
 def network(shape: tuple[int, int, int]) -> Classifier:
-    """Return mnist_cnn, or a network of its layers for another input, its weights fixed."""
+    """Return mnist_cnn, or an untrained network with the same layers for another input shape."""
     if shape == SHAPES[0]:
         return config.load({}).classifier.build()
     tensorflow()

@@ -1,9 +1,9 @@
-"""A study's evolution against the bare forward pass: the stock variants of configs/studies/selection.yaml.
+"""Overhead of a study relative to the bare forward pass: the stock variants of configs/studies/selection.yaml.
 
     python benchmarks/study.py [--repeats 9] [--json FILE]
 
-All ten targets, one seed, a small budget; journals and records are written as ever. How the bare pass is measured in
-between is told in `scale`.
+The study has ten targets, one seed and a small budget. Journals and records are written as usual. scale.py explains how
+the bare pass is measured.
 """
 
 import sys
@@ -14,7 +14,7 @@ from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.session import Session
+from fooldeap.runs.session import ExperimentInfo
 from fooldeap.storage.timings import Timings
 from fooldeap.study import definition
 from fooldeap.study.progress import Progress
@@ -30,16 +30,18 @@ def main() -> int:
     study = definition.load(STUDY, ["seeds=1", f"budget={BUDGET}"])
     stock = {name: each for name, each in study.variants.items() if each.selection.plugin.name != "deap"}
     classifier = Alternating(network(SHAPES[0]))
-    with Session(stock, classifier) as bench:
+    with ExperimentInfo(stock, classifier) as bench:
         measured, discarded = repeated(lambda: evolve(bench, classifier), arguments.repeats)
     figure = Figure(f"study of {len(stock)} selections: loop / forward", ratio(measured, "bare", "loop"), GOAL)
     spent = {side: Spread.of(values).median for side, values in measured.items()}
-    note = f"{spent['loop']:.1f} us an image, of which the bare pass takes {spent['bare']:.1f}; {discarded} discarded"
+    note = (
+        f"{spent['loop']:.1f} us per image, {spent['bare']:.1f} of them in the bare pass; {discarded} repeats discarded"
+    )
     return report([figure], [note], arguments.json, environment=environment())
 
 
 def evolve(bench: Session, classifier: Alternating) -> dict[str, float]:
-    """Make all runs as a study does; return the microseconds an image of the loop and of the bare pass."""
+    """Run all runs of the study; return the microseconds per image of the loop and of the bare pass."""
     budgets = dict.fromkeys(bench.starts, BUDGET)
     with tempfile.TemporaryDirectory() as name, classifier.alternating():
         folder = Path(name)

@@ -1,8 +1,8 @@
-"""What watching costs: the time inside the live view's calls, as a share of the main job, on terminals of two widths.
+"""Cost of the live view: the share of the main job's time in its calls, on terminals of two sizes.
 
 python benchmarks/watching.py [--repeats 9] [--json FILE] [--disturbed]
 
-With ``--disturbed`` repeats count as well in which others used the machine.
+With ``--disturbed``, repeats that were disturbed by other processes are not discarded.
 """
 
 import argparse
@@ -52,19 +52,19 @@ def main() -> int:
         share = ratio(measured, f"inside {name}", f"total {name}")
         figures += [
             Figure(f"{name}: time in the live view's calls / the run", share, most=MOST),
-            Figure(f"{name}: drawings a second", ratio(measured, f"drawings {name}", f"total {name}")),
+            Figure(f"{name}: drawings per second", ratio(measured, f"drawings {name}", f"total {name}")),
             Figure(f"{name}: seconds of a run", Spread.of(measured[f"total {name}"])),
         ]
     return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
 
 
 def measure(prepared: ExperimentSession) -> dict[str, float]:
-    """Run the main job on each terminal; return the seconds inside the calls, those of the run, and the drawings."""
+    """Run the main job on each terminal; return the seconds in the calls and of the run, and the number of drawings."""
     figures = {}
     for terminal in TERMINALS:
-        with tempfile.TemporaryDirectory() as name, _terminal(*terminal), _clocked() as clock:
+        with tempfile.TemporaryDirectory() as name, _terminal(*terminal), _timed_calls() as clock:
             result = prepared.run(RunFolder.create(prepared.experiment, Path(name) / "run"))
-        figures |= {f"{what} {_name(terminal)}": value for what, value in clock.items()}
+        figures |= {f"{key} {_name(terminal)}": value for key, value in clock.items()}
         figures[f"total {_name(terminal)}"] = result.seconds
     return figures
 
@@ -75,7 +75,7 @@ def _name(terminal: tuple[int, int]) -> str:
 
 @contextlib.contextmanager
 def _terminal(columns: int, lines: int) -> Iterator[None]:
-    """Put a terminal of that size in the place of standard output, and let another process read what is drawn."""
+    """Replace standard output by a terminal of this size; another process reads what is drawn."""
     primary, secondary = pty.openpty()
     fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     reader = subprocess.Popen(["cat"], stdin=primary, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -91,8 +91,8 @@ def _terminal(columns: int, lines: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _clocked() -> Iterator[dict[str, float]]:
-    """Sum up the seconds inside the reporter's calls, and count its drawings."""
+def _timed_calls() -> Iterator[dict[str, float]]:
+    """Add up the seconds in the reporter's calls and count its drawings while the context is active."""
     from fooldeap import registry
 
     console: Any = registry.load().get("reporter", "console").target
