@@ -98,6 +98,6 @@ def test_every_key_is_in_the_reference_with_its_meaning(tools):
 
 def test_names_in_tables_are_links(tools):
     page = "## mutation\n\n| `invert` | as `creep` |\n\n| kind | plugins |\n| crossover | `sbx`, `none` |\n"
-    linked = tools["plugin_pages"].linked(page, PLUGINS)
+    linked = tools["plugin_pages"].add_links(page, PLUGINS)
     assert "| [`invert`](reference/plugins/mutation/invert.md) | as `creep` |" in linked
     assert "[`sbx`](reference/plugins/crossover/sbx.md), [`none`](reference/plugins/crossover/none.md)" in linked

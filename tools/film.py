@@ -1,4 +1,4 @@
-"""Draw docs/images/watching.gif: what a terminal of 80 columns shows during the main job (python tools/film.py)."""
+"""Draw docs/images/watching.gif, the live view of the main job in a terminal of 80 columns: python tools/film.py."""
 
 import tempfile
 from pathlib import Path
@@ -17,8 +17,8 @@ from fooldeap_plugins.reporter._gallery import Gallery
 
 ROOT = Path(__file__).parent.parent
 COLUMNS, LINES = 80, 18
-WIDE, HIGH = 8, 16  # pixels of a cell
-FRAMES, LAST = 24, 60_000  # and the evaluations at the last but one
+WIDE, HIGH = 8, 16  # width and height of a cell in pixels
+FRAMES, LAST = 24, 60_000  # the number of frames, and the evaluations at the frame before the last
 BACKGROUND, TEXT = (24, 24, 32), (220, 220, 220)
 FONT = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf")
 
@@ -26,10 +26,10 @@ FONT = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf")
 @reporter("film")
 @dataclass
 class Film(Reporter):
-    """Keep a frame at evaluations that are evenly spaced on a logarithmic scale."""
+    """Record frames at numbers of evaluations that are evenly spaced on a logarithmic scale."""
 
     def on_start(self, session: ExperimentInfo) -> None:
-        """Begin the film."""
+        """Start a new film."""
         Film.frames: list[Image.Image] = []
         self._gallery = Gallery(session)
         self._spent: dict[RunInfo, int] = {}
@@ -37,37 +37,37 @@ class Film(Reporter):
         self._moments = list(np.geomspace(1000, LAST, FRAMES - 1))
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
-        """Look at its images from now on."""
+        """Add the run to the gallery."""
         self._gallery.watch(run, best)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        """Take a frame, if it is time."""
+        """Record a frame when the next number of evaluations is reached."""
         self._spent[run] = row.evaluations
         if self._moments and sum(self._spent.values()) >= self._moments[0]:
             del self._moments[0]
-            self._take()
+            self._record()
 
     def on_run_end(self, results: list[RunResult]) -> None:
-        """Keep the image; after the last run comes the last frame."""
+        """Keep the final images; record the last frame after the last run."""
         self._ended += 1
         for result in results:
             self._gallery.keep(result)
         if self._ended == self._runs:
-            self._take()
+            self._record()
 
-    def _take(self) -> None:
+    def _record(self) -> None:
         note = f"{self._ended} of {self._runs} done, {sum(self._spent.values()):,} evaluations"
         bar = Bars([Bar("all", self._ended / self._runs, note)])
         mosaic = self._gallery.mosaic(COLUMNS, LINES - 1)
-        Film.frames.append(drawn(Group(bar, *([mosaic] if mosaic else []))))
+        Film.frames.append(draw_screen(Group(bar, *([mosaic] if mosaic else []))))
 
 
-def drawn(what: Group) -> Image.Image:
-    """Return what a terminal shows as a picture."""
+def draw_screen(content: Group) -> Image.Image:
+    """Return a picture of a terminal that shows ``content``."""
     screen = Console(width=COLUMNS, height=LINES, force_terminal=True, color_system="truecolor")
     picture = Image.new("RGB", (COLUMNS * WIDE, LINES * HIGH), BACKGROUND)
     draw, font = ImageDraw.Draw(picture), ImageFont.truetype(FONT, 13)
-    for line, segments in enumerate(screen.render_lines(what, pad=False)):
+    for line, segments in enumerate(screen.render_lines(content, pad=False)):
         column = 0
         for segment in segments:
             for character in segment.text:
@@ -90,13 +90,14 @@ def _draw_cell(draw: ImageDraw.ImageDraw, font: object, at: tuple[int, int], cha
 
 
 def main() -> None:
-    """Run the main job, and write the film; the last frame stands for a while."""
+    """Run the main job and write the film; the last frame is shown for four seconds."""
     with tempfile.TemporaryDirectory() as folder:
         fooldeap.run(ROOT / "configs/mnist.yaml", "reporters=[film]", plugins=[Film], out=Path(folder) / "run")
-    palette = Film.frames[-1].quantize(48)  # of all frames: then nothing flickers
+    palette = Film.frames[-1].quantize(48)  # the same palette for all frames, to avoid flickering
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in Film.frames]
-    seconds = [200] * (len(frames) - 1) + [4000]
-    frames[0].save(ROOT / "docs/images/watching.gif", save_all=True, append_images=frames[1:], duration=seconds, loop=0)
+    milliseconds = [200] * (len(frames) - 1) + [4000]
+    path = ROOT / "docs/images/watching.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 if __name__ == "__main__":

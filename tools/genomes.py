@@ -1,4 +1,4 @@
-"""Draw random samples of every stock genome, a row each: docs/images/genomes.png (see docs/genomes.md)."""
+"""Draw docs/images/genomes.png: random samples of every stock genome, one row per genome (see docs/genomes.md)."""
 
 from pathlib import Path
 
@@ -32,12 +32,12 @@ def main() -> None:
 
 
 def names() -> list[str]:
-    """Return the stock genomes, but for those whose images look like another's."""
+    """Return the stock genomes, except `dct_self_adaptive`, whose images look like those of `dct`."""
     return [plugin.name for plugin in registry.load().all("genome") if plugin.name != "dct_self_adaptive"]
 
 
 def samples(name: str) -> np.ndarray:
-    """Return images (n, h, w, c), as a first population has them."""
+    """Return the images of a first population, uint8 (n, h, w, c)."""
     genome = config.load({}, arguments={"genome": name, "algorithm": "random_search"}).genome.build(SHAPE)
     images: np.ndarray = genome.decode(genome.sample(SAMPLES, np.random.default_rng(1)))
     return images

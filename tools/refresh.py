@@ -1,4 +1,4 @@
-"""Bring what lists the plugins in line with them: docs/stock.md, README's box, configs/schemas (make refresh)."""
+"""Update the lists of plugins in docs/stock.md and README.md, and the schemas in configs/schemas (make refresh)."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Rewrite the tables and schemas in place; what is said beside them stays."""
+    """Rewrite the tables and schemas in place; the text around them is kept."""
     known = registry.load()
     stock, readme = ROOT / "docs/stock.md", ROOT / "README.md"
     for kind in KINDS:
@@ -20,7 +20,7 @@ def main() -> None:
         replace(stock, rf"(## {kind}\n\n\| name \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)*", table)
         listed = re.search(rf"^\| {kind} \| (.*) \|$", readme.read_text(encoding="utf-8"), re.MULTILINE)
         names = {f"`{each.name}`" for each in plugins}
-        if listed and re.fullmatch(r"`\w+`(, `\w+`)*", listed[1]):  # nothing but plugins: those that are gone, go
+        if listed and re.fullmatch(r"`\w+`(, `\w+`)*", listed[1]):  # the cell lists only plugins: drop removed ones
             kept = [name for name in listed[1].split(", ") if name in names]
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join(kept)} |\n")
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def replace(path: Path, pattern: str, text: str) -> None:
-    """Put ``text`` behind the first group of a pattern, in place of the rest that matches."""
+    """Replace each match of a pattern in a file by its first group and ``text``."""
     path.write_text(re.sub(pattern, lambda found: found[1] + text, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 

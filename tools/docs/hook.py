@@ -1,4 +1,4 @@
-"""What mkdocs builds beside docs/: README and its like, a page for each plugin, and the references (see mkdocs.yml)."""
+"""Hooks of mkdocs that add pages to those in docs/: README and others, one page per plugin, and the references."""
 
 import posixpath
 import re
@@ -18,9 +18,9 @@ from fooldeap import registry
 from fooldeap.plugin import KINDS, Plugin
 
 ROOT = Path(__file__).parents[2]
-PLUGINS, CARDS = "stock.md", "cards/"  # in the navigation the pages of all plugins, and all model cards, stand there
+PLUGINS, CARDS = "stock.md", "cards/"  # entries of the navigation below which the plugins and model cards are listed
 
-# Files outside docs/ that are pages of the site, by their place there.
+# Pages of the site whose files are outside docs/, by their path in the site.
 OUTSIDE = {
     "index.md": "README.md",
     **{name: name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")},
@@ -32,13 +32,13 @@ OUTSIDE = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages of the plugins and the model cards into the navigation."""
-    config.nav = list(_filled(config.nav or []))
+    """Add the pages of the plugins and the model cards to the navigation."""
+    config.nav = list(_expand(config.nav or []))
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are written elsewhere, or by nobody."""
+    """Add the pages outside docs/ and the generated pages."""
     for uri, path in OUTSIDE.items():
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
     pages = {
@@ -53,29 +53,29 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links between files of the repository into links between pages; names of plugins in tables lead to them."""
+    """Turn links between files into links between pages, and names of plugins in tables into links."""
     uri = page.file.src_uri
     if uri == PLUGINS or uri == "index.md":
-        markdown = plugin_pages.linked(markdown, _plugins())
+        markdown = plugin_pages.add_links(markdown, _plugins())
     if page.file.generated_by and uri not in OUTSIDE:
         return markdown
     here = posixpath.dirname(OUTSIDE.get(uri, f"docs/{uri}"))
     places = {path: uri for uri, path in OUTSIDE.items()}
 
-    def on_site(link: re.Match[str]) -> str:
+    def to_page(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(here, link[1]))
         target = places.get(path, path.removeprefix("docs/"))
         return f"]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link[2] or ''})"
 
-    return re.sub(r"\]\(([^)#:]+)(#[^)]*)?\)", on_site, markdown)
+    return re.sub(r"\]\(([^)#:]+)(#[^)]*)?\)", to_page, markdown)
 
 
 def _plugins() -> list[Plugin]:
     return registry.load().all()
 
 
-def _filled(items: list[Any]) -> Iterator[Any]:
-    """Yield the items of a navigation, with what stands below some of them."""
+def _expand(items: list[Any]) -> Iterator[Any]:
+    """Yield the items of a navigation, with the plugins and the model cards below their entries."""
     for item in items:
         (title, below), *_ = item.items()
         if below == PLUGINS:
@@ -84,4 +84,4 @@ def _filled(items: list[Any]) -> Iterator[Any]:
         elif below == CARDS:
             yield {title: [uri for uri in OUTSIDE if uri.startswith(CARDS)]}
         else:
-            yield {title: list(_filled(below)) if isinstance(below, list) else below}
+            yield {title: list(_expand(below)) if isinstance(below, list) else below}

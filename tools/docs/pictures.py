@@ -1,7 +1,7 @@
-"""Draw the picture of every plugin's page, below docs/images/plugins (make refresh: those that are missing).
+"""Draw the pictures for the pages of plugins, in docs/images/plugins.
 
-``python tools/docs/pictures.py --all`` draws all of them anew. Those of genomes and algorithms come from short runs;
-all others are arithmetic, and the same everywhere.
+``make refresh`` draws the missing pictures. ``python tools/docs/pictures.py --all`` draws all pictures again. Those of
+genomes and algorithms come from short runs. All others are computed directly and are the same on every machine.
 """
 
 import functools
@@ -29,28 +29,28 @@ DRAWS = 400
 
 
 def main(words: list[str]) -> None:
-    """Draw the pictures that are missing, or all."""
+    """Draw the missing pictures, or all; remove the pictures of plugins that no longer exist."""
     for plugin in registry.load().all():
         file = FOLDER / plugin.kind / f"{plugin.name}.png"
         if plugin.kind in DRAWN and ("--all" in words or not file.exists()):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(DRAWN[plugin.kind](plugin))
             print(f"{file.relative_to(FOLDER)}: {file.stat().st_size} bytes")
-    for file in FOLDER.glob("*/*.png"):  # of plugins that are gone
+    for file in FOLDER.glob("*/*.png"):
         if (file.parent.name, file.stem) not in {(plugin.kind, plugin.name) for plugin in registry.load().all()}:
             file.unlink()
 
 
 def experiment(plugin: Plugin) -> dict[str, Any]:
-    """Return an experiment that uses a plugin, as its file would say it."""
+    """Return the configuration of an experiment that uses a plugin."""
     return {plugin.kind: plugin.name} | WITH.get((plugin.kind, plugin.name), {})
 
 
-# --- What an operator does to images --------------------------------------------------------------------------------
+# --- Effects of operators on images ---------------------------------------------------------------------------------
 
 
 def mutation(plugin: Plugin) -> bytes:
-    """Draw images, what the mutation makes of them, and where they differ."""
+    """Draw images, the mutated images, and the pixels that differ."""
     loaded = config.load(experiment(plugin))
     genome = loaded.genome.build(SHAPE)
     pixels = loaded.genome.plugin.name == "pixels"
@@ -69,10 +69,9 @@ def crossover(plugin: Plugin) -> bytes:
 
 
 def genome(plugin: Plugin) -> bytes:
-    """Draw a first population, and the best of short runs, a target each."""
-    loaded = config.load(experiment(plugin))
-    made = loaded.genome.build(SHAPE)
-    first = made.decode(made.sample(ABREAST, np.random.default_rng(SEED)))
+    """Draw images of a first population, and the best images of short runs, one per target."""
+    built = config.load(experiment(plugin)).genome.build(SHAPE)
+    first = built.decode(built.sample(ABREAST, np.random.default_rng(SEED)))
     result = run(plugin, target=list(range(ABREAST)))
     return sheet(first, np.stack([each.image.pixels for each in result]))
 
@@ -97,14 +96,14 @@ def sheet(*rows: Images) -> bytes:
         for left, image in enumerate(images):
             enlarged = Image.fromarray(image[..., 0]).resize((tile, tile), Image.Resampling.NEAREST)
             page.paste(enlarged, (left * step, top * step))
-    return png(page.point(lambda grey: grey // 8 * 255 // 31))  # 32 greys are enough to see, and take half the room
+    return png(page.point(lambda grey: grey // 8 * 255 // 31))  # 32 grey levels suffice and halve the size
 
 
 # --- Charts ---------------------------------------------------------------------------------------------------------
 
 
 def fitness(plugin: Plugin) -> bytes:
-    """Draw the fitness by the confidence; of two objectives, the second by the share of pixels that are white."""
+    """Draw the fitness over the confidence; a second objective is drawn over the share of white pixels."""
     score = config.load(experiment(plugin)).fitness.build()
     logits = np.zeros((200, 10), np.float32)
     logits[:, 0] = np.linspace(-8, 14, 200)
@@ -127,7 +126,7 @@ def fitness(plugin: Plugin) -> bytes:
 
 
 def selection(plugin: Plugin) -> bytes:
-    """Draw how often each individual is selected."""
+    """Draw the mean number of times that each individual is selected."""
     select = config.load(experiment(plugin)).selection.build()
     population = np.arange(1.0, 51.0)
     rng = np.random.default_rng(SEED)
@@ -144,7 +143,7 @@ def selection(plugin: Plugin) -> bytes:
 
 
 def algorithm(plugin: Plugin) -> bytes:
-    """Draw the best confidence by the images shown, of three seeds."""
+    """Draw the best confidence over evaluations, for three seeds."""
     result = run(plugin, target=[3], seeds=3)
 
     def draw(figure: Any) -> None:
@@ -162,13 +161,13 @@ def algorithm(plugin: Plugin) -> bytes:
 
 
 def run(plugin: Plugin, **arguments: Any) -> fooldeap.Result:
-    """Return a short run with a plugin."""
+    """Return the result of a short run with a plugin."""
     stop = {"evaluations": BUDGET}
     return fooldeap.fool(CLASSIFIER, seed=SEED, stop=stop, **arguments, **experiment(plugin))
 
 
 def chart(draw: Callable[[Any], None]) -> bytes:
-    """Return what is drawn on a figure as a small PNG."""
+    """Return a figure as a small PNG; ``draw`` draws on the figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -181,7 +180,7 @@ def chart(draw: Callable[[Any], None]) -> bytes:
 
 
 def png(image: Image.Image) -> bytes:
-    """Return an image as the content of a file."""
+    """Return an image as PNG."""
     content = io.BytesIO()
     image.save(content, "PNG", optimize=True)
     return content.getvalue()

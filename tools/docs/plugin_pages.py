@@ -1,4 +1,4 @@
-"""The page of a plugin: its docstring, a picture, its parameters, the literature that it names, and its source."""
+"""Generate the page of a plugin: its docstring, a picture, its parameters, the literature that it cites, its source."""
 
 import inspect
 import re
@@ -15,17 +15,17 @@ ROOT = Path(__file__).parents[2]
 HARD = "\N{NO-BREAK SPACE}"
 
 CAPTIONS = {
-    "genome": "Above, six of a first population; below, the best of short runs for the digits from 0 to 5.",
-    "fitness": "Its value by the confidence in the target, all other classes being equally likely.",
-    "mutation": "Above, six images; in the middle, what it makes of them; below, black on white, where they differ.",
-    "crossover": "Above, six pairs of parents, white on black and black on white; below, their two children.",
-    "selection": "How often each of 50 individuals is selected in one generation, on average over many.",
-    "algorithm": "Three short runs, seeds 1 to 3, on one digit: the best confidence by the images shown.",
+    "genome": "Top: six images of a first population. Bottom: the best images of short runs for the digits 0 to 5.",
+    "fitness": "The fitness over the confidence in the target, if all other classes are equally likely.",
+    "mutation": "Top: six images. Middle: the mutated images. Bottom: the pixels that differ, black on white.",
+    "crossover": "Top two rows: six pairs of parents, white on black and black on white. Bottom two: their children.",
+    "selection": "The mean number of times that each of 50 individuals is selected in one generation.",
+    "algorithm": "The best confidence over evaluations in three short runs on one digit, seeds 1 to 3.",
 }
 
 
 def place(plugin: Plugin) -> str:
-    """Return where the page of a plugin is, in the site."""
+    """Return the path of the page of a plugin in the site."""
     return f"reference/plugins/{plugin.kind}/{plugin.name}.md"
 
 
@@ -38,7 +38,7 @@ def page(plugin: Plugin) -> str:
         docstring.replace("``", "`"),
         picture(plugin),
         "## Parameters",
-        _table(("name", "takes", "default"), _parameters(plugin)) if plugin.parameters else "It has none.",
+        _table(("name", "values", "default"), _parameters(plugin)) if plugin.parameters else "It has no parameters.",
         f"## In YAML\n\n```yaml\n{catalogue.example(plugin)}\n```",
         "## Contract",
         _table(
@@ -52,12 +52,12 @@ def page(plugin: Plugin) -> str:
 
 
 def picture(plugin: Plugin) -> str:
-    """Return the picture of a plugin with its caption, nothing for the kinds that have none."""
+    """Return the picture of a plugin with its caption; empty for kinds without pictures."""
     if plugin.kind not in CAPTIONS:
         return ""
     file = f"../../../images/plugins/{plugin.kind}/{plugin.name}.png"
-    drawn_with = "`, `".join(f"{key}: {catalogue.in_yaml(value)}" for key, value in _settings(plugin).items())
-    caption = CAPTIONS[plugin.kind] + (f" Here with `{drawn_with}`." if drawn_with else "")
+    settings = "`, `".join(f"{key}: {catalogue.in_yaml(value)}" for key, value in _settings(plugin).items())
+    caption = CAPTIONS[plugin.kind] + (f" Drawn with `{settings}`." if settings else "")
     pixels = "{ .pixels }" if plugin.kind in ("genome", "mutation", "crossover") else ""
     return f"![{CAPTIONS[plugin.kind]}]({file}){pixels}\n\n*{caption.replace(HARD, ' ')}*"
 
@@ -68,21 +68,21 @@ def _settings(plugin: Plugin) -> dict[str, Any]:
 
 
 def literature() -> dict[str, str]:
-    """Return the entries of docs/literature.md by what they are cited as: ``"Syswerda 1989"``."""
+    """Return the entries of docs/literature.md by their citation, such as ``"Syswerda 1989"``."""
     text = (ROOT / "docs/literature.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^- \*\*(.+?)\.\*\* (.+(?:\n  .+)*)", text, re.MULTILINE))
 
 
 def cited(docstring: str) -> list[str]:
-    """Return what a docstring cites, as authors and a year."""
+    """Return the citations in a docstring as authors and year."""
     name = r"(?:De |de la )?[A-ZÄÖÜ][a-zäöü]\w*(?:-[A-Z]\w+)?"
     text = " ".join(docstring.split())
     found = re.findall(rf"((?:{name}, )*{name}(?: and {name}| et al\.)?),? \(?((?:19|20)\d\d)\b", text)
     return list(dict.fromkeys(f"{authors} {year}" for authors, year in found))
 
 
-def linked(markdown: str, plugins: Iterable[Plugin]) -> str:
-    """Return a page with links to the plugins' own, in tables that have a kind a row, or a kind a heading."""
+def add_links(markdown: str, plugins: Iterable[Plugin]) -> str:
+    """Turn names of plugins into links, in tables with one row per kind and in tables below the heading of a kind."""
     places = {(plugin.kind, plugin.name): place(plugin) for plugin in plugins}
     kinds = {kind for kind, _ in places}
     lines, kind = [], ""
@@ -103,8 +103,9 @@ def linked(markdown: str, plugins: Iterable[Plugin]) -> str:
 def _parameters(plugin: Plugin) -> list[tuple[str, str, str]]:
     rows = []
     for name, text in catalogue.parameters(plugin):
-        takes, _, default = text.rpartition("; ")
-        rows.append((f"`{name}`", takes, f"`{default.removeprefix('default ')}`" if default != "required" else default))
+        values, _, default = text.rpartition("; ")
+        shown = default if default == "required" else f"`{default.removeprefix('default ')}`"
+        rows.append((f"`{name}`", values, shown))
     return rows
 
 

@@ -1,17 +1,20 @@
-"""The reference of the Python package, from its docstrings: all that it exports."""
+"""Generate the reference of the Python package from the docstrings of the public names."""
 
 import fooldeap
 
 MODULES = {
-    "fooldeap.plugin": "What plugins import",
-    "fooldeap.testing": "What tests of plugins import",
-    "fooldeap.engine.toolboxes": "The toolbox",
+    "fooldeap.plugin": "fooldeap.plugin, for plugins",
+    "fooldeap.testing": "fooldeap.testing, for tests of plugins",
+    "fooldeap.engine.toolboxes": "The toolbox of algorithms",
 }
 
 
 def page() -> str:
     """Return the page as Markdown, for mkdocstrings."""
-    sections = ["# Python", "Made from the docstrings. How it is used: [from Python](../python.md)."]
+    sections = [
+        "# Python",
+        "All public names, from the docstrings. For an introduction, see [Python](../python.md).",
+    ]
     sections += [
         _section(f"{getattr(fooldeap, name).__module__}.{name}", f"fooldeap.{name}") for name in fooldeap.__all__
     ]

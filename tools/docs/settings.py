@@ -1,11 +1,11 @@
-"""What the pictures of the plugins are drawn with; their captions say so."""
+"""Settings of the runs for the pictures of plugins; the captions name them."""
 
 from typing import Any
 
 CLASSIFIER = {"name": "keras", "model": "mnist_lenet"}
-BUDGET = 3000  # images shown in a short run
+BUDGET = 3000  # evaluations in a short run
 
-# What goes with a plugin where the defaults do not, as a YAML file would say it.
+# Keys of an experiment for plugins that do not work with the defaults.
 REALS: dict[str, Any] = {"genome": "dct", "mutation": {"name": "gaussian", "sigma": 150.0}}
 NETWORKS: dict[str, Any] = {"genome": "cppn", "crossover": "none", "mutation": "cppn"}
 STEPS: dict[str, Any] = {

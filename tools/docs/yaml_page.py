@@ -1,4 +1,4 @@
-"""The reference of the YAML files: what each key takes by the schemas, and what it means by the tables of the pages."""
+"""Generate the reference of the YAML files: values from the schemas, meanings from the tables in the docs."""
 
 import re
 from pathlib import Path
@@ -15,18 +15,18 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def page() -> str:
-    """Return the page as Markdown, a section a kind of file."""
+    """Return the page as Markdown, with one section per kind of file."""
     known = registry.load()
     experiment = schema.experiment(known)["properties"]
     defaults = config.load({}).data()
     stop = defaults.pop("stop")
-    del defaults["name"]  # it is the file's
+    del defaults["name"]  # the default is the name of the file
     sections = [
         "# YAML files",
-        "Made from the schemas that `fooldeap schema` prints, for an editor to check by. "
-        "What is written around them is in [configuration](../configuration.md).",
+        "All keys of the YAML files. `fooldeap schema` prints them as a JSON Schema for your editor. "
+        "For explanations, see [configuration](../configuration.md).",
         "## Experiment",
-        "For `fooldeap run`.",
+        "Used by `fooldeap run`.",
         _table(experiment, meanings("configuration.md"), defaults),
         "### stop",
         _table(experiment["stop"]["properties"], meanings("configuration.md", "`stop.`"), stop),
@@ -38,15 +38,15 @@ def page() -> str:
         ("Retraining", "retrain", schema.retraining(known), "retraining.md", "key"),
         ("Training", "train", schema.training(known), "configuration.md", "training"),
     ):
-        also = "" if title == "Training" else " The keys of an experiment, and these:"
+        also = "" if title == "Training" else " It has the keys of an experiment, and these:"
         keys = {key: each for key, each in content["properties"].items() if also == "" or key not in experiment}
-        said = f"For `fooldeap {command}`; see [{source.removesuffix('.md')}](../{source}).{also}"
-        sections += [f"## {title}", said, _table(keys, meanings(source, head), {})]
+        introduction = f"Used by `fooldeap {command}`; see [{source.removesuffix('.md')}](../{source}).{also}"
+        sections += [f"## {title}", introduction, _table(keys, meanings(source, head), {})]
     return "\n\n".join(sections) + "\n"
 
 
 def meanings(page: str, head: str = "key") -> dict[str, str]:
-    """Return what the keys mean that the tables of a page list, those whose first column has this head."""
+    """Return the meanings of keys from the tables of a page whose first column has the header ``head``."""
     text = (DOCS / page).read_text(encoding="utf-8")
     tables = re.findall(rf"^\| {re.escape(head)} \|.*\n\|-.*\n((?:\|.*\n)+)", text, re.MULTILINE)
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", "".join(tables), re.MULTILINE)
@@ -54,17 +54,17 @@ def meanings(page: str, head: str = "key") -> dict[str, str]:
     return {key: re.sub(r"\]\((?!https:)", "](../", text) for key, text in rows}
 
 
-def _table(keys: dict[str, Any], said: dict[str, str], defaults: dict[str, Any]) -> str:
+def _table(keys: dict[str, Any], meaning: dict[str, str], defaults: dict[str, Any]) -> str:
     rows = [
-        f"| `{key}` | {_values(key, each)} | {_default(key, each, defaults)} | {said.get(key, '')} |"
+        f"| `{key}` | {_values(key, each)} | {_default(key, each, defaults)} | {meaning.get(key, '')} |"
         for key, each in keys.items()
     ]
-    return "\n".join(["| key | takes | default | meaning |", "|---|---|---|---|", *rows])
+    return "\n".join(["| key | values | default | meaning |", "|---|---|---|---|", *rows])
 
 
 def _values(key: str, content: dict[str, Any]) -> str:
     kind = key.removesuffix("s") if key == "reporters" else key
-    if kind not in KINDS or content.get("type") == "string":  # a training's dataset is a name alone
+    if kind not in KINDS or content.get("type") == "string":  # in a training file, the dataset is only a name
         return in_words(content).replace("|", "\\|")
     article = "an" if kind[0] in "ae" else "a"
     one = f"{article} [{kind}](../stock.md#{kind}): its name, or a mapping with `name` and parameters"
@@ -81,12 +81,14 @@ def _default(key: str, content: dict[str, Any], defaults: dict[str, Any]) -> str
 
 
 def _schedules(experiment: dict[str, Any]) -> str:
-    """Return the schedules that may stand in the place of a number of an operator."""
-    parts = ["In the place of a number of a fitness, selection, crossover or mutation; see [plugins](../plugins.md)."]
+    """Return the schedules that may replace a number of an operator."""
+    parts = [
+        "A schedule may replace a number of a fitness, selection, crossover or mutation; see [plugins](../plugins.md)."
+    ]
     for each in experiment["$defs"]["schedule"]["anyOf"]:
         name = each["properties"]["schedule"]
-        takes = "; ".join(
+        keys = "; ".join(
             f"`{key}`, {in_words(content)}" for key, content in each["properties"].items() if key != "schedule"
         )
-        parts.append(f"**{name['const']}**: {name['description']} It takes {takes}.".replace("``", "`"))
+        parts.append(f"**{name['const']}**: {name['description']} Keys: {keys}.".replace("``", "`"))
     return "\n\n".join(parts)
