@@ -86,7 +86,7 @@ def refused(capsys, *arguments):
 def test_bytes_that_are_no_text_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("latin.yaml").write_bytes("name: é".encode("latin-1"))
-    assert refused(capsys, "latin.yaml") == "fooldeap: latin.yaml: is no UTF-8 text (byte 6); save it as UTF-8\n"
+    assert refused(capsys, "latin.yaml") == "fooldeap: latin.yaml: is not UTF-8 text (byte 6); save it as UTF-8\n"
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch, capsys):

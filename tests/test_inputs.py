@@ -155,7 +155,7 @@ def test_text_is_utf_8(tmp_path):
     (tmp_path / "text").write_bytes("né\n".encode())
     (tmp_path / "latin").write_bytes("né\n".encode("latin-1"))
     assert inputs.read_text(tmp_path / "text") == "né\n"
-    with pytest.raises(InputError, match=r"latin: is no UTF-8 text \(byte 1\); save it as UTF-8"):
+    with pytest.raises(InputError, match=r"latin: is not UTF-8 text \(byte 1\); save it as UTF-8"):
         inputs.read_text(tmp_path / "latin")
 
 
@@ -172,7 +172,7 @@ def test_rows_of_csv():
     for text in ("a,b\n1\n", "a,b\n1,2,3\n"):
         with pytest.raises(ValueError, match="row 1 has more or fewer cells than the header"):
             inputs.rows_of(text)
-    with pytest.raises(ValueError, match="is no CSV"):
+    with pytest.raises(ValueError, match="is not valid CSV"):
         inputs.rows_of("a,b\n" + '"' + "x" * 200_000)
 
 
@@ -199,7 +199,7 @@ def saved(image, kind="PNG"):
 def test_the_size_of_a_picture_is_known_before_it_is_decoded(size):
     begun = time.monotonic()
     content = png(*size, (b"IDAT", zlib.compress(bytes(1000))))
-    with pytest.raises(ValueError, match=r"it has more than 67,108,864 pixels|is no readable PNG picture"):
+    with pytest.raises(ValueError, match=r"it has more than 67,108,864 pixels|is not a readable PNG picture"):
         pictures.decoded(content, ("PNG",))
     assert time.monotonic() - begun < 5
 

@@ -66,7 +66,7 @@ def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
     try:
         return read(path, most, named=named).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def read_json(path: Path, most: int = MOST_JSON) -> Any:
@@ -122,7 +122,7 @@ def rows_of(content: bytes | str) -> list[dict[str, str]]:
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} is no CSV ({error})") from None
+        raise ValueError(f"line {reader.line_num} is not valid CSV ({error})") from None
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
             raise ValueError(f"row {number} has more or fewer cells than the header")
@@ -165,7 +165,7 @@ def _check_name(path: Path) -> None:
     except UnicodeEncodeError:
         valid = False
     if not valid:
-        raise InputError(f"{str(path)!r}: is no path; name a file")
+        raise InputError(f"{str(path)!r}: is not a path; name a file")
 
 
 def _refuse_others(path: Path, mode: int) -> None:

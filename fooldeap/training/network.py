@@ -30,7 +30,7 @@ LAYERS = (
 )
 PREDICTED = 1000  # images at a time, where the accuracy is measured
 MOST_WEIGHTS = 1 << 28  # of a network; Adam needs four arrays of so many
-MOST_OUTPUTS = 1 << 33  # values that a layer gives for a batch
+MOST_OUTPUTS = 1 << 33  # values in the output of a layer for a batch
 
 
 def build(training: Training, shape: tuple[int, ...], classes: int, document: Document) -> Any:
@@ -40,13 +40,13 @@ def build(training: Training, shape: tuple[int, ...], classes: int, document: Do
     ----------
     training : its settings
     shape : of an image, (h, w, c)
-    classes : how many probabilities it shall give
+    classes : the number of probabilities that it gives
     document : says the settings, for messages
 
     Raises
     ------
     InputError
-        A layer is none, is too large, or Keras refuses it; or the last does not give probabilities.
+        A layer is unknown or too large, or Keras refuses it; or the last layer does not give probabilities.
     """
     tensorflow()
     import keras
@@ -130,7 +130,7 @@ def _added_weight(add: Any, check: Any, shape: Any = None, *more: Any, **others:
 
 
 def _gives_probabilities(model: Any, shape: tuple[int, ...], classes: int) -> bool:
-    """Tell whether a network gives so many numbers for an image, not negative, which sum to 1."""
+    """Return whether a network gives ``classes`` numbers for an image, not negative, which sum to 1."""
     if model.output_shape != (None, classes):
         return False
     probes = np.random.default_rng(0).integers(0, 256, (8, *shape), dtype=np.uint8)
