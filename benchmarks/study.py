@@ -14,7 +14,7 @@ from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
 from fooldeap.runs.provenance import environment
-from fooldeap.runs.session import ExperimentInfo
+from fooldeap.runs.session import Session
 from fooldeap.storage.timings import Timings
 from fooldeap.study import definition
 from fooldeap.study.progress import Progress
@@ -30,7 +30,7 @@ def main() -> int:
     study = definition.load(STUDY, ["seeds=1", f"budget={BUDGET}"])
     stock = {name: each for name, each in study.variants.items() if each.selection.plugin.name != "deap"}
     classifier = Alternating(network(SHAPES[0]))
-    with ExperimentInfo(stock, classifier) as bench:
+    with Session(stock, classifier) as bench:
         measured, discarded = repeated(lambda: evolve(bench, classifier), arguments.repeats)
     figure = Figure(f"study of {len(stock)} selections: loop / forward", ratio(measured, "bare", "loop"), GOAL)
     spent = {side: Spread.of(values).median for side, values in measured.items()}

@@ -17,8 +17,8 @@ _SLACK = 10_000  # four times the largest rounding error of a sum of 784 squares
 def neighbours(configuration: str, runs: Sequence[RunView]) -> list[NDArray[np.uint8] | None]:
     """Return for each run the nearest training image of its target class, uint8 (h, w, c), by Euclidean distance.
 
-    An entry is None if the run has no image, or one of another shape than MNIST. All entries are None if ``configuration``, an experiment
-    as YAML, uses another dataset than MNIST.
+    An entry is None if the run has no image, or one of another shape than MNIST. All entries are None if
+    ``configuration``, an experiment as YAML, uses another dataset than MNIST.
     """
     wanted = {index: run.image for index, run in enumerate(runs) if run.image is not None and _is_digit(run)}
     if not wanted or not _uses_mnist(configuration):
