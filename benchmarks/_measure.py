@@ -74,8 +74,17 @@ class Figure(NamedTuple):
         return f"| {self.name} | {' | '.join(f'{value:.3g}' for value in self.spread)} | {' '.join(goals)}{outcome} |"
 
 
+def check_clock() -> None:
+    """End the benchmark if the clock does not advance: every figure depends on a duration."""
+    start = time.perf_counter()
+    time.sleep(0.05)
+    if time.perf_counter() <= start:
+        raise SystemExit("the clock of this machine does not advance, so nothing can be measured")
+
+
 def options(docstring: str | None, only: str = "") -> argparse.ArgumentParser:
     """Return a parser with the options of all benchmarks; ``only`` names the things that ``--only`` filters."""
+    check_clock()
     parser = argparse.ArgumentParser(description=(docstring or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path)
@@ -92,6 +101,7 @@ def repeated(repeat: Callable[[], dict[str, float]], wanted: int) -> tuple[dict[
 
     Returns the measured values by name, and the number of discarded repeats.
     """
+    check_clock()
     repeat()  # warm-up
     kept: list[dict[str, float]] = []
     discarded = 0

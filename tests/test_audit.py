@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from fooldeap import cli, registry, trust
-from fooldeap.audit import detection, findings, real, report, session, settings, words
+from fooldeap.audit import detection, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, experiment_data, load_attacks
-from fooldeap.audit.results import ClassResult, Findings
+from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
@@ -129,10 +129,10 @@ def test_class_is_charged_its_share_of_a_shared_run():
 
 def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
     def thresholds(count):
-        judged = findings.DetectionResult(
+        judged = DetectionResult(
             count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)})
         )
-        own = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
+        own = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
         found = make_findings(detected=own)
         return "\n".join(report._thresholds(own)), list(csv.DictReader(report.thresholds_csv(found).splitlines()))
 
@@ -408,8 +408,8 @@ def visible_text(text):
 
 
 def test_class_names_are_escaped(tmp_path):
-    judged = findings.DetectionResult(1, {"confidence": detection.Verdict(0.5, 1.0, 0.25)})
-    detected = findings.Detection(judged, {"cma_es": judged}, 20, 20, "logits")
+    judged = DetectionResult(1, {"confidence": detection.DetectionScore(0.5, 1.0, 0.25)})
+    detected = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
     named = {0: "0: <script>alert(1)</script>|", 1: "1: b &lt; c & d &#33; [x](y)"}
     found = make_findings(result("cma_es", 0, at5=3), result("cma_es", 1, 0.2), names=named, detected=detected)
     text, html = write_audit(found, tmp_path)

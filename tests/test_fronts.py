@@ -171,7 +171,7 @@ def test_what_objectives_are_called(finished):
     result, folder, _ = finished
     assert result.objectives == ("log p", "-ink")
     assert json.loads((folder / "result.json").read_text())["objectives"] == ["log p", "-ink"]
-    assert "log p and -ink, of which larger is better" in (folder / "report.html").read_text()
+    assert "the values of log p and -ink; larger is better" in (folder / "report.html").read_text()
     assert fronts.called(result.runs, ("one",)) == ("objective 1", "objective 2")
     assert fronts.called((), ("log p", "-ink")) == ()
 

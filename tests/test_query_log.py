@@ -26,8 +26,8 @@ def shown(classifier):
 
 @pytest.mark.parametrize("algorithm", ["generational", "steady_state", "tiny_map_elites", "deap_simple", "ascent"])
 @pytest.mark.parametrize("concurrent_runs", [1, 16])
-def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, lockstep):
-    experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], concurrent_runs=lockstep)
+def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, concurrent_runs):
+    experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], concurrent_runs=concurrent_runs)
     with ExperimentSession(experiment) as prepared:
         result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     (row,) = sessions(tmp_path / "run")

@@ -97,8 +97,8 @@ def test_results_do_not_depend_on_the_order_of_variants(study, tmp_path, order):
 
 
 @pytest.mark.parametrize("concurrent_runs", [1, 5])
-def test_results_do_not_depend_on_lockstep(study, tmp_path, lockstep):
-    assert bits(compare(tmp_path / "study", concurrent_runs=lockstep).folder) == bits(study.folder)
+def test_results_do_not_depend_on_concurrent_runs(study, tmp_path, concurrent_runs):
+    assert bits(compare(tmp_path / "study", concurrent_runs=concurrent_runs).folder) == bits(study.folder)
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])

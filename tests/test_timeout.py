@@ -128,11 +128,11 @@ def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
         f"sys.path.append({str(KIT)!r})\n"
         "from labour import wait_in_c\n"
         "from fooldeap import cli\nfrom fooldeap.engine import timeout\n"
-        "guard.GRACE, timeout.last_resort = 0.0, cli._end_at_once\n"
+        "timeout.GRACE, timeout.last_resort = 0.0, cli._exit_at_once\n"
         "class Model:\n"
         "    def logits(self, images):\n"
         "        wait_in_c()\n"
-        "guard.TimedClassifier(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
+        "timeout.TimedClassifier(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
     )
     ended = subprocess.run([sys.executable, str(tmp_path / "waits.py")], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1

@@ -104,7 +104,7 @@ def test_the_doctor(monkeypatch):
     monkeypatch.setattr(doctor, "MODELS", ("mnist_lenet",))
     (found,) = doctor.models()
     assert found.state == "ok"
-    assert found.told.endswith("test digits correctly")
+    assert found.message.endswith("test digits correctly")
 
 
 def test_benchmarks_measure_nothing(monkeypatch):

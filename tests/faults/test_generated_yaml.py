@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from fooldeap.audit import real
 from fooldeap.audit import settings as audits
-from fooldeap.audit.battery import battery, experiment_of
+from fooldeap.audit.battery import experiment_data, load_attacks
 from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
@@ -72,8 +72,8 @@ def rehearse_variants(study, bench):
 def attack(audit, bench):
     """Make the attacks of an audit, and load their experiments."""
     shape, choice, seed = audit.classifier.input_shape, audit.choice, audit.experiment.seed
-    for each in battery(shape, len(audit.classes), audit.budget, gradient=audit.gradient):
-        said = experiment_of(each, choice, seed, list(audit.classes))
+    for each in load_attacks(shape, len(audit.classes), audit.budget, gradient=audit.gradient):
+        said = experiment_data(each, choice, seed, list(audit.classes))
         config.load({**said, "plugins": list(audit.experiment.plugins)}, plugins=GIVEN)
     if audit.images is not None:
         real.load(audit.images, shape)

@@ -81,7 +81,7 @@ def test_an_export_of_a_huge_picture(run, huge, capfd):
 
 
 def test_a_folder_of_real_images_with_a_huge_one(huge, tmp_path):
-    for index in range(real.FEWEST - 1):
+    for index in range(real.MIN_IMAGES - 1):
         Image.new("L", (8, 8)).save(tmp_path / f"{index}.png")
     (tmp_path / "huge.png").write_bytes(huge)
     refused = pytest.raises(InputError, match=r"huge\.png: cannot read this picture \(it has more than")

@@ -71,8 +71,8 @@ def auditing(tmp_path, monkeypatch):
     (tmp_path / "tiny.yaml").write_text(f"classifier: tiny\nplugins: [{KIT}]\n")
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "real.npz", images=images)
-    every = session.battery
-    monkeypatch.setattr(session, "battery", lambda *given, **more: [*every(*given, **more)][:2])
+    every = session.load_attacks
+    monkeypatch.setattr(session, "load_attacks", lambda *given, **more: [*every(*given, **more)][:2])
     options = {"images": str(tmp_path / "real.npz"), "budget": 20, "classes": [0, 2], "quiet": True}
     return lambda folder: audit(tmp_path / "tiny.yaml", out=folder, **options)
 
@@ -177,7 +177,8 @@ def test_what_answers_depend_on_is_the_most_that_a_session_found(tmp_path):
 
 
 def test_the_command_resumes_an_audit_that_was_killed_before_its_first_attack(auditing, tmp_path, monkeypatch, capsys):
-    first = calls(Killing(COUNTED), lambda: _until(session._Session, "_found", lambda: auditing(tmp_path / "begun")))
+    begun = tmp_path / "begun"
+    first = calls(Killing(COUNTED), lambda: _until(session._Session, "_run_attacks", lambda: auditing(begun)))
     assert killed(monkeypatch, lambda: auditing(tmp_path / "killed"), first - 4)
     known = json.loads((tmp_path / "killed/environment.json").read_text())
     with pytest.raises(SystemExit, match="0"):

@@ -109,14 +109,14 @@ UNBOUNDED = {
     "fooldeap/images/pictures.py": "decodes what it just encoded",
     "fooldeap/configuration/config.py": "a file of the package",
     "fooldeap/audit/battery.py": "files of the package",
-    "fooldeap/help/plugin_file.py": "files of the package",
-    "fooldeap/help/experiment_folder.py": "files of the package",
+    "fooldeap/scaffolding/plugin_file.py": "files of the package",
+    "fooldeap/scaffolding/experiment_folder.py": "files of the package",
     "fooldeap/page/neighbours.py": "a file of the package",
     "fooldeap/page/rendering.py": "files of the package",
     "plugins/dataset/mnist.py": "a file of the package",
-    "fooldeap/runs/work.py": "traffic between our own processes",
+    "fooldeap/runs/worker_task.py": "traffic between our own processes",
     "plugins/executor/_worker.py": "traffic between our own processes",
-    "plugins/executor/_foreman.py": "traffic between our own processes",
+    "plugins/executor/_supervisor.py": "traffic between our own processes",
 }
 MODELS = "plugins/classifier/"  # model files have readers of their own, see test_hostile_models
 
