@@ -1,19 +1,20 @@
-"""What the algorithms share that are DEAP's own: how they run inside the engine."""
+"""Run DEAP's own algorithms inside the engine."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from fooldeap.plugin import Evolution, InputError, Reply, Rng, Toolbox
 
-FOR_EVER = 10**9  # generations; when to stop is for the engine to say
+FOR_EVER = 10**9  # generations; the engine decides when to stop
 
 
 def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> Evolution:
-    """Run one of DEAP's algorithms, unmodified, as a generator that yields what it wants evaluated.
+    """Run an unmodified DEAP algorithm as a generator that yields the genomes to evaluate.
 
-    It runs in a greenlet of its own, which is left wherever it calls ``toolbox.map(toolbox.evaluate, ...)``, and
-    entered again with the answer. DEAP draws from the global random generators: they continue the run's own stream
-    while the greenlet runs, and are restored whenever it is left, so no other thread waits while images are evaluated.
+    The algorithm runs in its own greenlet. A call of ``toolbox.map(toolbox.evaluate, ...)`` switches to the engine,
+    which switches back with the fitness values. DEAP draws from the global random generators. They continue the run's
+    stream while the greenlet runs, and are restored when it switches to the engine. So no other thread waits during an
+    evaluation.
     """
     from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -30,7 +31,7 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
     ask = view.map
 
     def ask_always(function: Callable[..., Any], individuals: Iterable[Any]) -> Any:
-        """Leave for the engine also where nobody is new, so that it counts the generation and may stop the run."""
+        """Switch to the engine also without new individuals, so that it counts the generation and can stop the run."""
         return ask(function, individuals) or evaluate([])[:0]
 
     view.register("map", ask_always)
@@ -39,7 +40,7 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
         with stream.installed():
             wanted = shown = within.switch()
         while not within.dead:
-            shown = wanted if len(wanted) else shown  # the last ones again are answered from memory
+            shown = wanted if len(wanted) else shown  # the cache answers the last ones again
             reply = yield shown
             within.parent = getcurrent()
             with stream.installed():
@@ -51,7 +52,7 @@ def inside(toolbox: Toolbox, rng: Rng, algorithm: Callable[[Toolbox], Any]) -> E
 
 
 def check_rates(crossover_rate: float, mutation_rate: float) -> None:
-    """Refuse rates of which a child can have only one, where they are more than 1 together."""
+    """Raise InputError if the two rates sum to more than 1. A child results from at most one of the two operators."""
     if crossover_rate + mutation_rate > 1:
         raise InputError(
             f"crossover_rate and mutation_rate: got {crossover_rate} and {mutation_rate}, at most 1 together"

@@ -1,8 +1,8 @@
-"""Which classes and functions of Keras a model file may name: those that compute and have no other effect.
+"""The Keras classes and functions that a model file may name. They compute and have no other effect.
 
-A name in a file is resolved as Keras resolves it, and the class or function that is found must be on the list. Lists
-of names alone do not do: ``keras`` and ``layers.Lambda`` together name what ``keras.layers`` and ``Lambda`` name.
-Nothing is imported: all of Keras that a model may name is there as soon as Keras is.
+A name in a file is resolved as Keras resolves it. The resulting class or function must be in the list. A list of names
+alone would not be enough: ``keras`` with ``layers.Lambda`` means the same as ``keras.layers`` with ``Lambda``. Nothing
+is imported here. Everything in Keras that a model may name is imported together with Keras.
 """
 
 import functools
@@ -10,7 +10,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
-# Classes by the module that names them. Absent are layers that carry code or load files: Lambda, TFSMLayer,
+# Allowed classes by module. Layers that contain code or load files are not allowed: Lambda, TFSMLayer,
 # TorchModuleWrapper, JaxLayer, FlaxLayer, StringLookup, IntegerLookup and TextVectorization.
 CLASSES = {
     "keras": "DTypePolicy FloatDTypePolicy Model Sequential",
@@ -66,7 +66,7 @@ CLASSES = {
     "keras.optimizers.schedules": """
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay
     """,
-    # Layers of the networks in keras.applications, and operations of modules that have others as well.
+    # Layers of the networks in keras.applications, and single operations of modules that are not allowed as a whole.
     "keras.src.applications.convnext": "LayerScale StochasticDepth",
     "keras.src.applications.inception_resnet_v2": "CustomScaleLayer",
     "keras.src.ops.core": """
@@ -74,32 +74,32 @@ CLASSES = {
     """,
     "keras.src.ops.linalg": "Norm",
 }
-# Modules whose operations all compute on tensors alone, as in keras.ops.mean(x / 255).
+# Modules whose operations are all allowed. They only compute on tensors, as in keras.ops.mean(x / 255).
 OPERATIONS = {f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "image", "einops")}
-# Modules whose functions may be named, but for these, which load what they are given.
+# Modules whose functions are allowed, except NO_FUNCTIONS. Those load their argument.
 FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics")
 NO_FUNCTIONS = {"get", "serialize", "deserialize"}
-# How Keras writes values that JSON does not have.
+# Class names that Keras writes for values that JSON cannot represent.
 VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__"}
 VALUES |= {"TensorShape"}
 
 
 def is_allowed(part: dict[str, Any]) -> bool:
-    """Tell whether a model file may name the class or function that a part of its configuration names."""
+    """Return whether a model file may name the class or function in a part of its configuration."""
     name, module = part["class_name"], part.get("module")
     if name == "function":
         return _is_allowed_function(module, part.get("config"))
     if not isinstance(name, str) or not name.isidentifier():
         return False
-    if module is None:  # as in HDF5 files: where the part is, says which module is meant
+    if module is None:  # as in HDF5 files, where the position of the part implies the module
         return name in VALUES or name in _simple_names()
     found = resolved(module, name)
     return isinstance(found, type) and (found in _classes() or _is_operation(found))
 
 
 def resolved(module: object, name: object) -> Any:
-    """Return what Keras finds by a module and a name; None where it finds nothing, or nothing of its own."""
-    place, _, own = f"{module}.{name}".rpartition(".")  # Keras joins them, too
+    """Return the object that Keras finds for a module and a name, or None if Keras itself has no such object."""
+    place, _, own = f"{module}.{name}".rpartition(".")  # Keras joins them in the same way
     found = sys.modules.get(place) if place.split(".")[0] == "keras" else None
     return None if found is None else vars(found).get(own)
 
@@ -120,7 +120,7 @@ def _is_operation(found: type) -> bool:
 @functools.cache
 def _classes() -> frozenset[type]:
     found = (resolved(module, name) for module, names in CLASSES.items() for name in names.split())
-    return frozenset(each for each in found if each is not None)  # some are not in every version
+    return frozenset(each for each in found if each is not None)  # some do not exist in every version
 
 
 @functools.cache

@@ -1,8 +1,8 @@
-"""Load a Keras model file; say in one line what is wrong with an unusable one.
+"""Load a Keras model file. An unusable file raises an error with a message of one line.
 
-A model file is data. Nothing that it holds or names is run unless the user trusts it (``--trust-model``), nothing
-outside it is read, and it cannot unpack to much more than it is. Keras' safe mode has the same aim. The checks here
-do not depend on its version, and Keras is given a copy of what they looked at, never the file.
+A model file is treated as data. Code that it contains or names is not run unless the user trusts the file
+(``--trust-model``). No other file is read. The unpacked size is limited. Keras' safe mode has the same aim, but the
+checks here do not depend on the version of Keras. Keras loads a copy of the checked parts, never the file itself.
 """
 
 import contextlib
@@ -22,28 +22,28 @@ from fooldeap.trust import given
 from ._keras_allowed import is_allowed, resolved
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that carry code
+CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that contain code
 CONFIGURATION = "config.json"
 MOST_CONFIGURATION = 1 << 26  # bytes
 _TRUST = "or, if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
 
 
 def load(content: bytes, suffix: str, where: str) -> Any:
-    """Return the model in a file, without running code that the file may hold, unless the user trusts it.
+    """Return the model in a file. Code in the file is not run unless the user trusts it.
 
     Parameters
     ----------
     content
-        Of the file.
+        The content of the file.
     suffix
-        What its name ends in.
+        The suffix of the file name.
     where
-        How messages begin.
+        The beginning of error messages.
 
     Raises
     ------
     InputError
-        The file is damaged, unsafe or needs trust, or Keras does not load it.
+        The file is damaged or unsafe, it needs trust that is not given, or Keras cannot load it.
     """
     import keras
 
@@ -54,7 +54,7 @@ def load(content: bytes, suffix: str, where: str) -> Any:
         raise
     except UnsafeArchiveError as error:
         raise InputError(f"{where} {error}; do not use this file") from None
-    except Exception:  # damage shows as whatever the archive, JSON or HDF5 make of it
+    except Exception:  # damage can raise any error of zipfile, json or h5py
         raise InputError(
             f"{where}: the file is damaged or no Keras model; save it with model.save('NAME.keras')"
         ) from None
@@ -74,7 +74,7 @@ def load(content: bytes, suffix: str, where: str) -> Any:
 
 
 def _archive(content: bytes, where: str) -> tuple[Any, bytes]:
-    """Return the configuration in a ``.keras`` archive, and an archive of it and of the other parts."""
+    """Return the configuration in a ``.keras`` archive, and a new archive of the checked parts."""
     import h5py
 
     archive = Archive(content)
@@ -95,7 +95,7 @@ def _archive(content: bytes, where: str) -> tuple[Any, bytes]:
 
 
 def _hdf5(content: bytes, where: str) -> tuple[Any, bytes]:
-    """Return the configuration in an HDF5 file, and the file."""
+    """Return the configuration in an HDF5 file, and the content of the file."""
     import h5py
 
     with h5py.File(io.BytesIO(content), "r") as file:
@@ -108,7 +108,7 @@ def _json(text: str | bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a mapping; refuse a key that stands twice, since Keras may use the value that is overwritten."""
+    """Return the pairs as a mapping. Refuse a duplicate key, because Keras may use the value that is overwritten."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice")
@@ -116,7 +116,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_arrays(file: Any, limit: int, where: str) -> None:
-    """Refuse arrays that are elsewhere than in this file, and more of them than it could hold."""
+    """Refuse arrays in other files, and arrays that are together larger than ``limit`` bytes."""
     import h5py
 
     sizes = []
@@ -151,7 +151,7 @@ def _check_code(architecture: Any, where: str) -> None:
 
 
 def _refusal(part: dict[str, Any]) -> str:
-    """Return why a class or function is refused, and the cure."""
+    """Return the reason why a class or function is refused, and the cure."""
     said, module = part["class_name"], part.get("module")
     name = str(part.get("config") if said == "function" else said)
     last = name.rpartition(".")[2]
@@ -180,7 +180,7 @@ def _named(configuration: Any) -> Iterator[dict[str, Any]]:
 
 
 def _registered(part: dict[str, Any]) -> bool:
-    """Tell whether the user's own code, in this process, has told Keras of a class or function."""
+    """Return whether code of the user has registered a class or function with Keras in this process."""
     import keras
 
     name = part.get("config") if part["class_name"] == "function" else part["class_name"]
@@ -190,7 +190,7 @@ def _registered(part: dict[str, Any]) -> bool:
 
 
 def _custom_objects(architecture: Any) -> dict[str, Any]:
-    """Import what a trusted model names outside Keras, as far as it is there."""
+    """Import the objects outside Keras that a trusted model names. Leave out those that cannot be imported."""
     found = {}
     for part in filter(_outside, _named(architecture)):
         name = str(part["config"] if part["class_name"] == "function" else part["class_name"])

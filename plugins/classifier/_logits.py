@@ -1,6 +1,6 @@
-"""From a Keras model that gives probabilities back to the scores before its softmax.
+"""Get the logits, the scores before the softmax, from a Keras model that returns probabilities.
 
-The model stays as it is: what is cut off it is composed of functions, and no layer is put on its graph.
+The model is not changed. The functions here are composed of parts of the model. They add no layer to its graph.
 """
 
 from collections.abc import Callable
@@ -18,23 +18,23 @@ Scores = Callable[[Any], Any]
 
 
 def scores_of(model: Any, outputs: str, probes: Any, where: str) -> Scores:
-    """Return a function from the model's input to its logits, float32, checked on ``probes``.
+    """Return a function from the model's input to its logits (n, classes) float32. Check it on ``probes``.
 
     Parameters
     ----------
     model
         A Keras model with one input and one output (n, classes).
     outputs
-        What its output is: ``"logits"``, ``"probabilities"``, or ``"auto"`` to look for a softmax.
+        The kind of output: ``"logits"``, ``"probabilities"``, or ``"auto"`` to look for a softmax.
     probes
-        Inputs (n, ...) to check with.
+        Inputs (n, ...) for the check.
     where
-        How messages begin.
+        The beginning of error messages.
 
     Raises
     ------
     InputError
-        The output is not what ``outputs`` says, or "auto" finds no softmax.
+        The output does not agree with ``outputs``, it is not finite, or "auto" finds no softmax.
     """
     import keras
 
@@ -97,7 +97,13 @@ def _range(output: Array) -> str:
 
 
 def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
-    """Compare softmax(logits) with the model's output, in its own arithmetic, which may be half precision."""
+    """Compare softmax(logits) with the model's output, in the dtype of the output. It may be half precision.
+
+    Raises
+    ------
+    InputError
+        They differ by more than `TOLERANCE`.
+    """
     import keras
 
     own = raw(probes)
@@ -111,16 +117,19 @@ def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
 
 
 def features_of(model: Any) -> Scores | None:
-    """Return a function from the model's input to what goes into its last dense layer, (n, d) float32; or None."""
+    """Return a function from the model's input to the input of its last dense layer, (n, d) float32.
+
+    Return None if the model does not end in a dense layer.
+    """
     found = _before_dense(model)
     return None if found is None else _as_float32(found)
 
 
-# --- The walk back ------------------------------------------------------------------------------------------
+# --- From the output back to the softmax --------------------------------------------------------------------
 
 
 def _before_softmax(model: Any) -> Scores | None:
-    """Return a function for what goes into the softmax at the model's end, or None where there is none."""
+    """Return a function that computes the input of the softmax at the model's end, or None without such a softmax."""
     operation, source = _last(model.outputs[0])
     tail = None if source is None else _without_softmax(operation, source)
     if tail is None:
@@ -130,14 +139,14 @@ def _before_softmax(model: Any) -> Scores | None:
 
 
 def _last(tensor: Any) -> tuple[Any, Any]:
-    """Return the operation that gave a tensor, and its input, None where that is not one tensor."""
+    """Return the operation that computed a tensor, and its input. The input is None unless it is a single tensor."""
     operation, node, _ = tensor._keras_history
     inputs = operation._inbound_nodes[node].input_tensors
     return operation, inputs[0] if len(inputs) == 1 else None
 
 
 def _up_to(model: Any, tensor: Any) -> Scores:
-    """Return the model cut at an inner tensor."""
+    """Return a function from the model's input to an inner tensor."""
     import keras
 
     if tensor is model.inputs[0]:
@@ -146,7 +155,7 @@ def _up_to(model: Any, tensor: Any) -> Scores:
 
 
 def _without_softmax(operation: Any, source: Any) -> Scores | None:
-    """Return what an operation does but for the softmax at its end, or None where it ends in none."""
+    """Return the operation without the softmax at its end, or None if it does not end in a softmax."""
     import keras
 
     if isinstance(operation, keras.Model):
@@ -168,7 +177,7 @@ def _identity(x: Any) -> Any:
 
 
 def _linear(layer: Any, shape: Any) -> Scores:
-    """Return a copy of a layer that has no activation."""
+    """Return a copy of a layer without its activation."""
     copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
     copy.build(shape)
     copy.set_weights(layer.get_weights())
@@ -176,7 +185,7 @@ def _linear(layer: Any, shape: Any) -> Scores:
 
 
 def _before_dense(model: Any) -> Scores | None:
-    """Return a function for what goes into the dense layer at the model's end, or None where there is none."""
+    """Return a function that computes the input of the dense layer at the model's end, or None without such a layer."""
     import keras
 
     operation, source = _last(model.outputs[0])

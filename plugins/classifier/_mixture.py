@@ -1,4 +1,4 @@
-"""Class-conditional densities: principal components, and mixtures of normal distributions of them."""
+"""Class-conditional densities: mixtures of normal distributions over principal components."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,16 +11,16 @@ from fooldeap.plugin import Images, Rng, Split
 Floats = NDArray[np.float64]
 
 ROUNDS = 40
-HELD_OUT = 5000  # training images that calibrate what is fitted to the others
-FLOOR = 0.06  # of a variance, as a share of the mean variance of the data
+HELD_OUT = 5000  # training images for the calibration; the densities are fitted to the others
+FLOOR = 0.06  # the least variance, as a share of the mean variance of the data
 
 
 class Densities(NamedTuple):
-    """A density for each of several classes, of images of one shape.
+    """A density of images for each class. All images have the same shape.
 
-    The first principal components of an image have a density that is a mixture of normal distributions, one mixture a
-    class; all other directions have the same normal noise in every class (probabilistic principal components, Tipping
-    and Bishop 1999).
+    The density of the first principal components is a mixture of normal distributions. Each class has its own mixture.
+    All other directions have the same normal noise in every class (probabilistic principal components, Tipping and
+    Bishop 1999).
     """
 
     shape: tuple[int, int, int]
@@ -32,11 +32,19 @@ class Densities(NamedTuple):
     shifts: Floats  # (classes, parts, components)
     offsets: Floats  # (classes, parts)
     temperature: float
-    held_out: Floats  # log p(x) of images that were not fitted to
+    held_out: Floats  # log p(x) of the images for the calibration, sorted
 
     @classmethod
     def of(cls, arrays: Mapping[str, Any]) -> "Densities":
-        """Return what the arrays of a file hold."""
+        """Return the densities in the arrays of a file.
+
+        Raises
+        ------
+        KeyError
+            An array is missing.
+        ValueError
+            The shapes of the arrays do not fit together.
+        """
         read = {name: np.asarray(arrays[name], np.float64) for name in cls._fields if name != "shape"}
         height, width, channels = (int(length) for length in arrays["shape"])
         _check_sizes(height * width * channels, read)
@@ -50,7 +58,7 @@ class Densities(NamedTuple):
 
     def joint(self, images: Images) -> Floats:
         """Return log p(x, c) up to a constant, (n, classes), for uint8 images."""
-        from scipy.special import logsumexp  # here and below: a list of plugins does not wait for scipy
+        from scipy.special import logsumexp  # imported late, here and below, so that listing the plugins is fast
 
         points = flat(images) - self.mean
         projected = points @ self.directions
@@ -62,7 +70,7 @@ class Densities(NamedTuple):
 
 
 def _check_sizes(pixels: int, arrays: Mapping[str, Floats]) -> None:
-    """Raise ValueError where arrays do not fit one another."""
+    """Raise ValueError if the shapes of the arrays do not fit together."""
     components, offsets = arrays["directions"].shape[1:], arrays["offsets"].shape
     expected = {
         "mean": (pixels,),
@@ -77,7 +85,7 @@ def _check_sizes(pixels: int, arrays: Mapping[str, Floats]) -> None:
 
 
 def fit(data: Split, components: int, parts: int, rng: Rng) -> Densities:
-    """Fit densities to the training images, but for the last 5000, which calibrate the temperature."""
+    """Fit densities to all training images except the last 5000, and the temperature to these 5000."""
     from scipy.special import logsumexp
 
     images, labels = data.train_images[:-HELD_OUT], data.train_labels[:-HELD_OUT]
@@ -108,16 +116,16 @@ def fit(data: Split, components: int, parts: int, rng: Rng) -> Densities:
     return made._replace(temperature=temperature, held_out=np.sort(logsumexp(joint, axis=1)))
 
 
-ROUNDED = ("mean", "directions", "roots", "shifts")  # as they are kept in a file
+ROUNDED = ("mean", "directions", "roots", "shifts")  # to float32, as they are stored in a file
 
 
 def flat(images: Images) -> Floats:
-    """Return images as points (n, pixels), from 0 to 1."""
+    """Return uint8 images as points (n, pixels) float64, from 0 to 1."""
     return images.reshape(len(images), -1) / 255.0
 
 
 def _temperature(joint: Floats, labels: NDArray[Any]) -> float:
-    """Return the temperature at which these labels are likeliest."""
+    """Return the temperature that maximises the likelihood of the labels."""
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
@@ -131,7 +139,7 @@ def _temperature(joint: Floats, labels: NDArray[Any]) -> float:
 class Mixture(NamedTuple):
     """A mixture of k normal distributions in d dimensions.
 
-    The log-density of part i at z is ``offsets[i] - |z @ roots[i] - shifts[i]|^2 / 2``, its weight included.
+    The log-density of part i at z is ``offsets[i] - |z @ roots[i] - shifts[i]|^2 / 2``. It includes the weight.
     """
 
     roots: Floats  # (k, d, d), a root of each precision matrix
@@ -139,14 +147,14 @@ class Mixture(NamedTuple):
     offsets: Floats  # (k,)
 
     def parts(self, points: Floats) -> Floats:
-        """Return the log-density (n, k) of each part, its weight included, at points (n, d)."""
+        """Return the log-densities (n, k) of the parts at points (n, d). They include the weights."""
         whitened = points @ self.roots - self.shifts[:, None]
         densities: Floats = self.offsets - np.sum(np.square(whitened), axis=2).T / 2
         return densities
 
 
 def fitted(points: Floats, count: int, rng: Rng) -> Mixture:
-    """Return a mixture of ``count`` parts fitted to points (n, d) (Dempster, Laird and Rubin 1977)."""
+    """Fit a mixture of ``count`` parts to points (n, d) with the EM algorithm (Dempster, Laird and Rubin 1977)."""
     from scipy.special import logsumexp
 
     floor = FLOOR * points.var(axis=0).mean() * np.eye(points.shape[1])
@@ -166,7 +174,7 @@ def _nearest(points: Floats, centres: Floats) -> NDArray[np.intp]:
 
 
 def _maximised(points: Floats, shares: Floats, floor: Floats) -> Mixture:
-    """Return the mixture that is likeliest where each point belongs to the parts by these shares (n, k)."""
+    """Return the mixture of maximum likelihood, given the shares (n, k) of the parts in each point."""
     totals = shares.sum(axis=0) + 1e-9
     means = shares.T @ points / totals[:, None]
     covariances = [

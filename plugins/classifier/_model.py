@@ -1,4 +1,4 @@
-"""What classifiers have in common whose model is in a file, or that load something at first use."""
+"""Base classes of classifiers that load a model at first use."""
 
 import hashlib
 import os
@@ -16,11 +16,11 @@ from fooldeap.plugin import InputError, Plugin, plugin_of
 
 from ._scores import names_in
 
-MOST_FILE = 1 << 32  # bytes of a model file, which is read into memory
+MOST_FILE = 1 << 32  # bytes of a model file; it is read into memory
 
 
 class Loaded(Protocol):
-    """What is kept of a model between calls."""
+    """A loaded model, which a classifier keeps between calls."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -28,18 +28,18 @@ class Loaded(Protocol):
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
 
 
 class SentAsSettings:
-    """A dataclass that is pickled as its fields alone: whoever unpickles it loads anew what it caches."""
+    """A dataclass whose pickle contains only its fields. Cached values are computed again after unpickling."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
 
 
 class FromFile(SentAsSettings, ABC):
-    """A classifier of a model in a file. A dataclass that derives from it has these fields, and `_loaded`."""
+    """A classifier whose model is in a file. A subclass is a dataclass with these fields, and defines `_loaded`."""
 
     model: str
     class_names: str | None = None
@@ -47,7 +47,7 @@ class FromFile(SentAsSettings, ABC):
     @property
     @abstractmethod
     def _loaded(self) -> Loaded:
-        """The model, which is to be loaded at first use."""
+        """The model. Subclasses load it at first use."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -56,12 +56,12 @@ class FromFile(SentAsSettings, ABC):
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return self._loaded.classes
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
-        """What the classes are called, where a file says it."""
+        """The names of the classes, or None without a file of names."""
         return names_in(self.class_names, self.classes, self._where)
 
     @cached_property
@@ -70,7 +70,9 @@ class FromFile(SentAsSettings, ABC):
         return hashlib.sha256(self._content()).hexdigest()
 
     def _content(self) -> bytes:
-        """Return what the model file holds: the same whenever it is read, since the digest stands for it.
+        """Return the content of the model file.
+
+        Every call must return the same content, because the digest identifies it.
 
         Raises
         ------
@@ -89,7 +91,7 @@ class FromFile(SentAsSettings, ABC):
 
     @property
     def _where(self) -> str:
-        """How messages begin."""
+        """The beginning of error messages."""
         return f"{_plugin(self)}: model {self.model!r}"
 
 
@@ -100,7 +102,13 @@ def _plugin(classifier: object) -> Plugin:
 
 
 def path_of(model: str, plugin: Plugin) -> Path:
-    """Return the file of a model: a shipped one by its name, or any by its path, if the plugin reads such files."""
+    """Return the path of a model file. ``model`` is the name of a shipped model, or a path.
+
+    Raises
+    ------
+    InputError
+        The file does not exist, or the plugin does not read files with this suffix.
+    """
     suffixes = plugin.options["suffixes"]
     folder = Path(str(resources.files("fooldeap.data"))) / "classifiers"
     shipped = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
@@ -113,7 +121,7 @@ def path_of(model: str, plugin: Plugin) -> Path:
 
 
 def _fault(path: Path, plugin: Plugin, shipped: Iterable[str]) -> str:
-    """Return why there is no model that the plugin reads, and the cure."""
+    """Return the reason why the plugin cannot read a path, and the cure."""
     known = registry.load()
     reader = known.formats().get(path.suffix.lower(), plugin.name)
     if reader != plugin.name:

@@ -1,4 +1,4 @@
-"""An ONNX file, looked at before it is run: its input, what goes into its softmax, and into its last linear layer."""
+"""Analysis of an ONNX file before it is run: its input, and the inputs of its softmax and its last linear layer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ DTYPES = {
     "tensor(uint8)": np.uint8,
 }
 LINEAR = ("Gemm", "MatMul")
-PASSED = ("Identity", "Cast", "Add", "Dropout")  # what may stand between a linear layer and the scores
+PASSED = ("Identity", "Cast", "Add", "Dropout")  # operators that may come between a linear layer and the scores
 CHANNELS = (1, 3)
 TENSOR = "onnx.TensorProto"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A model's input: the images' shape (h, w, c), where the channels are, its dtype, and a batch of fixed size."""
+    """A model's input: shape of the images (h, w, c), layout of the axes, dtype, and batch size, or None if any."""
 
     shape: tuple[int, int, int]
     layout: str
@@ -33,26 +33,32 @@ class Input:
     batch: int | None
 
     def arranged(self, pixels: Array) -> Array:
-        """Return pixels (n, h, w, c) as the model has them."""
+        """Return pixels (n, h, w, c) in the layout of the model."""
         if self.layout == "nhw":
             return pixels[..., 0]
         return pixels.transpose(0, 3, 1, 2) if self.layout == "nchw" else pixels
 
 
 class Graph:
-    """A session of ONNX Runtime; ``output`` and ``features`` name what can be asked of it."""
+    """A session of ONNX Runtime. ``output`` and ``features`` are the names of its outputs."""
 
     def __init__(self, session: Any, output: str, features: str | None) -> None:
         self._session, self.output, self.features = session, output, features
         self._input = session.get_inputs()[0]
 
     def run(self, output: str, fed: Array) -> Array:
-        """Return an output for an input."""
+        """Return the output of a given name for an input."""
         (found,) = self._session.run([output], {self._input.name: fed})
         return np.asarray(found)
 
     def input(self, layout: str, shape: tuple[int, int, int] | None, where: str) -> Input:
-        """Return what the input is, or raise `InputError` where that cannot be told."""
+        """Return the description of the input.
+
+        Raises
+        ------
+        InputError
+            The input does not take images, or its layout or shape is unknown.
+        """
         batch, *sides = [size if isinstance(size, int) and size > 0 else None for size in self._input.shape or [None]]
         if self._input.type not in DTYPES:
             raise InputError(f"{where} takes {self._input.type}, expected one of {', '.join(DTYPES)}")
@@ -80,7 +86,7 @@ def _layout(sides: list[int | None], where: str) -> str:
 
 
 def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
-    """Return the shape of images, (h, w, c): as the file says, and as the user does where it says nothing."""
+    """Return the shape of images, (h, w, c). Sizes that the file leaves open are taken from the user's ``shape``."""
     if shape is None and None in sides:
         raise InputError(f"{where} takes images of any size; say which: 'shape: [height, width, channels]'")
     height, width, channels = (own or int(said) for own, said in zip(sides, shape or (0, 0, 0), strict=True))
@@ -92,27 +98,30 @@ def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where:
 
 
 def opened(content: bytes, where: str, *, cut: bool) -> Graph:
-    """Return a model ready to run.
+    """Return a model that is ready to run.
 
     Parameters
     ----------
-    content : of the file
-    where : how messages begin
-    cut : whether to take what goes into a softmax at its end, rather than what comes out
+    content
+        The content of the file.
+    where
+        The beginning of error messages.
+    cut
+        Whether the output is the input of a softmax at the model's end, instead of the result of the softmax.
 
     Raises
     ------
     InputError
-        The file does not load, names other files, or has several inputs or outputs.
+        The file cannot be loaded, names other files, or does not have one input and one output.
     """
     onnx, runtime = _packages(where)
     try:
         model = onnx.load_model_from_string(content)
-        model.DiscardUnknownFields()  # ONNX Runtime may know them
-    except Exception:  # damage shows as whatever protobuf makes of it
+        model.DiscardUnknownFields()  # ONNX Runtime may use them
+    except Exception:  # damage can raise any error of protobuf
         raise InputError(f"{where}: the file is damaged or no ONNX model; export it anew") from None
     _check_alone(model, where)
-    model.ClearField("metadata_props")  # where ONNX Runtime may read settings of its own
+    model.ClearField("metadata_props")  # ONNX Runtime may read settings from it
     graph = model.graph
     given = {each.name for each in graph.initializer}
     inputs = [each for each in graph.input if each.name not in given]
@@ -144,7 +153,7 @@ def _packages(where: str) -> tuple[Any, Any]:
 
 
 def _check_alone(model: Any, where: str) -> None:
-    """Refuse tensors in other files, wherever they are: the model's digest would not stand for them."""
+    """Refuse tensors in other files, anywhere in the model. The model's digest does not cover these files."""
     for message in _messages(model):
         if message.DESCRIPTOR.full_name == TENSOR and (message.data_location or message.external_data):
             raise InputError(
@@ -153,7 +162,7 @@ def _check_alone(model: Any, where: str) -> None:
 
 
 def _messages(message: Any) -> Iterator[Any]:
-    """Yield a message, and all messages in it."""
+    """Yield a message and all messages inside it."""
     yield message
     for field, value in message.ListFields():
         if field.message_type is not None:
@@ -165,9 +174,9 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = thread_limit() or 0
-    # Threads that wait by spinning take the cores away from everything else that works on an image.
+    # Threads that spin while they wait would occupy cores that the other computations need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # What was checked is an ONNX model. The same bytes may be one in a format of ONNX Runtime's own as well.
+    # The checks are for the ONNX format. The same bytes could also be valid in ONNX Runtime's own format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -179,9 +188,9 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
 
 
 def _before_softmax(name: str, makers: dict[str, Any], model: Any) -> str:
-    """Return what goes into a softmax over the classes that gives ``name``, or the name itself."""
+    """Return the input of the softmax over the classes that computes ``name``, or ``name`` without such a softmax."""
     node = makers.get(name)
-    for _ in makers:  # no more often, as the graph may have a cycle
+    for _ in makers:  # a limit, because the graph may have a cycle
         if node is not None and node.op_type == "Identity":
             node = makers.get(_first(node))
     if node is None or node.op_type != "Softmax":
@@ -192,9 +201,9 @@ def _before_softmax(name: str, makers: dict[str, Any], model: Any) -> str:
 
 
 def _into_linear(name: str, makers: dict[str, Any], given: set[str]) -> str | None:
-    """Return what goes into the linear layer that gives ``name``; None where none does."""
+    """Return the input of the linear layer that computes ``name``, or None without such a layer."""
     node = makers.get(name)
-    for _ in makers:  # no more often, as the graph may have a cycle
+    for _ in makers:  # a limit, because the graph may have a cycle
         if node is not None and node.op_type in PASSED:
             sources = [each for each in node.input if each not in given and _made(each, makers)]
             node = makers.get(sources[0]) if len(sources) == 1 else None
@@ -202,10 +211,10 @@ def _into_linear(name: str, makers: dict[str, Any], given: set[str]) -> str | No
 
 
 def _first(node: Any) -> str:
-    """Return the name of a node's first input, an empty one where it has none."""
+    """Return the name of a node's first input, or an empty text without inputs."""
     return str(node.input[0]) if node.input else ""
 
 
 def _made(name: str, makers: dict[str, Any]) -> bool:
-    """Tell whether something is computed, and no constant."""
+    """Return whether a value is computed by a node and is not a constant."""
     return name in makers and makers[name].op_type != "Constant"

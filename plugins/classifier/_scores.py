@@ -1,4 +1,4 @@
-"""What classifiers of every make share: how pixels go in, what comes out, and what the classes are called."""
+"""Functions that all classifiers share: scaling of pixels, checks of scores, and names of classes."""
 
 import math
 from collections.abc import Sequence
@@ -17,31 +17,31 @@ InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | t
 Outputs = Literal["auto", "logits", "probabilities"]
 
 FLOOR = 1e-30
-"""The least probability of which a logarithm is taken where a model gives nothing but probabilities."""
+"""The lower limit of probabilities before their logarithm is taken, for models that return only probabilities."""
 
-NEARLY = 0.1  # what sums to 1 but for so much is hardly meant as logits
+NEARLY = 0.1  # non-negative rows that sum to 1 within this tolerance are probably not logits
 
 PROBES = 64
-MOST_NUMBERS = 1 << 24  # of an image: 2364 x 2364 in colour
-MOST_BATCH = 1 << 28  # numbers of a batch of fixed size
+MOST_NUMBERS = 1 << 24  # numbers in an image: 2364 x 2364 in colour
+MOST_BATCH = 1 << 28  # numbers in a batch of fixed size
 NUMBERS = "biuf"  # kinds of dtypes
-LONGEST_NAME = 80  # characters of a class's name
+LONGEST_NAME = 80  # characters in the name of a class
 
 
 def probes(shape: tuple[int, int, int]) -> Images:
-    """Return random images, a black one and a white one, uint8 (64, h, w, c)."""
+    """Return probe images, uint8 (64, h, w, c): a black one, a white one, and random ones. They are always the same."""
     images = np.random.default_rng(0).integers(0, 256, (PROBES, *shape), dtype=np.uint8)
     images[0], images[1] = 0, 255
     return images
 
 
 def check_size(shape: tuple[int, int, int], batch: int | None, where: str) -> None:
-    """Refuse images, and batches of fixed size, that are too large to be worked on.
+    """Refuse images and batches of fixed size that are too large.
 
     Raises
     ------
     InputError
-        There are more numbers in an image or in a batch than a classifier may take.
+        An image has more than `MOST_NUMBERS` numbers, or a batch has more than `MOST_BATCH`.
     """
     numbers = math.prod(shape)
     if numbers > MOST_NUMBERS:
@@ -58,7 +58,7 @@ def check_size(shape: tuple[int, int, int], batch: int | None, where: str) -> No
 
 @dataclass(frozen=True)
 class Scaling:
-    """From grey levels to what a model was trained on: pixels * ``scale`` + ``offset``, float32 (c,) each."""
+    """The map from grey levels to the input of a model: pixels * ``scale`` + ``offset``, both float32 (c,)."""
 
     scale: NDArray[np.float32]
     offset: NDArray[np.float32]
@@ -72,12 +72,14 @@ class Scaling:
         channels: int,
         where: str,
     ) -> "Scaling":
-        """Return the way to ``input_range``, less ``mean`` and divided by ``std``, one number a channel.
+        """Return the scaling to ``input_range`` with ``mean`` subtracted, divided by ``std``.
+
+        ``mean`` and ``std`` have one number for each channel.
 
         Raises
         ------
         InputError
-            There are not as many numbers as channels, or a standard deviation is not positive.
+            The count of numbers differs from the number of channels, or a standard deviation is not positive.
         """
         for name, values in (("mean", mean), ("std", std)):
             if values is not None and len(values) != channels:
@@ -90,33 +92,33 @@ class Scaling:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether grey levels stay what they are."""
+        """Whether the scaling is the identity."""
         return bool((self.scale == 1).all() and (self.offset == 0).all())
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
-        """Return images (n, h, w, c) scaled, float32."""
+        """Return scaled images (n, h, w, c), float32."""
         scaled: NDArray[np.float32] = images.astype(np.float32) * self.scale + self.offset
         return scaled
 
 
 def as_scores(found: object, expected: tuple[int, int], where: str) -> NDArray[np.float32]:
-    """Return what a model gave for images as its scores (n, classes), float32.
+    """Return the output of a model as scores (n, classes), float32.
 
     Raises
     ------
     InputError
-        It is not ``expected``, a real number for each image and class.
+        The output is not an array of real numbers of the shape ``expected``, (n, classes).
     """
     try:
         scores = np.asarray(found)
-    except Exception:  # rows of several lengths; tensors of some packages that cannot leave their device
+    except Exception:  # rows of different lengths; tensors that some packages cannot copy from their device
         scores = np.empty((), object)
     if scores.shape != expected or scores.dtype.kind not in NUMBERS:
         raise InputError(
             f"{where} gives {_got(found, scores)} for {expected[0]} images, expected floats {expected}, the logits or "
             f"probabilities of an image in a row; {_cure(scores, expected)}"
         )
-    with np.errstate(over="ignore"):  # what is then infinite is told where it is looked at
+    with np.errstate(over="ignore"):  # later checks report infinite scores
         return scores.astype(np.float32, copy=False)
 
 
@@ -142,17 +144,17 @@ def _cure(scores: Array, expected: tuple[int, int]) -> str:
 
 
 def are_probabilities(scores: Array) -> bool:
-    """Tell whether every row of (n, classes) sums to 1, and nothing is negative."""
+    """Return whether every row of ``scores`` (n, classes) sums to 1 and no number is negative."""
     return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2))
 
 
 def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
-    """Tell whether the logarithm of a model's output is to be taken, by its ``scores`` (n, classes) for probes.
+    """Return whether a model's output is probabilities, judged by its ``scores`` (n, classes) for probe images.
 
     Raises
     ------
     InputError
-        The output is not what ``outputs`` says, not finite, or what it is cannot be told.
+        The output does not agree with ``outputs``, it is not finite, or its kind is ambiguous.
     """
     if not np.isfinite(scores).all():
         raise InputError(f"{where} gives NaN or infinity on random images; expected finite numbers")
@@ -172,13 +174,13 @@ def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
 
 
 def logarithms(probabilities: Array) -> NDArray[np.float32]:
-    """Return log p float32, p at least `FLOOR`."""
+    """Return log p, float32. Probabilities below `FLOOR` are raised to `FLOOR`."""
     logs: NDArray[np.float32] = np.log(np.maximum(probabilities.astype(np.float32), np.float32(FLOOR)))
     return logs
 
 
 def batched_by(images: Images, size: int) -> tuple[list[Images], int]:
-    """Return images in batches of exactly ``size``, the last filled up with black ones, and how many there were."""
+    """Return images in batches of exactly ``size``, and the number of images. Black images fill up the last batch."""
     count = len(images)
     padded = np.zeros((-(-count // size) * size, *images.shape[1:]), images.dtype)
     padded[:count] = images
@@ -186,12 +188,14 @@ def batched_by(images: Images, size: int) -> tuple[list[Images], int]:
 
 
 def names_in(file: str | None, classes: int, where: str) -> tuple[str, ...] | None:
-    """Return the names of classes in a text file, a line each in the order of the classes; None where there is none.
+    """Return the names of the classes in a text file, or None without a file.
+
+    Each line is a name. The lines are in the order of the classes.
 
     Raises
     ------
     InputError
-        The file cannot be read, or has another number of names than there are classes.
+        The file cannot be read, the number of lines differs from the number of classes, or a line is empty.
     """
     if file is None:
         return None

@@ -1,17 +1,18 @@
-"""Which operators TorchScript may use: those that compute on tensors and values, and have no other effect.
+"""The operators that TorchScript may use. They compute on tensors and values and have no other effect.
 
-TorchScript is a language with some 2000 operators. Some read and write files, print, send messages to other processes,
-or address memory without a check of bounds, and every version adds some. So there is a list of those that image
-classifiers need, and a program that uses another one is refused. It is held against a program twice: against its text,
-before PyTorch reads it, since default values and constants are computed while it is loaded; and against the graph that
-PyTorch made of it, before it runs.
+TorchScript is a language with some 2000 operators. Some of them read and write files, print, send messages to other
+processes, or access memory without a check of bounds. Every version adds operators. So there is a list of the operators
+that image classifiers need. A program that uses another operator is refused.
+
+A program is checked twice. The first check reads its text before PyTorch loads it, because PyTorch computes default
+values and constants during loading. The second check reads the graph that PyTorch compiled, before it runs.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# By what they do. All that take places in a tensor check that it has them; those that end in _ work in place.
+# Allowed operators by purpose. Operators that take indices check their bounds. A trailing _ means in place.
 _OPERATORS = {
     "arithmetic": """
         abs absolute acos acosh add add_ addcdiv addcmul angle arctan arctan2 asin asinh atan atan2 atanh
@@ -92,7 +93,7 @@ _OPERATORS = {
     """,
 }
 OPERATORS = frozenset(" ".join(_OPERATORS.values()).split())
-# What PyTorch's compiler puts into a graph by itself.
+# Operators that PyTorch's compiler adds to a graph.
 _BUILT_IN = (
     *(
         "Constant",
@@ -114,32 +115,32 @@ _BUILT_IN = (
         "unchecked_unwrap_optional",
     ),
 )
-# Names by which programs reach files, known without PyTorch, and those that reach further, for the message.
+# OUTWARD: operators that access files; this list does not need PyTorch. _OUTWARD: all names with a special message.
 OUTWARD = ("from_file", "save", "load", "read_file", "write_file")
 _OUTWARD = re.compile(r"from_file|save|load|read_file|write_file|_?rpc\w*|_?c10d\w*|inductor|_?[Pp]rint")
 
 _NAME = re.compile(r"\.\s*([A-Za-z_]\w*)")
-# Characters that a saved program does not have. Parsers may differ on comments, escapes and strings in three quotes.
+# Text that a saved program never contains. Parsers may differ on comments, escapes and triple-quoted strings.
 _ODD = re.compile(r"""[^\n\x20-\x7e]|\#|\\(?![nt"'])|"{3}|'{3}""")
-# Words that may stand in a program only in this form: by others, a name could be hidden.
+# Words that are allowed in this form only. Another form could hide a name.
 _FORMS = {
     "getattr": re.compile(r'\((?:[\w.]+|\([\w.]+\)), "([^"\\\n]+)"\)'),
     "ops": re.compile(r"\.(?:aten|prim)\."),
 }
 _SPECIAL = re.compile(rf"(?<![A-Za-z_.])({'|'.join(_FORMS)})\b")
-# What may not stand in a program: code that runs when it is loaded, output, threads, and classes written in C++.
+# Forbidden text: code that runs when the program is loaded, output, threads, and classes written in C++.
 _NEVER = re.compile(r"__setstate__|(?<![A-Za-z_])(?:print|fork)\s*(?=\()|torch\s*\.\s*classes\b")
 
 
 def refused_in_text(text: str, operators: Iterable[str]) -> str | None:
-    """Return what a program says and may not; None where there is nothing of the kind.
+    """Return a message about forbidden text in a program, or None if the program is allowed.
 
     Parameters
     ----------
     text
         The program.
     operators
-        What is known to be an operator. Other names may be those of the program's own parts.
+        The names of all known operators. Other names are taken for names of the program's own parts.
     """
     odd, never = _ODD.search(text), _NEVER.search(text)
     if odd:
@@ -157,7 +158,7 @@ def refused_in_text(text: str, operators: Iterable[str]) -> str | None:
 
 
 def refused_in_graph(graph: Any) -> str | None:
-    """Return what a graph does and may not; None where there is nothing of the kind. Calls are inlined in it."""
+    """Return a message about a forbidden operator in a graph with inlined calls, or None if the graph is allowed."""
     for node in _nodes(graph):
         namespace, _, name = node.kind().partition("::")
         allowed = {"aten": OPERATORS, "prim": OPERATORS.union(_BUILT_IN)}.get(namespace, frozenset())

@@ -1,9 +1,11 @@
-"""Find out what a PyTorch file is, and load it: TorchScript as data of a kind, an exported program if it is trusted.
+"""Detect the kind of a PyTorch file and load it: checked TorchScript, or a trusted exported program.
 
-Pickles of ``torch.save`` are not loaded at all. TorchScript is a program for an interpreter of its own. It is loaded if
-it computes and does nothing else, see `_torch_code`, and if its values are what PyTorch takes them for, see
-`_torch_values`. PyTorch gets a copy of the parts that were checked, and no other parts. What loads an exported program
-evaluates text in it as Python and looks functions up by their names, so such a file is code.
+Pickles of ``torch.save`` are never loaded. TorchScript is a program that runs in its own interpreter. It is loaded if
+it only computes (see `_torch_code`) and if its values have the declared types and sizes (see `_torch_values`). PyTorch
+loads a copy of the checked parts and no other parts.
+
+An exported program is code and needs trust: its loader evaluates text in the file as Python and looks up functions by
+their names.
 """
 
 import io
@@ -24,7 +26,7 @@ SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
 MOST_CODE = 1 << 24  # bytes of TorchScript
 _CURE = "save it with torch.jit.save(torch.jit.script(model), 'NAME.pt')"
 _TRUST = "if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
-# The parts of a TorchScript archive that PyTorch needs, below the folder that holds all parts.
+# The parts of a TorchScript archive that PyTorch needs. Names are relative to the common folder.
 _CODE = re.compile(r"code/[\w/]+\.py")
 _NEEDED = re.compile(rf"{_CODE.pattern}|(data|constants)(\.pkl|/\d+)|(\.data/)?version|byteorder")
 _EXPORTED = ("models/model.json", "serialized_exported_program.json")
@@ -32,7 +34,7 @@ _EXPORTED = ("models/model.json", "serialized_exported_program.json")
 
 @dataclass(frozen=True)
 class Program:
-    """A model ready for calls, the shape of its images (h, w, c) and its batch size, as far as it says them."""
+    """A loaded model, the shape of its images (h, w, c) and its batch size. The last two are None if unknown."""
 
     model: Any
     shape: tuple[int, int, int] | None = None
@@ -45,7 +47,7 @@ def load(content: bytes, where: str) -> Program:
     Raises
     ------
     InputError
-        It is neither TorchScript nor an exported program, it needs trust that is not given, or it does not load.
+        It is neither TorchScript nor an exported program, it needs trust that is not given, or it cannot be loaded.
     """
     try:
         parts = Archive(content).parts()
@@ -63,7 +65,7 @@ def load(content: bytes, where: str) -> Program:
 
 
 def _package(where: str) -> Any:
-    # Threads that wait by spinning take the cores away from everything else; read when PyTorch is first imported.
+    # Threads that spin while they wait would occupy cores. PyTorch reads this variable when it is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
@@ -88,7 +90,7 @@ def _loaded(load: Callable[[], Program], where: str) -> Program:
 
 
 def _script(parts: Mapping[str, bytes], where: str) -> Program:
-    """Return the model in an archive of TorchScript, whose parts are named without their common folder."""
+    """Return the model in a TorchScript archive. The names of ``parts`` are relative to the common folder."""
     code = {name: part.decode("utf-8", "replace") for name, part in parts.items() if _CODE.fullmatch(name)}
     if sum(map(len, code.values())) > MOST_CODE:
         raise InputError(f"{where} holds far more code than a model has; do not use this file")
@@ -114,7 +116,7 @@ def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -
 
 
 def _compiled(torch: Any, parts: Mapping[str, bytes], where: str) -> Program:
-    """Return the program in an archive of these parts, unless its graph has an operator that is not allowed."""
+    """Load the program in these parts. Refuse forbidden operators unless the user trusts the file."""
     copy = packed({f"model/{name}": part for name, part in parts.items()})
     model = torch.jit.load(io.BytesIO(copy), "cpu")
     if not given().model:
@@ -131,7 +133,7 @@ def _refuse(fault: str | None, where: str) -> None:
 
 
 def _check_exported(parts: Mapping[str, bytes], where: str) -> None:
-    """Refuse what is not an exported program, and one that is not trusted."""
+    """Refuse a file that is not an exported program, and an exported program that the user does not trust."""
     names = {name.lower() for name in parts}
     if any(name.endswith(_EXPORTED) for name in names):
         if not given().model:

@@ -1,9 +1,11 @@
-"""The values in a TorchScript archive: whether they are what PyTorch takes them for.
+"""Check that the values in a TorchScript archive have the declared types and sizes.
 
-PyTorch keeps a program's weights, settings and modules in ``data.pkl`` and ``constants.pkl``. It reads these with a
-reader of its own, which makes tensors and objects only, but believes what it reads. A tensor that is larger than its
-storage reads and writes other memory, and so does an object that is not of the class that the program declares. Here
-the same files are read into plain values, which are compared with the sizes of the storages and with the classes.
+PyTorch stores a program's weights, settings and modules in ``data.pkl`` and ``constants.pkl``. Its own reader creates
+only tensors and objects, but does not check them. A tensor that is larger than its storage reads and writes other
+memory. So does an object whose class differs from the class that the program declares.
+
+This module reads the same files into plain values. It compares them with the sizes of the storages and with the
+declared classes.
 """
 
 import ast
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 Value = TypeVar("Value")
 
-# Storages, and the size of their elements.
+# Storage types, with the size of an element in bytes.
 _STORAGES = {
     **dict.fromkeys(("BoolStorage", "ByteStorage", "CharStorage"), 1),
     **dict.fromkeys(("HalfStorage", "BFloat16Storage", "ShortStorage"), 2),
@@ -24,7 +26,7 @@ _STORAGES = {
     **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
     "ComplexDoubleStorage": 16,
 }
-_MOST_ELEMENTS = 1 << 40  # of a tensor, where several are in one place
+_MOST_ELEMENTS = 1 << 40  # of a tensor; strides of 0 let many elements share one place
 _CAST = "unchecked_cast"
 _REBUILD = "torch._utils _rebuild_tensor_v2"
 _LISTS = {f"torch.jit._pickle build_{kind}list" for kind in ("int", "double", "bool", "tensor")}
@@ -34,11 +36,11 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class ValuesError(ValueError):
-    """Values are not what a program says that they are. The message reads as "holds ..."."""
+    """An error for values that contradict the program. The message begins with a verb, as in "holds ..."."""
 
 
 class _Global(NamedTuple):
-    """A function or class that is named."""
+    """A reference to a function or class by its name."""
 
     name: str
 
@@ -48,7 +50,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor:
-    """A tensor within its storage."""
+    """A tensor that fits into its storage."""
 
 
 class _Device:
@@ -57,26 +59,26 @@ class _Device:
 
 @dataclass
 class _Object:
-    """An object of a class of the program, and its attributes."""
+    """An object of a class in the program, with its attributes."""
 
     kind: str
     attributes: dict[Any, Any] = field(default_factory=dict)
 
 
 def check(parts: Mapping[str, bytes], code: Mapping[str, str]) -> None:
-    """Compare the values in an archive with its storages, and with the classes in its code.
+    """Compare the values in an archive with its storages and with the classes in its code.
 
     Parameters
     ----------
     parts
-        Of the archive, by their names in it.
+        The parts of the archive by name.
     code
-        The programs among them, by their names.
+        The text of the parts that are programs, by name.
 
     Raises
     ------
     ValuesError
-        They do not fit, or PyTorch reads them in a way that is not known here.
+        The values do not fit, or they are in a form that this module does not know.
     """
     programs = {name: _parsed(text) for name, text in code.items()}
     for program in programs.values():
@@ -89,7 +91,7 @@ def check(parts: Mapping[str, bytes], code: Mapping[str, str]) -> None:
             reader.read(parts[f"{name}.pkl"])
         except ValuesError:
             raise
-        except Exception:  # damage shows as whatever the stack makes of it
+        except Exception:  # damage can raise any error of the reader
             raise ValuesError("holds damaged values") from None
         for each in reader.objects:
             _check_object(each, classes)
@@ -107,7 +109,10 @@ def _parsed(text: str) -> ast.Module:
 
 
 def _check_casts(program: ast.Module) -> None:
-    """Refuse casts, which PyTorch does not check, but for those of an argument that may be None, and to plain types."""
+    """Refuse unsafe casts, because PyTorch does not check them.
+
+    A cast is safe if its type is plain, or if it casts an argument of type ``Optional[T]`` to ``T``.
+    """
     functions = [each for each in ast.walk(program) if isinstance(each, ast.FunctionDef)]
     allowed = sum(_is_safe_cast(each, function) for function in functions for each in ast.walk(function))
     if allowed != sum(isinstance(each, ast.Name) and each.id == _CAST for each in ast.walk(program)):
@@ -125,7 +130,7 @@ def _is_safe_cast(found: ast.AST, function: ast.FunctionDef) -> bool:
 
 
 def _is_plain(kind: ast.expr) -> bool:
-    """Tell whether a type has no classes or tuples in it. Of these, PyTorch looks for parts without a check."""
+    """Return whether a type contains no classes and no tuples. PyTorch accesses their parts without a check."""
     match kind:
         case ast.Name(id=name):
             return name in _PLAIN or name in ("Tensor", "Device", "number")
@@ -137,7 +142,7 @@ def _is_plain(kind: ast.expr) -> bool:
 
 
 def _classes(programs: Mapping[str, ast.Module]) -> Iterator[tuple[str, dict[str, ast.expr]]]:
-    """Yield the classes of programs by their full names, with the types of their attributes."""
+    """Yield the full name of each class in the programs, with the types of its attributes."""
     for name, program in programs.items():
         module = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
         for statement in program.body:
@@ -159,7 +164,7 @@ def _unique(pairs: Iterable[tuple[str, Value]], holder: str) -> dict[str, Value]
 
 
 def _declaration(statement: ast.stmt) -> tuple[str, ast.expr] | None:
-    """Return the attribute that a statement declares, and its type; None for constants and methods."""
+    """Return the name and type of the attribute that a statement declares, or None for constants and methods."""
     match statement:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=None):
             return name, kind
@@ -180,7 +185,7 @@ def _check_object(found: _Object, classes: Mapping[str, Mapping[str, ast.expr]])
 
 
 def _fits(value: Any, kind: ast.expr) -> bool:
-    """Tell whether a value is of a type, as TorchScript writes types."""
+    """Return whether a value has a type. ``kind`` is the type in the notation of TorchScript."""
     match kind:
         case ast.Name(id="Tensor"):
             return isinstance(value, _Tensor)
@@ -206,10 +211,11 @@ def _fits(value: Any, kind: ast.expr) -> bool:
 
 
 class _Reader:
-    """Reads a stream of values, as PyTorch does; `objects` are those of classes of the program.
+    """A reader of a stream of values that follows PyTorch. `objects` lists the objects of classes in the program.
 
-    The stream is in the format of pickles, of which it has the instructions that make values, and named functions
-    that make tensors and lists. Nothing is called: what is not known here is refused.
+    The stream has the format of pickles. It uses only the instructions that create values, and a few named functions
+    that create tensors and lists. The reader calls no function from the stream. It refuses unknown instructions and
+    functions.
     """
 
     def __init__(self, storages: Mapping[str, int]) -> None:
@@ -220,7 +226,7 @@ class _Reader:
         self.objects: list[_Object] = []
 
     def read(self, content: bytes) -> None:
-        """Read a whole stream."""
+        """Read a whole stream, and raise ValuesError for a forbidden value."""
         end = -1
         for instruction, argument, place in pickletools.genops(content):
             self._do(instruction.name, argument)
@@ -300,7 +306,7 @@ class _Reader:
         return self.objects[-1]
 
     def _called(self, function: Any, arguments: Any) -> Any:
-        """Return what one of the known functions gives."""
+        """Return the result of a known function. Refuse other functions."""
         name = _only(function, _Global).name
         if name == _REBUILD:
             return _tensor(*arguments)
@@ -326,7 +332,7 @@ def _only(value: Any, kind: type) -> Any:
 
 
 def _tensor(storage: Any, offset: Any, sizes: Any, strides: Any, *_: Any) -> _Tensor:
-    """Return a tensor that lies in its storage, or refuse it."""
+    """Return a tensor, or refuse it if it does not fit into its storage."""
     numbers = [offset, *_only(sizes, tuple), *_only(strides, tuple)]
     if any(type(each) is not int or each < 0 for each in numbers) or len(sizes) != len(strides):
         raise ValuesError("holds a tensor of an odd shape")

@@ -1,4 +1,4 @@
-"""A function as the classifier: a model elsewhere, or of a make that no other plugin knows."""
+"""A Python function as the classifier. It may call a remote model, or a framework without a plugin."""
 
 import hashlib
 import importlib
@@ -53,15 +53,15 @@ class FunctionClassifier(SentAsSettings):
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
-        """What the classes are called, where a file says it."""
+        """The names of the classes, or None without a file of names."""
         return names_in(self.class_names, self.classes, self._where)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the function's name and its module's source, as far as that is there."""
+        """SHA-256 of the function's name and of its module's source, or of its full name without a source file."""
         function, name = inspect.unwrap(self._function), self.function.rpartition(":")[2]
         if not inspect.isroutine(function):
-            function = type(function)  # an instance that can be called
+            function = type(function)  # a callable instance
         try:
             source = Path(str(inspect.getsourcefile(function))).read_bytes()
         except (TypeError, OSError):
@@ -70,12 +70,12 @@ class FunctionClassifier(SentAsSettings):
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
-        take_logarithms = self._gives_probabilities  # told by probes at first, where what is wrong is the user's input
+        take_logarithms = self._gives_probabilities  # first, so that a failure on the probes is an InputError
         scores = self._scores(images)
         return logarithms(scores) if take_logarithms else scores
 
     def _scores(self, images: Images) -> NDArray[np.float32]:
-        # A copy, as the images are lent: a function may well scale them in place.
+        # A copy, because the images belong to the caller and the function may scale them in place.
         return as_scores(self._function(images.copy()), (len(images), self.classes), self._where)
 
     @property
@@ -127,13 +127,13 @@ def _module(name: str, where: str) -> Any:
 
 
 def _callables(module: Any) -> list[str]:
-    """Return the names of what a module itself has to call."""
+    """Return the names of the callables that a module defines itself."""
     own = vars(module).items()
     return [name for name, value in own if callable(value) and getattr(value, "__module__", "") == module.__name__]
 
 
 def _check_call(found: Any, where: str) -> None:
-    """Refuse what cannot be called with images alone."""
+    """Refuse an object that cannot be called with images as its only argument."""
     if inspect.isclass(found):
         cure = f"name an instance of it, as 'NET = {found.__name__}()'"
         raise InputError(f"{where} is a class, expected a function of images; {cure}")
@@ -141,7 +141,7 @@ def _check_call(found: Any, where: str) -> None:
         raise InputError(f"{where} is no function, but {described(found)}; name a function of images")
     try:
         signature = inspect.signature(found)
-    except (ValueError, TypeError):  # some that are not written in Python have none
+    except (ValueError, TypeError):  # some functions that are not written in Python have no signature
         return
     try:
         signature.bind(None)

@@ -1,4 +1,4 @@
-"""A generative classifier: it knows how likely an image is, not only how likely each class."""
+"""A generative classifier. It models the density of images, not only the probabilities of classes."""
 
 import hashlib
 from functools import cached_property
@@ -13,7 +13,7 @@ from .._blas import libraries, single_thread
 from ._mixture import Densities
 from ._model import FromFile
 
-BLOCK = 32  # images in a product of matrices: always as many, so that no image depends on the number of the others
+BLOCK = 32  # images in a matrix product; a fixed number, so that results do not depend on the batch size
 
 
 @classifier("density", suffixes=(".npz",))
@@ -34,17 +34,17 @@ class Density(FromFile):
 
     @property
     def classes(self) -> int:
-        """Those of the densities, and one more where images are rejected."""
+        """The number of classes. With rejection, there is one more than densities."""
         return self._loaded.classes + (self.reject is not None)
 
     @property
     def rejection(self) -> int | None:
-        """The class of what is rejected."""
+        """The class of rejected images, or None without rejection."""
         return None if self.reject is None else self._loaded.classes
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file and of what is rejected."""
+        """SHA-256 of the model file and of the value of ``reject``."""
         return hashlib.sha256(self._content() + repr(self.reject).encode()).hexdigest()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
@@ -61,7 +61,7 @@ class Density(FromFile):
         return logits.astype(np.float32)
 
     def log_densities(self, images: Images) -> NDArray[np.float64]:
-        """Return log p(x) (n,) float64, up to a constant."""
+        """Return log p(x) up to a constant, (n,) float64, for uint8 images (n, h, w, c)."""
         from scipy.special import logsumexp
 
         density: NDArray[np.float64] = logsumexp(self._joint(images), axis=1)
@@ -82,7 +82,7 @@ class Density(FromFile):
             return Densities.of({name: archive.array(name) for name in Densities._fields})
         except InputError:
             raise
-        except Exception as error:  # damage shows as whatever numpy makes of it
+        except Exception as error:  # damage can raise any error of NumPy
             raise InputError(
                 f"{self._where} is no file of densities ({error}); make one with tools/fit_density.py"
             ) from None

@@ -1,4 +1,4 @@
-"""A Keras model as the classifier: one of the shipped ones, a file, or a model in memory."""
+"""A Keras model as the classifier: a shipped model, a file, or a model in memory."""
 
 import hashlib
 import sys
@@ -16,7 +16,7 @@ from ._logits import features_of, scores_of
 from ._model import FromFile
 from ._scores import InputRange, Outputs, check_size, probes
 
-ALIGNMENT = 64  # bytes, of what TensorFlow computes on; less ends the process
+ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
 
 
 @classifier("keras", suffixes=SUFFIXES)
@@ -48,8 +48,8 @@ class Keras(FromFile):
         input_range: InputRange = (0, 255),
         class_names: str | None = None,
     ) -> "Keras | None":
-        """Return a classifier of a Keras model in memory, or None where ``model`` is none."""
-        keras = sys.modules.get("keras")  # a Keras model cannot be here where Keras is not
+        """Return a classifier for a Keras model in memory, or None if ``model`` is not a Keras model."""
+        keras = sys.modules.get("keras")  # a Keras model exists only if Keras is imported
         if keras is None or not isinstance(model, keras.Model):
             return None
         name = f"(in memory) {model.name}"
@@ -59,7 +59,7 @@ class Keras(FromFile):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the model file; of a model in memory, of its configuration and weights."""
+        """SHA-256 of the model file, or of the configuration and weights of a model in memory."""
         return super().digest if self._object is None else _digest(self._object)
 
     def logits(self, images: Images) -> NDArray[np.float32]:
@@ -68,7 +68,7 @@ class Keras(FromFile):
         return scores
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) by the image in grey levels, float32, shaped as the images."""
+        """Return the gradient of log p(target) with respect to the image in grey levels, float32 (n, h, w, c)."""
         gradient = self._loaded.gradient(images, np.int32(target))
         if gradient is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
@@ -76,7 +76,7 @@ class Keras(FromFile):
         return found
 
     def features(self, images: Images) -> NDArray[np.float32] | None:
-        """Return what goes into the last dense layer, (n, d) float32; None where there is none at the end."""
+        """Return the input of the last dense layer, (n, d) float32, or None if the model does not end in one."""
         if self._loaded.features is None:
             return None
         found: NDArray[np.float32] = self._loaded.features(self._loaded.tensor(images)).numpy()
@@ -84,12 +84,12 @@ class Keras(FromFile):
 
     @cached_property
     def _loaded(self) -> "_Loaded":
-        with preserved():  # Keras draws the seeds of the layers that it builds from the global generators
+        with preserved():  # Keras seeds the layers that it builds from the global generators
             return _Loaded(self)
 
 
 class _Loaded:
-    """What a `Keras` classifier keeps between calls: the checked model as two compiled functions."""
+    """The loaded model of a `Keras` classifier, as compiled functions. The model is checked."""
 
     def __init__(self, settings: Keras) -> None:
         from fooldeap.lazy_tensorflow import tensorflow
@@ -113,7 +113,7 @@ class _Loaded:
         )
 
     def tensor(self, images: Images) -> Any:
-        """Return images as a tensor, without a copy where TensorFlow can do without: it wants them aligned."""
+        """Return images for TensorFlow: as a tensor without a copy if they are aligned, otherwise unchanged."""
         if not isinstance(images, np.ndarray) or not len(images):
             return images
         flags = images.flags
@@ -134,13 +134,13 @@ class _Loaded:
         pixels = self._tf.cast(images, self._tf.float32)
         with self._tf.GradientTape() as tape:
             tape.watch(pixels)
-            # Rows are independent, so the gradient of the sum is the gradient of each.
+            # Rows are independent, so the gradient of the sum has the gradient of each row.
             log_p = self._tf.reduce_sum(self._tf.nn.log_softmax(self._logits(pixels))[:, target])
         return tape.gradient(log_p, pixels)
 
 
 def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
-    """Return the shape of the model's input, that of images, and the number of classes."""
+    """Return the shape of the model's input, the shape of images (h, w, c), and the number of classes."""
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A model in the ONNX format as the classifier, run by ONNX Runtime."""
+"""A model in the ONNX format as the classifier. ONNX Runtime runs it."""
 
 from functools import cached_property
 from typing import Literal
@@ -50,7 +50,7 @@ class Onnx(FromFile):
         return logarithms(scores) if self._loaded.probabilities else scores.astype(np.float32, copy=False)
 
     def features(self, images: Images) -> NDArray[np.float32] | None:
-        """Return what goes into the last linear layer, (n, d) float32; None where there is none at the end."""
+        """Return the input of the last linear layer, (n, d) float32, or None if the model does not end in one."""
         return self._loaded.features(images)
 
     @cached_property
@@ -59,7 +59,7 @@ class Onnx(FromFile):
 
 
 class _Loaded:
-    """What an `Onnx` classifier keeps between calls: a session, and how images go into it."""
+    """The loaded model of an `Onnx` classifier: a session, and the conversion of images to its input."""
 
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
@@ -81,7 +81,7 @@ class _Loaded:
     def _probed(self, where: str) -> Array:
         try:
             return self.scores(probes(self.shape))
-        except Exception as error:  # whatever ONNX Runtime makes of a model that loads and does not run
+        except Exception as error:  # ONNX Runtime may raise any error for a model that cannot run
             said = " ".join(str(error).split())[:160]
             raise InputError(
                 f"{where} does not run on images of {self.shape} ({said}); see whether 'shape' is that of its images"
@@ -92,13 +92,13 @@ class _Loaded:
         return self._run(self._graph.output, images)
 
     def features(self, images: Images) -> NDArray[np.float32] | None:
-        """Return what goes into the last linear layer, flat."""
+        """Return the input of the last linear layer, (n, d) float32, or None if the model does not end in one."""
         if self._graph.features is None:
             return None
         return self._run(self._graph.features, images).reshape(len(images), -1).astype(np.float32, copy=False)
 
     def _run(self, output: str, images: Images) -> Array:
-        # Even where any number of images would do, some are needed to learn how many classes there are.
+        # Without images, one black batch runs, because the result needs the number of columns.
         batches, count = batched_by(images, self.input.batch or max(1, len(images)))
         found = [self._graph.run(output, self._fed(batch)) for batch in batches or [self._nothing()]]
         return np.concatenate(found)[:count]

@@ -14,7 +14,7 @@ from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size
 from ._torch_file import SUFFIXES, Program, load
 
 Side = Annotated[int, Ge(1)]
-BLOCK = 32  # images at a time: in batches of other sizes PyTorch gives a row other bits
+BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depend on the batch size in PyTorch
 
 
 @classifier("torch", suffixes=SUFFIXES)
@@ -43,7 +43,7 @@ class Torch(FromFile):
         return self._loaded.logits(images)
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) by the image in grey levels, float32, shaped as the images."""
+        """Return the gradient of log p(target) with respect to the image in grey levels, float32 (n, h, w, c)."""
         found = self._loaded.gradient(images, target)
         if found is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
@@ -55,7 +55,7 @@ class Torch(FromFile):
 
 
 class _Loaded:
-    """What a `Torch` classifier keeps between calls: the model, and how images go into it."""
+    """The loaded model of a `Torch` classifier, and the conversion of images to its input."""
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
@@ -76,19 +76,19 @@ class _Loaded:
         self._probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax."""
+        """Return raw scores before softmax, (n, classes) float32."""
         batches, count = batched_by(images, self._batch)
         with self._torch.inference_mode():
             found = [self._scores(self._tensor(batch)).numpy() for batch in batches]
         return np.concatenate([np.empty((0, self.classes), np.float32), *found])[:count]
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32] | None:
-        """Return the gradient of log p(target) by the image, None where there is none."""
+        """Return the gradient of log p(target) with respect to the image, or None if the model has no gradient."""
         batches, count = batched_by(images, self._batch)
         found = [np.empty((0, *self.shape), np.float32)]
         for batch in batches:
             pixels = self._tensor(batch).requires_grad_()
-            # Rows are independent, so the gradient of the sum is the gradient of each.
+            # Rows are independent, so the gradient of the sum has the gradient of each row.
             log_p = self._torch.log_softmax(self._scores(pixels), 1)[:, target].sum()
             if not log_p.requires_grad:
                 return None

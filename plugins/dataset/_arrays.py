@@ -1,4 +1,4 @@
-"""What the data sets from files share."""
+"""Checks that the datasets from files share."""
 
 import numpy as np
 
@@ -7,7 +7,15 @@ from fooldeap.plugin import Array, InputError, Split
 
 
 def split(where: str, train_images: Array, train_labels: Array, test_images: Array, test_labels: Array) -> Split:
-    """Return the arrays as a `Split`, checked; images (n, h, w) become (n, h, w, 1), labels (n, 1) become (n,)."""
+    """Return the arrays as a checked `Split`.
+
+    Images (n, h, w) become (n, h, w, 1). Labels (n, 1) become (n,).
+
+    Raises
+    ------
+    InputError
+        Images are not uint8 or there are none, or labels do not fit the images.
+    """
     train, test = _images(train_images, "training images", where), _images(test_images, "test images", where)
     train_labels, test_labels = _flat(train_labels), _flat(test_labels)
     for images, labels, name in ((train, train_labels, "training"), (test, test_labels, "test")):
@@ -18,7 +26,7 @@ def split(where: str, train_images: Array, train_labels: Array, test_images: Arr
 
 
 def _flat(labels: Array) -> Array:
-    """Return labels in a column, as those of Keras's sets in colour are, as a row."""
+    """Return labels (n, 1) as (n,), others unchanged. The colour datasets of Keras have labels (n, 1)."""
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 

@@ -1,4 +1,4 @@
-"""Raw IDX files, as MNIST and its relatives are published."""
+"""Raw IDX files, the published format of MNIST and similar datasets."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ from fooldeap.storage.npz import TooLarge, check_unpacked
 from ._arrays import split
 
 _UBYTE = 8  # the code of unsigned bytes in the header
-_MOST_AXES = 4  # of images in colour
+_MOST_AXES = 4  # as in colour images
 _NAMES = {
     "train-images": "idx3-ubyte",
     "train-labels": "idx1-ubyte",
@@ -52,13 +52,16 @@ def _find(folder: Path, stem: str, kind: str) -> Path:
 
 
 def _read(path: Path) -> Array:
-    """Return the array in an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, the values."""
+    """Return the array in an IDX file, uint8.
+
+    The file has two zero bytes, the type, the rank, the sizes as big-endian uint32, and the values.
+    """
     where = f"dataset 'idx': {str(path)!r}"
     try:
         with inputs.opened(path, named=True) as packed, gzip.open(packed) if path.suffix == ".gz" else packed as file:
             sizes = _sizes(file, where)
             check_unpacked(math.prod(sizes), path.stat().st_size)
-            content = file.read(math.prod(sizes) + 1)  # no more than the header says, however much there is
+            content = file.read(math.prod(sizes) + 1)  # at most one byte more than the header says
     except TooLarge as error:
         raise InputError(f"{where} {error}") from None
     except (OSError, EOFError, zlib.error) as error:

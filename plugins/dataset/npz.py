@@ -37,7 +37,7 @@ class Npz:
             raise InputError(f"dataset 'npz': {error}") from None
         except npz.TooLarge as error:
             raise InputError(f"{where} {error}") from None
-        except Exception as error:  # damage shows as whatever zipfile, zlib or numpy make of it
+        except Exception as error:  # damage can raise any error of zipfile, zlib or NumPy
             said = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{where} is no readable .npz archive ({said})") from None
         if missing:

@@ -167,7 +167,7 @@ class LaunchedPool:
 def _remote_sockets(sockets: Sockets) -> Sockets:
     """Return the sockets on another machine.
 
-    There is no private folder for them. ssh creates them for its user only, and their names are random.
+    They have no private folder. ssh creates them for its user only, and their names are random.
     """
     return sockets._replace(beginning=f"/tmp/fooldeap-{secrets.token_hex(16)}-")
 

@@ -1,4 +1,4 @@
-"""What the images mean to somebody who was not attacked."""
+"""Nearest real images, and their labels as a classifier that was not attacked."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ class Nearest(Reporter):
     """
 
     def on_start(self, session: ExperimentInfo) -> None:
-        """Keep in mind the folder and the dataset."""
+        """Store the folder and the dataset."""
         self._folder = session.folder
         self._dataset = _dataset(session)
 
