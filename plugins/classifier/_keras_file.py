@@ -25,7 +25,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that contain code
 CONFIGURATION = "config.json"
 MOST_CONFIGURATION = 1 << 26  # bytes
-_TRUST = "or, if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
+_TRUST = "or, if you trust its author, run with --trust-model (in Python: trust_model=True)"
 
 
 def load(content: bytes, suffix: str, where: str) -> Any:

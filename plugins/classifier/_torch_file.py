@@ -25,7 +25,7 @@ from ._torch_code import OUTWARD, refused_in_graph, refused_in_text
 SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
 MOST_CODE = 1 << 24  # bytes of TorchScript
 _CURE = "save it with torch.jit.save(torch.jit.script(model), 'NAME.pt')"
-_TRUST = "if you trust whoever made it, run with --trust-model (in Python: trust_model=True)"
+_TRUST = "if you trust its author, run with --trust-model (in Python: trust_model=True)"
 # The parts of a TorchScript archive that PyTorch needs. Names are relative to the common folder.
 _CODE = re.compile(r"code/[\w/]+\.py")
 _NEEDED = re.compile(rf"{_CODE.pattern}|(data|constants)(\.pkl|/\d+)|(\.data/)?version|byteorder")

@@ -24,14 +24,15 @@ from ._scores import Outputs, as_scores, check_size, gives_probabilities, logari
 class FunctionClassifier(SentAsSettings):
     """A function of images that gives scores.
 
-    ``function`` is ``package.module:name``, of what is installed, or ``file.py:name``; it is called with uint8
-    (n, height, width, channels) and gives (n, classes): ``outputs`` says what, ``logits``, ``probabilities`` (the
-    logits are then log p, p at least 1e-30), or ``auto``, which tells by probes. ``shape`` is that of an image,
-    (height, width, channels), and ``classes`` is how many scores there are. Where every image costs money say
-    ``billable``: then it is shown nothing but what algorithms ask about. ``class_names`` is a file with a name a line.
+    ``function`` is ``package.module:name`` of an installed package, or ``file.py:name``. It receives images, uint8
+    (n, height, width, channels), and returns scores (n, classes). ``outputs`` is the kind of scores: ``logits``;
+    ``probabilities``, whose logits are log p with p at least 1e-30; or ``auto``, which decides from the scores of probe
+    images. ``shape`` is that of an image, (height, width, channels). ``classes`` is the number of scores. Set
+    ``billable`` if each image costs money: the function then receives only images that algorithms ask about.
+    ``class_names`` is a file with one name per line.
 
-    What identifies it is its name and the source of its module: whether a model elsewhere is another one than before
-    cannot be told.
+    The digest covers the name of the function and the source of its module. It does not cover a model that the function
+    uses, such as one behind a web service.
     """
 
     function: Code

@@ -26,13 +26,13 @@ from ._scores import (
 class Onnx(FromFile):
     """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
 
-    ``model`` is the path of an ``.onnx`` file that holds its weights itself, with one input and one output
-    (n, classes). ``layout`` says where its channels are, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of 1 or 3.
-    ``shape``, (height, width, channels), is for what the file leaves open. A batch of fixed size is filled up.
-    ``outputs`` says what the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30),
-    or ``auto``, which takes what goes into a softmax at the end, and tells the rest by probes. ``input_range`` is the
-    range of pixels that the model was trained on; where it had them less a ``mean`` and divided by a ``std``, these
-    are a number a channel, in that range. ``class_names`` is a file with a name a line.
+    ``model`` is the path of an ``.onnx`` file that contains its weights. It has one input and one output (n, classes).
+    ``layout`` is the order of the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3.
+    ``shape``, (height, width, channels), gives sizes that the file leaves open. If the file has a fixed batch size,
+    batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits are log p
+    with p at least 1e-30; or ``auto``, which removes a final softmax, and otherwise decides from the output for probe
+    images. ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per
+    channel in that range, normalise the pixels. ``class_names`` is a file with one name per line.
     """
 
     model: File

@@ -22,12 +22,13 @@ BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depen
 class Torch(FromFile):
     """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
 
-    ``model`` is a file of ``torch.jit.save`` (TorchScript), or one of ``torch.export.save``, which is code and needs
-    ``--trust-model``. It takes (n, channels, height, width) float32 and gives (n, classes). ``shape``, (height, width,
-    channels), is what TorchScript does not say. ``outputs`` says what the output is: ``logits``, ``probabilities``
-    (the logits are then log p, p at least 1e-30), or ``auto``, which tells by probes. ``input_range`` is the range of
-    pixels that the model was trained on; where it had them less a ``mean`` and divided by a ``std``, these are a
-    number a channel, in that range. ``class_names`` is a file with a name a line.
+    ``model`` is a file of ``torch.jit.save`` (TorchScript) or of ``torch.export.save``. The latter is code and needs
+    ``--trust-model``. The model receives float32 (n, channels, height, width) and returns (n, classes). ``shape``,
+    (height, width, channels), is required for TorchScript, which does not contain it. ``outputs`` is the kind of
+    output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; or ``auto``, which decides from
+    the output for probe images. ``input_range`` is the range of pixels that the model was trained on. ``mean`` and
+    ``std``, one number per channel in that range, normalise the pixels. ``class_names`` is a file with one name per
+    line.
     """
 
     model: File

@@ -18,10 +18,10 @@ from fooldeap.plugin import ExperimentInfo, Reporter, Result, RunResult, datacla
 class Nearest(Reporter):
     """Write ``nearest.csv`` and ``figures/nearest.png``: each image beside its target's nearest real one.
 
-    With the Euclidean distance in grey levels, the share of the target's real test images that are farther from their
-    own nearest training image, and the verdict of a classifier by the five nearest of all training images, which nobody
-    attacked. The real ones are those of the experiment's ``dataset``, or MNIST where it names none. Images of another
-    shape, or of a target that has no training image, are left out; where a target has no test image, so is the share.
+    The table has the Euclidean distance in grey levels, and the share of the target's real test images that are farther
+    from their own nearest training image. It also has the class of most of the five nearest training images. Real
+    images are those of the experiment's ``dataset``; the default is MNIST. Images of another shape, and images of a
+    target without training images, are left out. The share is missing if a target has no test image.
     """
 
     def on_start(self, session: ExperimentInfo) -> None:
