@@ -129,9 +129,7 @@ def test_class_is_charged_its_share_of_a_shared_run():
 
 def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
     def thresholds(count):
-        judged = DetectionResult(
-            count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)})
-        )
+        judged = DetectionResult(count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)}))
         own = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
         found = make_findings(detected=own)
         return "\n".join(report._thresholds(own)), list(csv.DictReader(report.thresholds_csv(found).splitlines()))

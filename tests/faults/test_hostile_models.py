@@ -33,9 +33,7 @@ def with_code(keras, marker, path):
 def test_code_in_a_model_runs_only_if_it_is_trusted(keras, owned, tmp_path, suffix):
     model = with_code(keras, owned, tmp_path / f"model{suffix}")
     assert "holds a Lambda layer, code that is not run; " in refused(model)
-    assert refused(model).endswith(
-        "or, if you trust its author, run with --trust-model (in Python: trust_model=True)"
-    )
+    assert refused(model).endswith("or, if you trust its author, run with --trust-model (in Python: trust_model=True)")
     assert not owned.exists()
     with trust.trusting(model=True):
         assert Keras(model=str(model)).classes == 3
