@@ -2,7 +2,7 @@
 # make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
 # make docs: the documentation as a site, into site/.
 # make refresh: after a change of plugins, bring the tables, schemas and pictures of them in line.
-# make faults: kill runs and workers, break files, and make up YAML, as often as it takes to be sure; twenty minutes.
+# make faults: kill runs and workers, break files, and generate YAML files, many times; it takes hours.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
