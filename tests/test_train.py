@@ -160,6 +160,16 @@ def test_files_of_another_training_are_not_overwritten(config, monkeypatch):
     assert trained(config, "epochs=1", out="tiny.keras").sha256 == first.sha256
 
 
+def test_a_checkpoint_that_is_left_at_the_end_is_removed(config, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "remove", lambda self: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):  # after the last file was written
+            trained(config, "epochs=1", out="tiny.keras")
+    assert config.with_name("tiny.training").is_file()
+    assert trained(config, "epochs=1", out="tiny.keras") is None
+    assert not config.with_name("tiny.training").exists()
+
+
 def test_damaged_or_foreign_checkpoint_is_refused(config, monkeypatch):
     kill_after(monkeypatch, 1)
     with pytest.raises(Killed):

@@ -33,9 +33,9 @@ from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, State
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import left_behind
-from fooldeap.storage.files import make_folders
+from fooldeap.storage.files import make_folders, remove
 from fooldeap.storage.inputs import digest_of, read, read_json
-from fooldeap.training.train import refuse, train_on
+from fooldeap.training.train import CHECKPOINT, refuse, train_on
 
 
 class RetrainFolder(Folder):
@@ -167,6 +167,7 @@ class _Chain:
         path = self._folder_of(index) / "model.keras"
         if path.is_file():
             check_model(path)
+            remove(path.with_suffix(CHECKPOINT))  # a process that was killed at the end of the training leaves it
             return path
         self._print(f"network {index + 1} of {self.retraining.chain.networks}: training")
         make_folders(self.folder.path, path.parent)

@@ -33,6 +33,8 @@ from fooldeap.training.checkpoint import Checkpoint, State
 from fooldeap.training.network import PREDICTED, build, in_a_line
 from fooldeap.training.settings import Training, TrainingResult, checked, said
 
+CHECKPOINT = ".training"  # ending of the file with the state of an unfinished training
+
 
 def train(
     config_path: str | Path,
@@ -77,6 +79,7 @@ def train(
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
     data = loaded(dataset)
     if _is_trained(training, data, path):
+        _checkpoint(training, data, path).remove()  # a process that was killed at the very end leaves it
         return None
     _refuse_others(training, data, path)
     return train_on(data, training, path, document, command, progress=progress)
@@ -168,7 +171,7 @@ def _checkpoint(training: Training, data: Split, path: Path) -> Checkpoint:
     versions = ", ".join(f"{name} {version}" for name, version in versions_of().items())
     settings = json.dumps(asdict(training), sort_keys=True)
     belongs_to = {"settings": settings, "images": digest_of(data), "versions of its packages": versions}
-    return Checkpoint(path.with_suffix(".training"), belongs_to)
+    return Checkpoint(path.with_suffix(CHECKPOINT), belongs_to)
 
 
 def _writable(path: Path) -> Path:
