@@ -6,8 +6,9 @@ must end with exit code 0 and leave exactly the files that an undisturbed comman
 tried again with half of its bytes written. CHOSEN is a number, of calls that are always the same sample, or a part of
 all calls, from ``0/4`` to ``3/4``.
 
-The commands run in forks of this process, which has imported everything: a fresh start would take a second each time.
-TensorFlow does not survive a fork, so commands that train run in new processes.
+The commands run in forks of this process, which has imported everything: a fresh start would take a second each time,
+and three with TensorFlow. TensorFlow may be imported before a fork, but its devices must not be
+opened.
 """
 
 import hashlib
@@ -18,7 +19,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -175,10 +175,6 @@ def run(words, folder, number=0, half=False):
     """Run a command in a process of its own; return its exit code, what it said, and its calls that wrote."""
     said, made = folder.parent / "said", folder.parent / "calls"
     made.write_text("[]")
-    if words[0] in ("train", "retrain"):
-        task = json.dumps([words, str(folder), number, half])
-        code = subprocess.run([sys.executable, __file__, "--perform", task], check=False).returncode
-        return code, said.read_text(errors="replace"), json.loads(made.read_text())
     process = os.fork()
     if process == 0:
         perform(words, folder, number, half)
@@ -257,9 +253,6 @@ class Sweep:
 
 def main():
     """Sweep one command."""
-    if sys.argv[1] == "--perform":
-        words, folder, number, half = json.loads(sys.argv[2])
-        perform(words, Path(folder), number, half)
     job, place, chosen = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3]
     import fooldeap.audit.session
     import fooldeap.cli
@@ -267,6 +260,9 @@ def main():
     import fooldeap.result_tools.pages
     import fooldeap.study.figures
 
+    if job in ("train", "retrain"):
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        import keras  # noqa: F401
     if "compare" in job or "study" in job:  # drawing takes longer than everything else
         fooldeap.study.figures.draw = lambda *_: {"convergence.png": b"a picture"}
     sweep = Sweep(job, place)
