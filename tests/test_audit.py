@@ -13,7 +13,7 @@ from conftest import KIT, ROOT, unannounced
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from fooldeap import cli, registry, trust
+from fooldeap import cli, registry
 from fooldeap.audit import detection, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, experiment_data, load_attacks
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
@@ -383,7 +383,6 @@ def test_audit_writes_a_page_and_resumes_after_an_interruption(tiny, real_images
     assert without_seconds(tmp_path / "again") == content
     assert audit(resume=tmp_path / "again") == tmp_path / "again"
     capsys.readouterr()
-    assert trust.given() == trust.Trust()
 
 
 def write_audit(found, folder):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fooldeap import cli, trust
+from fooldeap import cli
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
+from fooldeap.options import Options
 from fooldeap.testing import broken
 from fooldeap_plugins.classifier.callable import FunctionClassifier
 
@@ -203,8 +204,8 @@ def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
     choice = config.load(file).classifier
     assert f"uses classifier.function: {module}:scores" in capsys.readouterr().err
     assert choice.build().logits(SHOWN).shape == (9, 3)
-    with trust.trusting(no_plugins=True), pytest.raises(InputError, match="--no-plugins refuses"):
-        config.load(file)
+    with pytest.raises(InputError, match="--no-plugins refuses"):
+        config.load(file, options=Options(no_plugins=True))
 
 
 def test_images_that_nothing_can_hold_are_refused_before_the_function_is_called():

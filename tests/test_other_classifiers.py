@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import KIT
 
-from fooldeap import registry, trust
+from fooldeap import registry
 from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError
@@ -196,11 +196,11 @@ def test_an_exported_program_is_code(torch, network, tmp_path):
     torch.export.save(torch.export.export(network, (torch.zeros(4, 3, 20, 20),)), path)
     with pytest.raises(InputError, match="--trust-model"):
         _ = Torch(model=str(path)).classes
-    with trust.trusting(model=True):
-        made = Torch(model=str(path))
-        assert made.input_shape == (20, 20, 3)
-        expected = network(torch.from_numpy(COLOURS).permute(0, 3, 1, 2).float()).detach()
-        np.testing.assert_allclose(made.logits(COLOURS), expected, atol=1e-4)
+    made = Torch(model=str(path))
+    made.allow_code()
+    assert made.input_shape == (20, 20, 3)
+    expected = network(torch.from_numpy(COLOURS).permute(0, 3, 1, 2).float()).detach()
+    np.testing.assert_allclose(made.logits(COLOURS), expected, atol=1e-4)
 
 
 def _archive(path, **members):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import trust
 from fooldeap.audit import detection, real, report
 from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
@@ -20,12 +19,13 @@ from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.formatting import counted
+from fooldeap.options import Options
 from fooldeap.page import sources
 from fooldeap.page.audit import audit_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.folder import Folder, State
+from fooldeap.runs.folder import Folder
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import left_behind
 from fooldeap.terminal_text import printable
@@ -73,20 +73,20 @@ def audit(
     RunError
         The audit failed; the folder is kept and can be resumed.
     """
-    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
-        folder = None if resume is None else AuditFolder.open(Path(resume))
-        if folder is not None and folder.finished:
-            return folder.path
-        settings = load(
-            model,
-            overrides,
-            plugins=plugins,
-            folder=None if folder is None else folder.config,
-            budget=budget,
-            classes=classes,
-            images=None if images is None else str(images),
-        )
-        return _Session(settings, folder, Path(out) if out is not None else None, quiet=quiet).run()
+    folder = None if resume is None else AuditFolder.open(Path(resume), force=force)
+    if folder is not None and folder.finished:
+        return folder.path
+    settings = load(
+        model,
+        overrides,
+        plugins=plugins,
+        folder=None if folder is None else folder.config,
+        budget=budget,
+        classes=classes,
+        images=None if images is None else str(images),
+        options=Options(trust_model, no_plugins, force),
+    )
+    return _Session(settings, folder, Path(out) if out is not None else None, quiet=quiet).run()
 
 
 class _Session:
@@ -104,7 +104,7 @@ class _Session:
     def _experiment(self, attack: Attack) -> Experiment:
         settings = self.settings
         data = experiment_data(attack, settings.choice, settings.experiment.seed, list(settings.classes))
-        return config.load({**data, "plugins": list(settings.experiment.plugins)})
+        return config.load({**data, "plugins": list(settings.experiment.plugins)}, options=settings.experiment.options)
 
     def run(self) -> Path:
         """Run the attacks that are not finished yet, write the report, and return the folder."""
@@ -171,7 +171,7 @@ class _Session:
 
     def _evolve(self, audit_folder: AuditFolder, experiment: Experiment, path: Path) -> None:
         """Run the experiment of an attack, or resume it."""
-        existing = None if RunFolder(path).state is State.ABSENT else RunFolder.open(path)
+        existing = RunFolder.open_existing(path, force=self.settings.experiment.options.force)
         if existing is not None and existing.settled:
             return
         self.rows = self.rows or (existing.rows if existing is not None else None)

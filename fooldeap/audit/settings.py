@@ -16,6 +16,7 @@ from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import InputError
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.runs.session import targets_of
 
 YAML = (".yaml", ".yml")
@@ -94,6 +95,7 @@ def load(
     budget: int | None = None,
     classes: Iterable[int] | None = None,
     images: str | None = None,
+    options: Options = NO_OPTIONS,
 ) -> Settings:
     """Load the settings for a model; with ``folder``, from this audit file instead.
 
@@ -115,12 +117,12 @@ def load(
         _check_function(source["classifier"], overrides)
     document = config.merged_config(source, overrides, arguments, unnamed="audit")
     base = document.without(*keys_of(_AuditKeys))
-    registry = config.registry_of(base, plugins)
+    registry = config.registry_of(base, plugins, options)
     checker = Checker(document, registry)
     keys = keys_of(_AuditKeys)
     values = checker.values(keys, {key: document.data[key] for key in keys if key in document.data}, ())
     checker.finish()
-    experiment = config.checked(base, registry, also=tuple(keys_of(_AuditKeys)))
+    experiment = config.checked(base, registry, options, also=tuple(keys_of(_AuditKeys)))
     config.admit_commands([experiment])
     return _load_classifier(experiment, **values)
 
@@ -155,7 +157,7 @@ def _load_classifier(
     experiment: Experiment, *, budget: int | None, classes: Iterable[int] | None, images: str | None
 ) -> Settings:
     with experiment.blaming("classifier"):
-        classifier = experiment.classifier.build()
+        classifier = experiment.build_classifier()
         _ = getattr(classifier, "digest", "")  # reports a missing file before anything is loaded
         TimedClassifier(classifier, str(experiment.classifier.plugin)).check()
         shape = classifier.input_shape

@@ -19,6 +19,7 @@ from fooldeap.cli.options import (
     print_line,
 )
 from fooldeap.errors import RunError
+from fooldeap.options import Options
 
 
 def compare(
@@ -50,7 +51,6 @@ def compare(
     from fooldeap.study import comparison
     from fooldeap.study.forecast import forecast
     from fooldeap.study.plan import StudyFolder
-    from fooldeap.trust import trusting
 
     words = list(overrides or ())
     if study is not None and "=" in study.name and not study.exists():  # --resume and --try work without a study file
@@ -64,10 +64,9 @@ def compare(
     }
     with handle_interrupt():
         if dry_run:
-            with trusting(model=trust_model, no_plugins=no_plugins):
-                loaded = comparison.load(study, *words, **options)
-                folder = None if resume is None else StudyFolder.open(resume)
-                print_line(f"{loaded.name}: {forecast(loaded, folder)}")
+            loaded = comparison.load(study, *words, **options, options=Options(trust_model, no_plugins))
+            folder = None if resume is None else StudyFolder.open(resume)
+            print_line(f"{loaded.name}: {forecast(loaded, folder)}")
             return
         options |= {"trust_model": trust_model, "no_plugins": no_plugins, "force": force}
         done = comparison.compare(study, *words, **options, quiet=quiet)

@@ -24,12 +24,17 @@ def verify(
 ) -> None:
     """Repeat a finished run and compare the results, bit for bit."""
     from fooldeap.result_tools.verify import verify as verify_folder
-    from fooldeap.trust import trusting
 
     if sample is not None and sample < 1:
         raise InputError(f"--sample: got {sample}, expected a whole number of at least 1")
-    with trusting(model=trust_model, no_plugins=no_plugins):
-        verification = verify_folder(folder, sample=sample, workers=parse_workers(workers), plugins=plugins or ())
+    verification = verify_folder(
+        folder,
+        sample=sample,
+        workers=parse_workers(workers),
+        plugins=plugins or (),
+        trust_model=trust_model,
+        no_plugins=no_plugins,
+    )
     if not verification.reproduced:
         raise RunError(str(verification))
     print_line(str(verification))

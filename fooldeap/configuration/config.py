@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap import registry as registries
-from fooldeap import terminal_text, trust
+from fooldeap import terminal_text
 from fooldeap.configuration import document as documents
 from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of, marked
@@ -17,6 +17,7 @@ from fooldeap.configuration.document import Document, Key, dotted
 from fooldeap.configuration.experiment import CHOICES, Experiment, Stop, plain_keys
 from fooldeap.configuration.moved import found_again
 from fooldeap.errors import InputError, did_you_mean, nearest
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS, Plugin
 from fooldeap.registry import Registry
@@ -31,6 +32,7 @@ def load(
     *,
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
+    options: Options = NO_OPTIONS,
 ) -> Experiment:
     """Read and check an experiment.
 
@@ -40,6 +42,7 @@ def load(
     overrides : ``key=value`` strings with values in YAML; ``key`` may be dotted
     arguments : overrides as plain data from Python
     plugins : files, folders, or decorated functions and classes, in addition to those that the file names
+    options : what the user permits
 
     Raises
     ------
@@ -47,7 +50,7 @@ def load(
         One line for each mistake: file, line, column, key, the value, the expected values, the cure.
     """
     document = merged_config(source, overrides, arguments)
-    experiment = checked(document, registry_of(document, plugins))
+    experiment = checked(document, registry_of(document, plugins, options), options)
     admit_commands([experiment])
     return experiment
 
@@ -78,7 +81,9 @@ def merged_config(
     return document.merge_onto(_defaults())
 
 
-def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = ()) -> Experiment:
+def checked(
+    document: Document, registry: Registry, options: Options = NO_OPTIONS, *, also: tuple[str, ...] = ()
+) -> Experiment:
     """Return the experiment in a document.
 
     ``also`` are additional keys that messages suggest.
@@ -88,7 +93,7 @@ def checked(document: Document, registry: Registry, *, also: tuple[str, ...] = (
     InputError
         The document has mistakes. The message has one line for each.
     """
-    return _ExperimentChecker(document, registry).experiment(also)
+    return _ExperimentChecker(document, registry).experiment(options, also)
 
 
 def as_name(stem: str) -> str:
@@ -101,11 +106,11 @@ def _defaults() -> Document:
     return reading.parse(text, DEFAULTS, Path.cwd())
 
 
-def registry_of(document: Document, more: Iterable[Any]) -> Registry:
+def registry_of(document: Document, more: Iterable[Any], options: Options) -> Registry:
     """Return a registry with the document's plugins and ``more``. Store the paths of all of them in the document.
 
-    Plugins that a file names are announced, or refused, before anything is imported: see `fooldeap.trust`. If a file or
-    folder of the document does not exist, a path in ``more`` with the same name replaces it.
+    Plugins that a file names are announced, or refused, before anything is imported. If a file or folder of the
+    document does not exist, a path in ``more`` with the same name replaces it.
     """
     more, paths = registries.each(more), document.data["plugins"]
     if not isinstance(paths, list):
@@ -119,7 +124,7 @@ def registry_of(document: Document, more: Iterable[Any]) -> Registry:
         if not Path(path).exists():
             raise document.error(key, f"no file or folder {path!r}; say where it is now: --plugins PATH")
     for key, path in found.items():
-        _admit(document, key, f"runs the plugins in {path}")
+        _admit(document, key, f"runs the plugins in {path}", options)
     registry = registries.load(more)
     for key, path in found.items():
         try:
@@ -150,12 +155,12 @@ def _as_text(path: Path) -> str:
 
 
 def admit_commands(experiments: Iterable[Experiment]) -> None:
-    """Announce each command that a file makes plugins run, once, or refuse it: see `fooldeap.trust`."""
+    """Announce each command that a file makes plugins run, once, or refuse it."""
     told = set()
     for experiment in experiments:
         for path, value in _commands(experiment):
             if (path, value) not in told:
-                _admit(experiment.document, path, f"uses {dotted(path)}: {value}")
+                _admit(experiment.document, path, f"uses {dotted(path)}: {value}", experiment.options)
             told.add((path, value))
 
 
@@ -168,7 +173,7 @@ def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
                 yield (*key, name), str(value)
 
 
-def _admit(document: Document, path: Key, what: str) -> None:
+def _admit(document: Document, path: Key, what: str, options: Options) -> None:
     """Announce what a file makes fooldeap run, or refuse it.
 
     Values from the command line or from Python are accepted silently.
@@ -176,7 +181,7 @@ def _admit(document: Document, path: Key, what: str) -> None:
     place = document.place(path)
     if not place.line:
         return
-    if trust.given().no_plugins:
+    if options.no_plugins:
         raise document.error(
             path,
             f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
@@ -187,7 +192,7 @@ def _admit(document: Document, path: Key, what: str) -> None:
 class _ExperimentChecker(Checker):
     """Converts a document to an experiment."""
 
-    def experiment(self, also: tuple[str, ...]) -> Experiment:
+    def experiment(self, options: Options, also: tuple[str, ...]) -> Experiment:
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
         values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
@@ -205,6 +210,7 @@ class _ExperimentChecker(Checker):
             stop=Stop(**stop),
             reporters=tuple(choice for choice in reporters if choice),
             document=self.document,
+            options=options,
             **choices,  # type: ignore[arg-type]
         )
 

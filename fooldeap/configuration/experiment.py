@@ -16,7 +16,9 @@ from fooldeap.configuration.checks import keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key
 from fooldeap.errors import InputError, blaming
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import Parameter
+from fooldeap.plugin import Classifier
 from fooldeap.storage.inputs import digest_of
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -87,7 +89,7 @@ def plain_keys() -> dict[str, Parameter]:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The content of one YAML file: the runs over its targets and seeds."""
+    """The content of one YAML file: the runs over its targets and seeds. ``options`` are not from the file."""
 
     name: str
     seed: int
@@ -109,6 +111,7 @@ class Experiment:
     report: bool
     plugins: tuple[str, ...]
     document: Document = field(compare=False, repr=False)
+    options: Options = field(default=NO_OPTIONS, compare=False, repr=False)
 
     def data(self) -> dict[str, Any]:
         """Return the experiment as plain data. Written as YAML and read again, it gives an equal experiment."""
@@ -121,9 +124,16 @@ class Experiment:
                 data[item.name] = [choice.data() for choice in value]
             elif item.name == "stop":
                 data[item.name] = asdict(value)
-            elif item.name != "document":
+            elif item.name not in ("document", "options"):
                 data[item.name] = list(value) if isinstance(value, tuple) else value
         return data
+
+    def build_classifier(self) -> Classifier:
+        """Return the classifier. It may run code in its model file if the user permits this."""
+        classifier: Classifier = self.classifier.build()
+        if self.options.trust_model and hasattr(classifier, "allow_code"):
+            classifier.allow_code()
+        return classifier
 
     def choices(self) -> Iterator[tuple[Key, Choice]]:
         """Yield every chosen plugin, including nested ones, each with its key path."""

@@ -19,6 +19,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
+from fooldeap.options import Options
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import RunInfo
 from fooldeap.retrain.chain import RetrainFolder, check_model
@@ -86,6 +87,8 @@ def verify(
     sample: int | None = None,
     workers: int | Literal["auto"] | None = None,
     plugins: Iterable[Any] = (),
+    trust_model: bool = False,
+    no_plugins: bool = False,
 ) -> Verification:
     """Repeat a finished run, study, retraining or audit, and check that the results are bit-identical.
 
@@ -96,47 +99,54 @@ def verify(
         queried again; for a study, the number of runs to repeat; None: everything
     workers : the number of processes, if whole runs are repeated
     plugins : as for `fooldeap.resume`: plugins that were passed from Python, or whose files have moved
+    trust_model, no_plugins : as for `fooldeap.run`
 
     Raises
     ------
     InputError
         The folder is not a finished folder, or cannot be repeated here.
     """
-    folder, options = open_finished(Path(path)), _Options(sample, workers, registry.each(plugins))
+    folder = open_finished(Path(path))
+    settings = _Settings(sample, workers, registry.each(plugins), Options(trust_model, no_plugins))
     match folder:
         case StudyFolder():
-            return _verify_study(folder, options)
+            return _verify_study(folder, settings)
         case RetrainFolder():
-            return _verify_retraining(folder, options)
+            return _verify_retraining(folder, settings)
         case AuditFolder():
-            return _verify_audit(folder, options)
-    return _verify_run(folder, options)
+            return _verify_audit(folder, settings)
+    return _verify_run(folder, settings)
 
 
-class _Options(NamedTuple):
+class _Settings(NamedTuple):
     """The parameters of `verify`."""
 
     sample: int | None
     workers: int | Literal["auto"] | None
     plugins: tuple[Any, ...]
+    options: Options
 
     def executor(self, **more: str) -> dict[str, Any]:
         """Return the key ``executor`` of an experiment that uses these workers; empty if none are requested."""
         return {} if self.workers is None else {"executor": {"name": "scoop", "workers": self.workers, **more}}
+
+    def loading(self) -> dict[str, Any]:
+        """Return the arguments of the functions that load a configuration."""
+        return {"plugins": self.plugins, "options": self.options}
 
     def choose(self, every: Sequence[T]) -> list[T]:
         """Return the sample, which is always the same, or everything if no sample is requested."""
         return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
-def _verify_run(folder: Folder, options: _Options) -> Verification:
+def _verify_run(folder: Folder, settings: _Settings) -> Verification:
     path = folder.path
-    experiment = config.load(folder.config, arguments=options.executor(), plugins=options.plugins)
+    experiment = config.load(folder.config, arguments=settings.executor(), **settings.loading())
     damaged = problems_in(path)
-    if options.sample is None:
+    if settings.sample is None:
         checked, different = f"{path}: everything", _repeat(folder, experiment)
     else:
-        checked, different = _check_sample(folder, experiment, options)
+        checked, different = _check_sample(folder, experiment, settings)
     return Verification(checked, (*damaged, *different), _notes(folder, [experiment]))
 
 
@@ -211,7 +221,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
     return "is missing, but the repeated run wrote it" if before is None else "differs from that of the repeated run"
 
 
-def _check_sample(folder: Folder, experiment: Experiment, options: _Options) -> tuple[str, list[str]]:
+def _check_sample(folder: Folder, experiment: Experiment, settings: _Settings) -> tuple[str, list[str]]:
     """Replay the journals, query the classifier again for some batches, and compare the results with the files."""
     written = read_json(folder.path / "result.json")
     with (
@@ -225,7 +235,7 @@ def _check_sample(folder: Folder, experiment: Experiment, options: _Options) -> 
         runs = [prepared.dispatcher.run(info, journal=journals / info.journal) for info in prepared.runs]
         lengths = {(run["seed"], run["target"]): run["generations"] + 1 for run in written["runs"]}
         batches = [(run.info, number) for run in runs for number in range(lengths[run.info.seed, run.info.targets[0]])]
-        chosen = set(options.choose(batches))
+        chosen = set(settings.choose(batches))
         problems = [problem for run in runs for problem in _replay(run, chosen)]
         results = {(result.seed, result.target): result for run in runs for result in run.results()}
     for run in written["runs"]:
@@ -253,21 +263,21 @@ def _replay(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
 # --- Studies --------------------------------------------------------------------------------------------------------
 
 
-def _verify_study(folder: StudyFolder, options: _Options) -> Verification:
+def _verify_study(folder: StudyFolder, settings: _Settings) -> Verification:
     """Repeat runs of a study, compare them with the records, and compare the records with the tables and the report."""
-    study = definition.load(folder.config, arguments=options.executor(mode="runs"), plugins=options.plugins)
+    study = definition.load(folder.config, arguments=settings.executor(mode="runs"), **settings.loading())
     problems, count, total = list(problems_in(folder.path)), 0, 0
     with contextlib.ExitStack() as stack:
         planned = plan(study, folder, stack)
         for group in planned.groups:
             ended = [run for run in group.runs if run not in group.missing]
-            runs = options.choose(ended)
+            runs = settings.choose(ended)
             count, total = count + len(runs), total + len(ended)
             bench = planned.bench or stack.enter_context(Session(group.experiments))
             problems += [problem for run in bench.evolve(runs) if (problem := _check_record(run, planned, folder))]
             if planned.bench is None:
                 bench.close()
-        if options.sample is None:
+        if settings.sample is None:
             problems += _check_texts(planned, folder)
     notes = _notes(folder, list(study.variants.values()))
     return Verification(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
@@ -304,12 +314,12 @@ def _equal(one: Record, other: Record) -> bool:
 # --- Retrainings ----------------------------------------------------------------------------------------------------
 
 
-def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verification:
+def _verify_retraining(folder: RetrainFolder, settings: _Settings) -> Verification:
     """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""
     problems, networks = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
     for network in networks:
         check_model(network / "model.keras")
-        different = _verify_run(RunFolder.open_finished(network / "run"), options).problems
+        different = _verify_run(RunFolder.open_finished(network / "run"), settings).problems
         problems += [f"{network.name}: {problem}" for problem in different]
     checked = f"{folder.path}: the runs on {len(networks)} networks"
     return Verification(checked, tuple(problems), ("the networks were not trained again",))
@@ -318,10 +328,10 @@ def _verify_retraining(folder: RetrainFolder, options: _Options) -> Verification
 # --- Audits ---------------------------------------------------------------------------------------------------------
 
 
-def _verify_audit(folder: AuditFolder, options: _Options) -> Verification:
+def _verify_audit(folder: AuditFolder, settings: _Settings) -> Verification:
     """Repeat the run of every attack. The detection thresholds are not evaluated again."""
     attacks = sorted((folder.path / "attacks").glob("*"))
-    verified = [_verify_run(RunFolder.open_finished(attack), options) for attack in attacks]
+    verified = [_verify_run(RunFolder.open_finished(attack), settings) for attack in attacks]
     problems = [
         f"{attack.name}: {each}" for attack, run in zip(attacks, verified, strict=True) for each in run.problems
     ]

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import registry as registries
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
+from fooldeap.options import Options
 from fooldeap.page.retrain import retrain_page
 from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
@@ -30,7 +30,7 @@ from fooldeap.retrain import report
 from fooldeap.retrain.measures import NetworkMeasures, measure
 from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.folder import Folder, State
+from fooldeap.runs.folder import Folder
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import left_behind
 from fooldeap.storage.files import make_folders, remove
@@ -88,27 +88,27 @@ def retrain(
     """
     if (source is None) == (resume is None):
         raise InputError("expected either a retraining file or the folder of an interrupted chain: --resume DIR")
-    with trust.trusting(no_plugins=no_plugins, force=force):
-        folder = None if resume is None else RetrainFolder.open(Path(resume))
-        if folder is not None:
-            _allow_only_executor([*overrides, *arguments])
-            if folder.finished:
-                found = read_json(folder.path / folder.LAST)
-                return RetrainingResult(tuple(NetworkMeasures(**each) for each in found), folder.path)
-        given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
-        content = folder.config if folder is not None else source or {}
-        plugins = registries.each(plugins)
-        retraining = load(content, overrides, arguments={**given, **arguments}, plugins=plugins)
-        chain = _Chain(retraining, plugins, quiet=quiet)
-        if folder is None:
-            path = Path(out) if out is not None else None
-            folder = RetrainFolder.new(retraining.experiment.name, retraining.data(), path, [retraining.experiment])
-        with folder.locked():
-            folder.environment.check([retraining.experiment])
-            try:
-                return chain.run(folder)
-            except BaseException as error:
-                raise left_behind(error, folder, "fooldeap retrain --resume") from error
+    options = Options(no_plugins=no_plugins, force=force)
+    folder = None if resume is None else RetrainFolder.open(Path(resume), force=force)
+    if folder is not None:
+        _allow_only_executor([*overrides, *arguments])
+        if folder.finished:
+            found = read_json(folder.path / folder.LAST)
+            return RetrainingResult(tuple(NetworkMeasures(**each) for each in found), folder.path)
+    given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
+    content = folder.config if folder is not None else source or {}
+    plugins = registries.each(plugins)
+    retraining = load(content, overrides, arguments={**given, **arguments}, plugins=plugins, options=options)
+    chain = _Chain(retraining, plugins, quiet=quiet)
+    if folder is None:
+        path = Path(out) if out is not None else None
+        folder = RetrainFolder.new(retraining.experiment.name, retraining.data(), path, [retraining.experiment])
+    with folder.locked():
+        folder.environment.check([retraining.experiment])
+        try:
+            return chain.run(folder)
+        except BaseException as error:
+            raise left_behind(error, folder, "fooldeap retrain --resume") from error
 
 
 def _allow_only_executor(keys: Iterable[str]) -> None:
@@ -188,7 +188,7 @@ class _Chain:
     def _evolve(self, index: int, model: Path) -> tuple[list[dict[str, Any]], Images]:
         """Return the results of the runs on a network and their images; start or resume the runs if necessary."""
         place = self._folder_of(index) / "run"
-        folder = None if RunFolder(place).state is State.ABSENT else RunFolder.open(place)
+        folder = RunFolder.open_existing(place, force=self.retraining.experiment.options.force)
         if folder is None or not folder.finished:
             self._print(f"network {index + 1} of {self.retraining.chain.networks}: evolving images")
             with ExperimentSession(
@@ -214,7 +214,7 @@ class _Chain:
             "reporters": ["csv", "images"],
             "report": False,
         }
-        return config.load({**base.data(), **changes}, plugins=self.plugins)
+        return config.load({**base.data(), **changes}, plugins=self.plugins, options=base.options)
 
     def _print(self, text: str) -> None:
         if not self.quiet:

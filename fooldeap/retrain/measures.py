@@ -54,7 +54,7 @@ def measure(
     earlier : the fooling images in its training, uint8 (n, h, w, c)
     data : the dataset, without the class of fooling images
     """
-    classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).classifier.build()
+    classifier = config.load({"classifier": {"name": "keras", "model": str(model)}}).build_classifier()
     clean, fooling = Evaluator(classifier).logits([data.test_images, earlier])
     confidence = np.array([each["confidence"] for each in results])
     to_goal = [each["evaluations_to_goal"] for each in results]

@@ -13,6 +13,7 @@ from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import shown
 from fooldeap.registry import Registry
 from fooldeap.training import settings as training
@@ -71,17 +72,18 @@ def load(
     *,
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
+    options: Options = NO_OPTIONS,
 ) -> Retraining:
     """Read and check a retraining; parameters and errors as for `fooldeap.configuration.config.load`."""
     document = config.merged_config(source, overrides, arguments, unnamed="retraining")
     base = document.without(*KEYS)
-    registry = config.registry_of(base, plugins)
+    registry = config.registry_of(base, plugins, options)
     checker = Checker(document, registry)
     own = checker.values(
         keys_of(Chain), {key: document.data[key] for key in keys_of(Chain) if key in document.data}, ()
     )
     checker.finish()
-    experiment = config.checked(base, registry, also=KEYS)
+    experiment = config.checked(base, registry, options, also=KEYS)
     config.admit_commands([experiment])
     settings, dataset, described = _training(document, registry)
     with_classes(settings, 2)  # refuses wrong layers now, not after the first network

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fooldeap import registry as registries
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
+from fooldeap.options import Options
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.results import Result
 from fooldeap.runs.experiment_session import ExperimentSession
@@ -56,10 +56,9 @@ def run(
         The run failed. The folder is kept and can be resumed.
     """
     arguments = {**_workers(workers), **arguments}
-    with (
-        trust.trusting(model=trust_model, no_plugins=no_plugins),
-        ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins)) as prepared,
-    ):
+    options = Options(trust_model, no_plugins)
+    experiment = config.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
+    with ExperimentSession(experiment) as prepared:
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         return prepared.run(folder, quiet=quiet, images=images)
 
@@ -84,18 +83,18 @@ def resume(
     bit-identical. A folder does not record that its model is trusted, so pass ``trust_model`` again. All other
     parameters are those of `run`.
     """
-    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
-        opened = RunFolder.open(Path(folder))
-        if opened.settled:
-            return load(folder)
-        for word in overrides:
-            if not re.match(r"executor[.=]|on_error=", word):
-                raise InputError(
-                    f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
-                )
-        experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins)
-        with ExperimentSession(experiment, rows=opened.rows) as prepared:
-            return prepared.run(opened, resumed=True, quiet=quiet, images=images)
+    options = Options(trust_model, no_plugins, force)
+    opened = RunFolder.open(Path(folder), force=force)
+    if opened.settled:
+        return load(folder)
+    for word in overrides:
+        if not re.match(r"executor[.=]|on_error=", word):
+            raise InputError(
+                f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
+            )
+    experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins, options=options)
+    with ExperimentSession(experiment, rows=opened.rows) as prepared:
+        return prepared.run(opened, resumed=True, quiet=quiet, images=images)
 
 
 def fool(
@@ -123,11 +122,12 @@ def fool(
         model = {"name": reader, "model": str(model)}
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
     arguments = {**given, **_workers(workers), **arguments}
-    experiment = config.load({}, overrides, arguments=arguments, plugins=plugins)
+    options = Options(trust_model)
+    experiment = config.load({}, overrides, arguments=arguments, plugins=plugins, options=options)
     classifier = None if named else wrapped(model, experiment.classifier)
     if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
         experiment = replace(experiment, classifier=_choice_of(classifier))
-    with trust.trusting(model=trust_model), ExperimentSession(experiment, classifier) as prepared:
+    with ExperimentSession(experiment, classifier) as prepared:
         return prepared.run(None, quiet=quiet)
 
 
@@ -143,8 +143,8 @@ def toolbox(
 
     The parameters are those of `run`.
     """
-    with trust.trusting(model=trust_model, no_plugins=no_plugins):
-        prepared = ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins))
+    options = Options(trust_model, no_plugins)
+    prepared = ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins, options=options))
     return prepared.toolbox(prepared.runs[0])
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fooldeap import trust
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
 from fooldeap.errors import InputError
@@ -21,11 +20,11 @@ _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each
 class Environment:
     """The environment of the folder at ``path``.
 
-    A difference from the recorded environment is refused. With ``--force`` it is accepted and recorded, see `forced`.
+    A difference from the recorded environment is refused. With ``force`` it is accepted and recorded, see `forced`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self.path, self.force = path, force
         self._changed: list[str] = []
 
     def begin(self, name: str, content: str, experiments: Iterable[Experiment], place: Path) -> None:
@@ -81,7 +80,7 @@ class Environment:
         for name, sums in self._known()[_NOTED].items():
             path = self.path / name
             if path.is_file() and digest_of(path) not in sums:
-                if not trust.given().force:
+                if not self.force:
                     cure = cures.get(name, "restore it from a copy")
                     raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
                 self._changed.append(f"{name} is another")
@@ -110,7 +109,7 @@ class Environment:
         return list(self._known().get(_FORCED, []))
 
     def _refuse_changes(self) -> None:
-        if self._changed and not trust.given().force:
+        if self._changed and not self.force:
             cure = "resume with what it was begun with, or go on at your own risk with --force"
             raise InputError("\n".join(f"{self.path}: {change}; {cure}" for change in self._changed))
 

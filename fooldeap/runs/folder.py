@@ -50,9 +50,9 @@ class Folder:
     LAST: ClassVar[str]
     MADE_BY: ClassVar[str]
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.environment = Environment(path)
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self.path, self.force = path, force
+        self.environment = Environment(path, force=force)
 
     @classmethod
     def new(
@@ -105,15 +105,15 @@ class Folder:
         return InputError(f"{there}; name a new folder")
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open an existing folder to resume it.
+    def open(cls, path: Path, *, force: bool = False) -> Self:
+        """Open an existing folder to resume it. With ``force``, changes are accepted and recorded.
 
         Raises
         ------
         InputError
             It is not a folder of this kind, or its configuration was changed.
         """
-        folder = cls(path)
+        folder = cls(path, force=force)
         if folder.state in (State.ABSENT, State.OTHER):
             raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
         for stranger in strangers(path):
@@ -121,6 +121,11 @@ class Folder:
             raise InputError(f"{stranger}: is {what}; remove it")
         folder.environment.check_files({cls.FILE: f"start anew with it: {cls.MADE_BY} {path / cls.FILE}"})
         return folder
+
+    @classmethod
+    def open_existing(cls, path: Path, *, force: bool = False) -> Self | None:
+        """Open a folder as `open` does, or return None if there is none yet."""
+        return None if cls(path).state is State.ABSENT else cls.open(path, force=force)
 
     @classmethod
     def open_finished(cls, path: Path) -> Self:

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import xxhash
 
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
@@ -29,6 +28,7 @@ from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import Queries, Row
 from fooldeap.engine.timeout import LIMIT, TimedClassifier
 from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
+from fooldeap.options import Options
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.storage.files import make_folders
@@ -113,13 +113,11 @@ class WorkerTask:
         self.experiments = dict(experiments)
         self.experiment = next(iter(self.experiments.values()))  # for all settings that the experiments share
         self.travelled = False
-        # The user's trust is sent separately: the configuration may be from another person.
-        self._trusted = trust.given()
         self._in_memory = classifier is not None
         self.classifier: Classifier = classifier if classifier is not None else self._built()
 
-    def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, trust.Trust]]:
-        return _loaded, (self._configuration, self.digest, self._trusted)
+    def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, Options]]:
+        return _loaded, (self._configuration, self.digest, self.experiment.options)
 
     @cached_property
     def _configuration(self) -> str:
@@ -207,7 +205,7 @@ class WorkerTask:
         }
         make_folders(path.parent.parent, path.parent)
         billable = bool(getattr(self.classifier, "billable", False))
-        return Journal(path, belongs_to, anyway=self._trusted.force, at_once=billable)
+        return Journal(path, belongs_to, anyway=self.experiment.options.force, at_once=billable)
 
     def toolbox(
         self,
@@ -226,8 +224,7 @@ class WorkerTask:
         return {name: experiment.genome.build(shape) for name, experiment in self.experiments.items()}
 
     def _built(self) -> Classifier:
-        built: Classifier = self.experiment.classifier.build()
-        return built
+        return self.experiment.build_classifier()
 
     def _pursued(self, pursuit: RunGroup) -> GroupOutcome:
         if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
@@ -303,16 +300,12 @@ class _Collector(Observer):
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(configuration: str, digest: str, trusted: trust.Trust) -> WorkerTask:
+def _loaded(configuration: str, digest: str, options: Options) -> WorkerTask:
     """Load a task in the process that receives it, once for each process."""
-    with trust.trusting(model=trusted.model, force=trusted.force):
-        work = WorkerTask({name: config.load(data) for name, data in json.loads(configuration).items()})
-        if work.digest != digest:
-            raise InputError(
-                f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model"
-            )
-        if trusted.model:  # now, while the model is trusted; other models load at first use
-            _ = work.classifier.classes
+    experiments = {name: config.load(data, options=options) for name, data in json.loads(configuration).items()}
+    work = WorkerTask(experiments)
+    if work.digest != digest:
+        raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
     work.travelled = True
     return work
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fooldeap import trust
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.page.study import study_page
 from fooldeap.page.writing import write_page
 from fooldeap.results import RunInfo
@@ -86,11 +86,11 @@ def compare(
         "plugin_file": plugin_file,
         "plugins": plugins,
         "workers": workers,
+        "options": Options(trust_model, no_plugins, force),
     }
-    with trust.trusting(model=trust_model, no_plugins=no_plugins, force=force):
-        study = load(source, *overrides, **options, **arguments)
-        folder = None if resume is None else StudyFolder.open(Path(resume))
-        return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
+    study = load(source, *overrides, **options, **arguments)
+    folder = None if resume is None else StudyFolder.open(Path(resume), force=force)
+    return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
 
 
 def load(
@@ -101,6 +101,7 @@ def load(
     plugin_file: str | Path | None = None,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
+    options: Options = NO_OPTIONS,
     **arguments: Any,
 ) -> Study:
     """Load and check the study that `compare` would run. The parameters are those of `compare`."""
@@ -111,12 +112,12 @@ def load(
     if workers is not None:  # a study has enough runs to keep every worker busy
         arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
     if plugin_file is not None:
-        return plugin_comparison.load(Path(plugin_file), overrides, arguments, plugins)
+        return plugin_comparison.load(Path(plugin_file), overrides, arguments, plugins, options)
     if source is None:
         if resume is None:
             raise InputError("got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml")
-        source = StudyFolder.open(Path(resume)).config
-    return definition.load(source, overrides, arguments=arguments, plugins=plugins)
+        source = StudyFolder.open(Path(resume), force=options.force).config
+    return definition.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
 
 
 def carry_out(

@@ -17,6 +17,7 @@ from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.experiment import CHOICES, Experiment, Stop
 from fooldeap.configuration.writing import check_size, values_in
 from fooldeap.errors import InputError
+from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import shown
 from fooldeap.plugin import OPERATORS
 from fooldeap.registry import Registry
@@ -93,11 +94,12 @@ def load(
     *,
     arguments: Mapping[str, Any] | None = None,
     plugins: Iterable[Any] = (),
+    options: Options = NO_OPTIONS,
 ) -> Study:
     """Read and check a study. Parameters and errors are those of `fooldeap.configuration.config.load`."""
     document = _named_by_its_file(config.merged_config(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
-    registry = config.registry_of(base, plugins)
+    registry = config.registry_of(base, plugins, options)
     _check_said_once(study)
     _check_own(study, registry)
     base = _budgeted(study, _aimed(study, base))
@@ -105,7 +107,7 @@ def load(
     if len(parts) < 2:
         message = f"got {len(parts) or 'none'}, expected at least two variants to compare; add some"
         raise study.error(("vary",) if "vary" in study.data else ("variants",), message)
-    experiments = _checked(parts, base, registry)
+    experiments = _checked(parts, base, registry, options)
     config.admit_commands(experiments.values())
     _check_used(study, experiments.values())
     tried = study.data.get("tried")
@@ -125,7 +127,7 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
     for name in joint:
         experiment = variants[name]
         everything = experiment.targets == "all"
-        targets = experiment.classifier.build().classes if everything else len(experiment.targets)
+        targets = experiment.build_classifier().classes if everything else len(experiment.targets)
         stop = replace(experiment.stop, evaluations=study.budget * targets)
         variants[name] = replace(experiment, stop=stop)
     return replace(study, variants=variants), joint
@@ -141,12 +143,14 @@ def _named_by_its_file(document: Document, source: Source) -> Document:
     return documents.from_mapping({"name": config.as_name(Path(source).stem)}).merge_onto(document)
 
 
-def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) -> dict[str, Experiment]:
+def _checked(
+    parts: Mapping[str, Document], base: Document, registry: Registry, options: Options
+) -> dict[str, Experiment]:
     """Return the variants as experiments. Report all errors, and an error of the base only once."""
     experiments, problems = {}, dict[str, None]()
     for name, part in parts.items():
         try:
-            experiments[name] = _experiment(part.merge_onto(base), registry)
+            experiments[name] = _experiment(part.merge_onto(base), registry, options)
         except InputError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
     if problems:
@@ -154,13 +158,13 @@ def _checked(parts: Mapping[str, Document], base: Document, registry: Registry) 
     return experiments
 
 
-def _experiment(document: Document, registry: Registry) -> Experiment:
+def _experiment(document: Document, registry: Registry, options: Options) -> Experiment:
     stop = document.data.get("stop")
     budget = stop.get("evaluations") if isinstance(stop, dict) else None
     if isinstance(budget, int) and budget > 0 and document.place(("stop", "generations")).source == config.DEFAULTS:
         generations = GENERATIONS_AN_EVALUATION * budget
         document = documents.from_mapping({"stop.generations": generations}, "budget").merge_onto(document)
-    experiment = config.checked(document, registry, also=KEYS)
+    experiment = config.checked(document, registry, options, also=KEYS)
     for name in _BIASED:
         if getattr(experiment.stop, name) is not None:
             raise document.error(

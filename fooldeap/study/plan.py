@@ -32,7 +32,7 @@ class StudyFolder(Folder):
     @property
     def records(self) -> Records:
         """The records of the finished runs."""
-        return Records(self.path / "variants")
+        return Records(self.path / "variants", force=self.force)
 
     def design(self) -> dict[str, Any] | None:
         """Return the planned variants, targets and seeds, and whether the plan was changed; None without a plan."""

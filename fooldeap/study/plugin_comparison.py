@@ -8,6 +8,7 @@ from typing import Any
 from fooldeap import registry as registries
 from fooldeap.configuration.config import fits
 from fooldeap.errors import InputError
+from fooldeap.options import Options
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Plugin
 from fooldeap.study import definition
@@ -17,7 +18,9 @@ KINDS = ("mutation", "crossover", "selection", "fitness", "algorithm")
 GENOME = "pixels"  # the genome of the study
 
 
-def load(file: Path, overrides: Iterable[str], arguments: Mapping[str, Any], plugins: Iterable[Any]) -> Study:
+def load(
+    file: Path, overrides: Iterable[str], arguments: Mapping[str, Any], plugins: Iterable[Any], options: Options
+) -> Study:
     """Return the study for the plugin in a file. The other parameters are those of `definition.load`."""
     plugin = _find_plugin(file)
     genome = registries.load().get("genome", GENOME)
@@ -31,7 +34,8 @@ def load(file: Path, overrides: Iterable[str], arguments: Mapping[str, Any], plu
         **arguments,
     }
     with resources.as_file(resources.files("fooldeap.data") / "trial.yaml") as study:
-        return definition.load(study, overrides, arguments=given, plugins=[str(file), *registries.each(plugins)])
+        sources = [str(file), *registries.each(plugins)]
+        return definition.load(study, overrides, arguments=given, plugins=sources, options=options)
 
 
 def _find_plugin(file: Path) -> Plugin:

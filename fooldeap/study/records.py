@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import trust
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage, RunInfo, RunResult
@@ -61,8 +60,8 @@ class Records:
     and classifier, so records of other experiments are recognised and refused.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, force: bool = False) -> None:
+        self.folder, self.force = folder, force
 
     def keep(
         self, ended: RunOutcome, budget: int, belongs_to: Mapping[str, str], *, film: bool = False
@@ -117,7 +116,7 @@ class Records:
             message = f"{path}: is damaged ({type(error).__name__}: {error}); remove it to repeat the run"
             raise InputError(message) from None
         for name, value in belongs_to.items():
-            if found[name] != value and not trust.given().force:
+            if found[name] != value and not self.force:
                 raise InputError(
                     f"{path}: was made with another {name}; resume with the original study, or give the variant a new "
                     "name"

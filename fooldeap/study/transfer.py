@@ -123,7 +123,7 @@ def show_images(
 
 
 def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[TransferImage]:
-    classifier = next(iter(group.values())).classifier.build()
+    classifier = next(iter(group.values())).build_classifier()
     runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
     images = np.array([outcome.images[_key(run)] for run in runs])
     if not runs:

@@ -12,6 +12,7 @@ from fooldeap.configuration import config, reading
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
+from fooldeap.options import NO_OPTIONS
 from fooldeap.registry import Registry
 
 Name = Annotated[
@@ -74,7 +75,7 @@ def said(path: Path, overrides: Sequence[str] = ()) -> Document:
 def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
     document = said(path, overrides)
-    return checked(document, config.registry_of(document, plugins))
+    return checked(document, config.registry_of(document, plugins, NO_OPTIONS))
 
 
 def checked(document: Document, known: Registry) -> tuple[Training, Choice]:

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import Document
 from fooldeap.errors import FooldeapError, InputError, RunError
 from fooldeap.lazy_tensorflow import tensorflow
+from fooldeap.options import Options
 from fooldeap.plugin import Images, Rng, Split
 from fooldeap.randomness import preserved
 from fooldeap.storage import inputs
@@ -71,9 +71,9 @@ def train(
     InputError
         A key, a layer or a path is invalid, or another file exists at the path. Nothing was trained.
     """
-    with trust.trusting(no_plugins=no_plugins):
-        document = said(Path(config_path), overrides)
-        training, dataset = checked(document, config.registry_of(document, plugins))
+    document = said(Path(config_path), overrides)
+    options = Options(no_plugins=no_plugins)
+    training, dataset = checked(document, config.registry_of(document, plugins, options))
     path = _writable(Path(out or f"{training.name}.keras"))
     remove_leftovers(path.parent)
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])

@@ -17,7 +17,6 @@ from typing import Any
 
 from fooldeap.plugin import InputError
 from fooldeap.storage.archives import Archive, UnsafeArchiveError, most_unpacked, packed
-from fooldeap.trust import given
 
 from ._keras_allowed import is_allowed, resolved
 
@@ -28,7 +27,7 @@ MOST_CONFIGURATION = 1 << 26  # bytes
 _TRUST = "or, if you trust its author, run with --trust-model (in Python: trust_model=True)"
 
 
-def load(content: bytes, suffix: str, where: str) -> Any:
+def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
     """Return the model in a file. Code in the file is not run unless the user trusts it.
 
     Parameters
@@ -39,6 +38,8 @@ def load(content: bytes, suffix: str, where: str) -> Any:
         The suffix of the file name.
     where
         The beginning of error messages.
+    trusted
+        Whether the user trusts the file.
 
     Raises
     ------
@@ -47,7 +48,6 @@ def load(content: bytes, suffix: str, where: str) -> Any:
     """
     import keras
 
-    trusted = given().model
     try:
         architecture, checked = (_archive if suffix == ".keras" else _hdf5)(content, where)
     except InputError:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from fooldeap import registry
 from fooldeap.errors import nearest
@@ -43,6 +43,7 @@ class FromFile(SentAsSettings, ABC):
 
     model: str
     class_names: str | None = None
+    _trusted: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -58,6 +59,10 @@ class FromFile(SentAsSettings, ABC):
     def classes(self) -> int:
         """The number of classes."""
         return self._loaded.classes
+
+    def allow_code(self) -> None:
+        """Allow the model file to run code. fooldeap calls this if the user trusts the file."""
+        object.__setattr__(self, "_trusted", True)
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:

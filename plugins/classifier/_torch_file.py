@@ -17,7 +17,6 @@ from typing import Any
 
 from fooldeap.plugin import InputError
 from fooldeap.storage.archives import Archive, ArchiveError, UnsafeArchiveError, packed
-from fooldeap.trust import given
 
 from . import _torch_values
 from ._torch_code import OUTWARD, refused_in_graph, refused_in_text
@@ -41,8 +40,8 @@ class Program:
     batch: int | None = None
 
 
-def load(content: bytes, where: str) -> Program:
-    """Return the model in a file.
+def load(content: bytes, where: str, *, trusted: bool) -> Program:
+    """Return the model in a file. Code in the file is not run unless it is ``trusted``.
 
     Raises
     ------
@@ -58,8 +57,8 @@ def load(content: bytes, where: str) -> Program:
     root = next(iter(parts), "").partition("/")[0]
     named = {name.removeprefix(f"{root}/"): part for name, part in parts.items()}
     if any(_CODE.fullmatch(name) for name in named):
-        return _script(named, where)
-    _check_exported(named, where)
+        return _script(named, where, trusted)
+    _check_exported(named, where, trusted)
     torch = _package(where)
     return _loaded(lambda: _exported(torch, io.BytesIO(packed(parts))), where)
 
@@ -89,14 +88,14 @@ def _loaded(load: Callable[[], Program], where: str) -> Program:
 # --- TorchScript ----------------------------------------------------------------------------------------------------
 
 
-def _script(parts: Mapping[str, bytes], where: str) -> Program:
+def _script(parts: Mapping[str, bytes], where: str, trusted: bool) -> Program:
     """Return the model in a TorchScript archive. The names of ``parts`` are relative to the common folder."""
     code = {name: part.decode("utf-8", "replace") for name, part in parts.items() if _CODE.fullmatch(name)}
     if sum(map(len, code.values())) > MOST_CODE:
         raise InputError(f"{where} holds far more code than a model has; do not use this file")
-    if given().model:
+    if trusted:
         torch = _package(where)
-        return _loaded(lambda: _compiled(torch, parts, where), where)
+        return _loaded(lambda: Program(_compiled(torch, parts).eval()), where)
     _check_code(code, OUTWARD, where)
     if not {"data.pkl", "constants.pkl"} <= parts.keys():
         raise InputError(f"{where} is TorchScript of a form that PyTorch no longer writes; {_CURE}")
@@ -107,7 +106,7 @@ def _script(parts: Mapping[str, bytes], where: str) -> Program:
         raise InputError(f"{where} {error}; do not use this file, or, {_TRUST}") from None
     torch = _package(where)
     _check_code(code, {schema.name.rpartition("::")[2] for schema in torch._C._jit_get_all_schemas()}, where)
-    return _loaded(lambda: _compiled(torch, needed, where), where)
+    return _loaded(lambda: _checked(torch, needed, where), where)
 
 
 def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -> None:
@@ -115,12 +114,15 @@ def _check_code(code: Mapping[str, str], operators: Iterable[str], where: str) -
         _refuse(refused_in_text(text, operators), where)
 
 
-def _compiled(torch: Any, parts: Mapping[str, bytes], where: str) -> Program:
-    """Load the program in these parts. Refuse forbidden operators unless the user trusts the file."""
+def _compiled(torch: Any, parts: Mapping[str, bytes]) -> Any:
     copy = packed({f"model/{name}": part for name, part in parts.items()})
-    model = torch.jit.load(io.BytesIO(copy), "cpu")
-    if not given().model:
-        _refuse(refused_in_graph(model.inlined_graph), where)
+    return torch.jit.load(io.BytesIO(copy), "cpu")
+
+
+def _checked(torch: Any, parts: Mapping[str, bytes], where: str) -> Program:
+    """Load the program in these parts. Refuse forbidden operators."""
+    model = _compiled(torch, parts)
+    _refuse(refused_in_graph(model.inlined_graph), where)
     return Program(model.eval())
 
 
@@ -132,11 +134,11 @@ def _refuse(fault: str | None, where: str) -> None:
 # --- Exported programs ----------------------------------------------------------------------------------------------
 
 
-def _check_exported(parts: Mapping[str, bytes], where: str) -> None:
+def _check_exported(parts: Mapping[str, bytes], where: str, trusted: bool) -> None:
     """Refuse a file that is not an exported program, and an exported program that the user does not trust."""
     names = {name.lower() for name in parts}
     if any(name.endswith(_EXPORTED) for name in names):
-        if not given().model:
+        if not trusted:
             raise InputError(f"{where} is an exported program, which is code; save it as TorchScript, or, {_TRUST}")
     elif "data.pkl" in names:
         raise InputError(f"{where} is a pickle of torch.save, which is never loaded; {_CURE}")

@@ -98,7 +98,7 @@ class _Loaded:
         where = settings._where
         model = settings._object
         if model is None:
-            model = load(settings._content(), settings._path.suffix.lower(), where)
+            model = load(settings._content(), settings._path.suffix.lower(), where, trusted=settings._trusted)
         self._shape, self.shape, self.classes = _shapes(model, where)
         low, high = settings.input_range
         self._low, self._scale = low, (high - low) / 255

@@ -60,7 +60,7 @@ class _Loaded:
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
-        program: Program = load(settings._content(), where)
+        program: Program = load(settings._content(), where, trusted=settings._trusted)
         import torch
 
         self._torch, self._model, self._batch = torch, program.model, program.batch or BLOCK

@@ -7,8 +7,8 @@ from hostile import Payload, call, layer, refused, rewritten
 from parallel import scoop
 
 import fooldeap
-from fooldeap import trust
 from fooldeap.configuration import config
+from fooldeap.options import Options
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap_plugins.classifier.keras import Keras
@@ -35,8 +35,9 @@ def test_code_in_a_model_runs_only_if_it_is_trusted(keras, owned, tmp_path, suff
     assert "holds a Lambda layer, code that is not run; " in refused(model)
     assert refused(model).endswith("or, if you trust its author, run with --trust-model (in Python: trust_model=True)")
     assert not owned.exists()
-    with trust.trusting(model=True):
-        assert Keras(model=str(model)).classes == 3
+    trusted = Keras(model=str(model))
+    trusted.allow_code()
+    assert trusted.classes == 3
     assert owned.exists(), "the payload works"
 
 
@@ -50,13 +51,12 @@ def test_the_command_asks_for_trust_and_so_does_every_resumption(keras, owned, t
     assert "--trust-model" in capsys.readouterr().err
     assert not owned.exists()
     assert not (tmp_path / "runs").exists()
-    with trust.trusting(model=True), ExperimentSession(config.load("mail.yaml")) as begun:
+    with ExperimentSession(config.load("mail.yaml", options=Options(trust_model=True))) as begun:
         folder = RunFolder.create(begun.experiment, tmp_path / "begun")
     assert "trust" not in folder.config.read_text()
     owned.unlink()
     assert call("run", "--resume", folder.path) == 2
     assert not owned.exists()
-    assert not trust.given().model
     assert call("run", "--resume", folder.path, "--trust-model") == 0
     assert call("run", "mail.yaml", "--trust-model") == 0
     assert fooldeap.run("mail.yaml", trust_model=True).evaluations == 50
@@ -89,7 +89,7 @@ def test_workers_trust_what_the_user_trusts(keras, owned, tmp_path):
         "reporters": [],
         "executor": scoop(2),
     }
-    with trust.trusting(model=True), ExperimentSession(config.load(data)) as ready:
+    with ExperimentSession(config.load(data, options=Options(trust_model=True))) as ready:
         ready.executor.wait()
         ready.run(None)
         assert len(ready.dispatcher.done) == 2
@@ -147,6 +147,7 @@ def test_a_custom_layer_is_imported_if_the_model_is_trusted(keras, owned, tmp_pa
     part = {"module": "doubling", "class_name": "Doubled", "config": {}, "registered_name": "mine>Doubled"}
     model = rewritten(keras, tmp_path / "model.keras", layer(part))
     assert "needs 'Doubled', code outside Keras; " in refused(model)
-    with trust.trusting(model=True):
-        assert Keras(model=str(model)).classes == 3
+    trusted = Keras(model=str(model))
+    trusted.allow_code()
+    assert trusted.classes == 3
     assert Keras(model=str(model)).classes == 3, "what the user's own code has told Keras of is no secret any more"

@@ -12,10 +12,10 @@ from hostile import VARIED, call
 from parallel import scoop
 
 import fooldeap
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
+from fooldeap.options import Options
 from fooldeap.plugin import Command, dataclass, executor
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.study import definition
@@ -151,7 +151,6 @@ def test_python_can_refuse_plugins_too(evil, owned):
         with pytest.raises(InputError, match="which --no-plugins refuses"):
             load("mail.yaml", no_plugins=True)
     assert not owned.exists()
-    assert not trust.given().no_plugins
 
 
 @pytest.mark.parametrize("key", ["ssh", "python", "hosts"])
@@ -167,8 +166,7 @@ def test_commands_that_a_file_names_are_announced_or_refused(owned, tmp_path, ca
     config.load("mail.yaml")
     shown = tmp_path / "hosts" if key == "hosts" else given[key]
     assert f"fooldeap: uses executor.{key}: {shown}, which mail.yaml names\n" in capfd.readouterr().err
-    with trust.trusting(no_plugins=True):
-        assert config.load({}, [f"executor={as_yaml({'name': 'scoop', **given})}"])
+    assert config.load({}, [f"executor={as_yaml({'name': 'scoop', **given})}"], options=Options(no_plugins=True))
 
 
 def test_a_command_inside_a_plugin_of_ones_own_is_announced_once_in_a_study(tmp_path, capsys, monkeypatch):

@@ -26,7 +26,6 @@ from scripts import (
     with_line,
 )
 
-from fooldeap import trust
 from fooldeap.configuration import config
 from fooldeap.errors import InputError
 from fooldeap.runs.run_folder import RunFolder
@@ -223,8 +222,9 @@ def test_operators_on_the_list_are_those_of_pytorch(torch):
 
 def test_a_program_that_is_trusted_may_do_more(torch, owned):
     program = with_line('y = torch.from_file("owned", True, 16)').replace("[2, 3])", "[2, 3]) + torch.sum(y)")
-    with trust.trusting(model=True):
-        assert classifier(script(program), outputs="logits").classes == 3
+    trusted = classifier(script(program), outputs="logits")
+    trusted.allow_code()
+    assert trusted.classes == 3
     assert owned.exists(), "the payload works"
 
 
