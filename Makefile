@@ -21,7 +21,7 @@ test: $(READY)
 
 test-torch: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch]'
-	$(BIN)/pytest $(PARALLEL) tests/test_other_classifiers.py tests/faults/test_hostile_torch.py
+	$(BIN)/pytest $(PARALLEL) tests/plugins/classifier/test_other_classifiers.py tests/faults/test_hostile_torch.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -41,7 +41,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
 
 faults: $(READY)
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/test_scoop_killed.py
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/plugins/executor/test_scoop_killed.py
 
 clean:
 	rm -rf $(VENV) site

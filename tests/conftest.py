@@ -1,53 +1,7 @@
-"""What tests share: small experiments on a classifier of a few lines, and one run of the main job."""
-
-from pathlib import Path
+"""Fixtures that several folders use."""
 
 import pytest
-
-from fooldeap.configuration import config
-from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.run_folder import RunFolder
-from fooldeap.storage.sums import SUMS, listing
-
-ROOT = Path(__file__).parent.parent
-KIT = Path(__file__).parent / "kit"
-TINY = {"classifier": "tiny", "reporters": ["csv"], "algorithm": {"name": "generational", "population": 12}}
-
-
-def tiny(*overrides: str, **arguments):
-    """Return an experiment on the tiny classifier."""
-    return config.load({}, overrides, arguments={**TINY, **arguments}, plugins=[KIT])
-
-
-def run(experiment, folder=None):
-    """Run an experiment, in a new folder if one is named; return (result, what was prepared)."""
-    prepared = ExperimentSession(experiment)
-    if hasattr(prepared.classifier, "images"):
-        prepared.classifier.images.clear()  # those of the probe
-    return prepared.run(RunFolder.create(experiment, folder) if folder else None), prepared
-
-
-def unannounced(said: str) -> str:
-    """Return what a command said, less the lines that name the plugins of its file."""
-    return "".join(line for line in said.splitlines(True) if not line.startswith("fooldeap: runs the plugins in "))
-
-
-def bits(folder: Path) -> dict[str, bytes]:
-    """Return the files of a run folder that must be the same bits; of result.json all but its seconds."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    named = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-    kept = {
-        name: text
-        for name, text in named.items()
-        if name.startswith(("images/", "journal/", "log.csv", "snapshots", "front"))
-    }
-    lines = named.get("result.json", b"").splitlines()
-    return {**kept, "result.json": b"\n".join(line for line in lines if b'"seconds"' not in line)}
-
-
-def resealed(folder: Path) -> None:
-    """Write the checksums anew, as somebody does who sends a folder that he made up."""
-    (folder / SUMS).write_bytes(listing(folder, {}))
+from helpers.experiments import ROOT, bits
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +28,7 @@ def keras():
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory):
     """The bits of the slow experiment in one process."""
-    from parallel import SLOW, prepared
+    from helpers.parallel import SLOW, prepared
 
     folder = tmp_path_factory.mktemp("slow") / "run"
     prepared(SLOW, folder)
@@ -84,7 +38,7 @@ def slow(tmp_path_factory):
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
     """A small study: its comparison."""
-    from studies import compare
+    from helpers.studies import compare
 
     return compare(tmp_path_factory.mktemp("study") / "study")
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from conftest import KIT, bits
+from helpers.experiments import KIT, bits
 
 import fooldeap
 

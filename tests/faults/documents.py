@@ -3,9 +3,9 @@
 import json
 import re
 
-from conftest import KIT, ROOT
+from helpers.experiments import KIT, ROOT
+from helpers.training import Stripes
 from hypothesis import strategies as st
-from test_train import Stripes
 
 from fooldeap import registry
 from fooldeap.configuration import config

@@ -8,8 +8,8 @@ import re
 import shutil
 from pathlib import Path
 
-from conftest import ROOT, bits, tiny
-from query_logs import check_adds_up
+from helpers.experiments import ROOT, bits, tiny
+from helpers.query_logs import check_adds_up
 
 from fooldeap.errors import FileError, FooldeapError
 from fooldeap.runs.experiment_session import ExperimentSession

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fooldeap import cli
 from fooldeap.errors import InputError
 from fooldeap_plugins.classifier.keras import Keras
 
@@ -26,13 +25,6 @@ class Payload:
 
     def __reduce__(self):
         return Path.touch, (self.path,)
-
-
-def call(*words):
-    """Run the command line in this process and return its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(list(map(str, words)))
-    return exit_.value.code
 
 
 def refused(model):

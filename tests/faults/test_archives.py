@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 from archives import HOSTILE, Part, archive, archive64, deflated, descriptor, of
-from conftest import ROOT
 from failing import EVERY, SEED
+from helpers.experiments import ROOT
 
 from fooldeap.storage.archives import Archive, ArchiveError, packed
 

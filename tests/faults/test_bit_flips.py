@@ -7,10 +7,10 @@ import socket
 import subprocess
 
 import pytest
-from conftest import bits, tiny
 from failing import EVERY, SEED, Small, sample
-from query_logs import check_adds_up
-from resuming import interrupted
+from helpers.experiments import bits, tiny
+from helpers.query_logs import check_adds_up
+from helpers.resuming import interrupted
 from test_journal_cuts import PLAIN, evolved
 from test_write_faults import STUDY, study_bits
 

@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from conftest import KIT, ROOT, bits, tiny
+from helpers.experiments import KIT, ROOT, bits, tiny
 from test_write_faults import STUDY, study_bits
 
 import fooldeap

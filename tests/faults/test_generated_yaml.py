@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import documents
 import pytest
-from conftest import ROOT, tiny
 from documents import GIVEN, OF_KEYS, PIECES, SHIPPED
+from helpers.experiments import ROOT, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

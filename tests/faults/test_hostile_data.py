@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import Payload, at_most, call, declared, harmless, object_arrays
+from helpers.commands import call
+from hostile import Payload, at_most, declared, harmless, object_arrays
 
 from fooldeap import registry
 from fooldeap.errors import InputError

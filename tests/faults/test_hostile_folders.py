@@ -7,8 +7,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import KIT, TINY
-from hostile import ESCAPE, VARIED, call, harmless, quoted
+from helpers.commands import call
+from helpers.experiments import KIT, TINY
+from hostile import ESCAPE, VARIED, harmless, quoted
 
 import fooldeap
 from fooldeap.configuration import config

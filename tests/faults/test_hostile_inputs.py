@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import KIT, TINY, resealed
-from hostile import at_most, call, harmless
+from helpers.commands import call
+from helpers.experiments import KIT, TINY, resealed
+from hostile import at_most, harmless
 from PIL import Image
 
 import fooldeap

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archives import HOSTILE, archive, of
-from conftest import ROOT
-from hostile import call, layer, object_arrays, plain, refused, rewritten
-from keras_models import images_like
+from helpers.commands import call
+from helpers.experiments import ROOT
+from helpers.keras_models import LOST, TOPOLOGIES, images_like
+from hostile import layer, object_arrays, plain, refused, rewritten
 from test_hostile_models import with_code
-from test_keras_topologies import LOST, TOPOLOGIES
 
 from fooldeap.errors import InputError
 from fooldeap.storage.archives import Archive

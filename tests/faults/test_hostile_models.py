@@ -3,8 +3,9 @@
 import pickle
 
 import pytest
-from hostile import Payload, call, layer, refused, rewritten
-from parallel import scoop
+from helpers.commands import call
+from helpers.parallel import scoop
+from hostile import Payload, layer, refused, rewritten
 
 import fooldeap
 from fooldeap.configuration import config

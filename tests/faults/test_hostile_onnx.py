@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from google.protobuf.unknown_fields import UnknownFieldSet
-from hostile import call
+from helpers.commands import call
 from onnx import TensorProto, helper, numpy_helper
 
 from fooldeap.errors import InputError

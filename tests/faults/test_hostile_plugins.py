@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import KIT, TINY
-from hostile import VARIED, call
-from parallel import scoop
+from helpers.commands import call
+from helpers.experiments import KIT, TINY
+from helpers.parallel import scoop
+from hostile import VARIED
 
 import fooldeap
 from fooldeap.configuration import config

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archives import HOSTILE, archive, of
-from hostile import call
+from helpers.commands import call
 from scripts import (
     PROGRAM,
     called,

@@ -4,8 +4,9 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import KIT, TINY
-from hostile import CONTROLS, ESCAPE, VARIED, call, harmless, layer, quoted, rewritten
+from helpers.commands import call
+from helpers.experiments import KIT, TINY
+from hostile import CONTROLS, ESCAPE, VARIED, harmless, layer, quoted, rewritten
 
 from fooldeap import terminal_text
 from fooldeap.configuration.writing import as_yaml

@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import tiny
 from failing import Small, sample
-from query_logs import answered
+from helpers.experiments import tiny
+from helpers.query_logs import answered
 
 from fooldeap.runs.experiment_session import ExperimentSession
 

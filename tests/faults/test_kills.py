@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import KIT, ROOT, bits
-from query_logs import check_adds_up
+from helpers.experiments import KIT, ROOT, bits
+from helpers.query_logs import check_adds_up
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "kills")
@@ -104,7 +104,7 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, folder, number, record_pro
     record_property("kills", survived(words, folder, tmp_path, chance))
 
 
-@pytest.mark.skipif(not EVERY, reason="tests/test_resume.py kills such a run twice")
+@pytest.mark.skipif(not EVERY, reason="tests/runs/test_resume.py kills such a run twice")
 @pytest.mark.parametrize("number", range(10))
 def test_a_killed_run_of_the_real_network_ends_in_the_same_bits(tmp_path, folder, number, record_property):
     chance = random.Random(f"{SEED} real {number}")

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from conftest import KIT, tiny
+from helpers.experiments import KIT, tiny
 
 import fooldeap
 from fooldeap.configuration.reading import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse

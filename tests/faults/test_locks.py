@@ -13,8 +13,8 @@ import sys
 import time
 
 import pytest
-from conftest import KIT, ROOT, bits
 from failing import Small
+from helpers.experiments import KIT, ROOT, bits
 from test_write_faults import STUDY
 
 import fooldeap

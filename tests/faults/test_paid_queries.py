@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from conftest import bits
-from query_logs import sessions
+from helpers.experiments import bits
+from helpers.query_logs import sessions
 
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "paid")
 BUDGET, POPULATION, TARGETS = 600, 20, 2

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import KIT, TINY, bits
-from query_logs import check_adds_up
+from helpers.experiments import KIT, TINY, bits
+from helpers.query_logs import check_adds_up
 
 from fooldeap import cli
 from fooldeap.configuration import config

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import KIT
 from failing import Killing, calls, killed, sample
+from helpers.experiments import KIT
 from test_write_faults import STUDY
 
 import fooldeap

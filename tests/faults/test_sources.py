@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from conftest import ROOT
+from helpers.experiments import ROOT
 
 # What could run what it reads, and where it may stand: the reason.
 DANGEROUS = {

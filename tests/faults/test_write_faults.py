@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import KIT, ROOT, bits
 from failing import KINDS, Small, calls, check_is_one_line, descriptors, failing, is_of_a_source, sample
+from helpers.experiments import KIT, ROOT, bits
 
 import fooldeap
 from fooldeap import cli

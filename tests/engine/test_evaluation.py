@@ -1,0 +1,248 @@
+"""Images to answers: chunks, padding, what is lent, and the number of rows that goes fastest."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from helpers.experiments import bits, tiny
+
+import fooldeap
+from fooldeap import registry
+from fooldeap.engine import calibration
+from fooldeap.engine.calibration import calibrate
+from fooldeap.engine.evaluation import ALIGNMENT, ROWS, Evaluator, Rows, aligned
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
+
+
+class Timed:
+    """A classifier of 8 x 8 images whose batches take as long as it is told to."""
+
+    input_shape, classes, digest = (8, 8, 1), 4, "timed"
+
+    def __init__(self, seconds):
+        self.seconds, self.sizes = seconds, []
+
+    def logits(self, images):
+        self.sizes.append(len(images))
+        time.sleep(self.seconds(len(images)))
+        return images.reshape(len(images), -1)[:, :4].astype(np.float32)
+
+
+def noise(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shares", [1, 4])
+@pytest.mark.parametrize("counts", [[1], [31, 2], [0, 5, 0], [100, 300, 41], []])
+def test_every_batch_gets_its_own_answers_whatever_the_chunks(counts, shares):
+    classifier = Timed(lambda _: 0)
+    evaluator = Evaluator(classifier, shares=shares)
+    evaluator.rows = 64
+    batches = [noise(count, seed) for seed, count in enumerate(counts)]
+    for _ in range(2):  # what is lent is used again
+        answers = evaluator.logits(batches)
+        assert [len(answer) for answer in answers] == counts
+        for batch, answer in zip(batches, answers, strict=True):
+            assert np.array_equal(answer, batch.reshape(len(batch), 64)[:, :4])
+    assert all(size % ROWS == 0 and size <= 64 for size in classifier.sizes)
+    assert evaluator.queries.classifier == 2 * sum(counts)
+
+
+def test_rows_of_a_batch_are_taken_without_the_others():
+    classifier = Timed(lambda _: 0)
+    images = noise(50)
+    (answer,) = Evaluator(classifier).logits([Rows(images, np.array([40, 3, 3]))])
+    assert np.array_equal(answer, images[[40, 3, 3]].reshape(3, -1)[:, :4])
+
+
+class Odd(Timed):
+    """One whose answers depend on more than the image: on its batch, on chance, or on chance now and then."""
+
+    def __init__(self, more):
+        super().__init__(lambda _: 0)
+        self.more, self.rng = more, np.random.default_rng(1)
+
+    def logits(self, images):
+        logits = super().logits(images)
+        if self.more == "batch":
+            return logits - logits.mean()
+        if self.more == "chance":
+            return logits + self.rng.random(logits.shape, np.float32)
+        return logits + np.float32(self.more == "rare chance" and self.rng.random() < 0.2)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "times"),
+    [("nothing", "image", 1), ("batch", "batch", 2), ("chance", "chance", 2), ("rare chance", "chance", 2)],
+)
+def test_what_answers_depend_on_is_found_out_and_counted(more, expected, times):
+    evaluator = Evaluator(Odd(more))
+    found = calibrate(evaluator)
+    assert found.depends_on == expected
+    assert evaluator.queries.probes == sum(evaluator.classifier.sizes)
+    assert evaluator.queries.classifier == 0
+    assert evaluator.classifier.sizes.count(ROWS) == times * 32  # asked again only where need be
+    assert found.rows == evaluator.rows or more == "nothing"
+    assert found.noise.shape == (32 * ROWS, 4)
+
+
+@pytest.mark.parametrize("rows", [32, 64, 96, 512, 2048])
+@pytest.mark.parametrize("more", ["nothing", "batch", "chance"])
+def test_a_known_number_of_images_at_a_time_is_tried_and_no_other(more, rows):
+    evaluator = Evaluator(Odd(more))
+    found = calibrate(evaluator, rows)
+    assert found.depends_on == {"nothing": "image"}.get(more, more)
+    assert set(evaluator.classifier.sizes) <= {ROWS, min(96, rows), rows}
+    assert found.rows == (rows if more == "nothing" else evaluator.rows)
+
+
+class Place(Timed):
+    """Answers an image otherwise in batches of a size, or at a place in them."""
+
+    def __init__(self, wrong):
+        super().__init__(lambda _: 0)
+        self.wrong = wrong
+
+    def logits(self, images):
+        logits = super().logits(images)
+        logits[self.wrong(np.arange(len(images)), len(images))] += np.float32(0.01)
+        return logits
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda places, size: places >= 1024,
+        lambda places, size: (places < 8) & (size > 32),
+        lambda places, size: size == 96,
+        lambda places, size: (size >= 512) & (places > size - 32),
+    ],
+)
+def test_answers_that_depend_on_the_size_of_the_batch_or_the_place_in_it_are_found(wrong):
+    assert calibrate(Evaluator(Place(wrong))).depends_on == "batch"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [("batch", "the image and its batch"), ("chance", "the results cannot be reproduced")]
+)
+def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, tmp_path):
+    experiment = tiny(targets=[1], stop={"confidence": None, "generations": 1}, report=True)
+    with (
+        pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
+        ExperimentSession(experiment, Odd(more)) as prepared,
+    ):
+        prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    assert json.loads((tmp_path / "run/environment.json").read_text())["answers_depend_on"] == more
+    assert told in (tmp_path / "run/report.html").read_text()
+
+
+def test_a_billable_one_is_taken_at_its_word():
+    classifier = Odd("chance")
+    classifier.billable = True
+    found = calibrate(Evaluator(classifier))
+    assert (found.depends_on, found.rows, len(found.noise), classifier.sizes) == ("image", 1024, 0, [])
+
+
+@pytest.mark.parametrize("offset", [0, 1, 16, ALIGNMENT])
+def test_keras_takes_images_wherever_they_are_in_memory(offset):
+    """Aligned ones are shown without a copy, on which TensorFlow would end the process if they were not."""
+    classifier = registry.load().get("classifier", "keras").build({"model": "mnist_lenet"})
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    size = images.size
+    shifted = aligned((size + offset,))[offset:].reshape(images.shape)
+    shifted[:] = images
+    fixed = images.copy()
+    fixed.flags.writeable = False
+    expected = classifier.logits(images.tolist())
+    for same in (images, shifted, fixed, np.asfortranarray(images)):
+        assert np.array_equal(classifier.logits(same), expected)
+    shifted[:] = 0  # what is lent may be written over when the answer is there
+    assert np.array_equal(classifier.logits(images), expected)
+
+
+def test_images_on_the_way_to_the_classifier_are_aligned():
+    places = []
+    classifier = Timed(lambda _: 0)
+    answer = classifier.logits
+    classifier.logits = lambda images: (places.append(images.ctypes.data), answer(images))[1]
+    evaluator = Evaluator(classifier)
+    evaluator.rows = 32
+    evaluator.logits([noise(200), noise(3)])
+    assert len(places) == 7
+    assert all(place % ALIGNMENT == 0 for place in places)
+
+
+def test_the_fastest_number_of_rows():
+    small = Evaluator(Timed(lambda size: 0.001 if size <= 256 else 0.02))
+    assert calibrate(small).rows == 256
+    large = Evaluator(Timed(lambda size: 0.004))
+    assert calibrate(large).rows == 2048
+    usual = Evaluator(Timed(lambda size: size * 1e-5))
+    assert calibrate(usual).rows == 1024, "it stands where another is not clearly faster"
+
+
+def test_a_slow_classifier_is_asked_little(monkeypatch):
+    """Whose images take their time: two small batches, and a few larger ones. Whose calls do: up to the largest."""
+    monkeypatch.setattr(calibration, "SECONDS", 0.05)
+    images = Timed(lambda size: 0.002 * size)
+    assert calibrate(Evaluator(images)).rows == 128
+    assert images.sizes == [32, 32, 96, 128]
+    calls = Timed(lambda _: 0.1)
+    assert calibrate(Evaluator(calls)).rows == 2048
+    assert calls.sizes == [32, 32, 96, 128, 256, 512, 1024, 2048]
+    again = Timed(lambda _: 0.1)
+    assert calibrate(Evaluator(again), 2048).depends_on == "image"
+    assert again.sizes == [32, 32, 96, 2048]
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1.0, False), (100.0, True)])
+def test_a_classifier_that_is_far_too_sure_of_noise_is_warned_of(scale, told, recwarn):
+    class Scaled(Timed):
+        def logits(self, images):
+            return super().logits(images) * np.float32(scale)
+
+    fooldeap.fool(Scaled(lambda _: 0), 1, stop={"evaluations": 10}, quiet=True)
+    said = [str(each.message) for each in recwarn]
+    assert [text.split(",")[0] for text in said] == ["the logits of an image of noise lie 15"] * told, said
+    assert all(text.endswith("if the classifier was trained on other pixels than 0..255, scale them") for text in said)
+
+
+def test_a_network_that_is_fed_other_pixels_than_it_was_trained_on_is_warned_of():
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    keras.utils.set_random_seed(1)
+    model.layers[-1].set_weights([np.random.default_rng(0).normal(0, 0.5, (784, 10)), np.zeros(10)])
+    few = {"stop": {"evaluations": 10}}
+    with pytest.warns(fooldeap.FooldeapWarning, match=r"trained on other pixels .*, say 'input_range: \[0, 1\]'"):
+        fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits"}, **few)
+    fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits", "input_range": [0, 1]}, **few)
+
+
+def test_the_number_of_rows_is_recorded_and_used_again(tmp_path):
+    experiment = tiny(targets=[1], stop={"confidence": None, "generations": 3})
+    with ExperimentSession(experiment, rows=96) as prepared:
+        prepared.run(RunFolder.create(experiment, tmp_path / "run"))
+    assert json.loads((tmp_path / "run/calibration.json").read_text()) == {"rows": 96}
+    expected = bits(tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    assert RunFolder.open(tmp_path / "run").rows == 96
+    fooldeap.resume(tmp_path / "run", quiet=True)
+    assert json.loads((tmp_path / "run/calibration.json").read_text()) == {"rows": 96}
+    assert bits(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": 33}', '{"rows": "64"}', '{"rows": -32}'])
+def test_a_record_that_makes_no_sense_is_passed_over(tmp_path, text):
+    RunFolder.create(tiny(), tmp_path / "run").write("calibration.json", text)
+    assert RunFolder.open(tmp_path / "run").rows is None
+
+
+def test_where_rows_depend_on_their_batch_their_number_is_fixed():
+    with (
+        pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
+        ExperimentSession(tiny(classifier="neighbourly")) as prepared,
+    ):
+        assert prepared.evaluator.rows == Evaluator(prepared.classifier).rows

@@ -1,0 +1,140 @@
+"""A classifier whose calls are guarded: its errors carry its name, and it cannot take for ever."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from helpers.experiments import KIT
+
+from fooldeap.engine.timeout import TimedClassifier
+from fooldeap.errors import InputError, PluginError
+
+
+class Model:
+    """Does with images what it is told to."""
+
+    classes = 4
+
+    def __init__(self, act):
+        self.logits = act
+
+
+def again_and_again(images):
+    while True:
+        try:
+            time.sleep(100)
+        except Exception:
+            continue
+
+
+def fail(images):
+    raise ZeroDivisionError("no luck")
+
+
+def leave(images):
+    sys.exit(3)
+
+
+def refuse(images):
+    raise InputError("other images, please")
+
+
+@pytest.mark.parametrize("act", [again_and_again, lambda images: time.sleep(100)])
+@pytest.mark.parametrize("method", ["logits", "gradient"])
+def test_what_takes_too_long_is_ended_and_all_is_as_before(act, method):
+    model, handler = Model(act), signal.getsignal(signal.SIGALRM)
+    model.gradient = lambda images, target: act(images)
+    guarded = TimedClassifier(model, "classifier 'slow'", 0.2)
+    call = {"logits": guarded.logits, "gradient": lambda images: guarded.gradient(images, 1)}[method]
+    with pytest.raises(PluginError, match=r"^classifier 'slow' took longer than 0.2 s for a batch of 2 images; see"):
+        call([1, 2])
+    assert signal.getsignal(signal.SIGALRM) is handler
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_an_alarm_of_others_rings_when_it_should():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
+    try:
+        start = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0.4)
+        guarded = TimedClassifier(Model(lambda images: time.sleep(0.1)), "classifier 'it'", 5)
+        guarded.logits([1])
+        assert rung == []
+        time.sleep(0.5)
+        assert len(rung) == 1
+        assert 0.39 <= rung[0] - start < 0.6
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        guarded.logits([1])  # which is due meanwhile
+        time.sleep(0.05)
+        assert len(rung) == 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
+    guarded = TimedClassifier(Model(len), "classifier 'it'", 5)
+    set_handler = signal.signal
+
+    def ring_before(number, handler):  # as if the time were up while all is put back
+        if handler is mine:
+            signal.raise_signal(signal.SIGALRM)
+        return set_handler(number, handler)
+
+    def mine(*_):
+        raise AssertionError
+
+    before = set_handler(signal.SIGALRM, mine)
+    try:
+        monkeypatch.setattr(signal, "signal", ring_before)
+        assert guarded.logits([1, 2]) == 2
+    finally:
+        set_handler(signal.SIGALRM, before)
+
+
+def test_what_is_in_time_is_left_alone():
+    guarded = TimedClassifier(Model(len), "classifier 'quick'", 0.2)
+    assert [guarded.logits([1, 2]), guarded.classes, guarded.gradient] == [2, 4, None]
+    time.sleep(0.3)
+    seen = []
+    other = threading.Thread(target=lambda: seen.append(guarded.logits([1, 2, 3])))  # where no signal can be had
+    other.start()
+    other.join()
+    assert seen == [3]
+    assert TimedClassifier(Model(lambda images: time.sleep(0.3)), "classifier 'free'").logits([]) is None
+
+
+@pytest.mark.parametrize(
+    ("act", "kind", "said"),
+    [
+        (fail, PluginError, "classifier 'it' raised ZeroDivisionError: no luck"),
+        (leave, PluginError, "classifier 'it' raised SystemExit: 3"),
+        (refuse, InputError, "other images, please"),
+    ],
+)
+def test_errors_carry_its_name(act, kind, said):
+    with pytest.raises(kind) as raised:
+        TimedClassifier(Model(act), "classifier 'it'", 9).logits([1])
+    assert str(raised.value) == said
+
+
+def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
+    (tmp_path / "waits.py").write_text(
+        "import sys\n"
+        f"sys.path.append({str(KIT)!r})\n"
+        "from labour import wait_in_c\n"
+        "from fooldeap import cli\nfrom fooldeap.engine import timeout\n"
+        "timeout.GRACE, timeout.last_resort = 0.0, cli._exit_at_once\n"
+        "class Model:\n"
+        "    def logits(self, images):\n"
+        "        wait_in_c()\n"
+        "timeout.TimedClassifier(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
+    )
+    ended = subprocess.run([sys.executable, str(tmp_path / "waits.py")], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("fooldeap: classifier 'it' took longer than 0.1 s for a batch of 1 images; see why")
+    assert ended.stderr.count("\n") == 1

@@ -1,0 +1,1 @@
+"""What several tests use: import it as ``from helpers.experiments import run``."""

@@ -1,0 +1,46 @@
+"""MAP-Elites, compared with a plain loop over children and niches."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers.ancestry import Ancestry
+from helpers.experiments import run, tiny
+
+from fooldeap.errors import InputError
+from fooldeap_plugins.algorithm.map_elites import map_elites
+
+TARGETS = (0, 1, 3)
+
+
+def test_parents_are_uniform_elites_of_a_plain_loop():
+    toolbox, chance = Ancestry(TARGETS), np.random.default_rng(2)
+    evolution = map_elites(toolbox, np.random.default_rng(3), population=60)
+    genomes = next(evolution)
+    elites, heights, children = {}, dict.fromkeys(TARGETS, -np.inf), Counter()
+    for _ in range(40):
+        fitness = {target: chance.normal(size=60) for target in TARGETS}
+        for target in TARGETS:
+            for genome, value in zip(genomes[:, 0], fitness[target], strict=True):
+                if value > heights[target]:
+                    elites[target], heights[target] = genome, value
+        genomes = evolution.send(SimpleNamespace(of=fitness.get))
+        of = Counter(toolbox.parents_of(genomes))
+        assert set(of) == set(elites.values())
+        if len(of) == len(TARGETS):
+            children.update({target: of[elites[target]] for target in TARGETS})
+    assert min(children.values()) > 0.85 * max(children.values()) > 500
+
+
+def test_child_takes_every_niche_where_it_is_best():
+    result, _ = run(tiny(algorithm={"name": "map_elites", "population": 20}, stop={"generations": 30}))
+    assert {each.evaluations for each in result} == {result.evaluations}
+    for each in result:
+        best = np.maximum.accumulate([row.best for row in each.log])
+        assert each.score == best[-1]
+
+
+def test_several_objectives_are_refused():
+    with pytest.raises(InputError, match="map_elites needs a fitness with one objective, got 2"):
+        run(tiny(algorithm="map_elites", fitness="confidence_and_ink"))

@@ -1,0 +1,162 @@
+"""SCOOP: errors in other processes are reported in one line, and never cause a silent serial run."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers.experiments import bits, unannounced
+from helpers.parallel import ON_LINUX, SLOW, WORKER, scoop, write
+from helpers.processes import descendants, named
+
+import fooldeap
+from fooldeap.configuration import config
+from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
+from fooldeap.plugin import mutation
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.run_folder import RunFolder
+
+pytestmark = ON_LINUX
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_error_in_a_worker_is_one_line_with_traceback_in_the_log(tmp_path, mode):
+    experiment = {
+        **SLOW,
+        "classifier": {"name": "slow", "pause": 0.001, "only": os.getpid()},
+        "executor": scoop(2, mode),
+    }
+    with ExperimentSession(config.load(experiment)) as ready:
+        ready.executor.wait()
+        with pytest.raises(PluginError, match=r"^classifier 'slow' raised ValueError: no luck today; the traceback is"):
+            ready.run(RunFolder.create(ready.experiment, tmp_path / "run"))
+    log = (tmp_path / "run/error.log").read_text()
+    assert "In a worker (" in log
+    assert 'raise ValueError("no luck today")' in log
+
+
+def test_exit_codes(tmp_path):
+    def code(*words, **changes):
+        path = write(tmp_path / "experiment.yaml", {**SLOW, **changes})
+        command = [sys.executable, "-m", "fooldeap", "run", str(path), *words, "--quiet"]
+        ended = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        return ended.returncode, unannounced(ended.stderr)
+
+    assert code("--workers", "1", stop={"generations": 1}, seeds=1) == (0, "")
+    assert code("--workers", "none") == (
+        2,
+        "fooldeap: --workers: got 'none', expected a number of at least 1, or auto\n",
+    )
+    assert code("--workers", "0")[0] == 2
+    wrong, said = code("--workers", "1", classifier="double")
+    assert (wrong, said.count("\n")) == (1, 1), said
+    wrong, said = code("--workers", "2", targets=[9])
+    assert (wrong, said.count("\n")) == (2, 1), said
+
+
+def test_workers_that_do_not_start_are_an_error(tmp_path):
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("far.away 2 # a comment\n")
+    ssh = f"{sys.executable} -c \"raise SystemExit('far.away: no route')\""
+    experiment = config.load({**SLOW, "executor": scoop(1, hosts=str(hosts), ssh=ssh)})
+    refused = pytest.raises(RunError, match=r"workers on far.away: they did not start; .* far.away: no route")
+    with ExperimentSession(experiment) as ready, refused:
+        ready.run(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("node7", "hosts.txt:1: got 'node7', expected a host name and a number of workers: node7 16"),
+        ("# none\n", "lists no host"),
+        ("a 1\nb x\n", "hosts.txt:2"),
+        ("-oProxyCommand=x 1", "hosts.txt:1"),
+        ("a@-oProxyCommand=x 1", "hosts.txt:1"),
+        ("$(touch\u00a0x) 1", "hosts.txt:1"),
+        ("a;b 1", "hosts.txt:1"),
+        ("a`b` 1", "hosts.txt:1"),
+        ("a|b 1", "hosts.txt:1"),
+        ("a\x1b[2J 1", "hosts.txt:1"),
+        ("a ²", "hosts.txt:1"),
+        ("a 1\na 2\n", "lists 'a' twice"),
+        ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
+    ],
+)
+def test_invalid_hosts_files_are_refused(tmp_path, text, message):
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text(text)
+    with pytest.raises(InputError, match=message):
+        ExperimentSession(config.load({**SLOW, "executor": scoop(hosts=str(hosts))}))
+
+
+def test_objects_that_workers_cannot_load_are_refused():
+    class Model:
+        input_shape, classes, digest = (8, 8, 1), 4, "model"
+
+        def logits(self, images):
+            return np.zeros((len(images), 4), np.float32)
+
+    with pytest.raises(InputError, match="executor: a classifier in memory cannot be sent"):
+        fooldeap.fool(Model(), 1, executor=scoop())
+
+    @mutation("of_python")
+    def of_python(images, rng):
+        """Do nothing."""
+        return images
+
+    with pytest.raises(InputError, match="executor: other processes do not find all plugins"):
+        fooldeap.run(SLOW, plugins=[of_python], mutation="of_python", executor=scoop(), quiet=True)
+
+
+def test_worker_with_different_bits_is_refused(monkeypatch):
+    from fooldeap.runs.worker_task import WorkerTask
+
+    with ExperimentSession(config.load({**SLOW, "executor": scoop()})) as ready:
+        ready.executor.wait()
+        monkeypatch.setattr(WorkerTask, "probe", b"other bits")
+        with pytest.raises(RunError, match="computes other bits than"):
+            ready.run(None)
+
+
+@pytest.mark.parametrize(("mode", "hangs"), [("chunks", "Python"), ("runs", "Python"), ("chunks", "C")])
+def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
+    classifier = {"name": "slow", "pause": 0.0002, "only": os.getpid(), "hangs": hangs}
+    changes = {"classifier": classifier, "executor": scoop(2, mode, batch_timeout=0.8)}
+    late = r"^classifier 'slow' took longer than 0.8 s for a batch of \d+ images; .*executor.batch_timeout"
+    with ExperimentSession(config.load({**SLOW, **changes})) as ready:
+        folder = RunFolder.create(ready.experiment, tmp_path / "run")
+        everybody = descendants(os.getpid())
+        with pytest.raises(RunError, match=late) as raised:  # noqa: PT012 - either call may raise
+            ready.executor.wait()  # a wait in C hangs here
+            ready.run(folder)
+        assert "\n" not in str(raised.value)
+    assert not set(everybody) & set(named(WORKER))
+    with ExperimentSession(config.load(folder.config, arguments={"executor": "serial"})) as ready:
+        ready.run(RunFolder.open(folder.path), resumed=True, quiet=True)
+    assert bits(folder.path)["log.csv"] == slow["log.csv"]
+
+
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_exit_in_a_worker_is_an_error_of_the_classifier(tmp_path, mode):
+    classifier = {"name": "slow", "pause": 0.001, "only": os.getpid(), "exits": True}
+    with ExperimentSession(config.load({**SLOW, "classifier": classifier, "executor": scoop(2, mode)})) as ready:
+        ready.executor.wait()
+        with pytest.raises(PluginError, match=r"^classifier 'slow' raised SystemExit: 5"):
+            ready.run(None)
+
+
+def test_workers_that_are_not_ready_are_reported(monkeypatch, tmp_path):
+    experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
+    with pytest.warns(FooldeapWarning, match="not ready before the run ended and did no work"):
+        fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
+    supervisors = importlib.import_module("fooldeap_plugins.executor._supervisor")
+    monkeypatch.setattr(supervisors, "READY_SECONDS", 0.0)
+    with (
+        ExperimentSession(config.load(experiment)) as ready,
+        pytest.raises(RunError, match="no worker was ready after 0 s"),
+    ):
+        ready.run(None)

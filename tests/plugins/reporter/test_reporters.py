@@ -1,0 +1,124 @@
+"""Reporters: output on the terminal, tables and pictures."""
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers.experiments import KIT, ROOT, run, tiny
+from PIL import Image
+
+from fooldeap.errors import PluginError
+from fooldeap.images.pictures import contact_sheet, growth
+from fooldeap.results import FoolingImage, LogRow, Result, RunResult
+
+
+def command(folder, *words):
+    base = [sys.executable, "-m", "fooldeap", "run", str(ROOT / "configs/mnist.yaml"), "classifier=tiny"]
+    return [*base, "stop.evaluations=600", "--plugins", str(KIT), "--out", str(folder), *words]
+
+
+def test_output_without_a_terminal_is_plain_lines(tmp_path):
+    done = subprocess.run(command(tmp_path / "run", "targets=[0,1]"), capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"mnist: evolving 2 images in {tmp_path / 'run'}"
+    assert any(line.startswith("  seed 1, target 0: seen as") for line in lines)
+    assert "| target | predicted | confidence | score | evaluations |" in lines
+    assert lines[-1].endswith(str(tmp_path / "run"))
+    assert re.match(r"\d of 2 reached the goal; [\d,]+ evaluations in [\d.]+ s \([\d,]+ a second\); ", lines[-1])
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = subprocess.run(command(tmp_path / "run", "--quiet"), capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""
+    assert (tmp_path / "run/result.json").is_file()
+
+
+def test_terminal_shows_bars_and_a_table(tmp_path):
+    primary, secondary = pty.openpty()
+    words = command(tmp_path / "run", "targets=[3]", "reporters=[{name: console, every: 0.001}]")
+    process = subprocess.Popen(words, stdout=secondary, stderr=secondary, env={**os.environ, "TERM": "xterm-256color"})
+    os.close(secondary)
+    seen = b""
+    while True:
+        try:
+            part = os.read(primary, 65536)
+        except OSError:  # the process has closed the terminal
+            break
+        seen += part
+    os.close(primary)
+    assert process.wait() == 0
+    text = seen.decode()
+    assert "━" in text
+    assert "target 3" in text
+    assert re.search(r"[\d,]+ evaluations, [\d,]+/s, < \d+ s left", text)
+    assert "confidence" in text.rpartition("┏")[2]
+
+
+def test_log_grows_during_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("fooldeap_plugins.reporter.csv.FLUSH_SECONDS", 0)
+    seen = []
+
+    class Peek(type(tiny().reporters[0].build())):
+        def on_generation(self, run, row):
+            super().on_generation(run, row)
+            seen.append((tmp_path / "run/log.csv").stat().st_size)
+
+    from fooldeap.plugin import dataclass, reporter
+
+    peek = reporter("peek")(dataclass(Peek))
+    from fooldeap.configuration import config
+
+    experiment = tiny(targets=[0], stop={"generations": 50, "confidence": None})
+    experiment = config.load(experiment, arguments={"reporters": ["peek"]}, plugins=[peek])
+    run(experiment, tmp_path / "run")
+    assert seen[-1] > seen[0]
+    assert len((tmp_path / "run/log.csv").read_text().splitlines()) == 1 + 51
+
+
+def test_error_of_a_reporter_names_it(tmp_path):
+    from fooldeap.configuration import config
+    from fooldeap.plugin import Reporter, dataclass, reporter
+
+    @reporter("clumsy")
+    @dataclass
+    class Clumsy(Reporter):
+        """Fails at the end."""
+
+        def on_finish(self, result):
+            raise ValueError("oh")
+
+    experiment = config.load(tiny(targets=[0]), arguments={"reporters": ["clumsy"]}, plugins=[Clumsy])
+    with pytest.raises(PluginError, match="reporter 'clumsy' raised ValueError in on_finish: oh"):
+        run(experiment)
+
+
+def result_of(shape, targets=(0, 1, 2), seeds=(1, 2)):
+    rng = np.random.default_rng(0)
+    runs = []
+    for seed in seeds:
+        for target in targets:
+            image = FoolingImage(rng.integers(0, 256, shape, dtype=np.uint8))
+            log = tuple(LogRow(seed, target, g, 10 * g + 10, g + 1.0, 0.5, 0.1, 0.1, g / 9, 3.0) for g in range(9))
+            runs.append(RunResult(target, seed, target, 0.99, 9.0, 90, 80, {}, 8, "goal", image, log))
+    return Result("made up", 1, {"confidence": 0.99}, 540, 1.0, tuple(runs))
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
+def test_pictures_have_any_shape(shape):
+    result = result_of(shape)
+    with Image.open(io.BytesIO(contact_sheet(result))) as sheet:
+        assert sheet.width >= 5 * 224
+    with Image.open(io.BytesIO(growth(result))) as figure:
+        assert figure.width > 1000
+    for each in result:
+        with Image.open(io.BytesIO(each.image.png())) as image:
+            assert np.array_equal(np.asarray(image).reshape(shape), each.image.pixels)
+        with Image.open(io.BytesIO(each.image._repr_png_())) as image:
+            assert image.height >= 100

@@ -1,0 +1,180 @@
+"""``report.html`` of a run: its content, ``fooldeap report``, and the folders that it refuses."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from helpers.experiments import resealed, run, tiny
+from helpers.pages import data_of
+
+from fooldeap import registry
+from fooldeap.cli import main
+from fooldeap.errors import InputError
+from fooldeap.result_tools import pages
+from fooldeap.runs.folder import problems_in
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "run"
+    run(tiny(targets=[1, 2], name="small", stop={"generations": 13}), folder)
+    return folder
+
+
+@pytest.fixture
+def copy(small, tmp_path):
+    return shutil.copytree(small, tmp_path / "run")
+
+
+def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
+    result, folder = main_job
+    page = (folder / "report.html").read_text()
+    assert len(page) < 1_000_000
+    films, confidence, fitness = data_of(page)
+    assert [film["title"] for film in films] == [line["label"] for line in confidence["lines"]] == list("0123456789")
+    for one, film, curve, growth in zip(result, films, confidence["lines"], fitness["lines"], strict=True):
+        assert film["probabilities"][-1][one.target] == pytest.approx(one.confidence, abs=1e-6)
+        assert film["seen"][-1] == str(one.predicted)
+        assert curve["x"][-1] == one.evaluations
+        assert growth["y"][-1] == pytest.approx(one.score, rel=1e-6)
+    assert confidence["goal"] == 0.9999
+    for text in ("model: mnist_cnn", "tensorflow", "59\u202f805", "seen as <b>7</b>"):
+        assert text in page
+
+
+def test_each_image_is_compared_with_the_nearest_real_digit(main_job):
+    from fooldeap.page.neighbours import neighbours
+    from fooldeap.page.views import views
+
+    result, folder = main_job
+    runs = views(folder, result.data())[:3]
+    found = neighbours((folder / "config.yaml").read_text(), runs)
+    data = registry.load().get("dataset", "mnist").build({}).load()
+    for one, each in zip(found, runs, strict=True):
+        own = data.train_images[data.train_labels == each.data["target"]]
+        squares = np.square(own.astype(np.int64) - each.image).sum(axis=(1, 2, 3))
+        assert np.array_equal(one, own[squares.argmin()])
+    assert neighbours("classifier: {name: keras, model: mine.keras}", runs) == [None] * 3
+    assert neighbours("classifier: [", runs) == [None] * 3
+
+
+def test_a_page_written_again_is_identical(copy, capsys):
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    (copy / "report.html").write_text("something else")
+    with pytest.raises(SystemExit) as exit:
+        main(["report", str(copy)])
+    assert exit.value.code == 0
+    assert capsys.readouterr().out == f"{copy / 'report.html'}\n"
+    assert before == {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    (copy / "report.html").unlink()
+    pages.make(copy)
+    assert problems_in(copy) == []
+
+
+def test_snapshots_and_log_may_be_missing(copy):
+    for name in ("snapshots.npz", "log.csv", "queries.csv"):
+        (copy / name).unlink()
+    resealed(copy)
+    page = pages.make(copy).read_text()
+    assert data_of(page) == []
+
+
+def test_curves_come_from_snapshots_without_a_log(tmp_path):
+    result, _ = run(tiny(targets=[1], reporters=[], stop={"generations": 13}), tmp_path / "run")
+    (tmp_path / "run/log.csv").unlink()
+    resealed(tmp_path / "run")
+    _, confidence, fitness = data_of(pages.make(tmp_path / "run").read_text())
+    assert set(confidence["lines"][0]["x"]) <= {each.evaluations for each in result[1].snapshots}
+    assert fitness["lines"][0]["y"][-1] == pytest.approx(result[1].score, rel=1e-6)
+
+
+def test_the_page_can_be_disabled_without_effect_on_the_results(small, tmp_path):
+    experiment = tiny(targets=[1, 2], name="small", stop={"generations": 13}, report=False)
+    assert experiment.digest == tiny(targets=[1, 2], name="small", stop={"generations": 13}).digest
+    run(experiment, tmp_path / "run")
+    assert not (tmp_path / "run/report.html").exists()
+    assert (tmp_path / "run/snapshots.npz").read_bytes() == (small / "snapshots.npz").read_bytes()
+
+
+def test_a_page_that_fails_does_not_lose_the_results(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("by accident")
+
+    monkeypatch.setattr("fooldeap.runs.experiment_session.run_page", broken)
+    message = r"report.html was not written \(ZeroDivisionError: by accident\); all other results are complete"
+    with pytest.warns(match=message):
+        run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")
+    assert problems_in(tmp_path / "run") == []
+
+
+REFUSED = {
+    "nothing": (
+        lambda folder: (folder / "config.yaml").unlink(),
+        "has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; name a folder",
+    ),
+    "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; finish it first: fooldeap run"),
+    "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
+    "missing": (lambda folder: (folder / "snapshots.npz").unlink(), "snapshots.npz: is missing; restore it from a co"),
+    "link": (lambda folder: (folder / "x").symlink_to("/etc/passwd"), "x: is a symbolic link, and none is followed"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_refused_folder_gives_one_line_and_nothing_is_written(copy, capsys, how):
+    (copy / "report.html").unlink()
+    change, message = REFUSED[how]
+    change(copy)
+    with pytest.raises(SystemExit) as exit:
+        main(["report", str(copy)])
+    assert exit.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"fooldeap: {copy}")
+    assert message in line
+    assert not (copy / "report.html").exists()
+
+
+def hostile(folder, **changes):
+    result = json.loads((folder / "result.json").read_text())
+    result.update(changes)
+    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "report.html").unlink()
+    resealed(folder)
+
+
+def test_an_image_outside_the_folder_is_refused(copy):
+    (copy / "snapshots.npz").unlink()
+    result = json.loads((copy / "result.json").read_text())
+    hostile(copy, runs=[{**each, "image": "../../secret.png"} for each in result["runs"]])
+    with pytest.raises(InputError, match=r"names the file '../../secret.png', which is outside this folder"):
+        pages.make(copy)
+    assert not (copy / "report.html").exists()
+
+
+@pytest.mark.parametrize("runs", [[{}], [3], {"a": 1}, [{"seed": "x", "target": [], "image": 3}], None])
+def test_an_invalid_result_is_refused(copy, runs):
+    hostile(copy, runs=runs)
+    with pytest.raises(InputError, match="is damaged"):
+        pages.make(copy)
+
+
+def test_no_plugin_is_loaded(copy, tmp_path, monkeypatch):
+    hostile(copy)
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'owned')!r}, 'w')")
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(re.sub(r"plugins: .*", f"plugins: [{tmp_path / 'evil.py'}]", text))
+    (copy / "environment.json").write_text("{}")
+    resealed(copy)
+    monkeypatch.setattr(registry, "load", None)
+    assert "evil.py" in pages.make(copy).read_text()
+    assert not (tmp_path / "owned").exists()
+
+
+def test_names_are_escaped_everywhere(copy):
+    nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    hostile(copy, name=nasty, names=[nasty] * 4, failures={nasty: nasty})
+    page = pages.make(copy).read_text()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert data_of(page)[0][0]["title"] == nasty
