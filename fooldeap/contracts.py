@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
 from fooldeap.parameters import Nested
-from fooldeap.results import ExperimentInfo, LogRow, Result, RunInfo, RunResult
+from fooldeap.results import SOFTMAX, ExperimentInfo, LogRow, Result, RunInfo, RunResult
 
 Array = NDArray[Any]
 Images = NDArray[np.uint8]
@@ -64,6 +64,7 @@ class Classifier(Protocol):
       float32, same shape as the images
     * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
     * ``names``: the names of the classes, or None
+    * ``confidence_kind``: how the confidence in a class follows from the logits, see `log_confidences`
     * ``rejection``: the class for images of no other class, or None; ``targets: all`` leaves it out
     * ``from_object(model)``: a class method that returns a classifier for a model in memory, or None if it does not
       accept the model
@@ -181,25 +182,48 @@ class Predictions:
     ----------
     logits : float32 (n, classes)
     images : uint8 (n, height, width, channels)
+    confidence_kind : how the confidence follows from the logits, see `log_confidences`
     """
 
-    def __init__(self, logits: NDArray[np.float32], images: Images) -> None:
+    def __init__(self, logits: NDArray[np.float32], images: Images, confidence_kind: str = SOFTMAX) -> None:
         self.logits = _read_only(logits)
         self.images = _read_only(images)
+        self.confidence_kind = confidence_kind
 
     @functools.cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
-        """Log softmax by log-sum-exp, float64 (n, classes). Exact even if a probability rounds to 1."""
-        scores = self.logits.astype(np.float64)
-        # Reductions of ufuncs are faster than the methods of arrays.
-        scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
-        scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
-        return _read_only(scores)
+        """Logarithms of the confidences, float64 (n, classes). Exact even if a confidence rounds to 1."""
+        return _read_only(log_confidences(self.logits, self.confidence_kind))
 
     @functools.cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Softmax of the logits, float64 (n, classes)."""
+        """Confidence in each class, float64 (n, classes)."""
         return _read_only(np.exp(self.log_probabilities))
+
+
+def confidence_kind_of(classifier: object) -> str:
+    """Return how the confidence of a classifier follows from its logits."""
+    return str(getattr(classifier, "confidence_kind", SOFTMAX))
+
+
+def log_confidences(logits: NDArray[np.float32], kind: str) -> NDArray[np.float64]:
+    """Return the logarithm of the confidence in each class, float64 (n, classes).
+
+    This is the only definition of confidence. Goals, logs, results, audits and pages use it.
+
+    * ``softmax``: the softmax of the logits
+    * ``sigmoid``: the sigmoid of each logit, for classifiers with an independent probability for each class
+    * ``probability``: the logits are logarithms of the classifier's own probabilities, which may not sum to 1
+    """
+    scores = logits.astype(np.float64)
+    if kind == "sigmoid":
+        return -np.logaddexp(0, -scores)
+    if kind == "probability":
+        return np.minimum(scores, 0)
+    # Log-sum-exp. Reductions of ufuncs are faster than the methods of arrays.
+    scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
+    scores -= np.log(np.add.reduce(np.exp(scores), axis=1, keepdims=True))
+    return scores
 
 
 def _read_only(array: Array) -> Array:
@@ -243,7 +267,7 @@ class Reply:
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """Softmax probability of the run's target, float64 (n,)."""
+        """Confidence in the run's target, float64 (n,)."""
         target = self._only("confidence", "predictions.probabilities")
         confidence: NDArray[np.float64] = self.predictions.probabilities[:, target]
         return confidence

@@ -15,6 +15,9 @@ from fooldeap.formatting import percent
 from fooldeap.storage.inputs import read
 from fooldeap.storage.pictures import MOST_BYTES, decoded
 
+SOFTMAX = "softmax"
+CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
+
 
 class RunInfo(NamedTuple):
     """Identifies a run: its seed, its targets (one, or several that are pursued jointly) and its variant in a study."""
@@ -47,7 +50,7 @@ class LogRow(NamedTuple):
     """One generation of a run, for one target.
 
     ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are statistics of the fitness.
-    ``confidence`` is the highest softmax probability of the target. ``evaluations`` counts evaluations so far.
+    ``confidence`` is the highest confidence in the target. ``evaluations`` counts evaluations so far.
     ``diversity`` is the standard deviation of a pixel over the population in grey levels, averaged over about 64
     pixels.
     """
@@ -116,25 +119,31 @@ class FoolingImage:
 
 
 class Snapshot(NamedTuple):
-    """The best image of a run at the end of a generation: uint8 (h, w, c), fitness, and logits float32 (classes,)."""
+    """The best image of a run at the end of a generation: uint8 (h, w, c), fitness, and logits float32 (classes,).
+
+    ``confidence_kind`` says how its confidence follows from the logits, see `fooldeap.contracts.log_confidences`.
+    """
 
     generation: int
     evaluations: int
     score: float
     image: NDArray[np.uint8]
     logits: NDArray[np.float32]
+    confidence_kind: str = SOFTMAX
 
 
 class FrontImage(NamedTuple):
     """An image on a Pareto front. ``evaluations`` is its 1-based position among the shown images.
 
     ``objectives`` are its objectives; larger is better. ``image`` is uint8 (h, w, c), ``logits`` float32 (classes,).
+    ``confidence_kind`` is as in `Snapshot`.
     """
 
     evaluations: int
     objectives: tuple[float, ...]
     image: NDArray[np.uint8]
     logits: NDArray[np.float32]
+    confidence_kind: str = SOFTMAX
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.plugin import Array, Predictions
+from fooldeap.results import SOFTMAX
 
 Floats = NDArray[np.float64]
 
@@ -41,12 +42,12 @@ class DetectionScore:
     real_refused: float | None
 
 
-def compute_scores(logits: NDArray[np.float32]) -> dict[str, Floats]:
+def compute_scores(logits: NDArray[np.float32], confidence_kind: str = SOFTMAX) -> dict[str, Floats]:
     """Return the scores that follow from logits (n, classes), each float64 (n,), by name.
 
     The energy is left out if it is the same for all images, as for a classifier that returns probabilities.
     """
-    predictions = Predictions(logits, np.empty((len(logits), 0, 0, 0), np.uint8))
+    predictions = Predictions(logits, np.empty((len(logits), 0, 0, 0), np.uint8), confidence_kind)
     log_probabilities, probabilities = predictions.log_probabilities, predictions.probabilities
     exact = logits.astype(np.float64)
     ascending = np.sort(exact, axis=1)
@@ -56,7 +57,8 @@ def compute_scores(logits: NDArray[np.float32]) -> dict[str, Floats]:
         "entropy": (probabilities * log_probabilities).sum(axis=1),  # the negative entropy
     }
     energy = ascending[:, -1] + np.log(np.exp(exact - ascending[:, -1:]).sum(axis=1))
-    return scores if np.ptp(energy) < _MIN_ENERGY_RANGE else {**scores, "energy": energy}
+    flat = confidence_kind == "probability" or np.ptp(energy) < _MIN_ENERGY_RANGE
+    return scores if flat else {**scores, "energy": energy}
 
 
 def compute_distances(features: Array, reference: Array) -> Floats:

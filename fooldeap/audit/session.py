@@ -211,7 +211,7 @@ class _Session:
         evaluator.rows = self.rows or evaluator.rows
         with folder.recording(evaluator):
             shown = evaluator.probe_logits(np.concatenate([images, reference]))
-        scores = detection.compute_scores(shown[: len(images)])
+        scores = detection.compute_scores(shown[: len(images)], evaluator.confidence_kind)
         vectors, name = shown, "logits"
         if (features := getattr(classifier, "features", None)) is not None:
             inner = _compute_features(features, np.concatenate([images, reference]), evaluator.rows)

@@ -13,6 +13,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from fooldeap.contract_checks import described
+from fooldeap.contracts import confidence_kind_of
 from fooldeap.engine.query_log import Queries, QueryLog, Row
 from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import FooldeapError, InputError, PluginError
@@ -70,6 +71,11 @@ class Evaluator:
         values = int(np.prod(classifier.input_shape))
         self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
         self.rows = min(USUAL_ROWS, self.most_rows)
+
+    @functools.cached_property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+        return confidence_kind_of(self.classifier)
 
     def record(self, log: QueryLog | Row | None) -> None:
         """Record queries in a log from now on. None stops recording and resets the counts."""

@@ -59,7 +59,7 @@ class Run:
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.info = info
-        self.statistics = RunStatistics(info, experiment.stop)
+        self.statistics = RunStatistics(info, experiment.stop, evaluator.confidence_kind)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
@@ -123,9 +123,8 @@ class Run:
         self._count()
         logits = self._logits[0] if len(self._logits) == 1 else np.concatenate(self._logits)
         everything, gradient = self._memory.answer(self._batch, logits, self._shaped_gradient())
-        self._reply = Reply(
-            Predictions(everything, self._batch.images), self.info.targets, self._toolbox.fitness, gradient
-        )
+        predictions = Predictions(everything, self._batch.images, self._evaluator.confidence_kind)
+        self._reply = Reply(predictions, self.info.targets, self._toolbox.fitness, gradient)
 
     def finish_generation(self) -> None:
         """Record the generation, and end the run if a stop criterion holds."""

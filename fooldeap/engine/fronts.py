@@ -2,7 +2,8 @@
 
 Fronts are stored in ``fronts.npz``. Each array has one row per image, in the order of the runs in ``result.json`` and,
 within a run, by decreasing first objective. The arrays are ``run`` (the index of the run) and ``evaluations`` int64
-(n,), ``objectives`` float64 (n, k), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
+(n,), ``objectives`` float64 (n, k), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes). The array
+``confidence_kind`` (n,) is missing if it is ``softmax`` everywhere.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 
 from fooldeap import pareto
 from fooldeap.plugin import Array
-from fooldeap.results import FrontImage, RunResult
+from fooldeap.results import SOFTMAX, FrontImage, RunResult
 from fooldeap.storage import columns
 
 FILE = "fronts.npz"
@@ -22,6 +23,7 @@ _FORMAT: columns.Format = {
     "objectives": (np.float64, 2),
     "image": (np.uint8, 4),
     "logits": (np.float32, 2),
+    "confidence_kind": (np.str_, 1),
 }
 
 
@@ -35,8 +37,11 @@ class Front:
         self.images: tuple[FrontImage, ...] = ()
         self._objectives: Array | None = None  # of the images
 
-    def add(self, objectives: Array, images: Array, logits: Array, before: int) -> None:
-        """Add images uint8 (n, h, w, c) with objectives (n, k). ``before`` images were shown earlier."""
+    def add(self, objectives: Array, images: Array, logits: Array, before: int, kind: str = SOFTMAX) -> None:
+        """Add images uint8 (n, h, w, c) with objectives (n, k). ``before`` images were shown earlier.
+
+        ``kind`` is their ``confidence_kind``.
+        """
         known = objectives[:0] if self._objectives is None else self._objectives
         fresh = np.flatnonzero(~pareto.as_good(known, objectives).any(axis=0))
         if not len(fresh):
@@ -45,7 +50,7 @@ class Front:
         kept = _least_crowded(joined, pareto.best(joined))
         kept = kept[np.lexsort(-joined[kept].T[::-1])]
         news = [
-            FrontImage(before + 1 + row, tuple(values), images[row].copy(), logits[row].copy())
+            FrontImage(before + 1 + row, tuple(values), images[row].copy(), logits[row].copy(), kind)
             for row, values in zip(fresh.tolist(), joined[len(known) :].tolist(), strict=True)
         ]
         candidates = [*self.images, *news]

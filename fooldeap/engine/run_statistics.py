@@ -15,7 +15,7 @@ from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.fronts import Front
 from fooldeap.engine.snapshots import due
 from fooldeap.plugin import Array, Images, Predictions, Reply
-from fooldeap.results import FoolingImage, LogRow, RunInfo, RunResult, Snapshot
+from fooldeap.results import SOFTMAX, FoolingImage, LogRow, RunInfo, RunResult, Snapshot
 
 DIVERSITY_PIXELS = 64
 STALLED_AFTER = 100  # consecutive batches without a new image
@@ -44,8 +44,8 @@ class _Best:
 class RunStatistics:
     """The statistics of one run."""
 
-    def __init__(self, info: RunInfo, stop: Stop) -> None:
-        self.info, self.stop = info, stop
+    def __init__(self, info: RunInfo, stop: Stop, confidence_kind: str = SOFTMAX) -> None:
+        self.info, self.stop, self.confidence_kind = info, stop, confidence_kind
         self.evaluations = 0
         self.generation = -1
         self.log: list[LogRow] = []
@@ -101,7 +101,7 @@ class RunStatistics:
     def best(self, target: int) -> Predictions | None:
         """Return the best image for a target so far, as a batch of one. Return None before the first image."""
         best = self._best[target]
-        return None if best.image is None else Predictions(best.logits[None], best.image[None])
+        return None if best.image is None else Predictions(best.logits[None], best.image[None], self.confidence_kind)
 
     def results(self, stopped: str) -> list[RunResult]:
         """Return the results of all targets with at least one image."""
@@ -113,8 +113,8 @@ class RunStatistics:
         for best in self._best.values():
             taken = best.snapshots[-1].generation if best.snapshots else -1
             if best.image is not None and taken < self.generation:
-                now = Snapshot(self.generation, self.evaluations, best.fitness, best.image, best.logits)
-                best.snapshots.append(now)
+                now = (self.generation, self.evaluations, best.fitness, best.image, best.logits)
+                best.snapshots.append(Snapshot(*now, self.confidence_kind))
 
     def _compare(self, target: int, shown: "_Shown", fittest: float, surest: float) -> None:
         best, reached = self._best[target], self._reached(target, shown, fittest, surest)
@@ -144,7 +144,7 @@ class RunStatistics:
             passed.append(shown.place(shown.confidence(target) >= MILESTONES[len(passed)]))
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
-        probabilities = Predictions(best.logits[None], best.image[None]).probabilities[0]
+        probabilities = Predictions(best.logits[None], best.image[None], self.confidence_kind).probabilities[0]
         return RunResult(
             target=target,
             seed=self.info.seed,
@@ -187,7 +187,8 @@ class _Shown(NamedTuple):
         """Add the new images to a front, if there are several objectives."""
         objectives, new, predictions = self.reply.of(target), self.batch.new, self.reply.predictions
         if objectives.ndim == 2 and objectives.shape[1] > 1 and len(new):
-            front.add(objectives[new], self.batch.images[new], predictions.logits[new], self.before)
+            found = self.batch.images[new], predictions.logits[new]
+            front.add(objectives[new], *found, self.before, predictions.confidence_kind)
 
     def place(self, reached: Array) -> int:
         """Return the 1-based position, in the order shown, of the first image that is True in ``reached``."""

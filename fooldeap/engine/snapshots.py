@@ -2,7 +2,8 @@
 
 They are stored in ``snapshots.npz``. Each array has one row per snapshot, in the order of the runs in ``result.json``
 and, within a run, of generations. The arrays are ``run`` (the index of the run), ``generation`` and ``evaluations``
-int64 (n,), ``score`` float64 (n,), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes).
+int64 (n,), ``score`` float64 (n,), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes). The array
+``confidence_kind`` (n,) is missing if it is ``softmax`` everywhere.
 """
 
 import math
@@ -21,6 +22,7 @@ _FORMAT: columns.Format = {
     "score": (np.float64, 1),
     "image": (np.uint8, 4),
     "logits": (np.float32, 2),
+    "confidence_kind": (np.str_, 1),
 }
 
 

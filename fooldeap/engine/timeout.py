@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
+from fooldeap.contracts import confidence_kind_of
 from fooldeap.errors import InputError, OvertimeError, PluginError, blaming
+from fooldeap.results import CONFIDENCE_KINDS
 
 LIMIT = "batch_timeout"  # the parameter of an executor that sets the time limit of a classifier
 MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.pictures`
@@ -64,6 +66,9 @@ class TimedClassifier:
             raise InputError(f"{self.name} takes images {shape}, expected at most {MOST_VALUES:,} values in an image")
         if classes > MOST_CLASSES:
             raise InputError(f"{self.name} has {classes:,} classes, expected at most {MOST_CLASSES:,}")
+        kind = confidence_kind_of(self._classifier)
+        if kind not in CONFIDENCE_KINDS:
+            raise PluginError(f"{self.name} has the confidence_kind {kind!r}, expected {', '.join(CONFIDENCE_KINDS)}")
         names = getattr(self._classifier, "names", None)
         if names is not None and len(names) != classes:
             raise PluginError(f"{self.name} has {len(names)} names for {classes} classes")

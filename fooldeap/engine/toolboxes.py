@@ -86,7 +86,7 @@ def _evaluate(toolbox: Toolbox, evaluator: Evaluator, genomes: Batch) -> Array:
     """Return the fitness (n,) or (n, k) of a batch for the run's (first) target."""
     images = toolbox.decode(genomes)
     (logits,) = evaluator.logits([images])
-    fitness: Array = toolbox.fitness(Predictions(logits, images), toolbox.targets[0])
+    fitness: Array = toolbox.fitness(Predictions(logits, images, evaluator.confidence_kind), toolbox.targets[0])
     return fitness
 
 

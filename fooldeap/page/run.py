@@ -114,7 +114,7 @@ def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
 
 def _member(run: RunView, each: FrontImage) -> Thumb:
     target = run.data["target"]
-    (probabilities,) = Predictions(each.logits[None], each.image[None]).probabilities
+    (probabilities,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
     objectives = ", ".join(f"{value:.3g}" for value in each.objectives)
     return Thumb(str(target), each.image, percent(probabilities[target]), objectives)
 
@@ -140,7 +140,7 @@ def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[
         title=title,
         target=target,
         images=images,
-        probabilities=Predictions(logits, images).probabilities,
+        probabilities=Predictions(logits, images, taken[0].confidence_kind).probabilities,
         generations=[each.generation for each in taken],
         evaluations=[each.evaluations for each in taken],
         classes=names,

@@ -81,5 +81,6 @@ def _curves(taken: Sequence[Snapshot], target: int) -> Curves | None:
     if not taken:
         return None
     images = np.stack([each.image for each in taken])
-    confidence = Predictions(np.stack([each.logits for each in taken]), images).probabilities[:, target]
+    logits = np.stack([each.logits for each in taken])
+    confidence = Predictions(logits, images, taken[0].confidence_kind).probabilities[:, target]
     return Curves([each.evaluations for each in taken], confidence.tolist(), [each.score for each in taken])

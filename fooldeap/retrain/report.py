@@ -87,7 +87,7 @@ def _markdown(measures: Sequence[NetworkMeasures], retraining: "Retraining") -> 
                 "dataset and on the images evolved on all earlier networks, which form an additional class. Then "
                 f"images are evolved on it, each with {budget or 'any number of'} evaluations at most. The accuracy is "
                 "measured on the test images of the dataset; a test image classified as a fooling image counts as "
-                "wrong. The confidence is the softmax probability of the target. It includes the images that did not "
+                "wrong. The confidence is the probability of the target. It includes the images that did not "
                 "reach the goal. The earlier images are the fooling images in the training of a network. Percentages "
                 "are rounded down.",
                 markdown_table(measures),

@@ -72,7 +72,7 @@ class RunFolder(Folder):
 def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
     """Yield the images on the front of a run as rows of ``front.csv``."""
     for each in run.front:
-        (seen,) = Predictions(each.logits[None], each.image[None]).probabilities
+        (seen,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
         yield run.seed, run.target, each.evaluations, int(np.argmax(seen)), float(seen[run.target]), *each.objectives
 
 

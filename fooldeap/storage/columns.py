@@ -23,13 +23,20 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+DEFAULTS = {"confidence_kind": "softmax"}
 Format = Mapping[str, tuple[type[np.generic], int]]  # dtype and number of dimensions of each column, by name
 
 
 def packed(form: Format, rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """Return rows, at least one, as the content of a file. Equal rows give equal bytes."""
+    """Return rows, at least one, as the content of a file. Equal rows give equal bytes.
+
+    A column of `DEFAULTS` is left out if all its values are the default.
+    """
     columns = zip(*rows, strict=True)
     arrays = {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(form.items(), columns, strict=True)}
+    for name, default in DEFAULTS.items():
+        if name in arrays and (arrays[name] == default).all():
+            del arrays[name]
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     return content.getvalue()
@@ -45,9 +52,11 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     """
     try:
         with npz.opened(io.BytesIO(content)) as file:
-            arrays = {name: file[name] for name in form}
+            arrays = {name: file[name] for name in form if name in file or name not in DEFAULTS}
     except DAMAGE as error:
         raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+    length = max((len(array) for array in arrays.values() if array.ndim), default=0)
+    arrays = {name: arrays[name] if name in arrays else np.full(length, DEFAULTS[name]) for name in form}
     lengths = {len(array) for array in arrays.values() if array.ndim}
     if len(lengths) != 1 or not all(_fits(array, *form[name]) for name, array in arrays.items()):
         raise ValueError(f"its arrays are not {', '.join(form)}")
@@ -71,4 +80,4 @@ def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]
 
 
 def _fits(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> bool:
-    return array.dtype == dtype and array.ndim == dimensions and 0 not in array.shape
+    return np.issubdtype(array.dtype, dtype) and array.ndim == dimensions and 0 not in array.shape

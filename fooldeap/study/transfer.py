@@ -24,7 +24,7 @@ class TransferImage(NamedTuple):
     run: RunRow
     classifier: str
     predicted: int
-    confidence: float  # softmax probability of the run's target
+    confidence: float  # in the run's target
 
 
 class Cell(NamedTuple):
@@ -131,7 +131,7 @@ def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, reco
     evaluator = Evaluator(classifier)
     with recorder(evaluator):
         logits = evaluator.probe_logits(images)
-    probabilities = Predictions(logits, images).probabilities
+    probabilities = Predictions(logits, images, evaluator.confidence_kind).probabilities
     return [
         TransferImage(run, label, int(row.argmax()), float(row[run.target]))
         for run, row in zip(runs, probabilities, strict=True)

@@ -1,4 +1,4 @@
-"""Get the logits, the scores before the softmax, from a Keras model that returns probabilities.
+"""Get the logits, the scores before the softmax or sigmoid, from a Keras model that returns probabilities.
 
 The model is not changed. The functions here are composed of parts of the model. They add no layer to its graph.
 """
@@ -10,22 +10,21 @@ import numpy as np
 
 from fooldeap.plugin import Array, InputError
 
-from ._scores import FLOOR
-from ._scores import are_probabilities as _are_probabilities
+from ._scores import FLOOR, Outputs, are_probabilities, choices, confidence_kind
 
 TOLERANCE = 1e-5
 Scores = Callable[[Any], Any]
 
 
-def scores_of(model: Any, outputs: str, probes: Any, where: str) -> Scores:
-    """Return a function from the model's input to its logits (n, classes) float32. Check it on ``probes``.
+def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Scores, str]:
+    """Return a function from the model's input to its logits (n, classes) float32, and their ``confidence_kind``.
 
     Parameters
     ----------
     model
         A Keras model with one input and one output (n, classes).
     outputs
-        The kind of output: ``"logits"``, ``"probabilities"``, or ``"auto"`` to look for a softmax.
+        The kind of output: ``"auto"`` looks for a softmax or sigmoid; for the others see `_scores.confidence_kind`.
     probes
         Inputs (n, ...) for the check.
     where
@@ -34,23 +33,22 @@ def scores_of(model: Any, outputs: str, probes: Any, where: str) -> Scores:
     Raises
     ------
     InputError
-        The output does not agree with ``outputs``, it is not finite, or "auto" finds no softmax.
+        The output does not agree with ``outputs``, it is not finite, or "auto" finds no softmax or sigmoid.
     """
     import keras
 
     raw = _plain(model)
     output = np.asarray(keras.ops.convert_to_numpy(raw(probes)), np.float64)
-    if not np.isfinite(output).all():
-        raise InputError(f"{where} gives NaN or infinity on random images; expected finite numbers")
-    if outputs == "logits":
-        return _given_logits(raw, output, where)
-    if outputs == "probabilities":
-        return _logarithms(raw, output, where)
-    scores = _before_softmax(model)
-    if scores is None:
-        raise InputError(f"{where} {_no_softmax(output)}")
-    _check(scores, raw, probes, where)
-    return _as_float32(scores)
+    found = _before_activation(model) if outputs in ("auto", "sigmoid") else None
+    if found is None or (outputs == "sigmoid" and found[1] != "sigmoid"):
+        if outputs == "auto" and np.isfinite(output).all():
+            raise InputError(f"{where} {_no_activation(output)}")
+        kind = confidence_kind(output, outputs, where)
+        return (_logarithms(raw) if kind == "probability" else _as_float32(raw)), kind
+    scores, kind = found
+    confidence_kind(output, "logits" if kind == "sigmoid" else "probabilities", where)
+    _check(scores, raw, kind, probes, where)
+    return _as_float32(scores), kind
 
 
 def _plain(model: Any) -> Scores:
@@ -63,41 +61,23 @@ def _as_float32(scores: Scores) -> Scores:
     return lambda x: keras.ops.cast(scores(x), "float32")
 
 
-def _given_logits(raw: Scores, output: Array, where: str) -> Scores:
-    if _are_probabilities(output):
-        raise InputError(f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'")
-    return _as_float32(raw)
-
-
-def _logarithms(raw: Scores, output: Array, where: str) -> Scores:
+def _logarithms(raw: Scores) -> Scores:
     import keras
 
-    if not _are_probabilities(output):
-        raise InputError(
-            f"{where} does not give probabilities: its output {_range(output)} and does not sum to 1; "
-            "if these are the scores before softmax, say 'outputs: logits'"
-        )
     return lambda x: keras.ops.log(keras.ops.maximum(keras.ops.cast(raw(x), "float32"), FLOOR))
 
 
-def _no_softmax(output: Array) -> str:
-    if _are_probabilities(output):
+def _no_activation(output: Array) -> str:
+    if are_probabilities(output):
         return (
-            "gives probabilities but ends in no softmax that can be cut off; "
+            "gives probabilities but ends in no softmax that can be removed; "
             f"say 'outputs: probabilities', which takes their logarithms (of {FLOOR:g} at least)"
         )
-    return (
-        f"ends in no softmax, and its output {_range(output)} and does not sum to 1; "
-        "if these are the scores before softmax, say 'outputs: logits'"
-    )
+    return f"ends in no softmax or sigmoid, and {choices(output)}"
 
 
-def _range(output: Array) -> str:
-    return f"lies between {output.min():.3g} and {output.max():.3g}"
-
-
-def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
-    """Compare softmax(logits) with the model's output, in the dtype of the output. It may be half precision.
+def _check(scores: Scores, raw: Scores, kind: str, probes: Any, where: str) -> None:
+    """Compare the confidences from the logits with the model's output, in its dtype. It may be half precision.
 
     Raises
     ------
@@ -107,12 +87,13 @@ def _check(scores: Scores, raw: Scores, probes: Any, where: str) -> None:
     import keras
 
     own = raw(probes)
-    ours = keras.ops.softmax(keras.ops.cast(scores(probes), own.dtype))
+    activation = keras.ops.sigmoid if kind == "sigmoid" else keras.ops.softmax
+    ours = activation(keras.ops.cast(scores(probes), own.dtype))
     gap = float(keras.ops.max(keras.ops.abs(keras.ops.cast(ours, "float32") - keras.ops.cast(own, "float32"))))
     if not gap <= TOLERANCE:
         raise InputError(
-            f"{where} gives other probabilities than softmax of its logits, by {gap:.2g}, expected at most "
-            f"{TOLERANCE:g}; say 'outputs: probabilities'"
+            f"{where} gives other probabilities than {kind} of its logits, by {gap:.2g}, expected at most "
+            f"{TOLERANCE:g}; say 'outputs: {'sigmoid' if kind == 'sigmoid' else 'probabilities'}'"
         )
 
 
@@ -125,17 +106,20 @@ def features_of(model: Any) -> Scores | None:
     return None if found is None else _as_float32(found)
 
 
-# --- From the output back to the softmax --------------------------------------------------------------------
+# --- From the output back to the softmax or sigmoid -----------------------------------------------------------------
 
 
-def _before_softmax(model: Any) -> Scores | None:
-    """Return a function that computes the input of the softmax at the model's end, or None without such a softmax."""
+def _before_activation(model: Any) -> tuple[Scores, str] | None:
+    """Return a function that computes the input of the softmax or sigmoid at the model's end, and which one it is.
+
+    Return None if the model ends in neither.
+    """
     operation, source = _last(model.outputs[0])
-    tail = None if source is None else _without_softmax(operation, source)
+    tail = None if source is None else _without_activation(operation, source)
     if tail is None:
         return None
-    head = _up_to(model, source)
-    return lambda x: tail(head(x))
+    scores, head = tail[0], _up_to(model, source)
+    return lambda x: scores(head(x)), tail[1]
 
 
 def _last(tensor: Any) -> tuple[Any, Any]:
@@ -154,22 +138,25 @@ def _up_to(model: Any, tensor: Any) -> Scores:
     return _plain(keras.Model(model.inputs[0], tensor))
 
 
-def _without_softmax(operation: Any, source: Any) -> Scores | None:
-    """Return the operation without the softmax at its end, or None if it does not end in a softmax."""
+def _without_activation(operation: Any, source: Any) -> tuple[Scores, str] | None:
+    """Return the operation without the softmax or sigmoid at its end, and which one it is, or None."""
     import keras
 
     if isinstance(operation, keras.Model):
-        return _before_softmax(operation) if getattr(operation, "outputs", None) else None
+        return _before_activation(operation) if getattr(operation, "outputs", None) else None
     if not type(operation).__module__.startswith("keras."):
         return None
     kind = type(operation).__name__
-    if kind == "Softmax":  # the layer, and the operation behind keras.ops.softmax
-        return _identity if operation.axis in (-1, 1) else None
-    if getattr(operation, "activation", None) is not keras.activations.softmax:
+    if kind in ("Softmax", "Sigmoid"):  # the layer, and the operation behind keras.ops.softmax
+        return (_identity, kind.lower()) if getattr(operation, "axis", -1) in (-1, 1) else None
+    activations = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
+    own = getattr(operation, "activation", None)
+    found = next((name for function, name in activations.items() if own is function), None)
+    if found is None:
         return None
     if kind == "Activation":
-        return _identity
-    return _linear(operation, source.shape) if kind in ("Dense", "EinsumDense") else None
+        return _identity, found
+    return (_linear(operation, source.shape), found) if kind in ("Dense", "EinsumDense") else None
 
 
 def _identity(x: Any) -> Any:
@@ -190,7 +177,9 @@ def _before_dense(model: Any) -> Scores | None:
 
     operation, source = _last(model.outputs[0])
     while (
-        source is not None and type(operation).__name__ in ("Softmax", "Activation") and source is not model.inputs[0]
+        source is not None
+        and type(operation).__name__ in ("Softmax", "Sigmoid", "Activation")
+        and source is not model.inputs[0]
     ):
         operation, source = _last(source)
     if source is None:

@@ -1,6 +1,6 @@
 """Analysis of an ONNX file before it is run: its input, and the inputs of its softmax and its last linear layer."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,14 @@ class Input:
 
 
 class Graph:
-    """A session of ONNX Runtime. ``output`` and ``features`` are the names of its outputs."""
+    """A session of ONNX Runtime.
 
-    def __init__(self, session: Any, output: str, features: str | None) -> None:
-        self._session, self.output, self.features = session, output, features
+    ``output`` and ``features`` are the names of its outputs. ``removed`` is the operator whose input ``output`` is, or
+    an empty text if ``output`` is that of the model.
+    """
+
+    def __init__(self, session: Any, output: str, features: str | None, removed: str) -> None:
+        self._session, self.output, self.features, self.removed = session, output, features, removed
         self._input = session.get_inputs()[0]
 
     def run(self, output: str, fed: Array) -> Array:
@@ -97,7 +101,7 @@ def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where:
     return height, width, channels
 
 
-def opened(content: bytes, where: str, *, cut: bool) -> Graph:
+def opened(content: bytes, where: str, removable: Collection[str]) -> Graph:
     """Return a model that is ready to run.
 
     Parameters
@@ -106,8 +110,8 @@ def opened(content: bytes, where: str, *, cut: bool) -> Graph:
         The content of the file.
     where
         The beginning of error messages.
-    cut
-        Whether the output is the input of a softmax at the model's end, instead of the result of the softmax.
+    removable
+        Operators, ``Softmax`` or ``Sigmoid``. If the model ends in one, the output is the input of this operator.
 
     Raises
     ------
@@ -131,14 +135,13 @@ def opened(content: bytes, where: str, *, cut: bool) -> Graph:
             "export the image and the class scores alone"
         )
     makers = {name: node for node in graph.node for name in node.output if name}
-    output = graph.output[0].name
-    if cut:
-        output = _before_softmax(output, makers, model)
-    features = _into_linear(_before_softmax(output, makers, model), makers, given)
+    output, removed = _before_activation(graph.output[0].name, makers, model, removable)
+    before, _ = _before_activation(output, makers, model, ("Softmax", "Sigmoid"))
+    features = _into_linear(before, makers, given)
     for name in (output, features):
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    return Graph(_session(runtime, model.SerializeToString(), where), output, features)
+    return Graph(_session(runtime, model.SerializeToString(), where), output, features, removed)
 
 
 def _packages(where: str) -> tuple[Any, Any]:
@@ -187,17 +190,23 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
         ) from None
 
 
-def _before_softmax(name: str, makers: dict[str, Any], model: Any) -> str:
-    """Return the input of the softmax over the classes that computes ``name``, or ``name`` without such a softmax."""
+def _before_activation(name: str, makers: dict[str, Any], model: Any, removable: Collection[str]) -> tuple[str, str]:
+    """Return the input of the removable operator that computes ``name``, and this operator.
+
+    Without such an operator, return ``name`` and an empty text. A softmax must be over the classes.
+    """
     node = makers.get(name)
     for _ in makers:  # a limit, because the graph may have a cycle
         if node is not None and node.op_type == "Identity":
             node = makers.get(_first(node))
-    if node is None or node.op_type != "Softmax":
-        return name
+    if node is None or node.op_type not in removable:
+        return name, ""
+    if node.op_type == "Sigmoid":
+        return _first(node) or name, node.op_type
     version = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
     axis = next((each.i for each in node.attribute if each.name == "axis"), -1 if version >= 13 else 1)
-    return (_first(node) if axis in (-1, 1) else "") or name
+    found = _first(node) if axis in (-1, 1) else ""
+    return (found, node.op_type) if found else (name, "")
 
 
 def _into_linear(name: str, makers: dict[str, Any], given: set[str]) -> str | None:

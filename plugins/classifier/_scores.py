@@ -14,12 +14,12 @@ from fooldeap.plugin import Array, Images, InputError
 from fooldeap.storage.inputs import read_text
 
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
-Outputs = Literal["auto", "logits", "probabilities"]
+Outputs = Literal["auto", "logits", "probabilities", "sigmoid"]
 
 FLOOR = 1e-30
 """The lower limit of probabilities before their logarithm is taken, for models that return only probabilities."""
 
-NEARLY = 0.1  # non-negative rows that sum to 1 within this tolerance are probably not logits
+NEARLY = 0.1  # rows of 0..1 that sum to 1 within this tolerance may be coarse probabilities
 
 PROBES = 64
 MOST_NUMBERS = 1 << 24  # numbers in an image: 2364 x 2364 in colour
@@ -148,8 +148,11 @@ def are_probabilities(scores: Array) -> bool:
     return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2))
 
 
-def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
-    """Return whether a model's output is probabilities, judged by its ``scores`` (n, classes) for probe images.
+def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
+    """Return how confidences follow from a model's output, see `fooldeap.contracts.log_confidences`.
+
+    ``scores`` (n, classes) are the output for probe images. If the result is ``probability``, the logits are the
+    `logarithms` of the output. In all other cases they are the output.
 
     Raises
     ------
@@ -158,23 +161,44 @@ def gives_probabilities(scores: Array, outputs: Outputs, where: str) -> bool:
     """
     if not np.isfinite(scores).all():
         raise InputError(f"{where} gives NaN or infinity on random images; expected finite numbers")
-    found = are_probabilities(scores)
-    between = f"its output lies between {scores.min():.3g} and {scores.max():.3g} and does not sum to 1"
-    if outputs == "logits" and found:
+    shares = are_probabilities(scores)
+    unit = bool((scores >= 0).all() and (scores <= 1 + NEARLY).all())
+    nearly = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=NEARLY))
+    if outputs == "logits" and shares:
         raise InputError(f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'")
-    if outputs == "probabilities" and not found:
-        raise InputError(
-            f"{where} does not give probabilities: {between}; if these are the scores before softmax, say "
-            "'outputs: logits'"
-        )
-    doubtful = scores.min() >= 0 and (scores.max() <= 1 or bool(np.allclose(scores.sum(axis=1), 1, atol=NEARLY)))
-    if outputs == "auto" and not found and doubtful:
-        raise InputError(f"{where}: {between}; if these are the scores before softmax, say 'outputs: logits'")
-    return found
+    if outputs == "probabilities" and not (unit and nearly):
+        raise InputError(f"{where} does not give probabilities: {choices(scores)}")
+    if outputs == "auto" and not shares and (unit or nearly):
+        raise InputError(f"{where}: {choices(scores)}")
+    if outputs == "sigmoid" and not unit:
+        return "sigmoid"
+    return "probability" if outputs in ("probabilities", "sigmoid") or (outputs == "auto" and shares) else "softmax"
+
+
+def choices(scores: Array) -> str:
+    """Return the range of a model's output for probe images, and the values of ``outputs`` to choose from."""
+    rounded = np.allclose(scores.sum(axis=1), 1, atol=NEARLY) and scores.min() >= 0
+    return (
+        f"its output lies between {scores.min():.3g} and {scores.max():.3g} and does not sum to 1; "
+        "if these are the scores before softmax, say 'outputs: logits'; if each number is the probability of its "
+        "class, say 'outputs: sigmoid'"
+        + ("; if they are a rounded softmax, 'outputs: probabilities'" if rounded else "")
+    )
 
 
 def logarithms(probabilities: Array) -> NDArray[np.float32]:
-    """Return log p, float32. Probabilities below `FLOOR` are raised to `FLOOR`."""
+    """Return log p, float32. Probabilities below `FLOOR` are raised to `FLOOR`.
+
+    Raises
+    ------
+    ValueError
+        A number is no probability.
+    """
+    if probabilities.size and not (probabilities.min() >= -NEARLY and probabilities.max() <= 1 + NEARLY):
+        low, high = probabilities.min(), probabilities.max()
+        raise ValueError(
+            f"got outputs between {low:.3g} and {high:.3g}, expected probabilities; say what 'outputs' are"
+        )
     logs: NDArray[np.float32] = np.log(np.maximum(probabilities.astype(np.float32), np.float32(FLOOR)))
     return logs
 

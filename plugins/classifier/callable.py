@@ -16,7 +16,7 @@ from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dat
 from fooldeap.registry import import_file
 
 from ._model import SentAsSettings
-from ._scores import Outputs, as_scores, check_size, gives_probabilities, logarithms, names_in, probes
+from ._scores import Outputs, as_scores, check_size, confidence_kind, logarithms, names_in, probes
 
 
 @classifier("callable")
@@ -24,12 +24,12 @@ from ._scores import Outputs, as_scores, check_size, gives_probabilities, logari
 class FunctionClassifier(SentAsSettings):
     """A function of images that gives scores.
 
-    ``function`` is ``package.module:name`` of an installed package, or ``file.py:name``. It receives images, uint8
-    (n, height, width, channels), and returns scores (n, classes). ``outputs`` is the kind of scores: ``logits``;
-    ``probabilities``, whose logits are log p with p at least 1e-30; or ``auto``, which decides from the scores of probe
-    images. ``shape`` is that of an image, (height, width, channels). ``classes`` is the number of scores. Set
-    ``billable`` if each image costs money: the function then receives only images that algorithms ask about.
-    ``class_names`` is a file with one name per line.
+    ``function`` is ``package.module:name`` of an installed package, or ``file.py:name``. It receives images, uint8 (n,
+    height, width, channels), and returns scores (n, classes). ``outputs`` is the kind of scores: ``logits``;
+    ``probabilities``, whose logits are log p with p at least 1e-30; ``sigmoid``, if each score is the probability of
+    its class, or its logit; or ``auto``, which decides from the scores of probe images. ``shape`` is that of an image,
+    (height, width, channels). ``classes`` is the number of scores. Set ``billable`` if each image costs money: the
+    function then receives only images that algorithms ask about. ``class_names`` is a file with one name per line.
 
     The digest covers the name of the function and the source of its module. It does not cover a model that the function
     uses, such as one behind a web service.
@@ -71,9 +71,9 @@ class FunctionClassifier(SentAsSettings):
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
-        take_logarithms = self._gives_probabilities  # first, so that a failure on the probes is an InputError
+        kind = self.confidence_kind  # first, so that a failure on the probes is an InputError
         scores = self._scores(images)
-        return logarithms(scores) if take_logarithms else scores
+        return logarithms(scores) if kind == "probability" else scores
 
     def _scores(self, images: Images) -> NDArray[np.float32]:
         # A copy, because the images belong to the caller and the function may scale them in place.
@@ -84,9 +84,13 @@ class FunctionClassifier(SentAsSettings):
         return f"classifier 'callable': function {self.function!r}"
 
     @cached_property
-    def _gives_probabilities(self) -> bool:
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`.
+
+        A billable function with ``outputs: sigmoid`` must return probabilities, because it is shown no probe images.
+        """
         if self.billable:
-            return self.outputs == "probabilities"
+            return "softmax" if self.outputs == "logits" else "probability"
         images = probes(self.shape)
         try:
             scores = self._scores(images)
@@ -98,7 +102,7 @@ class FunctionClassifier(SentAsSettings):
                 f"{self._where} fails ({said}) on uint8 images {images.shape}, expected scores "
                 f"({len(images)}, {self.classes}); mend it, or see whether 'shape' is that of its images"
             ) from error
-        return gives_probabilities(scores, self.outputs, self._where)
+        return confidence_kind(scores, self.outputs, self._where)
 
     @cached_property
     def _function(self) -> Any:

@@ -26,8 +26,9 @@ class Keras(FromFile):
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file, with one
     input of fixed size and 1 or 3 channels, and one output (n, classes). ``outputs`` says what the output is:
-    ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), or ``auto``, which finds the
-    softmax at the model's end and takes what goes into it. ``input_range`` is the range of pixels that the
+    ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), ``sigmoid`` (each number is the
+    probability of its class, or its logit), or ``auto``, which removes the softmax or sigmoid at the model's end.
+    ``input_range`` is the range of pixels that the
     model was trained on; the shipped ones rescale images themselves. ``class_names`` is a file with a name a line.
 
     The model is loaded at first use. It must not be trained on while it is a classifier.
@@ -62,8 +63,13 @@ class Keras(FromFile):
         """SHA-256 of the model file, or of the configuration and weights of a model in memory."""
         return super().digest if self._object is None else _digest(self._object)
 
+    @property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+        return self._loaded.confidence_kind
+
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
         scores: NDArray[np.float32] = self._loaded.logits(self._loaded.tensor(images)).numpy()
         return scores
 
@@ -102,7 +108,7 @@ class _Loaded:
         self._shape, self.shape, self.classes = _shapes(model, where)
         low, high = settings.input_range
         self._low, self._scale = low, (high - low) / 255
-        self._scores = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
+        self._scores, self.confidence_kind = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
         features = features_of(model)
         images = self._tf.TensorSpec((None, *self.shape), self._tf.uint8)
         target = self._tf.TensorSpec((), self._tf.int32)
@@ -135,8 +141,13 @@ class _Loaded:
         with self._tf.GradientTape() as tape:
             tape.watch(pixels)
             # Rows are independent, so the gradient of the sum has the gradient of each row.
-            log_p = self._tf.reduce_sum(self._tf.nn.log_softmax(self._logits(pixels))[:, target])
+            log_p = self._tf.reduce_sum(self._log_confidences(self._logits(pixels))[:, target])
         return tape.gradient(log_p, pixels)
+
+    def _log_confidences(self, logits: Any) -> Any:
+        if self.confidence_kind == "probability":
+            return logits
+        return (self._tf.nn.log_softmax if self.confidence_kind == "softmax" else self._tf.math.log_sigmoid)(logits)
 
 
 def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, int], int]:

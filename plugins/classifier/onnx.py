@@ -15,7 +15,7 @@ from ._scores import (
     Outputs,
     Scaling,
     batched_by,
-    gives_probabilities,
+    confidence_kind,
     logarithms,
     probes,
 )
@@ -30,9 +30,10 @@ class Onnx(FromFile):
     ``layout`` is the order of the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3.
     ``shape``, (height, width, channels), gives sizes that the file leaves open. If the file has a fixed batch size,
     batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits are log p
-    with p at least 1e-30; or ``auto``, which removes a final softmax, and otherwise decides from the output for probe
-    images. ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per
-    channel in that range, normalise the pixels. ``class_names`` is a file with one name per line.
+    with p at least 1e-30; or ``auto``, which removes a final softmax or sigmoid, and otherwise decides from the output
+    for probe images. ``sigmoid`` means that each number is the probability of its class, or its logit. ``input_range``
+    is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel in that range,
+    normalise the pixels. ``class_names`` is a file with one name per line.
     """
 
     model: File
@@ -44,10 +45,15 @@ class Onnx(FromFile):
     shape: tuple[int, int, int] | None = None
     class_names: Names | None = None
 
+    @property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+        return self._loaded.confidence_kind
+
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
         scores = self._loaded.scores(images)
-        return logarithms(scores) if self._loaded.probabilities else scores.astype(np.float32, copy=False)
+        return logarithms(scores) if self.confidence_kind == "probability" else scores.astype(np.float32, copy=False)
 
     def features(self, images: Images) -> NDArray[np.float32] | None:
         """Return the input of the last linear layer, (n, d) float32, or None if the model does not end in one."""
@@ -63,7 +69,8 @@ class _Loaded:
 
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
-        self._graph: Graph = opened(settings._content(), where, cut=settings.outputs == "auto")
+        removable = {"auto": ("Softmax", "Sigmoid"), "sigmoid": ("Sigmoid",)}.get(settings.outputs, ())
+        self._graph: Graph = opened(settings._content(), where, removable)
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
         self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, self.shape[2], where)
@@ -76,7 +83,9 @@ class _Loaded:
                 "2 of them; export it without what comes behind the scores"
             )
         self.classes = int(found.shape[1])
-        self.probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
+        known = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(self._graph.removed)
+        kind = confidence_kind(found.astype(np.float64), "logits" if known else settings.outputs, where)
+        self.confidence_kind = known or kind
 
     def _probed(self, where: str) -> Array:
         try:

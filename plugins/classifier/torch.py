@@ -10,7 +10,7 @@ from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, Names, classifier, dataclass
 
 from ._model import FromFile
-from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size, gives_probabilities, probes
+from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size, confidence_kind, probes
 from ._torch_file import SUFFIXES, Program, load
 
 Side = Annotated[int, Ge(1)]
@@ -25,10 +25,10 @@ class Torch(FromFile):
     ``model`` is a file of ``torch.jit.save`` (TorchScript) or of ``torch.export.save``. The latter is code and needs
     ``--trust-model``. The model receives float32 (n, channels, height, width) and returns (n, classes). ``shape``,
     (height, width, channels), is required for TorchScript, which does not contain it. ``outputs`` is the kind of
-    output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; or ``auto``, which decides from
-    the output for probe images. ``input_range`` is the range of pixels that the model was trained on. ``mean`` and
-    ``std``, one number per channel in that range, normalise the pixels. ``class_names`` is a file with one name per
-    line.
+    output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; ``sigmoid``, if each number is
+    the probability of its class, or its logit; or ``auto``, which decides from the output for probe images.
+    ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
+    in that range, normalise the pixels. ``class_names`` is a file with one name per line.
     """
 
     model: File
@@ -39,8 +39,13 @@ class Torch(FromFile):
     std: tuple[float, ...] | None = None
     class_names: Names | None = None
 
+    @property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+        return self._loaded.confidence_kind
+
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
+        """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
         return self._loaded.logits(images)
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
@@ -71,10 +76,9 @@ class _Loaded:
         channels = self.shape[2]
         scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
         self._scale, self._offset = torch.from_numpy(scaling.scale), torch.from_numpy(scaling.offset)
-        self._probabilities = False
         found = self._probed(where)
         self.classes = int(found.shape[1])
-        self._probabilities = gives_probabilities(found.astype(np.float64), settings.outputs, where)
+        self.confidence_kind = confidence_kind(found.astype(np.float64), settings.outputs, where)
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32."""
@@ -90,7 +94,7 @@ class _Loaded:
         for batch in batches:
             pixels = self._tensor(batch).requires_grad_()
             # Rows are independent, so the gradient of the sum has the gradient of each row.
-            log_p = self._torch.log_softmax(self._scores(pixels), 1)[:, target].sum()
+            log_p = self._log_confidences(self._scores(pixels))[:, target].sum()
             if not log_p.requires_grad:
                 return None
             (slope,) = self._torch.autograd.grad(log_p, pixels)
@@ -103,9 +107,14 @@ class _Loaded:
     def _scores(self, pixels: Any) -> Any:
         scaled = (pixels * self._scale + self._offset).permute(0, 3, 1, 2).contiguous()
         scores = self._model(scaled)
-        if self._probabilities:
+        if self.confidence_kind == "probability":
             return scores.float().clamp_min(FLOOR).log()
         return scores.float()
+
+    def _log_confidences(self, logits: Any) -> Any:
+        if self.confidence_kind == "softmax":
+            return self._torch.log_softmax(logits, 1)
+        return logits if self.confidence_kind == "probability" else self._torch.nn.functional.logsigmoid(logits)
 
     def _probed(self, where: str) -> Array:
         images = probes(self.shape)

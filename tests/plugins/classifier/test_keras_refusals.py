@@ -8,9 +8,9 @@ from fooldeap.errors import InputError
 from fooldeap_plugins.classifier.keras import Keras
 
 
-def sigmoid_head(keras):
+def hard_sigmoid_head(keras):
     k = keras.layers
-    return keras.Sequential([keras.Input((5, 5, 1)), k.Rescaling(1 / 255), k.Flatten(), k.Dense(3, "sigmoid")])
+    return keras.Sequential([keras.Input((5, 5, 1)), k.Rescaling(1 / 255), k.Flatten(), k.Dense(3, "hard_sigmoid")])
 
 
 def two_inputs(keras):
@@ -54,7 +54,7 @@ def not_finite(keras):
 
 
 REFUSED = [
-    (sigmoid_head, "outputs: logits"),
+    (hard_sigmoid_head, "outputs: sigmoid"),
     (normalised, "outputs: probabilities"),
     (two_inputs, "expected one of each"),
     (two_outputs, "expected one of each"),
@@ -83,7 +83,7 @@ def refused(classifier, *parts):
 
 def test_a_claim_about_outputs_is_checked(keras):
     refused(Keras.from_object(dense_softmax(keras), outputs="logits"), "outputs: auto")
-    refused(Keras.from_object(sigmoid_head(keras), outputs="probabilities"), "outputs: logits")
+    refused(Keras.from_object(hard_sigmoid_head(keras), outputs="probabilities"), "outputs: logits")
 
 
 def test_a_model_without_an_input_is_refused(keras):
