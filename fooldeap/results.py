@@ -1,11 +1,11 @@
 """Run result types, and the events of a run."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,25 +46,54 @@ class RunInfo(NamedTuple):
         return f"{self.label}.journal"
 
 
-class LogRow(NamedTuple):
-    """One generation of a run, for one target.
+class Column(NamedTuple):
+    """Describes a column of ``log.csv``."""
 
-    ``best``, ``mean``, ``worst`` and ``std`` (population standard deviation) are statistics of the fitness.
-    ``confidence`` is the highest confidence in the target. ``evaluations`` counts evaluations so far.
-    ``diversity`` is the standard deviation of a pixel over the population in grey levels, averaged over about 64
-    pixels.
+    meaning: str
+    unit: str = ""
+
+
+class LogRow(NamedTuple):
+    """One generation of a run, for one target: a row of ``log.csv``.
+
+    To add a column, add a field with a default here, and its value in `fooldeap.engine.run_statistics`.
     """
 
-    seed: int
-    target: int
-    generation: int
-    evaluations: int
-    best: float
-    mean: float
-    worst: float
-    std: float
-    confidence: float
-    diversity: float
+    seed: Annotated[int, Column("the seed of the run")]
+    target: Annotated[int, Column("the target class")]
+    generation: Annotated[int, Column("the generation, counted from 0")]
+    evaluations: Annotated[int, Column("the evaluations of the run so far")]
+    best: Annotated[float, Column("the highest fitness of the generation", "fitness")]
+    mean: Annotated[float, Column("the mean fitness", "fitness")]
+    worst: Annotated[float, Column("the lowest fitness", "fitness")]
+    std: Annotated[float, Column("the population standard deviation of the fitness", "fitness")]
+    confidence: Annotated[float, Column("the highest confidence in the target class")]
+    diversity: Annotated[
+        float,
+        Column("the standard deviation of a pixel over the population, averaged over about 64 pixels", "grey levels"),
+    ]
+
+    @classmethod
+    def columns(cls) -> dict[str, Column]:
+        """Return the columns by name."""
+        return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
+
+    @classmethod
+    def from_csv(cls, rows: Iterable[Mapping[str, str]]) -> Iterator["LogRow"]:
+        """Yield the rows of a file. It may have been written by another version.
+
+        Columns of numbers that the file does not have are NaN. Columns that only the file has are left out.
+
+        Raises
+        ------
+        KeyError
+            A column of integers is missing.
+        ValueError
+            A cell is no number.
+        """
+        kinds = get_type_hints(cls)
+        for row in rows:
+            yield cls._make(int(row[name]) if kinds[name] is int else float(row.get(name, "nan")) for name in kinds)
 
 
 @dataclass(frozen=True)

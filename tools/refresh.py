@@ -1,11 +1,17 @@
-"""Update the lists of plugins in docs/stock.md and README.md, and the schemas in configs/schemas (make refresh)."""
+"""Update what is generated in README.md, docs and configs/schemas (make refresh).
+
+These are the lists of plugins, the tables of stop criteria, stop reasons and log columns, and the schemas.
+"""
 
 import re
 from pathlib import Path
 
 from fooldeap import registry
+from fooldeap.configuration.checks import keys_of
+from fooldeap.configuration.stopping import REASONS, Stop
 from fooldeap.help import schema
-from fooldeap.plugin import KINDS
+from fooldeap.help.catalogue import in_yaml
+from fooldeap.plugin import KINDS, LogRow
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,6 +32,10 @@ def main() -> None:
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
         if missing and listed is not None:
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join([listed[1], *missing])} |\n")
+    for page, head, rows in tables():
+        replace(
+            ROOT / "docs" / page, rf"({re.escape(head)}\n\|[-|]*\n)(?:\|.*\n)*", "".join(f"{row}\n" for row in rows)
+        )
     schemas = {
         "experiment": schema.experiment(known),
         "study": schema.study(known),
@@ -34,6 +44,23 @@ def main() -> None:
     }
     for name, content in schemas.items():
         (ROOT / f"configs/schemas/{name}.json").write_text(schema.text(content), encoding="utf-8")
+
+
+def tables() -> list[tuple[str, str, list[str]]]:
+    """Return the tables that are generated from code: page, header and rows of each."""
+    criteria = [
+        f"| `{name}` | {in_yaml(each.default)} | {each.schema['description']} |" for name, each in keys_of(Stop).items()
+    ]
+    columns = [f"| `{name}` | {each.meaning} | {each.unit} |" for name, each in LogRow.columns().items()]
+    return [
+        ("configuration.md", "| `stop.` | default | meaning |", criteria),
+        (
+            "running.md",
+            "| `stopped` | the run ended because |",
+            [f"| `{each.name}` | {each.clause} |" for each in REASONS],
+        ),
+        ("running.md", "| column | meaning | unit |", columns),
+    ]
 
 
 def replace(path: Path, pattern: str, text: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key, dotted
-from fooldeap.configuration.experiment import CHOICES, Experiment, Stop, plain_keys
+from fooldeap.configuration.experiment import CHOICES, Experiment, plain_keys
 from fooldeap.configuration.moved import found_again
+from fooldeap.configuration.stopping import Stop
 from fooldeap.errors import InputError, did_you_mean, nearest
 from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import shown
@@ -103,7 +105,8 @@ def as_name(stem: str) -> str:
 
 def _defaults() -> Document:
     text = (resources.files("fooldeap.data") / "defaults.yaml").read_text(encoding="utf-8")
-    return reading.parse(text, DEFAULTS, Path.cwd())
+    stop = documents.from_mapping({"stop": asdict(Stop())}, DEFAULTS)
+    return reading.parse(text, DEFAULTS, Path.cwd()).merge_onto(stop)
 
 
 def registry_of(document: Document, more: Iterable[Any], options: Options) -> Registry:

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Len, Lt
+from annotated_types import Ge, Len
 from pydantic import StringConstraints, WithJsonSchema
 
 from fooldeap.configuration.checks import keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key
+from fooldeap.configuration.stopping import Count, Stop
 from fooldeap.errors import InputError, blaming
 from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import Parameter
@@ -30,7 +31,6 @@ Name = Annotated[
     ),
 ]
 Target = Annotated[int, Ge(0)]
-Count = Annotated[int, Ge(1)]
 
 # The keys that choose a plugin, in the order of their use. `reporters` is a list, `dataset` may be null.
 CHOICES = (
@@ -44,28 +44,6 @@ CHOICES = (
     "mutation",
     "executor",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stop:
-    """Stop criteria. The first one that holds ends a run. None disables a criterion.
-
-    Without ``stop_at_goal``, the goal is recorded and the run continues.
-    """
-
-    confidence: Annotated[float, Gt(0), Lt(1)] | None
-    score: float | None
-    evaluations: Count | None
-    generations: Annotated[int, Ge(0)]
-    seconds: Annotated[float, Gt(0)] | None
-    stagnation: Count | None
-    stop_at_goal: bool
-
-    @property
-    def goal(self) -> dict[str, float]:
-        """The stop criteria that mean success."""
-        goals = {"confidence": self.confidence, "score": self.score}
-        return {name: value for name, value in goals.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +143,7 @@ class Experiment:
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}
+        deciding["stop"] = self.stop.identity()
         for kind in deciding.keys() & set(CHOICES):
             deciding[kind] = _by_content(getattr(self, kind))
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.engine.run_statistics import RunStatistics
@@ -59,12 +60,11 @@ class Run:
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.info = info
-        self.statistics = RunStatistics(info, experiment.stop, evaluator.confidence_kind)
+        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
         self._plugin = experiment.algorithm.plugin
-        self._seconds = experiment.stop.seconds
         self._toolbox, self._evaluator = toolbox, evaluator
         self._journal, self._clock = journal, clock
         self._observer = observer or Observer()
@@ -130,9 +130,9 @@ class Run:
         """Record the generation, and end the run if a stop criterion holds."""
         for row in self.statistics.enter(self._batch, self._reply):
             self._observer.on_generation(self.info, row)
-        verdict = self.statistics.stop_reason() or self._out_of_time()
-        if verdict:
-            self._end(verdict)
+        reason = self._stop_reason()
+        if reason is not None:
+            self._end(reason)
 
     def results(self) -> list[RunResult]:
         """Return the results of an ended run, one for each target."""
@@ -204,18 +204,16 @@ class Run:
             found = np.empty(0, np.float32)  # a record without new images does not say whether a gradient was requested
         return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
 
-    def _out_of_time(self) -> str | None:
-        """Return the stop reason ``"seconds"`` or None.
-
-        A replay cannot compute this stop criterion. It is read from the journal, or decided now and recorded.
-        """
-        if self._journal is not None and self._journal.replaying:
-            return self._journal.recorded_end()
-        if self._seconds is None or self._clock() < self._seconds:
-            return None
-        if self._journal is not None:
-            self._journal.write_end("seconds")
-        return "seconds"
+    def _stop_reason(self) -> str | None:
+        """Return why the run ends now, or None. The journal records the reasons that a replay cannot compute."""
+        journal, statistics = self._journal, self.statistics
+        replaying = journal is not None and journal.replaying
+        reason = reason_to_stop(statistics.stop, statistics, replaying=replaying)
+        if reason is None:
+            return journal.recorded_end() if journal is not None and replaying else None
+        if journal is not None and not reason.replayable:
+            journal.write_end(reason.name)
+        return reason.name
 
     def _end(self, reason: str) -> None:
         self.stopped = reason

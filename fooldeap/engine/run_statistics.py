@@ -1,16 +1,17 @@
-"""Statistics of one run: the log, the best images, the goals and the stop criteria.
+"""Statistics of one run: the log, the best images, and the progress that stop criteria test.
 
-Everything here is computed from the answers only, so a replay of the journal gives bit-identical statistics. The
-exception, the stop criterion ``seconds``, is in `evolution`.
+Everything except ``seconds`` is computed from the answers only, so a replay of the journal gives bit-identical
+statistics.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fooldeap.configuration.experiment import Stop
+from fooldeap.configuration.stopping import Stop
 from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.fronts import Front
 from fooldeap.engine.snapshots import due
@@ -18,7 +19,6 @@ from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import SOFTMAX, FoolingImage, LogRow, RunInfo, RunResult, Snapshot
 
 DIVERSITY_PIXELS = 64
-STALLED_AFTER = 100  # consecutive batches without a new image
 MILESTONES = (0.5, 0.9, 0.99)  # confidences below the goal, ascending
 
 
@@ -42,15 +42,15 @@ class _Best:
 
 
 class RunStatistics:
-    """The statistics of one run."""
+    """The statistics of one run: its `fooldeap.configuration.stopping.Progress`."""
 
-    def __init__(self, info: RunInfo, stop: Stop, confidence_kind: str = SOFTMAX) -> None:
-        self.info, self.stop, self.confidence_kind = info, stop, confidence_kind
+    def __init__(self, info: RunInfo, stop: Stop, clock: Callable[[], float], confidence_kind: str = SOFTMAX) -> None:
+        self.info, self.stop, self._clock, self.confidence_kind = info, stop, clock, confidence_kind
         self.evaluations = 0
         self.generation = -1
         self.log: list[LogRow] = []
         self._best = {target: _Best() for target in info.targets}
-        self._batches_without_new = 0
+        self.batches_without_new = 0
         self._diversity = 0.0
 
     @property
@@ -66,7 +66,7 @@ class RunStatistics:
         """Record one generation, and return its log rows, one for each target."""
         self.generation += 1
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
-        self._batches_without_new = 0 if len(batch.new) else self._batches_without_new + 1
+        self.batches_without_new = 0 if len(batch.new) else self.batches_without_new + 1
         shown, targets = _Shown(batch, reply, before), self.info.targets
         spreads = _spreads(np.array([shown.fitness(target) for target in targets]))
         surest = np.maximum.reduce(reply.predictions.probabilities[:, list(targets)], axis=0).tolist()
@@ -83,20 +83,20 @@ class RunStatistics:
             self._take_snapshots()
         return rows
 
-    def stop_reason(self) -> str | None:
-        """Return why the run ends now, or None."""
-        stop, best = self.stop, self._best.values()
-        if stop.stop_at_goal and stop.goal and all(each.reached for each in best):
-            return "goal"
-        if self.left is not None and self.left <= 0:
-            return "evaluations"
-        if self.generation >= stop.generations:
-            return "generations"
-        if self._batches_without_new >= STALLED_AFTER:
-            return "stalled"
-        if stop.stagnation and self.generation - max(each.improved for each in best) >= stop.stagnation:
-            return "stagnation"
-        return None
+    @property
+    def reached(self) -> bool:
+        """Whether every target has reached the goal."""
+        return all(each.reached for each in self._best.values())
+
+    @property
+    def stagnant(self) -> int:
+        """The number of generations since the best fitness of any target improved."""
+        return self.generation - max(each.improved for each in self._best.values())
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the run, over all its sessions."""
+        return self._clock()
 
     def best(self, target: int) -> Predictions | None:
         """Return the best image for a target so far, as a batch of one. Return None before the first image."""

@@ -3,13 +3,15 @@
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.checks import keys_of
-from fooldeap.configuration.experiment import CHOICES, Stop, plain_keys
+from fooldeap.configuration.experiment import CHOICES, plain_keys
 from fooldeap.configuration.schedules import SCHEDULES
+from fooldeap.configuration.stopping import GOALS, Stop
 from fooldeap.parameters import REQUIRED, Parameter
 from fooldeap.plugin import KINDS, Plugin
 from fooldeap.registry import Registry
@@ -56,7 +58,7 @@ def study(registry: Registry) -> Schema:
     """Return the schema of study files: the keys of an experiment, and those that describe the variants."""
     schema = experiment(registry)
     varied = [kind for kind in CHOICES if kind != "executor"]
-    goal = {name: keys_of(Stop)[name] for name in ("confidence", "score")}
+    goal = {name: replace(keys_of(Stop)[name], default=REQUIRED) for name in GOALS}
     own: Schema = {
         "vary": {
             "type": "object",

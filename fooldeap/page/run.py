@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import formatting
+from fooldeap.configuration.stopping import clause_of
 from fooldeap.formatting import goal_text, grouped
 from fooldeap.page import sources
 from fooldeap.page.neighbours import neighbours
@@ -25,14 +26,6 @@ CARD_BYTES = FILM_BYTES = 2_000_000  # the largest size of all images, and of al
 FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # shown also if they are larger than that
 POINTS = 2000  # the largest number of points of all curves of a chart
 WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
-_STOPPED = {
-    "evaluations": "the limit of evaluations was reached",
-    "generations": "the limit of generations was reached",
-    "seconds": "the time limit was reached",
-    "stagnation": "the fitness stopped improving",
-    "stalled": "there were no new images",
-    "finished": "the algorithm ended",
-}
 
 
 def run_page(folder: Path, result: Mapping[str, Any]) -> str:
@@ -80,7 +73,7 @@ def _card(run: RunView, result: Mapping[str, Any], beside: NDArray[np.uint8] | N
     row, goal, reached = run.data, result["goal"], run.data["evaluations_to_goal"]
     lines = [f"after {grouped(reached)} evaluations" if reached else f"{grouped(row['evaluations'])} evaluations"]
     if goal and not reached:
-        lines.append(f"goal not reached: {_STOPPED.get(row['stopped'], row['stopped'])}")
+        lines.append(f"goal not reached: {clause_of(row['stopped'])}")
     return Card(
         title=f"target {run.title}",
         image=run.image,  # type: ignore[arg-type]

@@ -170,6 +170,7 @@ def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
         repeated = RunFolder.create(experiment, Path(name) / "run")
         prepared.run(repeated, quiet=True)
         before, now = bits(folder.path), bits(repeated.path)
+        now["log.csv"] = _shared_columns(now["log.csv"], before.get("log.csv", b""))
         return _differences(before, {name: each for name, each in now.items() if _is_expected(name, before)})
 
 
@@ -206,6 +207,14 @@ def _arrays(content: bytes) -> bytes:
 def _is_expected(name: str, written: dict[str, bytes]) -> bool:
     """Return whether the version of fooldeap that wrote a folder writes this file."""
     return name in written or name not in _LATER
+
+
+def _shared_columns(now: bytes, before: bytes) -> bytes:
+    """Return the new log without the columns that the version of fooldeap that wrote the old log does not have."""
+    known = before.partition(b"\n")[0].split(b",")
+    rows = [line.split(b",") for line in now.splitlines()]
+    kept = [place for place, name in enumerate(rows[0]) if name in known]
+    return b"".join(b",".join(row[place] for place in kept) + b"\n" for row in rows)
 
 
 def _differences(before: dict[str, bytes], now: dict[str, bytes]) -> list[str]:

@@ -12,8 +12,6 @@ from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read_json
 
-_COUNTS = ("seed", "target", "generation", "evaluations")  # integer columns of the log; the others are real numbers
-
 
 def load(folder: str | Path) -> Result:
     """Return the result of a finished run, equal to the one that `fooldeap.run` returned.
@@ -67,8 +65,6 @@ def _run(view: RunView, log: dict[tuple[int, int], list[LogRow]]) -> RunResult:
 def _log(path: Path) -> dict[tuple[int, int], list[LogRow]]:
     """Return the rows of ``log.csv`` by seed and target."""
     found: dict[tuple[int, int], list[LogRow]] = {}
-    for cells in sources.rows(path):
-        values: dict[str, Any] = {name: int(cell) if name in _COUNTS else float(cell) for name, cell in cells.items()}
-        row = LogRow(**values)
+    for row in LogRow.from_csv(sources.rows(path)):
         found.setdefault((row.seed, row.target), []).append(row)
     return found

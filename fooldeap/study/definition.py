@@ -6,7 +6,7 @@ A study file is an experiment file that also has the keys ``vary``, ``variants``
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from fooldeap.configuration import config, reading
 from fooldeap.configuration import document as documents
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.document import Document, Key
-from fooldeap.configuration.experiment import CHOICES, Experiment, Stop
+from fooldeap.configuration.experiment import CHOICES, Experiment
+from fooldeap.configuration.stopping import GOALS, IN_STUDIES, Stop
 from fooldeap.configuration.writing import check_size, values_in
 from fooldeap.errors import InputError
 from fooldeap.options import NO_OPTIONS, Options
@@ -23,8 +24,6 @@ from fooldeap.plugin import OPERATORS
 from fooldeap.registry import Registry
 from fooldeap.study.variants import COMMON, ELSEWHERE, KEYS, factors, variants
 
-GOALS = ("confidence", "score")
-_BIASED = ("stagnation", "seconds")
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
 GENERATIONS_AN_EVALUATION = 4
 
@@ -75,7 +74,7 @@ class Study:
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
-    return {**own, "stop": {name: data["stop"][name] for name in ("generations", "stop_at_goal")}}
+    return {**own, "stop": {name: data["stop"][name] for name in IN_STUDIES}}
 
 
 def _apart(variants: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -165,12 +164,12 @@ def _experiment(document: Document, registry: Registry, options: Options) -> Exp
         generations = GENERATIONS_AN_EVALUATION * budget
         document = documents.from_mapping({"stop.generations": generations}, "budget").merge_onto(document)
     experiment = config.checked(document, registry, options, also=KEYS)
-    for name in _BIASED:
-        if getattr(experiment.stop, name) is not None:
+    for name, default in asdict(Stop()).items():
+        if name not in (*GOALS, "evaluations", *IN_STUDIES) and getattr(experiment.stop, name) != default:
             raise document.error(
                 ("stop", name),
-                "ends runs for what is itself compared, which would bias the comparison; set it to null, and let "
-                "'budget' end them",
+                "ends runs for what is itself compared, which would bias the comparison; set it to "
+                f"{shown(default)}, and let 'budget' end them",
             )
     goals = {name: getattr(experiment.stop, name) for name in GOALS if getattr(experiment.stop, name) is not None}
     if not goals:

@@ -39,6 +39,7 @@ class TensorBoard(Reporter):
         """Import TensorFlow, which writes the files."""
         self._folder = session.folder
         self._best: dict[RunInfo, BestYet] = {}
+        self._columns = LogRow.columns()
         self._files: dict[_Key, Any] = {}
         self._tf = lazy_tensorflow.tensorflow() if self._folder is not None else None
 
@@ -48,13 +49,16 @@ class TensorBoard(Reporter):
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Write the values of a generation and, in some generations, the best image."""
-        scalars = {
-            "confidence": row.confidence,
-            "diversity": row.diversity,
-            **{f"fitness/{name}": getattr(row, name) for name in ("best", "mean", "worst", "std")},
-        }
         key = row.seed, row.target
-        self._write(key, row.evaluations, [{"tag": name, "simple_value": value} for name, value in scalars.items()])
+        self._write(
+            key,
+            row.evaluations,
+            [
+                {"tag": f"fitness/{name}" if unit == "fitness" else name, "simple_value": getattr(row, name)}
+                for name, (_, unit) in self._columns.items()
+                if isinstance(getattr(row, name), float)
+            ],
+        )
         best = self._best.get(run)
         if best is not None and row.generation & (row.generation - 1) == 0:  # 0 or a power of two
             predictions = best(row.target)

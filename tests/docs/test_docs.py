@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 from helpers.experiments import ROOT
@@ -150,3 +151,12 @@ def test_every_key_is_documented():
         assert f"| `{key}` |" in text
     for key in experiment.data()["stop"]:
         assert f"| `{key}` |" in text
+
+
+def test_generated_tables_are_current():
+    place = spec_from_file_location("refresh", ROOT / "tools/refresh.py")
+    refresh = module_from_spec(place)
+    place.loader.exec_module(refresh)
+    for page, head, rows in refresh.tables():
+        columns = "|" + "---|" * (head.count("|") - 1)
+        assert "\n".join([head, columns, *rows, ""]) in (ROOT / "docs" / page).read_text(), "run: make refresh"

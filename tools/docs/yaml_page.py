@@ -29,7 +29,7 @@ def page() -> str:
         "Used by `fooldeap run`.",
         _table(experiment, meanings("configuration.md"), defaults),
         "### stop",
-        _table(experiment["stop"]["properties"], meanings("configuration.md", "`stop.`"), stop),
+        _table(experiment["stop"]["properties"], {}, stop),
         "### Schedules",
         _schedules(schema.experiment(known)),
     ]
@@ -55,8 +55,9 @@ def meanings(page: str, head: str = "key") -> dict[str, str]:
 
 
 def _table(keys: dict[str, Any], meaning: dict[str, str], defaults: dict[str, Any]) -> str:
+    meaning = {key: each.get("description", "") for key, each in keys.items()} | meaning
     rows = [
-        f"| `{key}` | {_values(key, each)} | {_default(key, each, defaults)} | {meaning.get(key, '')} |"
+        f"| `{key}` | {_values(key, each)} | {_default(key, each, defaults)} | {meaning[key]} |"
         for key, each in keys.items()
     ]
     return "\n".join(["| key | values | default | meaning |", "|---|---|---|---|", *rows])
