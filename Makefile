@@ -1,4 +1,5 @@
-# make run: set up and run the main job.  make test: set up and run the tests.  make lint, make bench: as they say.
+# make run: set up and run the main job.  make test: set up and run the tests but the slow ones.
+# make test-slow: run the slow tests.  make lint, make bench: as they say.
 # make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
 # make docs: the documentation as a site, into site/.
 # make refresh: after a change of plugins, bring the tables, schemas and pictures of them in line.
@@ -10,14 +11,17 @@ READY := $(VENV)/.ready
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: run test test-torch lint docs refresh bench faults clean
+.PHONY: run test test-slow test-torch lint docs refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
 	$(BIN)/fooldeap run configs/mnist.yaml
 
 test: $(READY)
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/pytest $(PARALLEL) -m slow
 
 test-torch: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch]'

@@ -47,6 +47,7 @@ except SystemExit as exit:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_help_and_lists_start_quickly():
     # Relative to `import numpy`. The commands take turns, so that a busy machine slows down all of them.
     # Medians of nine rounds, after a warm-up.

@@ -8,10 +8,12 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
+import typer
+from helpers.commands import call
 from helpers.experiments import ROOT
 
 from fooldeap import registry
-from fooldeap.cli import main
+from fooldeap.cli import app
 from fooldeap.configuration import config
 from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
@@ -39,7 +41,22 @@ ADDED = {
 }
 
 
-@pytest.mark.parametrize("page", PAGES)
+COMMANDS = {page: re.findall(r"^\$ (.*)", (ROOT / page).read_text(), re.MULTILINE) for page in PAGES}
+# Pages that run experiments take seconds each.
+RUNNING = {page for page in PAGES if COMMANDS[page]} | {"docs/python.md"}
+
+
+@pytest.mark.parametrize("line", sorted({line for lines in COMMANDS.values() for line in lines}))
+def test_a_shown_command_and_its_options_exist(line):
+    program, *words = shlex.split(line, comments=True)
+    command, name = typer.main.get_command(app), program
+    while hasattr(command, "commands") and program == "fooldeap":
+        name, *words = words
+        command = command.commands[name]
+    assert program == "pytest" or command.make_context(name, words)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in RUNNING)) for page in PAGES])
 @pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_examples(page, tmp_path, monkeypatch, capfd):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
@@ -80,9 +97,7 @@ def command(words):
     if words[0] == "pytest" or words[1] == "train":  # in a process of its own: it seeds the process it runs in
         return subprocess.run([sys.executable, "-m", *words], check=False).returncode
     assert words[0] == "fooldeap"
-    with pytest.raises(SystemExit) as caught:
-        main(words[1:])
-    return caught.value.code
+    return call(*words[1:])
 
 
 def lines_of(output):

@@ -1,6 +1,6 @@
 """Every command that writes, killed with SIGKILL at its calls that write: it can always be finished, to the same files.
 
-`make faults` kills at every call, `make test` at some. See kill_sweep.py for what is compared.
+`make faults` kills at every call, `make test-slow` at some. See kill_sweep.py for what is compared.
 """
 
 import json
@@ -14,12 +14,16 @@ from kill_sweep import JOBS
 
 SCRIPT = Path(__file__).parent / "kill_sweep.py"
 PARTS = {"audit": 6, "retrain": 4, "compare": 2}  # of a job with many calls, so that several processes share it
-SOME = {"run": 6, "audit": 4, "train": 2, "retrain": 1}  # kills in `make test`; 3 of the other jobs
+SOME = {"run": 6, "audit": 4, "train": 2, "retrain": 1}  # kills outside `make faults`; 3 of the other jobs
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sweep forks")
 
 
-CASES = [(job, part) for job in JOBS for part in range(PARTS.get(job, 1) if EVERY else 1)]
+CASES = [
+    pytest.param(job, part, marks=[pytest.mark.slow] * (job != "run"))
+    for job in JOBS
+    for part in range(PARTS.get(job, 1) if EVERY else 1)
+]
 
 
 @pytest.mark.parametrize(("job", "part"), CASES)

@@ -1,6 +1,6 @@
 """Runs killed with SIGKILL at moments drawn from all of their journals, and while they start: the same bits at the end.
 
-`make faults` kills 90 runs of a small classifier, 10 of the real network, and 10 while they start; `make test` some.
+`make faults` kills 90 runs of a small classifier, 10 of the real network, and 10 while they start; `make test-slow` some.
 """
 
 import functools
@@ -96,6 +96,7 @@ def survived(words, folder, tmp_path, chance):
     return kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(90 if EVERY else 4))
 def test_a_killed_run_ends_in_the_same_bits(tmp_path, folder, number, record_property):
     chance = random.Random(f"{SEED} {number}")
@@ -104,6 +105,7 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, folder, number, record_pro
     record_property("kills", survived(words, folder, tmp_path, chance))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EVERY, reason="tests/runs/test_resume.py kills such a run twice")
 @pytest.mark.parametrize("number", range(10))
 def test_a_killed_run_of_the_real_network_ends_in_the_same_bits(tmp_path, folder, number, record_property):
@@ -113,6 +115,7 @@ def test_a_killed_run_of_the_real_network_ends_in_the_same_bits(tmp_path, folder
     record_property("kills", survived(words, folder, tmp_path, chance))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(10 if EVERY else 2))
 def test_killed_while_it_starts(tmp_path, folder, number):
     """At any moment from the start of the process to its first record; then there may be no folder yet."""

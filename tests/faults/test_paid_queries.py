@@ -85,6 +85,7 @@ def check_bill(place, kills):
     assert all(row["uncertain"] <= BATCH for row in rows)
 
 
+@pytest.mark.slow
 def test_eleven_kills(place):
     chance, kills = random.Random(SEED), 0
     while kills < 11:

@@ -5,6 +5,7 @@ import pytest
 import fooldeap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mnist_cnn", "mnist_lenet"])
 def test_sixty_of_sixty(model):
     result = fooldeap.fool({"name": "keras", "model": model}, "all", seeds=6)

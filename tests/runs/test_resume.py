@@ -66,6 +66,7 @@ def slow_reference(tmp_path_factory):
     return undisturbed(SLOW, tmp_path_factory.mktemp("reference") / "run")
 
 
+@pytest.mark.slow
 def test_killed_at_ten_random_moments(tmp_path, reference, slow_reference):
     """Five runs, one on the real network, each killed twice: on the way, and once again after it was resumed."""
     rng, kills = random.Random(os.environ.get("FOOLDEAP_TEST_SEED", "kill")), 0
@@ -91,7 +92,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, reference):
     assert bits(folder) == expected
 
 
-@pytest.mark.parametrize("algorithm", ["hill_climber", "tiny_map_elites", "ascent", *DEAPS])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["hill_climber", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiny_map_elites", "ascent", *DEAPS))],
+)
 def test_killed_with_a_third_partys_or_deaps_algorithm(tmp_path, algorithm):
     common = [f"algorithm={algorithm}", "classifier=tiny", "stop.evaluations=1200", "stop.confidence=null"]
     arguments = [str(ROOT / "configs/mnist.yaml"), *common, "reporters=[csv, images]", "--plugins", str(KIT)]

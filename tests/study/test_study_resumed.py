@@ -51,6 +51,7 @@ def test_an_interrupted_study_is_resumed(study, tmp_path, moment):
 REAL = ["seeds=2", "targets=[2,3]", "budget=1500", "vary={selection: [random, {name: tournament, size: 5}]}"]
 
 
+@pytest.mark.slow
 def test_a_killed_study_on_the_real_network_is_resumed(tmp_path):
     words = [str(ROOT / "configs/studies/selection.yaml"), *REAL]
     command = [sys.executable, "-m", "fooldeap", "compare", "--quiet"]

@@ -24,6 +24,7 @@ pytestmark = ON_LINUX
 # --- Determinism ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "mnist_lenet"])
 def test_shipped_networks_give_identical_bits(name, tmp_path):
     small = {
@@ -43,7 +44,9 @@ def test_shipped_networks_give_identical_bits(name, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_number_of_workers_changes_no_bits(slow, tmp_path, workers, mode):
     done = prepared(SLOW, tmp_path / "run", executor=scoop(workers, mode))
     assert bits(tmp_path / "run") == slow
@@ -54,8 +57,15 @@ def test_number_of_workers_changes_no_bits(slow, tmp_path, workers, mode):
     assert all(int(row["images"]) > 0 and float(row["seconds"]) > 0 for row in rows)
 
 
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.parametrize("name", ["map_elites", "gradient_ascent", "nsga2"])
+@pytest.mark.parametrize("mode", ["chunks", pytest.param("runs", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("map_elites", marks=pytest.mark.slow),
+        "gradient_ascent",
+        pytest.param("nsga2", marks=pytest.mark.slow),
+    ],
+)
 def test_special_algorithms_give_identical_bits(tmp_path, name, mode):
     algorithm = {"name": name, "population": 20}
     fitness = "confidence_and_ink" if name == "nsga2" else "cross_entropy"
@@ -66,6 +76,7 @@ def test_special_algorithms_give_identical_bits(tmp_path, name, mode):
     assert len(done) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize("name", ["cma_es", "snes", "differential_evolution"])
 def test_vector_algorithms_give_identical_bits(tmp_path, name, mode):
@@ -76,6 +87,7 @@ def test_vector_algorithms_give_identical_bits(tmp_path, name, mode):
     assert len(done) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("genome", "mutation", "mode"),
     [
@@ -92,6 +104,7 @@ def test_indirect_genomes_give_identical_bits(tmp_path, genome, mutation, mode):
     assert len(done) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 def test_networks_give_identical_bits(tmp_path, mode):
     choices = {**SLOW, "classifier": "tiny", "genome": "cppn", "mutation": "cppn", "crossover": "none"}
@@ -101,6 +114,7 @@ def test_networks_give_identical_bits(tmp_path, mode):
     assert len(done) == 2
 
 
+@pytest.mark.slow
 def test_resume_with_another_number_of_workers(slow, tmp_path):
     path = write(tmp_path / "slow.yaml", SLOW)
     command = [sys.executable, "-m", "fooldeap", "run", str(path), "--out", str(tmp_path / "run"), "--quiet"]
@@ -188,6 +202,7 @@ def test_map_yields_results_early_and_can_be_abandoned(slow, tmp_path):
         assert list(ready.executor.map(abs, range(-9, 0))) == list(range(9, 0, -1))
 
 
+@pytest.mark.slow
 def test_scoops_own_launcher(slow, tmp_path):
     main = ROOT / "fooldeap/__main__.py"
     words = ["run", str(write(tmp_path / "slow.yaml", SLOW)), "--out", str(tmp_path / "run"), "--quiet"]
