@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from helpers.commands import call
-from helpers.experiments import ROOT
+from helpers.experiments import KIT, ROOT
 
 from fooldeap.scaffolding import plugin_file
 
@@ -17,15 +17,21 @@ def test_a_new_plugin_works(kind, tmp_path, capsys):
     assert str(tmp_path / f"{name}.py") in capsys.readouterr().out
     assert call("plugins", "check", tmp_path / f"{name}.py") == 0
     words = [f"reporters=[{name}]" if kind == "reporter" else f"{kind}={name}", "targets=[3]", "stop.evaluations=300"]
+    words += ["classifier=tiny", "--plugins", KIT]
     if kind == "genome":
         (tmp_path / "keep.py").write_text(KEEP.replace("NAME", name))
         words += ["mutation=keep", "crossover=none", "--plugins", tmp_path / "keep.py"]
     run = ("run", ROOT / "configs/mnist.yaml", *words, "--plugins", tmp_path / f"{name}.py", "--out", tmp_path / "run")
     assert call(*run) == 0
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."], cwd=tmp_path, check=False
-    )
-    assert done.returncode == 0
+
+
+def test_the_tests_of_new_plugins_pass(tmp_path):
+    for kind in plugin_file.kinds():
+        assert call("plugins", "new", kind, f"my_{kind}", "--out", tmp_path) == 0
+    words = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert all(f"test_my_{kind}.py::" in done.stdout for kind in plugin_file.kinds())
 
 
 KEEP = '''

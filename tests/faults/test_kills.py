@@ -1,6 +1,7 @@
 """Runs killed with SIGKILL at moments drawn from all of their journals, and while they start: the same bits at the end.
 
-`make faults` kills 90 runs of a small classifier, 10 of the real network, and 10 while they start; `make test-slow` some.
+`make faults` kills 90 runs of a small classifier, 10 of the real network, and 10 while they start, `make test-slow`
+some.
 """
 
 import functools
