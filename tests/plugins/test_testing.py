@@ -329,7 +329,10 @@ def test_file_in_the_plugin_folder_is_a_plugin(tmp_path):
         "m = types.ModuleType('fooldeap_plugins'); m.__path__ = ['plugins']\n"
         "sys.modules['fooldeap_plugins'] = m\n"
         "from fooldeap import registry, testing\nfrom fooldeap.help import catalogue\n"
-        "print(catalogue.listing(registry.load(), 'mutation')); [print(each) for each in testing.check([])]"
+        "print(catalogue.listing(registry.load(), 'mutation'))\n"
+        "check = testing.checking._check_plugin\n"  # the tests above check the other plugins
+        "testing.checking._check_plugin = lambda each, *more: check(each, *more) if each.name == 'good' else ''\n"
+        "[print(each) for each in testing.check([])]"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "tree"
