@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fooldeap.result_tools.verify import verify
     from fooldeap.results import FoolingImage, Result, RunResult
     from fooldeap.runs.api import fool, resume, run, toolbox
-    from fooldeap.runs.loaded import load
+    from fooldeap.runs.run_folder import load
     from fooldeap.study.comparison import Comparison, compare
 
 __all__ = [
@@ -41,7 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.api"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
-    "load": "fooldeap.runs.loaded",
+    "load": "fooldeap.runs.run_folder",
     "verify": "fooldeap.result_tools.verify",
     "individual_view": "fooldeap.engine.individuals",
     **dict.fromkeys(("FoolingImage", "Result", "RunResult"), "fooldeap.results"),

@@ -13,7 +13,7 @@ from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.formatting import grouped
-from fooldeap.page.sources import Provenance
+from fooldeap.report.sources import Provenance
 from fooldeap.terminal_text import markdown as escaped
 
 

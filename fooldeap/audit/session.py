@@ -20,10 +20,10 @@ from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.formatting import counted
 from fooldeap.options import Options
-from fooldeap.page import sources
-from fooldeap.page.audit import audit_page
-from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images
+from fooldeap.report import sources
+from fooldeap.report.audit import audit_page
+from fooldeap.report.writing import write_page
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.run_folder import RunFolder

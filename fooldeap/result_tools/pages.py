@@ -5,22 +5,21 @@ from pathlib import Path
 
 from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import LONGEST, FooldeapError, InputError
-from fooldeap.page.audit import audit_page
-from fooldeap.page.retrain import retrain_page
-from fooldeap.page.run import run_page
-from fooldeap.page.study import study_page
+from fooldeap.report.audit import audit_page
+from fooldeap.report.retrain import retrain_page
+from fooldeap.report.run import run_page
+from fooldeap.report.study import study_page
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.files import remove_all_leftovers, write_whole
-from fooldeap.storage.inputs import read_json
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import PAGE
 from fooldeap.study.plan import StudyFolder
 
 _PAGES: dict[type[Folder], Callable[[Path], str]] = {
-    RunFolder: lambda path: run_page(path, read_json(path / RunFolder.LAST)),
+    RunFolder: lambda path: run_page(path, RunFolder(path).read_result()),
     StudyFolder: study_page,
     RetrainFolder: retrain_page,
     AuditFolder: audit_page,

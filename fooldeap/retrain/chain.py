@@ -22,9 +22,9 @@ from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.options import Options
-from fooldeap.page.retrain import retrain_page
-from fooldeap.page.writing import write_page
 from fooldeap.plugin import Images, Split
+from fooldeap.report.retrain import retrain_page
+from fooldeap.report.writing import write_page
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
 from fooldeap.retrain.measures import NetworkMeasures, measure

@@ -1,5 +1,7 @@
 """The Python functions of fooldeap: `run`, `resume`, `fool` and `toolbox`."""
 
+import importlib
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -7,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fooldeap import registry as registries
-from fooldeap.configuration import config
+from fooldeap.configuration import config, reading
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
@@ -15,8 +17,8 @@ from fooldeap.options import Options
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.results import Result
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.loaded import load
-from fooldeap.runs.run_folder import RunFolder
+from fooldeap.runs.run_folder import RunFolder, load
+from fooldeap.storage.sums import PAGE
 
 Source = str | Path | Mapping[str, Any] | Experiment
 
@@ -60,7 +62,8 @@ def run(
     experiment = config.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
     with ExperimentSession(experiment) as prepared:
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
-        return prepared.run(folder, quiet=quiet, images=images)
+        result = prepared.run(folder, quiet=quiet, images=images)
+    return _report(folder, result, wanted=prepared.experiment.report)
 
 
 def resume(
@@ -85,8 +88,9 @@ def resume(
     """
     options = Options(trust_model, no_plugins, force)
     opened = RunFolder.open(Path(folder), force=force)
-    if opened.settled:
-        return load(folder)
+    if opened.settled:  # a process that was killed at its end leaves no page
+        missing = not (opened.path / PAGE).exists()
+        return _report(opened, load(folder), wanted=missing and reading.read(opened.config).data.get("report", True))
     for word in overrides:
         if not re.match(r"executor[.=]|on_error=", word):
             raise InputError(
@@ -94,7 +98,8 @@ def resume(
             )
     experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins, options=options)
     with ExperimentSession(experiment, rows=opened.rows) as prepared:
-        return prepared.run(opened, resumed=True, quiet=quiet, images=images)
+        result = prepared.run(opened, resumed=True, quiet=quiet, images=images)
+    return _report(opened, result, wanted=experiment.report)
 
 
 def fool(
@@ -146,6 +151,13 @@ def toolbox(
     options = Options(trust_model, no_plugins)
     prepared = ExperimentSession(config.load(source, overrides, arguments=arguments, plugins=plugins, options=options))
     return prepared.toolbox(prepared.runs[0])
+
+
+def _report(folder: RunFolder, result: Result, *, wanted: bool) -> Result:
+    """Write the page of a finished run. Reports are an application: they are imported by name, and may be absent."""
+    if wanted and importlib.util.find_spec("fooldeap.report") is not None:
+        importlib.import_module("fooldeap.report.run").write(folder, result)
+    return result
 
 
 def wrapped(model: Any, choice: Choice | None = None) -> Classifier:

@@ -9,8 +9,6 @@ from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import RunError
-from fooldeap.page.run import run_page
-from fooldeap.page.writing import write_page
 from fooldeap.plugin import Classifier
 from fooldeap.results import ExperimentInfo, Result, RunResult
 from fooldeap.runs.reporters import Reporters
@@ -80,9 +78,6 @@ class ExperimentSession(Session):
         if folder:
             folder.write("workers.csv", self.workers())
             self.close()  # writes the output of the workers to the folder before it is sealed
-            folder.write_runs(result)
-            if self.experiment.report:
-                write_page(folder, lambda: run_page(folder.path, result.data()))
             folder.write_result(result)
         return result
 

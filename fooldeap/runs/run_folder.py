@@ -1,23 +1,40 @@
-"""The folder of an experiment."""
+"""The folder of an experiment: writes the result and reads it back."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts, snapshots
+from fooldeap.errors import FooldeapError, InputError
 from fooldeap.plugin import Predictions
-from fooldeap.results import LogRow, Result, RunInfo, RunResult
-from fooldeap.runs.folder import Folder
+from fooldeap.results import FoolingImage, FrontImage, LogRow, Result, RunInfo, RunResult, Snapshot
+from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.storage.files import remove
-from fooldeap.storage.inputs import read_json
+from fooldeap.storage.inputs import read, read_json, rows_of
 from fooldeap.storage.sums import SUMS, listing
 
+T = TypeVar("T")
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
+
+
+def load(folder: str | Path) -> Result:
+    """Return the result of a finished run, equal to the one that `fooldeap.run` returned.
+
+    Raises
+    ------
+    InputError
+        The folder is not the folder of a run, is not finished, or one of its files was changed.
+    """
+    opened = RunFolder.open_finished(Path(folder))
+    for problem in problems_in(opened.path):
+        raise InputError(f"{opened.path}: {problem}; restore it from a copy")
+    return opened.read_result()
 
 
 class RunFolder(Folder):
@@ -46,8 +63,8 @@ class RunFolder(Folder):
         """Return the path of a run's journal."""
         return self.journals / info.journal
 
-    def write_runs(self, result: Result) -> None:
-        """Write the log, the best images, their snapshots, and the Pareto fronts."""
+    def write_result(self, result: Result) -> None:
+        """Write the log, the images and the tables, and at last ``result.json``: the experiment is then finished."""
         self.write("log.csv", _table(LogRow._fields, sorted(row for run in result for row in run.log)))
         for run in result:
             self.write(result.image_name(run), run.image.png())
@@ -57,9 +74,6 @@ class RunFolder(Folder):
             rows = (row for run in result for row in _front(run))
             self.write("front.csv", _table((*_FRONT, *result.objectives), rows))
             self.write(fronts.FILE, fronts.packed(result.runs))
-
-    def write_result(self, result: Result) -> None:
-        """Write ``table.md`` and then ``result.json``, which marks the experiment as finished."""
         self.write("table.md", result.markdown())
         if not result.failures:
             remove(self.path / "error.log")  # from an earlier session
@@ -67,6 +81,68 @@ class RunFolder(Folder):
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
         self.write(SUMS, listing(self.path, {self.LAST: content}))
         self.write(self.LAST, content)
+
+    def read_result(self) -> Result:
+        """Return the result of the finished experiment. No plugin or classifier is loaded.
+
+        The log, the snapshots and the fronts may be missing.
+
+        Raises
+        ------
+        InputError
+            A file is damaged.
+        """
+        try:
+            data = read_json(self.path / self.LAST)
+            return Result(
+                name=data["name"],
+                seed=data["seed"],
+                goal=data["goal"],
+                evaluations=data["evaluations"],
+                seconds=data["seconds"],
+                runs=tuple(self._read_runs(data["runs"])),
+                folder=self.path,
+                failures=data.get("failures", {}),
+                names=tuple(data.get("names", ())),
+                objectives=tuple(data.get("objectives", ())),
+            )
+        except FooldeapError:
+            raise
+        except Exception as error:  # damaged files can cause any error
+            raise InputError(
+                f"{self.path}: is damaged ({type(error).__name__}: {error}); restore it from a copy"
+            ) from None
+
+    def _read_runs(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[RunResult]:
+        all_snapshots: list[list[Snapshot]] = self._by_run(snapshots.FILE, len(rows), snapshots.unpacked)
+        all_fronts: list[list[FrontImage]] = self._by_run(fronts.FILE, len(rows), fronts.unpacked)
+        logs = self._read_log()
+        for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
+            yield RunResult(
+                **{name: value for name, value in row.items() if name != "image"},
+                image=FoolingImage(taken[-1].image) if taken else self._read_image(row["image"]),
+                log=tuple(logs.get((row["seed"], row["target"]), ())),
+                snapshots=tuple(taken),
+                front=tuple(front),
+            )
+
+    def _by_run(self, name: str, runs: int, unpack: Callable[[bytes, int], list[list[T]]]) -> list[list[T]]:
+        path = self.path / name
+        return unpack(read(path), runs) if path.is_file() else [[] for _ in range(runs)]
+
+    def _read_image(self, name: str) -> FoolingImage:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise InputError(
+                f"{self.path}: names the file {name!r}, which is outside this folder; restore it from a copy"
+            )
+        return FoolingImage.from_file(self.path / name)
+
+    def _read_log(self) -> dict[tuple[int, int], list[LogRow]]:
+        """Return the rows of ``log.csv`` by seed and target."""
+        path, logs = self.path / "log.csv", dict[tuple[int, int], list[LogRow]]()
+        for row in LogRow.from_csv(rows_of(read(path)) if path.is_file() else ()):
+            logs.setdefault((row.seed, row.target), []).append(row)
+        return logs
 
 
 def _front(run: RunResult) -> Iterator[tuple[object, ...]]:

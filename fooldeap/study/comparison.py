@@ -11,8 +11,8 @@ from typing import Any, Literal
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.options import NO_OPTIONS, Options
-from fooldeap.page.study import study_page
-from fooldeap.page.writing import write_page
+from fooldeap.report.study import study_page
+from fooldeap.report.writing import write_page
 from fooldeap.results import RunInfo
 from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome

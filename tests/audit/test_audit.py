@@ -21,8 +21,8 @@ from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.page import sources
-from fooldeap.page.audit import audit_page, steps
+from fooldeap.report import sources
+from fooldeap.report.audit import audit_page, steps
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.dataset.mnist import Mnist
 

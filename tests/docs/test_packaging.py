@@ -49,11 +49,9 @@ def test_the_data_is_in_the_wheel(wheel):
 
 
 def test_pages_can_be_made_from_the_wheel(wheel):
-    code = (
-        "import fooldeap.page as p; t = p.render('base.html', title='A page'); print(p.__file__, 'uPlot' in t, t[-7:])"
-    )
-    assert python(wheel, code) == f"{wheel}/fooldeap/page/__init__.py True </html>\n"
-    assert (wheel / "fooldeap/page/templates/uplot/LICENSE").read_text().startswith("The MIT License")
+    code = "import fooldeap.report as r; t = r.render('base.html', title='A page'); print(r.__file__, 'uPlot' in t)"
+    assert python(wheel, code) == f"{wheel}/fooldeap/report/__init__.py True\n"
+    assert (wheel / "fooldeap/report/templates/uplot/LICENSE").read_text().startswith("The MIT License")
 
 
 def test_the_page_on_design_names_every_module():

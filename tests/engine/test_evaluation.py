@@ -12,6 +12,7 @@ from fooldeap import registry
 from fooldeap.engine import calibration
 from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import ALIGNMENT, ROWS, Evaluator, Rows, aligned
+from fooldeap.result_tools import pages
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 
@@ -135,7 +136,7 @@ def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, 
     ):
         prepared.run(RunFolder.create(experiment, tmp_path / "run"))
     assert json.loads((tmp_path / "run/environment.json").read_text())["answers_depend_on"] == more
-    assert told in (tmp_path / "run/report.html").read_text()
+    assert told in pages.make(tmp_path / "run").read_text()
 
 
 def test_a_billable_one_is_taken_at_its_word():

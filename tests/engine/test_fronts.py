@@ -17,6 +17,7 @@ from fooldeap.configuration import config
 from fooldeap.engine import fronts
 from fooldeap.engine.fronts import MOST, Front
 from fooldeap.plugin import Predictions, fitness
+from fooldeap.result_tools import pages
 from fooldeap.result_tools.verify import verify
 from fooldeap_plugins.fitness.confidence_and_ink import confidence_and_ink
 
@@ -143,7 +144,7 @@ def test_what_is_left_of_it(finished):
 
 def test_the_page_shows_it(finished):
     result, folder, _ = finished
-    page = (folder / "report.html").read_text()
+    page = pages.make(folder).read_text()
     section = page.split('<section id="fronts"')[1].split("</section>")[0]
     assert section.count("<img") == sum(min(10, len(each.front)) for each in result)
     for each in result:
@@ -171,7 +172,7 @@ def test_what_objectives_are_called(finished):
     result, folder, _ = finished
     assert result.objectives == ("log p", "-ink")
     assert json.loads((folder / "result.json").read_text())["objectives"] == ["log p", "-ink"]
-    assert "the values of log p and -ink; larger is better" in (folder / "report.html").read_text()
+    assert "the values of log p and -ink; larger is better" in pages.make(folder).read_text()
     assert fronts.called(result.runs, ("one",)) == ("objective 1", "objective 2")
     assert fronts.called((), ("log p", "-ink")) == ()
 

@@ -16,7 +16,7 @@ from PIL import Image
 import fooldeap
 from fooldeap.audit import real
 from fooldeap.errors import InputError
-from fooldeap.page import sources
+from fooldeap.report import sources
 
 HUGE = 14_000  # pixels along a side: more than Pillow decodes, in a file of 200 kB
 LONGEST = 120  # seconds, on a busy machine; a pipe blocks for ever

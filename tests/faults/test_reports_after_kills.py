@@ -14,7 +14,7 @@ import fooldeap
 from fooldeap import cli
 from fooldeap.audit import session
 from fooldeap.audit.session import AuditFolder, audit
-from fooldeap.page import sources
+from fooldeap.report import sources
 from fooldeap.runs.environment import Environment
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder

@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers.experiments import run, tiny
+from helpers.experiments import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fooldeap
 from fooldeap import formatting
-from fooldeap.page.parts import Chart, Film, Line
+from fooldeap.report.parts import Chart, Film, Line
 from fooldeap.study import tables
 
 
@@ -62,7 +63,7 @@ def test_a_page_is_not_given_more_than_there_is():
 
 def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):
     experiment = tiny(targets=[1], stop={"evaluations": 100}, reporters=["console"], report=True)
-    result, _ = run(experiment, tmp_path / "run")
+    result = fooldeap.run(experiment, out=tmp_path / "run")
     shown = formatting.percent(result[1].confidence)
     pages = ["table.md", "report.html"]
     texts = [capsys.readouterr().out, *((tmp_path / "run" / page).read_text() for page in pages)]

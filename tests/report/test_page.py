@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fooldeap.page import Card, Chart, Film, Line, Table, Thumb, render
-from fooldeap.page.parts import percent
-from fooldeap.page.run import cards, thinned
-from fooldeap.page.views import RunView
+from fooldeap.report import Card, Chart, Film, Line, Table, Thumb, render
+from fooldeap.report.parts import percent
+from fooldeap.report.run import cards, thinned
+from fooldeap.results import FoolingImage, Result, RunResult
 from fooldeap.terminal_text import printable
 
 NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
@@ -108,15 +108,9 @@ def test_the_page_stays_small_with_large_images():
     assert kept
     assert all(6 <= len(each.images) <= 25 for each in kept)
     assert sum(each.images.nbytes for each in kept) <= 2_000_000
-    data = {
-        "predicted": 0,
-        "target": 0,
-        "confidence": 1.0,
-        "evaluations": 9,
-        "evaluations_to_goal": 9,
-        "stopped": "goal",
-    }
-    assert len(cards([RunView("0", data, image, (), (), None)] * 100, {"goal": {}})) == 2_000_000 // image.nbytes
+    run = RunResult(0, 1, 0, 1.0, 1.0, 9, 9, {}, 1, "goal", FoolingImage(image), ())
+    result = Result("x", 1, {}, 9, 1.0, (run,) * 100)
+    assert len(cards(result, [None] * 100)) == 2_000_000 // image.nbytes
     small = Thumb("x", image, "")
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.source.split(",")[1]))))
     assert shown.shape == (112, 112, 3)
@@ -136,7 +130,7 @@ def contrast(one, other):
 
 
 def test_text_and_curves_have_enough_contrast_in_both_themes():
-    style = (resources.files("fooldeap.page") / "templates/style.css").read_text()
+    style = (resources.files("fooldeap.report") / "templates/style.css").read_text()
     themes = [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root[^{]*\{[^}]*\}", style)
     ]
@@ -161,6 +155,6 @@ def test_a_percentage_has_a_no_break_space():
     [("row_and_column", "row_<wbr>and_<wbr>column"), ("<b>-2", "&lt;b&gt;-<wbr>2"), ("_a.", "_<wbr>a.")],
 )
 def test_names_may_break_after_punctuation(name, html):
-    from fooldeap.page.rendering import _allow_breaks
+    from fooldeap.report.rendering import _allow_breaks
 
     assert _allow_breaks(name) == html

@@ -7,7 +7,7 @@ from helpers.experiments import KIT, run, tiny
 
 from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
-from fooldeap.page.parts import percent
+from fooldeap.report.parts import percent
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 

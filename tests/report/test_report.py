@@ -3,12 +3,15 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from helpers.experiments import resealed, run, tiny
+from helpers.experiments import KIT, resealed, run, tiny
 from helpers.pages import data_of
 
+import fooldeap
 from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
@@ -19,7 +22,7 @@ from fooldeap.runs.folder import problems_in
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small") / "run"
-    run(tiny(targets=[1, 2], name="small", stop={"generations": 13}), folder)
+    fooldeap.run(tiny(targets=[1, 2], name="small", stop={"generations": 13}), out=folder, quiet=True)
     return folder
 
 
@@ -45,16 +48,15 @@ def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
 
 
 def test_each_image_is_compared_with_the_nearest_real_digit(main_job):
-    from fooldeap.page.neighbours import neighbours
-    from fooldeap.page.views import views
+    from fooldeap.report.neighbours import neighbours
 
     result, folder = main_job
-    runs = views(folder, result.data())[:3]
+    runs = result.runs[:3]
     found = neighbours((folder / "config.yaml").read_text(), runs)
     data = registry.load().get("dataset", "mnist").build({}).load()
     for one, each in zip(found, runs, strict=True):
-        own = data.train_images[data.train_labels == each.data["target"]]
-        squares = np.square(own.astype(np.int64) - each.image).sum(axis=(1, 2, 3))
+        own = data.train_images[data.train_labels == each.target]
+        squares = np.square(own.astype(np.int64) - each.image.pixels).sum(axis=(1, 2, 3))
         assert np.array_equal(one, own[squares.argmin()])
     assert neighbours("classifier: {name: keras, model: mine.keras}", runs) == [None] * 3
     assert neighbours("classifier: [", runs) == [None] * 3
@@ -93,7 +95,9 @@ def test_curves_come_from_snapshots_without_a_log(tmp_path):
 def test_the_page_can_be_disabled_without_effect_on_the_results(small, tmp_path):
     experiment = tiny(targets=[1, 2], name="small", stop={"generations": 13}, report=False)
     assert experiment.digest == tiny(targets=[1, 2], name="small", stop={"generations": 13}).digest
-    run(experiment, tmp_path / "run")
+    fooldeap.run(experiment, out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/report.html").exists()
+    fooldeap.resume(tmp_path / "run")
     assert not (tmp_path / "run/report.html").exists()
     assert (tmp_path / "run/snapshots.npz").read_bytes() == (small / "snapshots.npz").read_bytes()
 
@@ -102,11 +106,34 @@ def test_a_page_that_fails_does_not_lose_the_results(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("fooldeap.runs.experiment_session.run_page", broken)
+    monkeypatch.setattr("fooldeap.report.run.run_page", broken)
     message = r"report.html was not written \(ZeroDivisionError: by accident\); all other results are complete"
     with pytest.warns(match=message):
-        run(tiny(targets=[1], stop={"generations": 1}), tmp_path / "run")
+        fooldeap.run(tiny(targets=[1], stop={"generations": 1}), out=tmp_path / "run", quiet=True)
     assert problems_in(tmp_path / "run") == []
+
+
+def test_resuming_a_finished_run_writes_a_missing_page(copy):
+    before = (copy / "report.html").read_bytes()
+    (copy / "report.html").unlink()
+    fooldeap.resume(copy)
+    assert (copy / "report.html").read_bytes() == before
+
+
+def test_a_run_needs_no_application(tmp_path):
+    """Reports, studies, audits, trainings and retrainings are applications, which the core does not import."""
+    script = f"""
+import sys
+names = ("audit", "report", "retrain", "study", "training")
+sys.modules |= {{f"fooldeap.{{name}}": None for name in names}}  # as if they were not installed
+import fooldeap
+options = {{"targets": [1], "stop": {{"generations": 1}}, "plugins": [{str(KIT)!r}]}}
+result = fooldeap.run({{"classifier": "tiny"}}, out="run", **options)
+assert fooldeap.load("run").markdown() == fooldeap.resume("run").markdown() == result.markdown()
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    assert (tmp_path / "run/result.json").is_file()
+    assert not (tmp_path / "run/report.html").exists()
 
 
 REFUSED = {

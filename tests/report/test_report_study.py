@@ -11,7 +11,7 @@ from helpers.experiments import KIT
 from helpers.pages import data_of
 
 from fooldeap.errors import InputError
-from fooldeap.page.markdown import parts
+from fooldeap.report.markdown import parts
 from fooldeap.result_tools import pages
 from fooldeap.runs.folder import problems_in
 from fooldeap.study.comparison import compare

@@ -125,7 +125,7 @@ def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
-    result, _ = run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
+    result = fooldeap.run(tiny(targets=[0], stop={"evaluations": 30}), out=tmp_path / "run", quiet=True)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
     assert fooldeap.resume(tmp_path / "run")[0].log == result[0].log
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fooldeap.errors import InputError
-from fooldeap.page import sources
-from fooldeap.page.parts import data_uri
+from fooldeap.report import sources
+from fooldeap.report.parts import data_uri
 from fooldeap.storage.inputs import read
 from fooldeap.terminal_text import printable
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.formatting import grouped, level
-from fooldeap.page import sources
-from fooldeap.page.markdown import PROVENANCE, parts
-from fooldeap.page.parts import Card, Chart, Line, percent
-from fooldeap.page.rendering import render
+from fooldeap.report import sources
+from fooldeap.report.markdown import PROVENANCE, parts
+from fooldeap.report.parts import Card, Chart, Line, percent
+from fooldeap.report.rendering import render
 from fooldeap.storage.inputs import read_json
 
 SHOWN, VALUES = 20, 6_000_000  # the largest number of classes whose images are shown, and of values in these images

@@ -9,11 +9,11 @@ import numpy as np
 
 from fooldeap.engine import snapshots
 from fooldeap.formatting import goal_text, grouped
-from fooldeap.page import sources
-from fooldeap.page.markdown import CAVEATS, parts
-from fooldeap.page.parts import Chart, Film, ImageGroup, Line, Thumb
-from fooldeap.page.rendering import render
-from fooldeap.page.run import film_of, thinned, thumb
+from fooldeap.report import sources
+from fooldeap.report.markdown import CAVEATS, parts
+from fooldeap.report.parts import Chart, Film, ImageGroup, Line, Thumb
+from fooldeap.report.rendering import render
+from fooldeap.report.run import film_of, thinned, thumb
 from fooldeap.storage.inputs import read, read_json
 
 MOST_VARIANTS = 24

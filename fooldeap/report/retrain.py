@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.formatting import grouped
-from fooldeap.page import sources
-from fooldeap.page.markdown import parts
-from fooldeap.page.parts import Film, ImageGroup, Thumb, percent
-from fooldeap.page.rendering import render
-from fooldeap.page.run import films, thinned, thumb
-from fooldeap.page.views import RunView, views
+from fooldeap.report import sources
+from fooldeap.report.markdown import parts
+from fooldeap.report.parts import Film, ImageGroup, Thumb, percent
+from fooldeap.report.rendering import render
+from fooldeap.report.run import films, thinned, thumb
+from fooldeap.results import RunResult
+from fooldeap.runs.run_folder import load
 from fooldeap.storage.inputs import read_json
 
 
@@ -34,20 +35,19 @@ def retrain_page(folder: Path) -> str:
     )
 
 
-def _runs(folder: Path, network: int) -> list[RunView]:
+def _runs(folder: Path, network: int) -> list[RunResult]:
     """Return the runs of the first seed on a network."""
-    run_folder = folder / f"networks/{network:02d}/run"
-    runs = views(run_folder, read_json(run_folder / "result.json"), logs=False)
-    return [run for run in runs if run.data["seed"] == runs[0].data["seed"]]
+    result = load(folder / f"networks/{network:02d}/run")
+    return [run for run in result if run.seed == result.runs[0].seed]
 
 
-def _thumb(run: RunView) -> Thumb:
-    names = ("target", "predicted", "confidence", "evaluations_to_goal", "evaluations")
-    return thumb(run.image, *(run.data[name] for name in names))
+def _thumb(run: RunResult) -> Thumb:
+    reached = run.evaluations_to_goal
+    return thumb(run.image.pixels, run.target, run.predicted, run.confidence, reached, run.evaluations)
 
 
-def _films(networks: Sequence[tuple[str, Sequence[RunView]]]) -> list[tuple[str, list[Film]]]:
-    every = [(title, film) for title, runs in networks for film in films(runs)]
+def _films(networks: Sequence[tuple[str, Sequence[RunResult]]]) -> list[tuple[str, list[Film]]]:
+    every = [(title, film) for title, runs in networks for film in films(runs, [str(run.target) for run in runs])]
     by_network: dict[str, list[Film]] = {}
     for (title, _), film in zip(every, thinned([film for _, film in every]), strict=False):  # may drop the last films
         by_network.setdefault(title, []).append(film)

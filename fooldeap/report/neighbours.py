@@ -6,21 +6,21 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.page import sources
-from fooldeap.page.views import RunView
+from fooldeap.report import sources
+from fooldeap.results import RunResult
 
 _SHAPE = (28, 28, 1)
 _CLASSES = 10
 _SLACK = 10_000  # four times the largest rounding error of a sum of 784 squares of grey levels in float32
 
 
-def neighbours(configuration: str, runs: Sequence[RunView]) -> list[NDArray[np.uint8] | None]:
+def neighbours(configuration: str, runs: Sequence[RunResult]) -> list[NDArray[np.uint8] | None]:
     """Return for each run the nearest training image of its target class, uint8 (h, w, c), by Euclidean distance.
 
-    An entry is None if the run has no image, or one of another shape than MNIST. All entries are None if
+    An entry is None if the image has another shape than MNIST. All entries are None if
     ``configuration``, an experiment as YAML, uses another dataset than MNIST.
     """
-    wanted = {index: run.image for index, run in enumerate(runs) if run.image is not None and _is_digit(run)}
+    wanted = {index: run.image.pixels for index, run in enumerate(runs) if _is_digit(run)}
     if not wanted or not _uses_mnist(configuration):
         return [None] * len(runs)
     with (
@@ -29,9 +29,9 @@ def neighbours(configuration: str, runs: Sequence[RunView]) -> list[NDArray[np.u
     ):
         images, labels = arrays["x_train"], arrays["y_train"]
     found: list[NDArray[np.uint8] | None] = [None] * len(runs)
-    for target in sorted({runs[index].data["target"] for index in wanted}):
+    for target in sorted({runs[index].target for index in wanted}):
         own = images[labels == target]
-        mine = {index: image for index, image in wanted.items() if runs[index].data["target"] == target}
+        mine = {index: image for index, image in wanted.items() if runs[index].target == target}
         for index, nearest in zip(mine, _nearest([image[:, :, 0] for image in mine.values()], own), strict=True):
             found[index] = own[nearest][:, :, None]
     return found
@@ -53,8 +53,8 @@ def _nearest(images: Sequence[NDArray[np.uint8]], others: NDArray[np.uint8]) -> 
     return indices
 
 
-def _is_digit(run: RunView) -> bool:
-    return run.image is not None and run.image.shape == _SHAPE and run.data["target"] in range(_CLASSES)
+def _is_digit(run: RunResult) -> bool:
+    return run.image.pixels.shape == _SHAPE and run.target in range(_CLASSES)
 
 
 def _uses_mnist(configuration: str) -> bool:

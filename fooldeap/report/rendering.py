@@ -8,10 +8,10 @@ from importlib import resources
 from typing import Any
 
 from fooldeap.formatting import grouped
-from fooldeap.page.parts import percent
+from fooldeap.report.parts import percent
 from fooldeap.terminal_text import printable
 
-_HERE = "fooldeap.page"
+_HERE = "fooldeap.report"
 
 
 def render(template: str, package: str | None = None, /, **values: Any) -> str:

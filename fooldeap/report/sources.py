@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fooldeap.configuration import reading
 from fooldeap.errors import InputError
 from fooldeap.formatting import grouped
-from fooldeap.page.parts import Table
+from fooldeap.report.parts import Table
 from fooldeap.results import FoolingImage
 from fooldeap.storage.inputs import read, read_json, rows_of
 

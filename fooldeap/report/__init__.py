@@ -4,7 +4,7 @@
 To build another page from the same components:
 
 1. Write ``templates/mine.html`` in your package. It extends ``base.html``, which contains the style, the scripts and
-   the theme switch, and fills its blocks. ``parts.html`` has a macro for each class of `fooldeap.page.parts`::
+   the theme switch, and fills its blocks. ``parts.html`` has a macro for each class of `fooldeap.report.parts`::
 
        {% extends "base.html" %}
        {% import "parts.html" as parts %}
@@ -23,7 +23,7 @@ All text is escaped. A content security policy forbids the page to load anything
 A section with an id and a title appears in the table of contents of the page.
 """
 
-from fooldeap.page.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb
-from fooldeap.page.rendering import render
+from fooldeap.report.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb
+from fooldeap.report.rendering import render
 
 __all__ = ["Card", "Chart", "Film", "ImageGroup", "Line", "Table", "Thumb", "render"]

@@ -1,0 +1,244 @@
+"""The page of a run: its images, their evolution, charts, a table of results, and provenance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap import formatting
+from fooldeap.configuration.stopping import clause_of
+from fooldeap.formatting import goal_text, grouped
+from fooldeap.plugin import Predictions
+from fooldeap.report import sources
+from fooldeap.report.neighbours import neighbours
+from fooldeap.report.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb, name_of, percent
+from fooldeap.report.rendering import render
+from fooldeap.report.writing import write_page
+from fooldeap.results import FrontImage, Result, RunResult, Snapshot
+from fooldeap.runs.run_folder import RunFolder
+
+MOST_CARDS = 60
+MOST_LINES = 20
+MOST_MEMBERS = 10  # images of a front
+CARD_BYTES = FILM_BYTES = 2_000_000  # the largest size of all images, and of all frames, before compression
+FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # shown also if they are larger than that
+POINTS = 2000  # the largest number of points of all curves of a chart
+WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
+
+
+def write(folder: RunFolder, result: Result) -> None:
+    """Write the page of a finished run to its folder."""
+    with folder.locked():
+        write_page(folder, lambda: run_page(folder.path, result))
+
+
+def run_page(folder: Path, result: Result) -> str:
+    """Return the page of a run as HTML. The folder must contain ``config.yaml`` and ``environment.json``."""
+    provenance = sources.provenance(folder, "config.yaml")
+    titles = _titles(result)
+    return render(
+        "run.html",
+        title=result.name,
+        result=result,
+        lead=_lead(result),
+        tiles=_tiles(result),
+        cards=cards(result, neighbours(provenance.configuration, result.runs[:MOST_CARDS])),
+        fronts=fronts(result),
+        films=films(result.runs, titles, result.names),
+        charts=charts(result),
+        table=Table(_HEADER, [[title, *_cells(run)] for title, run in zip(titles, result, strict=True)]),
+        failures=result.failures,
+        provenance=provenance,
+    )
+
+
+def _titles(result: Result) -> list[str]:
+    """Return the title of each run: its target, and its seed if there are several."""
+    several = len({run.seed for run in result}) > 1
+    return [name_of(run.target, result.names) + (f", seed {run.seed}" if several else "") for run in result]
+
+
+def cards(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Card]:
+    """Return the images of the first runs; ``beside`` contains an image to compare with, or None, for each of them.
+
+    There are at most `MOST_CARDS` images, and fewer if the images are large.
+    """
+    size = max((run.image.pixels.nbytes for run in result), default=1)
+    most = min(MOST_CARDS, max(FEWEST_CARDS, CARD_BYTES // size))
+    shown = zip(_titles(result)[:most], result.runs[:most], beside[:most], strict=True)
+    return [_card(title, run, result, other) for title, run, other in shown]
+
+
+def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] | None) -> Card:
+    reached = run.evaluations_to_goal
+    lines = [f"after {grouped(reached)} evaluations" if reached else f"{grouped(run.evaluations)} evaluations"]
+    if result.goal and not reached:
+        lines.append(f"goal not reached: {clause_of(run.stopped)}")
+    return Card(
+        title=f"target {title}",
+        image=run.image.pixels,
+        seen=name_of(run.predicted, result.names),
+        confidence=run.confidence,
+        lines=lines,
+        good=run.reached if result.goal else None,
+        beside=None if beside is None else (beside, f"The nearest real {run.target}"),
+    )
+
+
+def thumb(
+    image: NDArray[np.uint8] | None, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int
+) -> Thumb:
+    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
+    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
+    seen = "" if predicted == target else f"seen as {predicted}, "
+    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
+
+
+def fronts(result: Result) -> list[ImageGroup]:
+    """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
+    kept = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.front][:MOST_LINES]
+    return [ImageGroup(f"target {title}", [_member(run, each) for each in _spread(run.front)]) for title, run in kept]
+
+
+def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
+    indices = np.unique(np.linspace(0, len(front) - 1, MOST_MEMBERS).round().astype(int))
+    return [front[index] for index in indices]
+
+
+def _member(run: RunResult, each: FrontImage) -> Thumb:
+    (probabilities,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
+    objectives = ", ".join(f"{value:.3g}" for value in each.objectives)
+    return Thumb(str(run.target), each.image, percent(probabilities[run.target]), objectives)
+
+
+def films(runs: Sequence[RunResult], titles: Sequence[str], names: Sequence[str] = ()) -> list[Film]:
+    """Return a film of each of the first runs; ``names`` are the names of the classes."""
+    kept = [(title, run) for title, run in zip(titles, runs, strict=True) if run.snapshots][:MOST_LINES]
+    return thinned([film_of(title, run.target, run.snapshots, names) for title, run in kept])
+
+
+def thinned(films: Sequence[Film]) -> list[Film]:
+    """Return the films with fewer frames, and if necessary only the first films, so that they fit in `FILM_BYTES`."""
+    size = max((film.images[0].nbytes for film in films), default=1)
+    kept = films[: max(1, FILM_BYTES // (FEWEST_FRAMES * size))]
+    return [film.thinned(max(FEWEST_FRAMES, FILM_BYTES // (len(kept) * size))) for film in kept]
+
+
+def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
+    """Return the snapshots of a run as a film; ``names`` are the names of the classes."""
+    images = np.stack([each.image for each in taken])
+    return Film(
+        title=title,
+        target=target,
+        images=images,
+        probabilities=_probabilities(taken),
+        generations=[each.generation for each in taken],
+        evaluations=[each.evaluations for each in taken],
+        classes=names,
+    )
+
+
+def _probabilities(taken: Sequence[Snapshot]) -> NDArray[np.float64]:
+    """Return the probabilities (snapshots, classes)."""
+    images = np.stack([each.image for each in taken])
+    logits = np.stack([each.logits for each in taken])
+    return Predictions(logits, images, taken[0].confidence_kind).probabilities
+
+
+def charts(result: Result) -> list[Chart]:
+    """Return charts of the best confidence and of the best fitness of the first runs, over evaluations."""
+    shown = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.log or run.snapshots]
+    curves = [(title, *_curves(run)) for title, run in shown[:MOST_LINES]]
+    if not curves:
+        return []
+    points = max(16, POINTS // len(curves))
+    confidence = [_line(title, evaluations, values, points) for title, evaluations, values, _ in curves]
+    score = [_line(title, evaluations, values, points) for title, evaluations, _, values in curves]
+    values = [value for line in score for value in line.y if np.isfinite(value)]
+    wide = bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
+    level, x_label = result.goal.get("confidence"), "evaluations"
+    return [
+        Chart(
+            "Confidence in the target",
+            x_label,
+            "confidence",
+            confidence,
+            low=0,
+            high=1.02,
+            goal=level,
+            goal_label="" if level is None else f"goal {formatting.level(level)}",
+            percent=True,
+        ),
+        Chart(
+            "Fitness of the best image",
+            x_label,
+            "fitness",
+            score,
+            log_y=wide,
+            goal=result.goal.get("score"),
+            goal_label="goal",
+        ),
+    ]
+
+
+def _curves(run: RunResult) -> tuple[list[int], list[float], list[float]]:
+    """Return the evaluations, the confidence and the best fitness after each generation, or after each snapshot."""
+    if run.log:
+        return (
+            [row.evaluations for row in run.log],
+            [row.confidence for row in run.log],
+            [row.best for row in run.log],
+        )
+    confidence = _probabilities(run.snapshots)[:, run.target].tolist()
+    return [each.evaluations for each in run.snapshots], confidence, [each.score for each in run.snapshots]
+
+
+def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
+    """Return the best value so far as a line of at most ``most`` points: those where it rises, and the last point."""
+    best = np.fmax.accumulate(np.asarray(y, float))
+    rises = np.flatnonzero(np.append(True, best[1:] > best[:-1]))
+    kept = np.unique(
+        np.append(rises[np.linspace(0, len(rises) - 1, min(most, len(rises))).round().astype(int)], len(x) - 1)
+    )
+    return Line(label, [int(x[index]) for index in kept], best[kept].tolist())
+
+
+_HEADER = [
+    "target",
+    "predicted",
+    "confidence",
+    "score",
+    "to 50 %",
+    "to 90 %",
+    "to 99 %",
+    "to the goal",
+    "evaluations",
+    "stopped",
+]
+
+
+def _cells(run: RunResult) -> list[str]:
+    counts = [*map(run.evaluations_to.get, ("0.5", "0.9", "0.99")), run.evaluations_to_goal]
+    return [
+        str(run.predicted),
+        percent(run.confidence),
+        f"{run.score:.5g}",
+        *("–" if each is None else grouped(each) for each in counts),
+        grouped(run.evaluations),
+        run.stopped,
+    ]
+
+
+def _lead(result: Result) -> str:
+    if not result.goal:
+        return f"{len(result)} images were evolved without a goal."
+    reached = sum(run.reached for run in result)
+    return f"{reached} of {len(result)} images reached the goal for their target: {goal_text(result.goal)}."
+
+
+def _tiles(result: Result) -> list[tuple[str, str]]:
+    reached = [run.evaluations_to_goal for run in result if run.evaluations_to_goal is not None]
+    median = [("median to the goal", grouped(float(np.median(reached))))] if reached else []
+    goal = [("reached", f"{len(reached)} of {len(result)}")] if result.goal else []
+    return [*goal, ("evaluations", grouped(result.evaluations)), *median, ("seconds", f"{result.seconds:.1f}")]
