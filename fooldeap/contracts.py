@@ -198,7 +198,10 @@ class Predictions:
     @functools.cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """Confidence in each class, float64 (n, classes)."""
-        return _read_only(np.exp(self.log_probabilities))
+        found = np.exp(self.log_probabilities)
+        if self.confidence_kind == "probability":  # undo the rounding of the logarithm to float32
+            found = found.astype(np.float32).astype(np.float64)
+        return _read_only(found)
 
 
 def confidence_kind_of(classifier: object) -> str:

@@ -55,24 +55,22 @@ class Attack:
         return math.ceil(evaluations / classes) if self.charged == "shared" else evaluations
 
 
-def load_attacks(shape: tuple[int, int, int], classes: int, budget: int, *, gradient: bool) -> Iterator[Attack]:
-    """Yield the attacks on a classifier.
+def load_attacks(shape: tuple[int, int, int], classes: int, budget: int) -> Iterator[Attack]:
+    """Yield the attacks on a classifier. White-box attacks need a gradient.
 
     Parameters
     ----------
     shape : of the classifier's images, (h, w, c)
     classes : number of attacked classes
     budget : evaluations per class and attack
-    gradient : whether the classifier has a gradient; without it, white-box attacks are left out
     """
     for file in sorted((resources.files("fooldeap.data") / "audit").iterdir(), key=lambda file: file.name):
         keys = reading.parse(file.read_text(encoding="utf-8"), file.name, Path.cwd()).data
         class_budget = max(1, budget // keys.get("one_part_in", 1))
         run_budget = class_budget * (classes if keys["charged"] == "shared" else 1)
-        if gradient or not keys.get("white_box"):
-            name = file.name.removesuffix(".yaml").partition("-")[2]
-            keys = {**keys, "experiment": fit_to_images(keys["experiment"], shape)}
-            yield Attack(name=name, **keys, budget=class_budget, run_budget=run_budget)
+        name = file.name.removesuffix(".yaml").partition("-")[2]
+        keys = {**keys, "experiment": fit_to_images(keys["experiment"], shape)}
+        yield Attack(name=name, **keys, budget=class_budget, run_budget=run_budget)
 
 
 def fit_to_images(value: Any, shape: tuple[int, int, int]) -> Any:

@@ -12,7 +12,7 @@ from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.configuration.writing import as_yaml
-from fooldeap.formatting import grouped
+from fooldeap.formatting import grouped, percent
 from fooldeap.report.sources import Provenance
 from fooldeap.terminal_text import markdown as escaped
 
@@ -44,6 +44,8 @@ def data(found: Findings) -> dict[str, Any]:
             }
             for attack in found.attacks
         ],
+        "left_out": [{"name": attack.name, "why": words.NEEDS_GRADIENT} for attack in found.left_out],
+        "warnings": list(found.warnings),
         "thresholds": None if found.detection is None else asdict(found.detection),
     }
 
@@ -111,17 +113,19 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
 def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table of classes: the fewest evaluations of black-box attacks to each level.
 
-    The last column has those of white-box attacks to the goal, if there are such attacks.
+    The last columns have those of white-box attacks to the goal, if there are such attacks, and the best confidence of
+    all attacks.
     """
     white_box = any(attack.white_box for attack in found.attacks)
-    header = ["class", *map(words.level, LEVELS), *([f"{words.level(GOAL)}, white box"] if white_box else [])]
+    white_header = [f"{words.level(GOAL)}, white box"] if white_box else []
+    header = ["class", *map(words.level, LEVELS), *white_header, "best confidence"]
     rows = []
     for target in found.classes:
         cells = [words.format_cell(found, found.cheapest(target, level), level) for level in LEVELS]
         if white_box:
             best = found.cheapest(target, GOAL, white_box=True)
             cells.append("not reached" if best is None else grouped(best.images_to[GOAL]))
-        rows.append([found.names[target], *cells])
+        rows.append([found.names[target], *cells, percent(found.best_confidence(target))])
     return header, rows
 
 
@@ -148,7 +152,12 @@ def markdown(found: Findings, made: Provenance) -> str:
         "## Fewest evaluations to fool each class",
         _table(*class_table(found)),
         "## Attacks",
-        _bullets(f"{attack.name}: {attack.what}" for attack in found.attacks),
+        _bullets(
+            [
+                *(f"{attack.name}: {attack.what}" for attack in found.attacks),
+                *(f"{attack.name}: left out, because {words.NEEDS_GRADIENT}." for attack in found.left_out),
+            ]
+        ),
         _table(*attack_table(found)),
         *(() if found.real is None else ("## Detection by thresholds", *_thresholds(found.detection))),
         "## Explanation of the figures",

@@ -85,6 +85,8 @@ class Findings:
     seconds, shown, failures : by attack, see `AttackResult`
     real : the real images, as from `RealImages.data`; None without real images
     detection : None without real images or without fooling images
+    left_out : attacks that need a gradient, if the classifier has none
+    warnings : signs that the classifier was loaded wrongly
     """
 
     title: str
@@ -101,6 +103,8 @@ class Findings:
     failures: dict[str, dict[str, str]]
     real: dict[str, Any] | None
     detection: Detection | None
+    left_out: tuple[Attack, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -120,6 +124,10 @@ class Findings:
         candidates = [each for each in self.results if each.target == target and each.attack in names]
         reached = [each for each in candidates if level in each.images_to]
         return min(reached, key=lambda each: each.images_to[level], default=None)
+
+    def best_confidence(self, target: int) -> float:
+        """Return the highest confidence in a class that any attack reached."""
+        return max((each.confidence for each in self.results if each.target == target), default=0.0)
 
     def costs(self, attack: str, level: float) -> list[int]:
         """Return the evaluations that an attack needed for each class in which it reached a level, ascending."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.audit import detection, real, report
+from fooldeap.audit import detection, real, report, words
 from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
 from fooldeap.audit.results import AttackResult, ClassResult, Detection, DetectionResult, Findings, read_attack
@@ -18,7 +18,7 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.timeout import TimedClassifier
-from fooldeap.formatting import counted
+from fooldeap.formatting import counted, percent
 from fooldeap.options import Options
 from fooldeap.plugin import Images
 from fooldeap.report import sources
@@ -96,7 +96,9 @@ class _Session:
         self.settings, self.folder, self.out, self.quiet = settings, folder, out, quiet
         shape, count = settings.classifier.input_shape, len(settings.classes)
         self.images = None if settings.images is None else real.load(settings.images, shape)
-        self.attacks = tuple(load_attacks(shape, count, settings.budget, gradient=settings.gradient))
+        every = tuple(load_attacks(shape, count, settings.budget))
+        self.attacks = tuple(attack for attack in every if settings.gradient or not attack.white_box)
+        self.left_out = tuple(attack for attack in every if attack not in self.attacks)
         self.experiments = {attack.name: self._experiment(attack) for attack in self.attacks}
         self.rows: int | None = None
         self.calibration: Calibration | None = None
@@ -134,7 +136,8 @@ class _Session:
         The report reads both from the folder. If a session is killed before it notes them, the next session does.
         """
         depends_on = self.calibration and self.calibration.depends_on
-        folder.environment.check_classifier(self.settings.classifier.digest, depends_on)
+        warnings = self.calibration.warnings if self.calibration else ()
+        folder.environment.check_classifier(self.settings.classifier.digest, depends_on, warnings)
 
     def _describe_size(self) -> str:
         count = len(self.settings.classes)
@@ -149,8 +152,11 @@ class _Session:
             self._evolve(folder, self.experiments[attack.name], path)
             result = by_attack[attack.name] = read_attack(path, attack, settings.classes)
             fooled = sum(each.fooling for each in result.results)
-            classes, evaluations = counted(len(settings.classes), "class"), counted(result.shown, "evaluation")
-            self._print(f"  {attack.name}: fooled {fooled} of {classes}; {evaluations}")
+            best = max((each.confidence for each in result.results), default=0.0)
+            outcome = f"fooled {fooled} of {counted(len(settings.classes), 'class')}; best confidence {percent(best)}"
+            self._print(f"  {attack.name}: {outcome}; {counted(result.shown, 'evaluation')}")
+        for attack in self.left_out:
+            self._print(f"  {attack.name}: left out, because {words.NEEDS_GRADIENT}")
         results = [each for result in by_attack.values() for each in result.results]
         return Findings(
             title=settings.title,
@@ -161,6 +167,8 @@ class _Session:
             budget=settings.budget,
             names={target: settings.name_of(target) for target in settings.classes},
             attacks=self.attacks,
+            left_out=self.left_out,
+            warnings=tuple(folder.environment.classifier_warnings),
             results=tuple(results),
             seconds={name: result.seconds for name, result in by_attack.items()},
             shown={name: result.shown for name, result in by_attack.items()},

@@ -14,10 +14,10 @@ from fooldeap import registry as registries
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import InputError
 from fooldeap.options import NO_OPTIONS, Options
-from fooldeap.runs.session import targets_of
 
 YAML = (".yaml", ".yml")
 DEFAULT_BUDGET, BUDGET_FOR_LARGE = 5000, 500  # evaluations per class and attack

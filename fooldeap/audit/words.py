@@ -20,6 +20,9 @@ SCORES = {
 }
 
 
+NEEDS_GRADIENT = "it needs a gradient, which this classifier does not have"
+
+
 def level(share: float) -> str:
     """Return a level of confidence in percent, with a non-breaking space: ``99.99 %``."""
     return formatting.level(share).replace(" ", "\u00a0")
@@ -34,10 +37,18 @@ def verdict(found: Findings) -> str:
         f"{level(GOAL)} confidence, and {halfway} with {level(LEVELS[0])}, within {grouped(found.budget)} evaluations "
         "per class and attack."
     )
+    if found.warnings:
+        sentence = f"{_doubts(found.warnings)} {sentence}"
     if not costs:
         return sentence
     median = grouped(statistics.median(costs))
     return f"{sentence} Over the classes reached with {level(GOAL)}, the median number of evaluations is {median}."
+
+
+def _doubts(warnings: Sequence[str]) -> str:
+    """Return the warnings about the classifier as sentences, and their consequence."""
+    listed = " ".join(f"Warning: {text}." for text in warnings)
+    return f"{listed} Until this is solved, the figures say nothing about the robustness of the classifier."
 
 
 def meanings(found: Findings) -> Iterator[str]:

@@ -34,11 +34,13 @@ class Calibration(NamedTuple):
         different answers, so no result is reproducible
     rows : the fastest batch size, in images
     noise : logits float32 (n, classes) of images of noise; empty for a billable classifier, which is not tested
+    warnings : signs that the classifier was loaded wrongly, see `fooldeap.engine.classifier_checks`
     """
 
     depends_on: DependsOn
     rows: int
     noise: Array
+    warnings: tuple[str, ...] = ()
 
 
 def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:

@@ -50,6 +50,7 @@ class Evaluator:
     ----------
     rows : number of images in the largest chunk, a multiple of 32; does not change answers that depend on the image
         only
+    alone : whether results report the confidence of the final image alone, because answers depend on the batch
     queries : number of images shown to the classifier, by reason. A ``billable`` classifier, such as a paid service, is
         only shown images of runs
     """
@@ -66,6 +67,7 @@ class Evaluator:
         self.billable = bool(getattr(classifier, "billable", False))
         self._name = classifier.name if isinstance(classifier, TimedClassifier) else "the classifier"
         self.shares = shares
+        self.alone = False
         self._lent = aligned((0, *classifier.input_shape))
         self._show = answer or (lambda chunks: map(classifier.logits, chunks))
         values = int(np.prod(classifier.input_shape))

@@ -14,7 +14,7 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
-from fooldeap.engine.run_statistics import RunStatistics
+from fooldeap.engine.run_statistics import RunStatistics, alone
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FooldeapError, InputError, PluginError, raised_by
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
@@ -77,6 +77,7 @@ class Run:
         self._images: Images
         self._batch: Batch
         self._recorded: Answer | None = None
+        self._final: dict[int, Any] = {}  # by target, the logits of its final image alone
         self._logits: list[Any] = []  # of the new images, query by query
         self._gradient: Any = None
 
@@ -135,8 +136,23 @@ class Run:
             self._end(reason)
 
     def results(self) -> list[RunResult]:
-        """Return the results of an ended run, one for each target."""
-        return self.statistics.results(self.stopped or "interrupted")
+        """Return the results of an ended run, one for each target.
+
+        If answers depend on the batch, they report the confidence of the final image alone.
+        """
+        results = self.statistics.results(self.stopped or "interrupted")
+        return [self._alone(each) for each in results] if self._evaluator.alone else results
+
+    def _alone(self, result: RunResult) -> RunResult:
+        target, images = result.target, result.image.pixels[None]
+        if target not in self._final:
+            with contextlib.suppress(FooldeapError):  # some models fail on a single image; a warning has said so
+                self._final[target] = self._evaluator.probe(images)
+        if target not in self._final:
+            return result
+        shown = Predictions(self._final[target], images, self._evaluator.confidence_kind)
+        fitness = float(np.ravel(self._toolbox.fitness(shown, target))[0])
+        return alone(result, shown, fitness, self.statistics.stop)
 
     def attempt(self, step: Callable[..., Any], *arguments: Any) -> Any:
         """Call a step. If a plugin of the run fails, the run ends as failed, and None is returned."""

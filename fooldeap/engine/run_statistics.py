@@ -6,7 +6,7 @@ statistics.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,6 +161,24 @@ class RunStatistics:
             snapshots=tuple(best.snapshots),
             front=best.front.images,
         )
+
+
+def alone(result: RunResult, shown: Predictions, fitness: float, stop: Stop) -> RunResult:
+    """Return a result with the answer to its image alone. What the image reached only in its batch is removed."""
+    confidences = shown.probabilities[0]
+    confidence = float(confidences[result.target])
+    goals = ((confidence, stop.confidence), (fitness, stop.score))
+    reached = any(goal is not None and value >= goal for value, goal in goals)
+    last = result.snapshots[-1]._replace(score=fitness, logits=shown.logits[0])
+    return replace(
+        result,
+        predicted=int(confidences.argmax()),
+        confidence=confidence,
+        score=fitness,
+        evaluations_to_goal=result.evaluations_to_goal if reached else None,
+        evaluations_to={name: count for name, count in result.evaluations_to.items() if confidence >= float(name)},
+        snapshots=(*result.snapshots[:-1], last),
+    )
 
 
 class _Shown(NamedTuple):

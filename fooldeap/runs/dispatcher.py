@@ -84,6 +84,7 @@ class Dispatcher:
                     token,
                     elapsed,
                     None if log is None else log.add_row(),
+                    self.evaluator.alone,
                 )
                 for start in range(0, len(infos), size)
             ]

@@ -13,7 +13,7 @@ from fooldeap.storage.files import write_whole
 from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.storage.sums import digest
 
-_NOTED, _FORCED, _ANSWERS = "sha256", "forced", "answers_depend_on"
+_NOTED, _FORCED, _ANSWERS, _WARNINGS = "sha256", "forced", "answers_depend_on", "classifier_warnings"
 _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
 
@@ -47,11 +47,11 @@ class Environment:
         if self._changed:
             self._write(self._with_forced(known))
 
-    def check_classifier(self, digest: str, depends_on: str | None = None) -> None:
+    def check_classifier(self, digest: str, depends_on: str | None = None, warnings: Iterable[str] = ()) -> None:
         """Record the digest of the classifier, or check that it is unchanged.
 
-        If known, also record what the answers depend on, see `Calibration`. The strongest dependency of all sessions is
-        kept, because each session tries only some batch sizes.
+        If known, also record what the answers depend on and the warnings about the classifier, see `Calibration`. The
+        strongest dependency of all sessions is kept, because each session tries only some batch sizes.
 
         Raises
         ------
@@ -65,7 +65,8 @@ class Environment:
             noted = self._with_forced(known)
         found = [each for each in (known.get(_ANSWERS), depends_on) if each in _DEPENDENCIES]
         answers = {_ANSWERS: max(found, key=_DEPENDENCIES.index)} if found else {}
-        noted = {**noted, "classifier": digest, **answers}
+        texts = list(dict.fromkeys([*known.get(_WARNINGS, []), *warnings]))
+        noted = {**noted, "classifier": digest, **answers, **({_WARNINGS: texts} if texts else {})}
         if noted != known:
             self._write(noted)
 
@@ -107,6 +108,11 @@ class Environment:
     def forced(self) -> list[str]:
         """Changes that were accepted with ``--force``."""
         return list(self._known().get(_FORCED, []))
+
+    @property
+    def classifier_warnings(self) -> list[str]:
+        """Signs that the classifier was loaded wrongly."""
+        return [str(text) for text in self._known().get(_WARNINGS, [])]
 
     def _refuse_changes(self) -> None:
         if self._changed and not self.force:

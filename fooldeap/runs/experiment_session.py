@@ -55,7 +55,8 @@ class ExperimentSession(Session):
     def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
         if folder is not None:
             folder.environment.check([self.experiment])
-            folder.environment.check_classifier(self.dispatcher.task.digest, self.calibration.depends_on)
+            found = self.calibration
+            folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings)
             for info in self.runs:  # check that the folder can be resumed before any of its files changes
                 self.dispatcher.task.journal(info, folder.journal(info)).close()
             folder.unseal()  # for failed runs that are tried again

@@ -16,14 +16,14 @@ from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import has_64_bits
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.contract_checks import label_fault
-from fooldeap.engine.calibration import BY_CHANCE, Calibration, calibrate
+from fooldeap.engine.calibration import Calibration, calibrate
+from fooldeap.engine.classifier_checks import Subject, targets_of, warnings_about
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
-from fooldeap.formatting import level
-from fooldeap.plugin import Array, Classifier, Executor, Images, Split, Toolbox
+from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.dispatcher import Dispatcher
 from fooldeap.runs.folder import Folder
@@ -33,14 +33,6 @@ from fooldeap.storage.timings import Timings
 from fooldeap.terminal_text import printable
 
 MOST_RUNS = 1_000_000
-BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wrongly
-ACCURACY_IMAGES = 2000
-FAR_APART = 300  # between logits of noise; a softmax in float32 is 0 or 1 if they differ by 104
-_WHY_ALONE = {
-    "batch": "this classifier's answer to an image depends on the rest of its batch",
-    "chance": f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run ends "
-    "in other bits, and verify does not hold",
-}
 
 
 class Session:
@@ -92,10 +84,9 @@ class Session:
             self.close()
             raise
         self.width = self.experiment.concurrent_runs
+        self.evaluator.alone = self.calibration.depends_on == "batch"
         if self.calibration.depends_on != "image":
             self.width = self.evaluator.shares = 1
-            if calibration is None:
-                warn(f"{_WHY_ALONE[self.calibration.depends_on]}; runs are evaluated one by one")
 
     def __enter__(self) -> Self:
         return self
@@ -242,39 +233,12 @@ class Session:
         """Calibrate the classifier, and warn if it was probably loaded wrongly."""
         with self.experiment.blaming("classifier"):
             found = calibrate(self.evaluator, rows)
-        self._check_pixels(found.noise)
-        self._check_accuracy()
-        return found
-
-    def _check_pixels(self, noise: Array) -> None:
-        """Warn if a model is far too confident on noise: it was probably trained on another range of pixels.
-
-        A model trained on 0..1 may be as accurate on 0..255, because its layers are mostly linear, but every confidence
-        is then 0 or 1.
-        """
-        noise = noise[:, targets_of(self.classifier)]
-        apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
-        if apart > FAR_APART:
-            own = "input_range" in self.experiment.classifier.plugin.parameters
-            cure = "say 'input_range: [0, 1]'" if own else "scale them"
-            warn(
-                f"the logits of an image of noise lie {apart:,.0f} apart, so every confidence is all or nothing: if "
-                f"the classifier was trained on other pixels than 0..255, {cure}"
-            )
-
-    def _check_accuracy(self) -> None:
-        """Warn if a model has a low accuracy on its dataset: it was probably loaded wrongly."""
         data = self._dataset()
-        if data is None or self.evaluator.billable:
-            return
-        images, labels = data.test_images[:ACCURACY_IMAGES], data.test_labels[:ACCURACY_IMAGES]
-        logits = self.evaluator.probe_logits(images)
-        accuracy = float(np.mean(logits.argmax(axis=1) == labels))
-        if accuracy < BADLY_LOADED:
-            warn(
-                f"the classifier is right on {level(accuracy)} of {len(images)} test images: it looks badly loaded; "
-                "check its input range, its class order and whether it was trained on inverted colours"
-            )
+        with self.experiment.blaming("classifier"):
+            found = found._replace(warnings=tuple(warnings_about(Subject(self.evaluator, found, data))))
+        for text in found.warnings:
+            warn(text)
+        return found
 
     def _dataset(self) -> Split | None:
         """Return the experiment's dataset, or None if it names none.
@@ -328,12 +292,6 @@ def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Itera
         raise experiment.error("seed", f"got {experiment.seed}, so that the last of the seeds has more than 64 bits")
     for seed in seeds:
         yield from (RunInfo(seed, each, variant) for each in together)
-
-
-def targets_of(classifier: Classifier) -> list[int]:
-    """Return the possible target classes: all except the rejection class."""
-    rejection = getattr(classifier, "rejection", None)
-    return [each for each in range(classifier.classes) if each != rejection]
 
 
 def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:

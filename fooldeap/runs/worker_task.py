@@ -91,7 +91,7 @@ class RunGroup:
 
     ``journals`` is the folder of journals. It contains a file with the ``token``. A process that does not find this
     file is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier
-    sessions. ``row`` is the row of the query log, or None without a folder.
+    sessions. ``row`` is the row of the query log, or None without a folder. ``alone`` is as in `Evaluator`.
     """
 
     infos: tuple[RunInfo, ...]
@@ -101,6 +101,7 @@ class RunGroup:
     token: str
     elapsed: dict[RunInfo, float]
     row: Row | None = None
+    alone: bool = False
 
 
 class WorkerTask:
@@ -236,7 +237,7 @@ class WorkerTask:
 
     def _driven(self, pursuit: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
         evaluator = Evaluator(self.timed, lambda chunks: map(self.answer, chunks))
-        evaluator.rows = pursuit.rows
+        evaluator.rows, evaluator.alone = pursuit.rows, pursuit.alone
         if row is not None:
             earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)

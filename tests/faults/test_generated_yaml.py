@@ -72,7 +72,7 @@ def rehearse_variants(study, bench):
 def attack(audit, bench):
     """Make the attacks of an audit, and load their experiments."""
     shape, choice, seed = audit.classifier.input_shape, audit.choice, audit.experiment.seed
-    for each in load_attacks(shape, len(audit.classes), audit.budget, gradient=audit.gradient):
+    for each in load_attacks(shape, len(audit.classes), audit.budget):
         said = experiment_data(each, choice, seed, list(audit.classes))
         config.load({**said, "plugins": list(audit.experiment.plugins)}, plugins=GIVEN)
     if audit.images is not None:

@@ -1,0 +1,178 @@
+"""Checks of a loaded classifier. A failed check is a warning that it was probably loaded wrongly, with the cure.
+
+Each check is a function that returns a warning or None. `warnings_about` calls all of them. A billable classifier is
+shown no images, so it is not checked.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.engine.calibration import BY_CHANCE, Calibration
+from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.errors import FooldeapError
+from fooldeap.formatting import level, percent
+from fooldeap.plugin import Classifier, Images, Predictions, Split
+
+FAR_APART = 300  # between logits of noise; a softmax in float32 is 0 or 1 if they differ by 104
+BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wrongly
+ACCURACY_IMAGES = 2000
+PROBES = 64
+SAME = 1e-5  # relative difference of outputs that count as equal
+ROUNDING = 1e-5  # of confidences
+ALONE = 4  # images that are shown alone
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A classifier to check.
+
+    Attributes
+    ----------
+    calibration : of the classifier
+    data : labelled images, or None
+    """
+
+    evaluator: Evaluator
+    calibration: Calibration
+    data: Split | None
+
+    def confidences(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the confidence in each class, (n, classes)."""
+        images = np.empty((len(logits), 0, 0, 0), np.uint8)
+        return Predictions(logits, images, self.evaluator.confidence_kind).probabilities
+
+    def has_key(self, name: str) -> bool:
+        """Return whether the classifier's plugin has a parameter."""
+        return hasattr(self.evaluator.classifier, name)
+
+
+def warnings_about(subject: Subject) -> list[str]:
+    """Return the warnings of all checks."""
+    if subject.evaluator.billable:
+        return []
+    checks = (constant_output, unit_logits, extreme_logits, accuracy, dependent_answers)
+    return [text for check in checks if (text := check(subject)) is not None]
+
+
+def constant_output(subject: Subject) -> str | None:
+    """Warn if all images get the same output."""
+    if not _all_equal(subject.calibration.noise):
+        return None
+    images = _probe_images(subject.evaluator.classifier.input_shape)
+    if subject.data is not None:
+        images = np.concatenate([images[: PROBES // 2], subject.data.test_images[: PROBES // 2]])
+    logits = subject.evaluator.probe_logits(images)
+    if not _all_equal(logits):
+        return None
+    return (
+        f"the classifier gives the same output for all {len(images)} probe images (black, white, noise and shapes), so "
+        "no image can fool it, and an attack says nothing about its robustness; check that its weights are loaded and "
+        "its input range"
+    )
+
+
+def unit_logits(subject: Subject) -> str | None:
+    """Warn if the user says that outputs are logits, and all of them lie in 0..1."""
+    noise, classes = subject.calibration.noise, subject.evaluator.classifier.classes
+    if getattr(subject.evaluator.classifier, "outputs", None) != "logits" or not len(noise):
+        return None
+    if noise.min() < 0 or noise.max() > 1:
+        return None
+    most = np.e / (np.e + classes - 1)
+    return (
+        f"'outputs: logits' is set, and all outputs for {len(noise)} probe images lie between {noise.min():.3g} and "
+        f"{noise.max():.3g}; a softmax over values in 0..1 cannot exceed {percent(most)}, so no class can be reached; "
+        "if each number is the probability of its class, say 'outputs: sigmoid'"
+    )
+
+
+def extreme_logits(subject: Subject) -> str | None:
+    """Warn if a model is far too confident on noise: it was probably trained on another range of pixels.
+
+    A model trained on 0..1 may be as accurate on 0..255, because its layers are mostly linear, but every confidence is
+    then 0 or 1.
+    """
+    noise = subject.calibration.noise[:, targets_of(subject.evaluator.classifier)]
+    apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
+    if apart <= FAR_APART:
+        return None
+    cure = "say 'input_range: [0, 1]'" if subject.has_key("input_range") else "scale them"
+    return (
+        f"the logits of an image of noise lie {apart:,.0f} apart, so every confidence is all or nothing: if the "
+        f"classifier was trained on other pixels than 0..255, {cure}"
+    )
+
+
+def accuracy(subject: Subject) -> str | None:
+    """Warn if a model has a low accuracy on its dataset."""
+    if subject.data is None:
+        return None
+    images, labels = subject.data.test_images[:ACCURACY_IMAGES], subject.data.test_labels[:ACCURACY_IMAGES]
+    right = float(np.mean(subject.evaluator.probe_logits(images).argmax(axis=1) == labels))
+    if right >= BADLY_LOADED:
+        return None
+    return (
+        f"the classifier is right on {level(right)} of {len(images)} test images: it looks badly loaded; "
+        "check its input range, its class order and whether it was trained on inverted colours"
+    )
+
+
+def dependent_answers(subject: Subject) -> str | None:
+    """Warn if the answer to an image depends on its batch or on chance."""
+    match subject.calibration.depends_on:
+        case "image":
+            return None
+        case "chance":
+            return (
+                f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run "
+                "ends in other bits, and verify does not hold; runs are evaluated one by one"
+            )
+    return (
+        f"this classifier's answer to an image depends on the rest of its batch{_batch_effect(subject)}; results "
+        "report the final image alone; runs are evaluated one by one"
+    )
+
+
+def _batch_effect(subject: Subject) -> str:
+    """Return how much the confidences of probe images change if each is shown alone, in words, with the cure."""
+    images = _probe_images(subject.evaluator.classifier.input_shape)[-ROWS:]
+    together = subject.confidences(subject.evaluator.probe(images))
+    try:
+        alone = [subject.evaluator.probe(images[row : row + 1]) for row in range(ALONE)]
+    except FooldeapError as error:
+        return f", and it fails on an image alone ({error}), so results report the image in its batch"
+    changes = np.abs(subject.confidences(np.concatenate(alone)) - together[:ALONE])
+    row, target = np.unravel_index(changes.argmax(), changes.shape)
+    if changes[row, target] < ROUNDING:
+        return f" by rounding only (confidences change by {changes.max():.1g} at most)"
+    return (
+        f": a probe image has {percent(together[row, target])} for class {target} in a batch of {ROWS}, and "
+        f"{percent(subject.confidences(alone[row])[0, target])} alone; if the model is in training mode, switch it to "
+        "inference (PyTorch: model.eval(); Keras: training=False)"
+    )
+
+
+def targets_of(classifier: Classifier) -> list[int]:
+    """Return the possible target classes: all except the rejection class."""
+    rejection = getattr(classifier, "rejection", None)
+    return [each for each in range(classifier.classes) if each != rejection]
+
+
+def _all_equal(logits: NDArray[np.float32]) -> bool:
+    """Return whether all rows are equal up to rounding. Without rows, return False."""
+    return len(logits) > 1 and bool((np.ptp(logits, axis=0) <= SAME * (1 + np.abs(logits).max(axis=0))).all())
+
+
+def _probe_images(shape: tuple[int, int, int]) -> Images:
+    """Return diverse images, uint8 (64, h, w, c): black, white, gradients, rectangles and noise. Always the same."""
+    rng, (height, width, channels) = np.random.default_rng(2), shape
+    images = rng.integers(0, 256, (PROBES, *shape), dtype=np.uint8)
+    images[0], images[1] = 0, 255
+    images[2], images[3] = np.linspace(0, 255, height)[:, None, None], np.linspace(0, 255, width)[None, :, None]
+    for image in images[4 : PROBES // 2]:
+        image[:] = rng.integers(0, 256, channels)
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        image[top : top + height // 2 + 1, left : left + width // 2 + 1] = rng.integers(0, 256, channels)
+    return images
