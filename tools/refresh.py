@@ -6,12 +6,9 @@ These are the lists of plugins, the tables of stop criteria, stop reasons and lo
 import re
 from pathlib import Path
 
-from fooldeap import registry
-from fooldeap.configuration.checks import keys_of
-from fooldeap.configuration.stopping import REASONS, Stop
-from fooldeap.help import schema
-from fooldeap.help.catalogue import in_yaml
-from fooldeap.plugin import KINDS, LogRow
+from fooldeap import extensions, registry
+from fooldeap.configuration.json_schema import text
+from fooldeap.plugin import KINDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,18 +29,8 @@ def main() -> None:
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
         if missing and listed is not None:
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join([listed[1], *missing])} |\n")
-    for page, head, rows in tables():
-        replace(
-            ROOT / "docs" / page, rf"({re.escape(head)}\n\|[-|]*\n)(?:\|.*\n)*", "".join(f"{row}\n" for row in rows)
-        )
-    schemas = {
-        "experiment": schema.experiment(known),
-        "study": schema.study(known),
-        "training": schema.training(known),
-        "retraining": schema.retraining(known),
-    }
-    for name, content in schemas.items():
-        (ROOT / f"configs/schemas/{name}.json").write_text(schema.text(content), encoding="utf-8")
+    for name, kind in extensions.load("fooldeap.files"):
+        (ROOT / f"configs/schemas/{name}.json").write_text(text(kind.schema(known)), encoding="utf-8")
 
 
 def tables() -> list[tuple[str, str, list[str]]]:

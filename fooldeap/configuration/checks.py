@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 
+from fooldeap import extensions
 from fooldeap.configuration.choices import Choice, Weighted
 from fooldeap.configuration.document import Document, Key, Position
 from fooldeap.configuration.schedules import SCHEDULES, Schedule
@@ -19,11 +20,6 @@ from fooldeap.registry import Registry
 _WEIGHT = Parameter("weight", Annotated[float, Gt(0)], 1.0)
 _PATHS = {"file": Path.is_file, "directory": Path.is_dir}  # types of text that may be a path
 MOST_TOLD = 50  # mistakes in one error
-# Top-level keys of files for other commands.
-OTHERS = {
-    **dict.fromkeys(("vary", "variants", "factors", "goal", "budget", "tried"), "compare"),
-    **dict.fromkeys(("networks", "training"), "retrain"),
-}
 _SCHEDULED = [kind.name for kind in KINDS.values() if kind.generational]
 
 
@@ -186,8 +182,10 @@ def _hint(key: str, path: Key, known: Collection[str]) -> str:
         return f"; dots are for the command line, here it is '{first}: {{{rest}: ...}}'"
     if key == "base" and not path:
         return "; 'base' belongs in a file"
-    if key in OTHERS and not path:
-        return f"; a file with this key is for: fooldeap {OTHERS[key]}"
+    kinds = [kind for _, kind in extensions.load("fooldeap.files")] if not path else []
+    commands = [kind.command for kind in kinds if key in kind.keys]
+    if commands:
+        return f"; a file with this key is for: fooldeap {commands[0]}"
     return did_you_mean(key, known) if known else "; there are none here, remove it"
 
 

@@ -98,15 +98,26 @@ def checked(
     return _ExperimentChecker(document, registry).experiment(options, also)
 
 
+def executor_for(workers: int | str | None, **parameters: Any) -> dict[str, Any]:
+    """Return the key ``executor`` for ``--workers``: the executor in ``workers.yaml``. Empty if ``workers`` is None."""
+    if workers is None:
+        return {}
+    return {"executor": {**_data_file("workers.yaml").data, "workers": workers, **parameters}}
+
+
 def as_name(stem: str) -> str:
     """Return the stem of a file's name, converted to a valid name of an experiment."""
     return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", stem))[:64] or "experiment"
 
 
 def _defaults() -> Document:
-    text = (resources.files("fooldeap.data") / "defaults.yaml").read_text(encoding="utf-8")
     stop = documents.from_mapping({"stop": asdict(Stop())}, DEFAULTS)
-    return reading.parse(text, DEFAULTS, Path.cwd()).merge_onto(stop)
+    return _data_file("defaults.yaml").merge_onto(stop)
+
+
+def _data_file(name: str) -> Document:
+    text = (resources.files("fooldeap.data") / name).read_text(encoding="utf-8")
+    return reading.parse(text, DEFAULTS, Path.cwd())
 
 
 def registry_of(document: Document, more: Iterable[Any], options: Options) -> Registry:

@@ -6,7 +6,7 @@ Everything is read from the files of the folder, and their checksums are checked
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.audit.session import AuditFolder
 from fooldeap.engine import query_log
 from fooldeap.errors import FooldeapError, InputError
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
-from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.files import (
     make_folder,
     make_folders,
@@ -32,7 +30,6 @@ from fooldeap.storage.files import (
 )
 from fooldeap.storage.inputs import parsed, read
 from fooldeap.storage.sums import digest, problems
-from fooldeap.study.plan import StudyFolder
 
 _MACHINE = ("python", "platform", "machine", "packages", "plugins")  # other keys may contain paths of the user
 
@@ -181,16 +178,11 @@ def collect(folder: Path) -> Collection:
     InputError
         The folder is of another kind, is not finished or has no images, or a required file has changed or is damaged.
     """
-    finished = open_finished(folder)
-    kind = _KINDS.get(type(finished))
-    if kind is None:
-        raise InputError(
-            f"{folder}: is a retraining; export the run of one of its networks: {folder / 'networks/01/run'}"
-        )
-    source = _Source(folder)
+    kind, finished = open_finished(folder)
+    source = Source(folder)
     try:
-        evolved = tuple(sorted(kind.read_images(source), key=lambda each: (each.variant, each.seed, each.target)))
-        provenance = _provenance(source, finished, kind.logs, evolved)
+        evolved = tuple(sorted(kind.images(source), key=lambda each: (each.variant, each.seed, each.target)))
+        provenance = _provenance(source, finished, kind.query_logs, evolved)
     except FooldeapError:
         raise
     except Exception as error:  # the readers of JSON, CSV and PNG raise errors of many types for damaged files
@@ -201,7 +193,7 @@ def collect(folder: Path) -> Collection:
     return Collection(evolved, provenance)
 
 
-class _Source:
+class Source:
     """The files of a finished folder. A file that does not match its checksum is refused."""
 
     def __init__(self, folder: Path) -> None:
@@ -234,41 +226,8 @@ class _Source:
         return self.folder / name
 
 
-def _read_run(source: _Source) -> Iterator[ExportedImage]:
-    for run in source.read_json("result.json")["runs"]:
-        yield _evolved(run, "", source.image(run["image"]))
-
-
-def _read_study(source: _Source) -> Iterator[ExportedImage]:
-    for record in source.names("variants/*/records/*.json"):
-        variant = PurePosixPath(record).parts[1]
-        for run in source.read_json(record)["runs"]:
-            name = f"variants/{variant}/images/seed-{int(run['seed'])}/{int(run['target'])}.png"
-            yield _evolved(run, variant, source.image(name))
-
-
-def _read_audit(source: _Source) -> Iterator[ExportedImage]:
-    for attack in source.read_json("audit.json")["attacks"]:
-        subfolder = f"attacks/{attack['name']}"
-        for run in source.read_json(f"{subfolder}/result.json")["runs"]:
-            yield _evolved(run, str(attack["name"]), source.image(f"{subfolder}/{run['image']}"))
-
-
-class _Kind(NamedTuple):
-    """A kind of folder: the glob pattern of its query logs, and the function that reads its images."""
-
-    logs: str
-    read_images: Callable[[_Source], Iterable[ExportedImage]]
-
-
-_KINDS: dict[type[Folder], _Kind] = {
-    RunFolder: _Kind("queries.csv", _read_run),
-    StudyFolder: _Kind("queries.csv", _read_study),
-    AuditFolder: _Kind("**/queries.csv", _read_audit),
-}
-
-
-def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> ExportedImage:
+def exported(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> ExportedImage:
+    """Return an image with its results, from the entry of its run in a result or record."""
     to_goal = run["evaluations_to_goal"]
     return ExportedImage(
         image=image,
@@ -283,7 +242,7 @@ def _evolved(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> Exp
     )
 
 
-def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence[ExportedImage]) -> dict[str, Any]:
+def _provenance(source: Source, folder: Folder, pattern: str, evolved: Sequence[ExportedImage]) -> dict[str, Any]:
     environment = source.read_json("environment.json")
     logs = [query_log.parsed(source.read(name), source.folder / name) for name in source.names(pattern)]
     queries = [each for log in logs for _, each in log]
@@ -300,7 +259,7 @@ def _provenance(source: _Source, folder: Folder, pattern: str, evolved: Sequence
     }
 
 
-def _classifiers(source: _Source) -> dict[str, str]:
+def _classifiers(source: Source) -> dict[str, str]:
     """Return the digest of the classifier of each variant of a study, from its records."""
     names = source.names("variants/*/records/*.json")
     return {PurePosixPath(name).parts[1]: str(source.read_json(name)["classifier"]) for name in names}

@@ -1,28 +1,60 @@
-"""Open a finished folder; its kind follows from its files."""
+"""Kinds of finished folders, and what the commands ``report``, ``verify`` and ``export`` do with them.
 
+A package adds a kind with an entry point of the group ``fooldeap.folders``, see `fooldeap.extensions`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from fooldeap.audit.session import AuditFolder
+from fooldeap import extensions
 from fooldeap.errors import InputError
-from fooldeap.retrain.chain import RetrainFolder
 from fooldeap.runs.folder import Folder
-from fooldeap.runs.run_folder import RunFolder
-from fooldeap.study.plan import StudyFolder
 
-KINDS: tuple[type[Folder], ...] = (RunFolder, StudyFolder, RetrainFolder, AuditFolder)
+if TYPE_CHECKING:
+    from fooldeap.result_tools.export import ExportedImage, Source
+    from fooldeap.result_tools.verify import Settings, Verification
 
 
-def open_finished(path: Path) -> Folder:
-    """Open the finished folder of a run, study, retraining or audit.
+class FolderKind(ABC):
+    """A kind of folder.
+
+    Attributes
+    ----------
+    folder : the class of the folder
+    query_logs : a glob pattern of the query logs in the folder
+    """
+
+    folder: ClassVar[type[Folder]]
+    query_logs: ClassVar[str] = "queries.csv"
+
+    @abstractmethod
+    def page(self, path: Path) -> str:
+        """Return the page of a finished folder, ``report.html``."""
+
+    @abstractmethod
+    def verify(self, folder: Any, settings: "Settings") -> "Verification":
+        """Repeat what a finished folder contains, and compare the results."""
+
+    @abstractmethod
+    def images(self, source: "Source") -> Iterable["ExportedImage"]:
+        """Yield the evolved images of a finished folder, read from its files."""
+
+
+def open_finished(path: Path) -> tuple[FolderKind, Folder]:
+    """Open a finished folder, and return its kind, which follows from its files.
 
     Raises
     ------
     InputError
-        The folder is of another kind, is not finished, or its configuration has changed.
+        The folder is of no known kind, is not finished, or its configuration has changed.
     """
-    kind = next((kind for kind in KINDS if (path / kind.FILE).is_file()), None)
+    kinds: list[FolderKind] = [each() for _, each in extensions.load("fooldeap.folders")]
+    kind = next((kind for kind in kinds if (path / kind.folder.FILE).is_file()), None)
     if kind is None:
-        names = ", ".join(each.FILE for each in KINDS)
+        names = ", ".join(each.folder.FILE for each in kinds)
         problem = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
-        raise InputError(f"{problem}; name a folder that fooldeap run, compare, retrain or audit has written")
-    return kind.open_finished(path)
+        commands = ", ".join(each.folder.MADE_BY for each in kinds)
+        raise InputError(f"{problem}; name a folder that one of these commands has written: {commands}")
+    return kind, kind.folder.open_finished(path)

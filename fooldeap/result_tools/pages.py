@@ -1,29 +1,13 @@
 """Write the page of a finished folder again, as ``fooldeap report`` does."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from fooldeap.audit.session import AuditFolder
 from fooldeap.errors import LONGEST, FooldeapError, InputError
-from fooldeap.report.audit import audit_page
-from fooldeap.report.retrain import retrain_page
-from fooldeap.report.run import run_page
-from fooldeap.report.study import study_page
-from fooldeap.result_tools.kinds import open_finished
-from fooldeap.retrain.chain import RetrainFolder
-from fooldeap.runs.folder import Folder, problems_in
-from fooldeap.runs.run_folder import RunFolder
+from fooldeap.result_tools.kinds import FolderKind, open_finished
+from fooldeap.runs.folder import problems_in
 from fooldeap.storage.files import remove_all_leftovers, write_whole
 from fooldeap.storage.lock import locked
 from fooldeap.storage.sums import PAGE
-from fooldeap.study.plan import StudyFolder
-
-_PAGES: dict[type[Folder], Callable[[Path], str]] = {
-    RunFolder: lambda path: run_page(path, RunFolder(path).read_result()),
-    StudyFolder: study_page,
-    RetrainFolder: retrain_page,
-    AuditFolder: audit_page,
-}
 
 
 def make(path: str | Path) -> Path:
@@ -37,11 +21,11 @@ def make(path: str | Path) -> Path:
         The folder is of another kind, is not finished, or is damaged. Nothing was written.
     """
     path = Path(path)
-    folder = open_finished(path)
+    kind, _ = open_finished(path)
     with locked(path):
         _check(path)
         remove_all_leftovers(path)
-        write_whole(path / PAGE, _render(folder).encode())
+        write_whole(path / PAGE, _render(kind, path).encode())
     return path / PAGE
 
 
@@ -53,13 +37,11 @@ def _check(path: Path) -> None:
         raise InputError(f"{path}: {problems[0]}{more}; restore it from a copy")
 
 
-def _render(folder: Folder) -> str:
+def _render(kind: FolderKind, path: Path) -> str:
     try:
-        return _PAGES[type(folder)](folder.path)
+        return kind.page(path)
     except FooldeapError:
         raise
     except Exception as error:  # what is in the files of somebody else shows as any error
         said = " ".join(str(error).split())[:LONGEST]
-        raise InputError(
-            f"{folder.path}: is damaged ({type(error).__name__}: {said}); restore it from a copy"
-        ) from error
+        raise InputError(f"{path}: is damaged ({type(error).__name__}: {said}); restore it from a copy") from error

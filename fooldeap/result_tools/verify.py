@@ -1,6 +1,5 @@
 """Check that the files of a finished folder are unchanged, and that its results can be reproduced bit for bit."""
 
-import contextlib
 import io
 import json
 import random
@@ -11,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-import numpy as np
-
 from fooldeap import registry
-from fooldeap.audit.session import AuditFolder
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
@@ -22,21 +18,13 @@ from fooldeap.engine.evolution import Run
 from fooldeap.options import Options
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import RunInfo
-from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.runs import provenance
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
-from fooldeap.runs.session import Session
-from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import npz
 from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.inputs import parsed, read, read_json
-from fooldeap.study import definition
-from fooldeap.study.analysis import analyse
-from fooldeap.study.comparison import crossed, outcome_of, texts
-from fooldeap.study.plan import Plan, StudyFolder, plan
-from fooldeap.study.records import Record, record_of
 
 # Files that may differ between sessions, machines and versions. All other files must be bit-identical.
 _VARYING = (
@@ -106,19 +94,12 @@ def verify(
     InputError
         The folder is not a finished folder, or cannot be repeated here.
     """
-    folder = open_finished(Path(path))
-    settings = _Settings(sample, workers, registry.each(plugins), Options(trust_model, no_plugins))
-    match folder:
-        case StudyFolder():
-            return _verify_study(folder, settings)
-        case RetrainFolder():
-            return _verify_retraining(folder, settings)
-        case AuditFolder():
-            return _verify_audit(folder, settings)
-    return _verify_run(folder, settings)
+    kind, folder = open_finished(Path(path))
+    settings = Settings(sample, workers, registry.each(plugins), Options(trust_model, no_plugins))
+    return kind.verify(folder, settings)
 
 
-class _Settings(NamedTuple):
+class Settings(NamedTuple):
     """The parameters of `verify`."""
 
     sample: int | None
@@ -128,7 +109,7 @@ class _Settings(NamedTuple):
 
     def executor(self, **more: str) -> dict[str, Any]:
         """Return the key ``executor`` of an experiment that uses these workers; empty if none are requested."""
-        return {} if self.workers is None else {"executor": {"name": "scoop", "workers": self.workers, **more}}
+        return config.executor_for(self.workers, **more)
 
     def loading(self) -> dict[str, Any]:
         """Return the arguments of the functions that load a configuration."""
@@ -139,7 +120,8 @@ class _Settings(NamedTuple):
         return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
-def _verify_run(folder: Folder, settings: _Settings) -> Verification:
+def verify_run(folder: Folder, settings: Settings) -> Verification:
+    """Repeat a run, or query the classifier again for a sample of its batches."""
     path = folder.path
     experiment = config.load(folder.config, arguments=settings.executor(), **settings.loading())
     damaged = problems_in(path)
@@ -147,16 +129,14 @@ def _verify_run(folder: Folder, settings: _Settings) -> Verification:
         checked, different = f"{path}: everything", _repeat(folder, experiment)
     else:
         checked, different = _check_sample(folder, experiment, settings)
-    return Verification(checked, (*damaged, *different), _notes(folder, [experiment]))
+    return Verification(checked, (*damaged, *different), notes(folder, [experiment]))
 
 
-def _notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
+def notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
+    """Return how this machine differs from the one that wrote the folder."""
     recorded = read_json(folder.path / "environment.json")
     by_chance = recorded.get("answers_depend_on") == "chance"
     return (*provenance.changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
-
-
-# --- Runs -----------------------------------------------------------------------------------------------------------
 
 
 def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
@@ -230,7 +210,7 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
     return "is missing, but the repeated run wrote it" if before is None else "differs from that of the repeated run"
 
 
-def _check_sample(folder: Folder, experiment: Experiment, settings: _Settings) -> tuple[str, list[str]]:
+def _check_sample(folder: Folder, experiment: Experiment, settings: Settings) -> tuple[str, list[str]]:
     """Replay the journals, query the classifier again for some batches, and compare the results with the files."""
     written = read_json(folder.path / "result.json")
     with (
@@ -267,84 +247,3 @@ def _replay(run: Run, chosen: set[tuple[RunInfo, int]]) -> list[str]:
         run.finish_generation()
         number += 1
     return problems
-
-
-# --- Studies --------------------------------------------------------------------------------------------------------
-
-
-def _verify_study(folder: StudyFolder, settings: _Settings) -> Verification:
-    """Repeat runs of a study, compare them with the records, and compare the records with the tables and the report."""
-    study = definition.load(folder.config, arguments=settings.executor(mode="runs"), **settings.loading())
-    problems, count, total = list(problems_in(folder.path)), 0, 0
-    with contextlib.ExitStack() as stack:
-        planned = plan(study, folder, stack)
-        for group in planned.groups:
-            ended = [run for run in group.runs if run not in group.missing]
-            runs = settings.choose(ended)
-            count, total = count + len(runs), total + len(ended)
-            bench = planned.bench or stack.enter_context(Session(group.experiments))
-            problems += [problem for run in bench.evolve(runs) if (problem := _check_record(run, planned, folder))]
-            if planned.bench is None:
-                bench.close()
-        if settings.sample is None:
-            problems += _check_texts(planned, folder)
-    notes = _notes(folder, list(study.variants.values()))
-    return Verification(f"{folder.path}: {count} of {total} runs", tuple(problems), notes)
-
-
-def _check_record(run: RunOutcome, planned: Plan, folder: StudyFolder) -> str | None:
-    """Return the difference between a repeated run and its record, or None."""
-    if run.failure is not None:
-        return f"{run.info.label}: fails here: {run.failure}"
-    now = [record_of(run.info.variant, result, planned.budgets[run.info.variant]) for result in run.results]
-    before = folder.records.read(run.info, {}) or []
-    equal = len(now) == len(before) > 0 and all(map(_equal, now, before))
-    return None if equal else f"{run.info.label}: its record differs from the repeated run"
-
-
-def _check_texts(planned: Plan, folder: StudyFolder) -> list[str]:
-    """Return one line for each table or report that differs from the one computed from the records."""
-    summary, design = read_json(folder.path / folder.LAST), folder.design() or {}
-    outcome = outcome_of(planned, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
-    computed = texts(outcome, analyse(outcome), crossed(planned, outcome))
-    paths = {name: folder.path / name for name in computed}
-    return [
-        f"{name}: differs from the one computed from the records"
-        for name, path in paths.items()
-        if path.is_file() and read(path) != computed[name].encode()
-    ]
-
-
-def _equal(one: Record, other: Record) -> bool:
-    arrays = zip(one.arrays, other.arrays, strict=True)
-    return one.row == other.row and all(np.array_equal(mine, theirs) for mine, theirs in arrays)
-
-
-# --- Retrainings ----------------------------------------------------------------------------------------------------
-
-
-def _verify_retraining(folder: RetrainFolder, settings: _Settings) -> Verification:
-    """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""
-    problems, networks = problems_in(folder.path), sorted((folder.path / "networks").iterdir())
-    for network in networks:
-        check_model(network / "model.keras")
-        different = _verify_run(RunFolder.open_finished(network / "run"), settings).problems
-        problems += [f"{network.name}: {problem}" for problem in different]
-    checked = f"{folder.path}: the runs on {len(networks)} networks"
-    return Verification(checked, tuple(problems), ("the networks were not trained again",))
-
-
-# --- Audits ---------------------------------------------------------------------------------------------------------
-
-
-def _verify_audit(folder: AuditFolder, settings: _Settings) -> Verification:
-    """Repeat the run of every attack. The detection thresholds are not evaluated again."""
-    attacks = sorted((folder.path / "attacks").glob("*"))
-    verified = [_verify_run(RunFolder.open_finished(attack), settings) for attack in attacks]
-    problems = [
-        f"{attack.name}: {each}" for attack, run in zip(attacks, verified, strict=True) for each in run.problems
-    ]
-    notes = dict.fromkeys(note for run in verified for note in run.notes)
-    checked = f"{folder.path}: the runs of {len(attacks)} attacks"
-    all_notes = (*notes, "the detection thresholds were not evaluated again")
-    return Verification(checked, (*problems_in(folder.path), *problems), all_notes)

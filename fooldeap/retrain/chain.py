@@ -95,10 +95,11 @@ def retrain(
         if folder.finished:
             found = read_json(folder.path / folder.LAST)
             return RetrainingResult(tuple(NetworkMeasures(**each) for each in found), folder.path)
-    given = {} if workers is None else {"executor": {"name": "scoop", "workers": workers}}
     content = folder.config if folder is not None else source or {}
     plugins = registries.each(plugins)
-    retraining = load(content, overrides, arguments={**given, **arguments}, plugins=plugins, options=options)
+    retraining = load(
+        content, overrides, arguments={**config.executor_for(workers), **arguments}, plugins=plugins, options=options
+    )
     chain = _Chain(retraining, plugins, quiet=quiet)
     if folder is None:
         path = Path(out) if out is not None else None

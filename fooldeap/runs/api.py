@@ -57,7 +57,7 @@ def run(
     RunError
         The run failed. The folder is kept and can be resumed.
     """
-    arguments = {**_workers(workers), **arguments}
+    arguments = {**config.executor_for(workers), **arguments}
     options = Options(trust_model, no_plugins)
     experiment = config.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
     with ExperimentSession(experiment) as prepared:
@@ -96,7 +96,9 @@ def resume(
             raise InputError(
                 f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
             )
-    experiment = config.load(opened.config, overrides, arguments=_workers(workers), plugins=plugins, options=options)
+    experiment = config.load(
+        opened.config, overrides, arguments=config.executor_for(workers), plugins=plugins, options=options
+    )
     with ExperimentSession(experiment, rows=opened.rows) as prepared:
         result = prepared.run(opened, resumed=True, quiet=quiet, images=images)
     return _report(opened, result, wanted=experiment.report)
@@ -126,7 +128,7 @@ def fool(
     if isinstance(model, str | Path) and (reader := registries.load(plugins).formats().get(Path(model).suffix.lower())):
         model = {"name": reader, "model": str(model)}
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
-    arguments = {**given, **_workers(workers), **arguments}
+    arguments = {**given, **config.executor_for(workers), **arguments}
     options = Options(trust_model)
     experiment = config.load({}, overrides, arguments=arguments, plugins=plugins, options=options)
     classifier = None if named else wrapped(model, experiment.classifier)
@@ -189,7 +191,3 @@ def _choice_of(classifier: Classifier) -> Choice:
     """Return a choice that names a classifier in memory: its plugin or its class."""
     own = type(classifier)
     return Choice(plugin_of(own) or Plugin("classifier", own.__name__, own, {}, {"suffixes": ()}), {})
-
-
-def _workers(count: int | str | None) -> dict[str, Any]:
-    return {} if count is None else {"executor": {"name": "scoop", "workers": count}}

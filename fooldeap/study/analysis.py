@@ -36,7 +36,7 @@ def analyse(outcome: Outcome) -> Analysis:
         variants=variants,
         friedman=friedman_test(samples),
         pairs=found,
-        cliques=() if outcome.tried else _find_cliques(variants, found),
+        cliques=() if outcome.candidate else _find_cliques(variants, found),
         factors=analyse_factors(outcome),
         cautions=tuple(find_cautions(outcome, len(found))),
     )
@@ -49,7 +49,7 @@ def p_values(outcome: Outcome, analysis: Analysis) -> Floats | None:
     cannot be drawn in these cases.
     """
     places = {name: place for place, name in enumerate(outcome.variants)}
-    if outcome.tried or len(places) < 3:
+    if outcome.candidate or len(places) < 3:
         return None
     matrix = np.ones((len(places), len(places)))
     for pair in analysis.pairs:
@@ -130,11 +130,11 @@ def _measure(
 
 def _choose_pairs(outcome: Outcome, names: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs to compare: all pairs, or those of the variant on trial, which is named first."""
-    tried = outcome.tried
-    if tried is None:
+    candidate = outcome.candidate
+    if candidate is None:
         samples = _collect_samples(outcome)
         return [order_by_mean(couple, samples, outcome.block_budget) for couple in combinations(names, 2)]
-    return [(tried, name) for name in names if name != tried and tried in names]
+    return [(candidate, name) for name in names if name != candidate and candidate in names]
 
 
 def _collect_samples(outcome: Outcome) -> Samples:

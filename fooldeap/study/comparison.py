@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.options import NO_OPTIONS, Options
@@ -109,8 +110,8 @@ def load(
         raise InputError("--out and --resume: got both, expected one; a resumed study is written to its own folder")
     if source is not None and plugin_file is not None:
         raise InputError("--try: got a study too, expected none; --try uses its own study")
-    if workers is not None:  # a study has enough runs to keep every worker busy
-        arguments = {"executor": {"name": "scoop", "workers": workers, "mode": "runs"}, **arguments}
+    # A study has enough runs to keep every worker busy.
+    arguments = {**config.executor_for(workers, mode="runs"), **arguments}
     if plugin_file is not None:
         return plugin_comparison.load(Path(plugin_file), overrides, arguments, plugins, options)
     if source is None:
@@ -245,7 +246,7 @@ def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, ex
         extended=extended,
         left_out=folder.records.left_out(run for group in plan.groups for run in group.runs),
         forced=tuple(folder.environment.forced),
-        tried=study.tried,
+        candidate=study.candidate,
         factors=study.factors,
     )
 

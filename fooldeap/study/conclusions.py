@@ -45,7 +45,7 @@ def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
     reason = _explain_no_comparison(outcome, names)
     if reason:
         return Conclusions("", [reason], [], [])
-    reference = outcome.tried or names[0]
+    reference = outcome.candidate or names[0]
     own = [pair for name in names if (pair := analysis.pair(reference, name))]
     neighbours = [pair for couple in pairwise(names) if (pair := analysis.pair(*couple)) and pair not in own]
     return Conclusions(
@@ -63,8 +63,8 @@ def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
 def _explain_no_comparison(outcome: Outcome, names: Sequence[str]) -> str:
     if not names:
         return "No variant finished, so there is nothing to compare."
-    if outcome.tried and outcome.tried not in names:
-        return f"{outcome.tried} failed, so there is nothing to compare."
+    if outcome.candidate and outcome.candidate not in names:
+        return f"{outcome.candidate} failed, so there is nothing to compare."
     return f"{names[0]} is the only variant, so there is nothing to compare." if len(names) == 1 else ""
 
 
@@ -76,8 +76,8 @@ def _scope_text(outcome: Outcome) -> str:
 
 def _overview_sentences(outcome: Outcome, analysis: Analysis) -> list[str]:
     found = []
-    if outcome.tried:
-        found.append(_describe_place(outcome.tried, {each.name: each.mean_rank for each in analysis.variants}))
+    if outcome.candidate:
+        found.append(_describe_place(outcome.candidate, {each.name: each.mean_rank for each in analysis.variants}))
     if analysis.friedman:
         found.append(_friedman_sentence("The variants", analysis.friedman))
     return found

@@ -1,7 +1,7 @@
 """Load and check study files.
 
 A study file is an experiment file that also has the keys ``vary``, ``variants``, ``factors``, ``goal``, ``budget`` or
-``tried``.
+``candidate``.
 """
 
 import json
@@ -37,14 +37,14 @@ class Study:
     """Experiments to compare. They share targets, seeds, goal and budget.
 
     ``budget`` is the number of evaluations per target. A run that pursues several targets jointly has this budget for
-    each of them; see `resolved`. ``tried`` is the variant to compare with each of the others; None: all pairs are
+    each of them; see `resolved`. ``candidate`` is the variant to compare with each of the others; None: all pairs are
     compared. ``factors`` maps each factor, such as a key of a grid, to the level of each variant.
     """
 
     name: str
     variants: dict[str, Experiment]
     budget: int
-    tried: str | None = None
+    candidate: str | None = None
     factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -66,7 +66,7 @@ class Study:
             **shared,
             "goal": self.goal,
             "budget": self.budget,
-            **({"tried": self.tried} if self.tried else {}),
+            **({"candidate": self.candidate} if self.candidate else {}),
             "variants": variants,
             **({"factors": {name: dict(levels) for name, levels in self.factors.items()}} if self.factors else {}),
         }
@@ -109,12 +109,12 @@ def load(
     experiments = _checked(parts, base, registry, options)
     config.admit_commands(experiments.values())
     _check_used(study, experiments.values())
-    tried = study.data.get("tried")
-    if tried is not None and (not isinstance(tried, str) or tried not in experiments):
-        raise study.error(("tried",), f"got {shown(tried)}, expected a variant: {', '.join(experiments)}")
+    candidate = study.data.get("candidate")
+    if candidate is not None and (not isinstance(candidate, str) or candidate not in experiments):
+        raise study.error(("candidate",), f"got {shown(candidate)}, expected a variant: {', '.join(experiments)}")
     any_of_them = next(iter(experiments.values()))
     budget = any_of_them.stop.evaluations or 0
-    made = Study(any_of_them.name, experiments, budget, tried, factors(study, experiments))
+    made = Study(any_of_them.name, experiments, budget, candidate, factors(study, experiments))
     check_size(made.data())  # now, and not after all variants were rehearsed
     return made
 

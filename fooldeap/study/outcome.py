@@ -57,7 +57,7 @@ class Outcome:
     extended : whether the study was changed after runs had finished
     left_out : finished runs that the study does not contain any more
     forced : changes that ``force`` allowed when the study was resumed
-    tried : the variant on trial, compared with each other variant; None: all pairs are compared
+    candidate : the variant on trial, compared with each other variant; None: all pairs are compared
     factors : by factor, the level of each variant
     """
 
@@ -75,7 +75,7 @@ class Outcome:
     extended: bool = False
     left_out: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
-    tried: str | None = None
+    candidate: str | None = None
     factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property

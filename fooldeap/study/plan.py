@@ -106,7 +106,7 @@ def plan(study: Study, folder: StudyFolder | None, stack: contextlib.ExitStack) 
     whole, joint = definition.resolved(study)
     made = Plan(whole, joint)
     groups = group_by_classifier(whole)
-    strict = {study.tried} if study.tried else set()  # if the variant on trial fails, the study is useless
+    strict = {study.candidate} if study.candidate else set()  # if the variant on trial fails, the study is useless
     if len(groups) == 1:
         made.bench = stack.enter_context(Session(groups[0], strict=strict))
         _add_group(made, groups[0], made.bench, folder)

@@ -30,7 +30,7 @@ def load(
     given = {
         "name": f"try-{plugin.name}",
         "vary": {plugin.kind: {name: name for name in [plugin.name, *others]}},
-        "tried": plugin.name,
+        "candidate": plugin.name,
         **arguments,
     }
     with resources.as_file(resources.files("fooldeap.data") / "trial.yaml") as study:

@@ -32,16 +32,16 @@ LINES = 12  # maximum for the sentences in the terminal
 
 def markdown(outcome: Outcome, analysis: Analysis, transfer: Transfer | None = None) -> str:
     """Return the text of ``report.md``. It links to the figures in ``figures/``."""
-    title = f"Conclusions about {outcome.tried}" if outcome.tried else "Conclusions"
+    title = f"Conclusions about {outcome.candidate}" if outcome.candidate else "Conclusions"
     concluded = conclude(outcome, analysis)
     conclusions = _section(markdown_text(title), markdown_text(concluded.scope), _bullets(concluded.sentences))
     parts = [f"# {markdown_text(outcome.name)}", _scope(outcome)]
-    parts += [conclusions] if outcome.tried else []
+    parts += [conclusions] if outcome.candidate else []
     parts += [_cautions(outcome, analysis), _failures(outcome)]
     parts += _results(outcome, analysis) if analysis.variants else []
     parts += [_transfer(transfer)] if transfer else []
     parts += [_method(outcome, analysis)] if analysis.variants else []
-    parts += [] if outcome.tried else [conclusions]
+    parts += [] if outcome.candidate else [conclusions]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -143,7 +143,7 @@ def _pairs(outcome: Outcome, analysis: Analysis) -> str:
 
 def _pairs_to_show(outcome: Outcome, analysis: Analysis) -> list[Pair]:
     names = [variant.name for variant in analysis.variants]
-    if outcome.tried or len(names) <= FEW_VARIANTS:
+    if outcome.candidate or len(names) <= FEW_VARIANTS:
         return list(analysis.pairs)
     neighbours = [set(couple) for couple in pairwise(names)]
     return [
@@ -184,7 +184,7 @@ def _transfer(transfer: Transfer) -> str:
 
 def _method(outcome: Outcome, analysis: Analysis) -> str:
     block = "seeds, with the evaluations to all targets" if outcome.joint else "target × seed"
-    family = f" of {outcome.tried} with each other variant" if outcome.tried else ""
+    family = f" of {outcome.candidate} with each other variant" if outcome.candidate else ""
     return _section(
         "Method",
         "Success rates have Wilson's score interval (Wilson 1927). ERT is the expected running time with restarts: all "

@@ -62,8 +62,8 @@ def summary_json(outcome: Outcome, analysis: Analysis) -> str:
     """Return ``summary.json``: the study and its complete analysis. Infinity becomes null."""
     summary = {
         "null": "In evaluations, means, ratios and bounds of intervals: infinite, because runs did not reach this "
-        "confidence or ended at the goal before it. In friedman: there are fewer than three variants. In tried: all "
-        "pairs were compared.",
+        "confidence or ended at the goal before it. In friedman: there are fewer than three variants. In candidate: "
+        "all pairs were compared.",
         "study": {name: getattr(outcome, name) for name in _SCOPE},
         "variants": {variant.name: _without(variant, "name") for variant in analysis.variants},
         "friedman": analysis.friedman,
@@ -95,7 +95,7 @@ _SCOPE = (
     "extended",
     "left_out",
     "forced",
-    "tried",
+    "candidate",
 )
 
 

@@ -11,7 +11,7 @@ from fooldeap.configuration.document import Document, Key
 from fooldeap.errors import did_you_mean
 from fooldeap.parameters import shown
 
-KEYS = ("vary", "variants", "factors", "goal", "budget", "tried")
+KEYS = ("vary", "variants", "factors", "goal", "budget", "candidate")
 # Keys that all variants share; and keys of an experiment that a study sets with a key of its own.
 COMMON = (
     "name",

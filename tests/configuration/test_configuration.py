@@ -15,7 +15,6 @@ from ruamel.yaml import YAML
 import fooldeap_plugins
 from fooldeap import cli, registry
 from fooldeap.configuration import config
-from fooldeap.configuration.checks import OTHERS
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
 from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
@@ -392,8 +391,3 @@ def test_file_parameters_are_taken_relative_to_the_file(tmp_path, monkeypatch):
     assert loaded.dataset.values["path"] == str(tmp_path / "data.npz")
     assert config.load({}, ["dataset=filed"], plugins=[Filed]).dataset.values["path"] == "none"
     assert config.load({}, ["dataset={name: filed, path: other}"], plugins=[Filed]).dataset.values["path"] == "other"
-
-
-def test_keys_of_files_for_other_commands_are_theirs():
-    assert {key for key, command in OTHERS.items() if command == "compare"} == set(definition.KEYS)
-    assert {key for key, command in OTHERS.items() if command == "retrain"} < set(retraining.KEYS)

@@ -10,18 +10,14 @@ from helpers.experiments import ROOT
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from fooldeap import registry
+from fooldeap import extensions, registry
 from fooldeap.configuration import config
+from fooldeap.configuration import json_schema as schema
 from fooldeap.errors import InputError
-from fooldeap.help import catalogue, schema
+from fooldeap.help import catalogue
 from fooldeap.plugin import mutation, plugin_of
 
-SCHEMAS = {
-    "experiment": schema.experiment(registry.load()),
-    "study": schema.study(registry.load()),
-    "training": schema.training(registry.load()),
-    "retraining": schema.retraining(registry.load()),
-}
+SCHEMAS = {name: kind.schema(registry.load()) for name, kind in extensions.load("fooldeap.files")}
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BROKEN = YAML(typ="safe").load((ROOT / "tests/configuration/broken_configurations.yaml").read_text())
 
@@ -29,7 +25,7 @@ BROKEN = YAML(typ="safe").load((ROOT / "tests/configuration/broken_configuration
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_shipped_schema_is_current(name):
     assert (ROOT / f"configs/schemas/{name}.json").read_text() == schema.text(SCHEMAS[name]), (
-        f"run: fooldeap schema {f'--{name} ' * (name != 'experiment')}> configs/schemas/{name}.json"
+        f"run: fooldeap schema {name} > configs/schemas/{name}.json"
     )
     Draft202012Validator.check_schema(json.loads(schema.text(SCHEMAS[name])))
 

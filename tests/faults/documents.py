@@ -236,7 +236,7 @@ STUDY = {
         st.fixed_dictionaries({}, optional={"confidence": NUMBERS, "score": NUMBERS | ODD}),
     ),
     "budget": mostly(st.integers(1, 10**6) | LONG_INTEGERS),
-    "tried": ANY_NAME,
+    "candidate": ANY_NAME,
     "factors": mostly(
         st.dictionaries(st.sampled_from("xy"), st.dictionaries(st.sampled_from("abcd"), st.sampled_from("lmn")))
     ),

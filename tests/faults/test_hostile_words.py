@@ -32,7 +32,7 @@ BAD = 'from fooldeap.plugin import mutation\n\n\n@mutation("bad")\ndef bad(image
         f"executor: {{name: scoop, ssh: {quoted(ESCAPE)}, hosts: mail.yaml}}",
         f"vary: {{selection: {{{quoted(ESCAPE)}: random}}}}",
         f"vary: {{{quoted(ESCAPE)}: [1, 2]}}",
-        f"tried: {quoted(ESCAPE)}\n{VARIED}",
+        f"candidate: {quoted(ESCAPE)}\n{VARIED}",
         f"variants: {{{quoted(ESCAPE)}: {{}}, b: {{}}}}",
         f"a: *{ESCAPE}",
         f"a: !{ESCAPE} b",

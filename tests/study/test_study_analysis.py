@@ -274,12 +274,12 @@ def test_the_variant_with_the_smaller_restricted_mean_comes_first():
 
 def test_the_variant_on_trial_comes_first_and_only_its_pairs_are_compared():
     tables = outcomes.drawn(4, 3, 8)
-    tried, full = (analyse(outcomes.outcome(tables, tried=tried)) for tried in ("v02", None))
-    assert [(pair.first, pair.second) for pair in tried.pairs] == [("v02", "v00"), ("v02", "v01"), ("v02", "v03")]
-    assert [pair.p_holm for pair in tried.pairs] == stats.holm([pair.p for pair in tried.pairs])
-    assert tried.cliques == ()
-    assert tried.variants == full.variants
-    turned, straight = tried.pair("v00", "v02"), full.pair("v00", "v02")
+    candidate, full = (analyse(outcomes.outcome(tables, candidate=candidate)) for candidate in ("v02", None))
+    assert [(pair.first, pair.second) for pair in candidate.pairs] == [("v02", "v00"), ("v02", "v01"), ("v02", "v03")]
+    assert [pair.p_holm for pair in candidate.pairs] == stats.holm([pair.p for pair in candidate.pairs])
+    assert candidate.cliques == ()
+    assert candidate.variants == full.variants
+    turned, straight = candidate.pair("v00", "v02"), full.pair("v00", "v02")
     assert straight.first == "v00"
     assert turned.p == straight.p
     assert turned.a12 == pytest.approx((1 - straight.a12.value, 1 - straight.a12.high, 1 - straight.a12.low))

@@ -17,7 +17,7 @@ from fooldeap.study.report import markdown, verdict
 
 def sentences(outcome):
     """Return the lines of the conclusions."""
-    heading = "## Conclusions about" if outcome.tried else "## Conclusions"
+    heading = "## Conclusions about" if outcome.candidate else "## Conclusions"
     section = markdown(outcome, analyse(outcome)).split(heading)[1].split("\n## ")[0]
     return [line for line in section.replace(SPACE, " ").splitlines()[1:] if line]
 
@@ -98,11 +98,11 @@ def test_the_report_names_a_variant_better_than_all_others():
     ],
 )
 def test_ties_of_the_variant_on_trial_are_reported(others, standing):
-    assert sentences(selection({"b": NEVER, **others}, tried="b"))[1] == f"- {standing}"
+    assert sentences(selection({"b": NEVER, **others}, candidate="b"))[1] == f"- {standing}"
 
 
 def test_the_report_on_a_variant_on_trial_begins_with_its_rank():
-    outcome = selection(tried="roulette")
+    outcome = selection(candidate="roulette")
     text = markdown(outcome, analyse(outcome))
     assert re.findall("^## (.*)", text, re.M)[0] == "Conclusions about roulette"
     assert "## Conclusions\n" not in text
@@ -202,7 +202,8 @@ def test_markdown_tables_are_rectangular_whatever_the_names():
 
 
 @pytest.mark.parametrize(
-    ("fields", "drawn"), [({}, True), ({"tried": "roulette"}, False), ({"evaluations": {"a": SEVEN, "b": FIVE}}, False)]
+    ("fields", "drawn"),
+    [({}, True), ({"candidate": "roulette"}, False), ({"evaluations": {"a": SEVEN, "b": FIVE}}, False)],
 )
 def test_the_report_links_the_figures_that_are_drawn(fields, drawn):
     outcome = selection(**fields)
@@ -243,12 +244,12 @@ def test_many_targets_become_rows():
 # --- The verdict ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tried", [None, "variant with a name that is much longer than is good for it 05"])
-def test_the_verdict_fits_the_terminal(tried):
+@pytest.mark.parametrize("candidate", [None, "variant with a name that is much longer than is good for it 05"])
+def test_the_verdict_fits_the_terminal(candidate):
     drawn = outcomes.drawn(12, 4, 9, budget=10**7)
     evaluations = {f"variant with a name that is much longer than is good for it {name[1:]}": [
         [count * 1000 for count in row] for row in table] for name, table in drawn.items()}  # fmt: skip
-    outcome = outcomes.outcome(evaluations, budget=10**8, tried=tried, failed={"other": "wrong " * 30})
+    outcome = outcomes.outcome(evaluations, budget=10**8, candidate=candidate, failed={"other": "wrong " * 30})
     lines = verdict(outcome, analyse(outcome)).splitlines()
     assert max(map(len, lines)) <= 100
     table, conclusions, notes = (part.splitlines() for part in "\n".join(lines).split("\n\n"))
@@ -288,8 +289,8 @@ SMALL = {
     "one variant": selection({"a": SEVEN}, failed={"b": "broken"}),
     "all failed": outcomes.outcome({}, failed={"a": "broken", "b": "broken"}),
     "no variants": outcomes.outcome({}),
-    "tried failed": selection({"a": SEVEN, "b": FIVE}, tried="c", failed={"c": "broken"}),
-    "tried alone": selection({"a": SEVEN}, tried="a", failed={"c": "broken"}),
+    "candidate failed": selection({"a": SEVEN, "b": FIVE}, candidate="c", failed={"c": "broken"}),
+    "candidate alone": selection({"a": SEVEN}, candidate="a", failed={"c": "broken"}),
     "joint failed": selection({"a": SEVEN, "b": FIVE}, joint=["c"], failed={"c": "broken"}),
     "no run reaches the goal": selection({"a": NEVER, "b": NEVER, "c": NEVER}, joint=["a"]),
     "score": selection(goal={"score": 3.5}),
@@ -315,7 +316,7 @@ def test_small_and_broken_studies_have_all_files(name):
     [
         ("one run", "a is the only variant"),
         ("all failed", "No variant finished"),
-        ("tried failed", "c failed"),
+        ("candidate failed", "c failed"),
         ("no run reaches the goal", "a, b and c cannot be separated: none of their runs reached the goal."),
         ("score", "To a score of 3.5, on mnist_cnn"),
     ],

@@ -103,7 +103,7 @@ def test_summary_is_strict_json_with_all_of_the_analysis():
         "extended": False,
         "left_out": [],
         "forced": [],
-        "tried": None,
+        "candidate": None,
     }
     never = summary["variants"]["never"]
     assert never["overall"]["running_time"] == {"value": None, "low": None, "high": None}

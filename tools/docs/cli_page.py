@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from fooldeap.cli import app
+from fooldeap.cli import application
 
 
 def page() -> str:
     """Return the page as Markdown, with one section per command."""
     sections = ["# Command line", "`fooldeap COMMAND --help` prints the same information."]
-    for name, command in _commands(typer.main.get_command(app), "fooldeap"):
+    for name, command in _commands(typer.main.get_command(application()), "fooldeap"):
         sections += [f"## {name}", _text(command.help), f"```text\n{_usage(name, command)}\n```", _table(command)]
     sections += [
         "## Exit codes",

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fooldeap import registry
+from fooldeap import extensions, registry
 from fooldeap.configuration import config
-from fooldeap.help import schema
 from fooldeap.help.catalogue import in_yaml
 from fooldeap.parameters import in_words
 from fooldeap.plugin import KINDS
@@ -17,7 +16,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 def page() -> str:
     """Return the page as Markdown, with one section per kind of file."""
     known = registry.load()
-    experiment = schema.experiment(known)["properties"]
+    kinds = dict(extensions.load("fooldeap.files"))
+    whole = kinds["experiment"].schema(known)
+    experiment = whole["properties"]
     defaults = config.load({}).data()
     stop = defaults.pop("stop")
     del defaults["name"]  # the default is the name of the file
@@ -31,13 +32,15 @@ def page() -> str:
         "### stop",
         _table(experiment["stop"]["properties"], {}, stop),
         "### Schedules",
-        _schedules(schema.experiment(known)),
+        _schedules(whole),
     ]
-    for title, command, content, source, head in (
-        ("Study", "compare", schema.study(known), "comparing.md", "key"),
-        ("Retraining", "retrain", schema.retraining(known), "retraining.md", "key"),
-        ("Training", "train", schema.training(known), "configuration.md", "training"),
+    for title, source, head in (
+        ("Study", "comparing.md", "key"),
+        ("Retraining", "retraining.md", "key"),
+        ("Training", "configuration.md", "training"),
     ):
+        kind = kinds[title.lower()]
+        content, command = kind.schema(known), kind.command
         also = "" if title == "Training" else " It has the keys of an experiment, and these:"
         keys = {key: each for key, each in content["properties"].items() if also == "" or key not in experiment}
         introduction = f"Used by `fooldeap {command}`; see [{source.removesuffix('.md')}](../{source}).{also}"

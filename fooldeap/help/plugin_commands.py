@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
-from fooldeap.cli import completion
 from fooldeap.cli.options import Plugins, print_line
 from fooldeap.errors import InputError, PluginError
+from fooldeap.help import completion
 
 app = typer.Typer(help="List the plugins; show, create or check a plugin.", invoke_without_command=True)
+
+
+@app.callback()
+def _print_help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command("list")

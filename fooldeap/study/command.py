@@ -30,7 +30,7 @@ def compare(
         Path | None,
         typer.Option(metavar="DIR", help="Continue the study in this folder: make the missing runs and the report."),
     ] = None,
-    tried: Annotated[
+    candidate: Annotated[
         Path | None,
         typer.Option("--try", metavar="FILE", help="Compare the plugin in FILE with the stock plugins of its kind."),
     ] = None,
@@ -58,7 +58,7 @@ def compare(
     options: dict[str, Any] = {
         "out": out,
         "resume": resume,
-        "plugin_file": tried,
+        "plugin_file": candidate,
         "plugins": plugins or (),
         "workers": parse_workers(workers),
     }

@@ -1,0 +1,58 @@
+"""Finds what installed packages add to fooldeap: plugins, commands, kinds of folders and JSON Schemas.
+
+A package registers each of them as an entry point. fooldeap registers its own in the same way, see ``setup.cfg``.
+
+============================= ============================================================================
+group                         value
+============================= ============================================================================
+``fooldeap.plugins``          a module or package with plugins, see `fooldeap.registry`
+``fooldeap.commands``         a command: a function with the annotations of Typer, or a `typer.Typer`
+``fooldeap.folders``          a kind of folder: a `fooldeap.result_tools.kinds.FolderKind`
+``fooldeap.files``            a kind of YAML file: a `FileKind`
+============================= ============================================================================
+"""
+
+import importlib.metadata
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from fooldeap.errors import InputError
+
+
+class FileKind(NamedTuple):
+    """A kind of YAML file: the command that reads it, keys that only it has, and its JSON Schema.
+
+    ``schema`` is a function of a `fooldeap.registry.Registry`.
+    """
+
+    command: str
+    keys: tuple[str, ...]
+    schema: Callable[[Any], dict[str, Any]]
+
+
+def load(group: str) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the value of each entry point of a group, in the order of the names.
+
+    A package of fooldeap that was removed is left out.
+
+    Raises
+    ------
+    InputError
+        A value cannot be imported.
+    """
+    for entry in sorted(importlib.metadata.entry_points(group=group), key=lambda entry: entry.name):
+        try:
+            value = entry.load()
+        except ModuleNotFoundError as error:
+            if error.name is not None and f"{entry.module}.".startswith(f"{error.name}."):
+                continue
+            raise _failure(entry, error) from error
+        except Exception as error:
+            raise _failure(entry, error) from error
+        yield entry.name, value
+
+
+def _failure(entry: importlib.metadata.EntryPoint, error: Exception) -> InputError:
+    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    package = entry.dist.name if entry.dist else "?"
+    return InputError(f"{entry.group} {entry.name!r} of package {package} ({entry.value}) does not load: {text}")

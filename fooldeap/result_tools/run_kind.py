@@ -1,0 +1,29 @@
+"""What the commands ``report``, ``verify`` and ``export`` do with the folder of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fooldeap.report.run import run_page
+from fooldeap.result_tools.export import ExportedImage, Source, exported
+from fooldeap.result_tools.kinds import FolderKind
+from fooldeap.result_tools.verify import Settings, Verification, verify_run
+from fooldeap.runs.run_folder import RunFolder
+
+
+class RunKind(FolderKind):
+    """The folder of a run."""
+
+    folder = RunFolder
+
+    def page(self, path: Path) -> str:
+        """Return the page."""
+        return run_page(path, RunFolder(path).read_result())
+
+    def verify(self, folder: RunFolder, settings: Settings) -> Verification:
+        """Repeat the run."""
+        return verify_run(folder, settings)
+
+    def images(self, source: Source) -> Iterator[ExportedImage]:
+        """Yield the image of each run."""
+        for run in source.read_json(RunFolder.LAST)["runs"]:
+            yield exported(run, "", source.image(run["image"]))
