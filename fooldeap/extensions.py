@@ -13,10 +13,13 @@ group                         value
 """
 
 import importlib.metadata
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from fooldeap.errors import InputError
+
+_PACKAGE = re.compile(r"fooldeap\.\w+")
 
 
 class FileKind(NamedTuple):
@@ -33,7 +36,7 @@ class FileKind(NamedTuple):
 def load(group: str) -> Iterator[tuple[str, Any]]:
     """Yield the name and the value of each entry point of a group, in the order of the names.
 
-    A package of fooldeap that was removed is left out.
+    If a package of fooldeap was removed, what it and the packages that need it registered is left out.
 
     Raises
     ------
@@ -43,11 +46,9 @@ def load(group: str) -> Iterator[tuple[str, Any]]:
     for entry in sorted(importlib.metadata.entry_points(group=group), key=lambda entry: entry.name):
         try:
             value = entry.load()
-        except ModuleNotFoundError as error:
-            if error.name is not None and f"{entry.module}.".startswith(f"{error.name}."):
-                continue
-            raise _failure(entry, error) from error
         except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and _PACKAGE.fullmatch(error.name or ""):
+                continue
             raise _failure(entry, error) from error
         yield entry.name, value
 

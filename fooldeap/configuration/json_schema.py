@@ -3,7 +3,6 @@
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pydantic_core import to_jsonable_python

@@ -6,9 +6,9 @@ from helpers.resuming import check_resumes_wherever_cut
 
 from fooldeap import registry
 from fooldeap.configuration import config
+from fooldeap.configuration import json_schema as schema
 from fooldeap.configuration.schedules import Schedule
 from fooldeap.errors import InputError
-from fooldeap.help import schema
 from fooldeap.plugin import Annotated, Gt, mutation
 from fooldeap.results import RunInfo
 from fooldeap.runs.experiment_session import ExperimentSession

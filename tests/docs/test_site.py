@@ -11,9 +11,8 @@ import typer
 from helpers.experiments import ROOT
 from PIL import Image
 
-from fooldeap import registry
-from fooldeap.cli import app
-from fooldeap.help import schema
+from fooldeap import extensions, registry
+from fooldeap.cli import application
 
 PLUGINS = registry.load().all()
 DRAWN = [
@@ -79,7 +78,7 @@ def test_citations_are_found(tools):
 
 def test_every_command_and_option_is_in_the_reference(tools):
     page = tools["cli_page"].page()
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application())
     commands = {f"fooldeap {name}": each for name, each in group.commands.items() if not hasattr(each, "commands")}
     assert len(commands) > 5
     for name, command in commands.items():
@@ -90,9 +89,8 @@ def test_every_command_and_option_is_in_the_reference(tools):
 
 def test_every_key_is_in_the_reference_with_its_meaning(tools):
     page = tools["yaml_page"].page()
-    known = registry.load()
-    for content in (schema.experiment(known), schema.study(known), schema.retraining(known), schema.training(known)):
-        for key in content["properties"]:
+    for _, kind in extensions.load("fooldeap.files"):
+        for key in kind.schema(registry.load())["properties"]:
             assert re.search(rf"^\| `{key}` \| .+ \| .* \| .+ \|$", page, re.MULTILINE), key
 
 
