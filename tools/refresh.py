@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 from fooldeap import extensions, registry
+from fooldeap.configuration.checks import keys_of
 from fooldeap.configuration.json_schema import text
-from fooldeap.plugin import KINDS
+from fooldeap.configuration.stopping import REASONS, Stop
+from fooldeap.help.catalogue import in_yaml
+from fooldeap.plugin import KINDS, LogRow
 
 ROOT = Path(__file__).parent.parent
 

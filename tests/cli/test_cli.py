@@ -137,7 +137,7 @@ def test_a_closed_pipe_does_not_stop_a_command(tmp_path):
         ),
         (["run", "x.yaml", "--force"], "--force works only together with --resume DIR; leave it out"),
         (["run", "--resume", "y"], "y: has no config.yaml; name a folder that 'fooldeap run' made"),
-        (["report", "x" * 300], f"{'x' * 300}/config.yaml: the file name is too long"),
+        (["report", "x" * 300], f"{'x' * 300}/audit.yaml: the file name is too long"),
         (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
         (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),
         (["plugins", "list", "--plugins", "nowhere"], "plugins: no file or folder 'nowhere'"),

@@ -136,12 +136,14 @@ def test_a_changed_file_is_named(name, finished, tmp_path, capsys):
         (["RUN", "--npz", "set.zip"], "--npz: got 'set.zip', expected a file name that ends in .npz"),
         (
             ["nowhere", "--npz", "set.npz"],
-            "no folder 'nowhere'; name a folder that fooldeap run, compare, retrain or audit has written",
+            "no folder 'nowhere'; name a folder that one of these commands has written: fooldeap audit, fooldeap "
+            "retrain, fooldeap run, fooldeap compare",
         ),
         (
             [".", "--npz", "set.npz"],
-            ".: has none of config.yaml, study.yaml, retrain.yaml, audit.yaml; "
-            "name a folder that fooldeap run, compare, retrain or audit has written",
+            ".: has none of audit.yaml, retrain.yaml, config.yaml, study.yaml; "
+            "name a folder that one of these commands has written: fooldeap audit, fooldeap retrain, fooldeap "
+            "run, fooldeap compare",
         ),
         (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no'; create it first"),
         (["RUN", "--npz", "old.npz"], "--npz old.npz: already exists; name a new file, or remove it"),
