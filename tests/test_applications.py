@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 ALWAYS = ("doctor", "export", "init", "plugins", "report", "run", "schema", "verify")
-COMMANDS = {"study": "compare", "audit": "audit", "retrain": "retrain", "training": "train"}
+COMMANDS = {"report": None, "study": "compare", "audit": "audit", "retrain": "retrain", "training": "train"}
 
 
 @pytest.fixture(params=COMMANDS)
@@ -32,9 +32,10 @@ def test_the_other_commands_work_without_an_application(without, tmp_path):
     done = call("run", str(ROOT / "configs/mnist.yaml"), "stop.evaluations=500", "--out", "run", "--quiet")
     assert done.returncode == 0, done.stderr
     assert call("verify", "run", "--sample", "2").returncode == 0
-    assert call("report", "run").returncode == 0
+    if application != "report":
+        assert call("report", "run").returncode == 0
     assert call("export", "run", "--npz", "images.npz").returncode == 0
     assert (tmp_path / "images.npz").is_file()
     listed = call("--help").stdout.partition("Commands:")[2]
     commands = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
-    assert sorted(commands) == sorted({*ALWAYS, *COMMANDS.values()} - {COMMANDS[application]})
+    assert sorted(commands) == sorted({*ALWAYS, *COMMANDS.values()} - {COMMANDS[application], None})

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fooldeap.audit.session import AuditFolder
-from fooldeap.report.audit import audit_page
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
@@ -20,6 +19,8 @@ class AuditKind(FolderKind):
 
     def page(self, path: Path) -> str:
         """Return the page."""
+        from fooldeap.report.audit import audit_page
+
         return audit_page(path)
 
     def verify(self, folder: AuditFolder, settings: Settings) -> Verification:

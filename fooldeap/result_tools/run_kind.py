@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fooldeap.report.run import run_page
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
@@ -17,6 +16,8 @@ class RunKind(FolderKind):
 
     def page(self, path: Path) -> str:
         """Return the page."""
+        from fooldeap.report.run import run_page
+
         return run_page(path, RunFolder(path).read_result())
 
     def verify(self, folder: RunFolder, settings: Settings) -> Verification:

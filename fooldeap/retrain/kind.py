@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fooldeap.errors import InputError
 from fooldeap.extensions import FileKind
-from fooldeap.report.retrain import retrain_page
 from fooldeap.result_tools.export import ExportedImage, Source
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
@@ -25,6 +24,8 @@ class RetrainingKind(FolderKind):
 
     def page(self, path: Path) -> str:
         """Return the page."""
+        from fooldeap.report.retrain import retrain_page
+
         return retrain_page(path)
 
     def verify(self, folder: RetrainFolder, settings: Settings) -> Verification:

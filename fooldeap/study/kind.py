@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fooldeap.extensions import FileKind
-from fooldeap.report.study import study_page
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, notes
@@ -33,6 +32,8 @@ class StudyKind(FolderKind):
 
     def page(self, path: Path) -> str:
         """Return the page."""
+        from fooldeap.report.study import study_page
+
         return study_page(path)
 
     def verify(self, folder: StudyFolder, settings: Settings) -> Verification:
