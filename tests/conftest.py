@@ -52,7 +52,7 @@ def owned(tmp_path, monkeypatch):
     assert not (ROOT / "owned").exists()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def undrawn(request, monkeypatch):
     """Studies without figures, whose drawing takes longer than all else; but for tests that are marked ``draws``."""
     if request.node.get_closest_marker("draws") is None:

@@ -88,7 +88,6 @@ def test_the_subfolders_sort_in_the_order_of_the_classes():
     assert sorted(folders) == ["002", "010", "999"]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_study_is_exported_with_its_variants(tmp_path):
     study = {"classifier": "tiny", "plugins": [str(KIT)], "algorithm": {"name": "generational", "population": 10}}
     study |= {"vary": {"selection": ["roulette", "random"]}, "seeds": 2, "targets": [0], "budget": 100}

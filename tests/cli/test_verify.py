@@ -17,7 +17,6 @@ from fooldeap.result_tools.verify import verify
 from fooldeap.runs import provenance
 from fooldeap.runs.dispatcher import Dispatcher
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {
     "classifier": "tiny",
     "plugins": [str(KIT)],

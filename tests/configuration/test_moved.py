@@ -116,7 +116,6 @@ def test_what_is_another_at_the_new_place_is_refused(project, tmp_path):
         fooldeap.resume(moved / "runs/1", quiet=True)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_study_that_was_moved(project, tmp_path):
     place, _ = project
     fooldeap.compare(place / "study.yaml", out=place / "runs/study", quiet=True)

@@ -37,7 +37,9 @@ def finished(tmp_path_factory):
     """A small study, finished."""
     folder = tmp_path_factory.mktemp("finished") / "study"
     source = {**TINY, "plugins": [str(KIT)], "targets": [1], "seeds": 2, "budget": 100, "goal": {"confidence": 0.5}}
-    fooldeap.compare({**source, "vary": {"selection": ["random", "tournament"]}}, out=folder, quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fooldeap.study.figures.draw", lambda *_: {})
+        fooldeap.compare({**source, "vary": {"selection": ["random", "tournament"]}}, out=folder, quiet=True)
     return folder
 
 

@@ -16,9 +16,6 @@ from fooldeap.runs.session import Session
 from fooldeap.study import definition
 from fooldeap.study.records import Record, _area, grid
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
-
 # --- Results --------------------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,9 @@ def style():
         yield
 
 
+pytestmark = pytest.mark.draws
+
+
 def study(variants=3, targets=3, seeds=3, channels=1, **fields):
     """Return a study with random curves and images. The last variant never reaches the goal."""
     tables = outcomes.drawn(variants, targets, seeds)

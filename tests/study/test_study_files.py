@@ -7,7 +7,6 @@ from ruamel.yaml import YAML
 
 from fooldeap.study import definition
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 BROKEN = YAML(typ="safe").load(ROOT / "tests/study/broken_studies.yaml")
 
 

@@ -2,15 +2,12 @@
 
 import shutil
 
-import pytest
 from helpers.query_logs import check_study_adds_up, sessions
 from helpers.resuming import interrupted
 from helpers.studies import STUDY
 
 import fooldeap
 from fooldeap.engine.evaluation import Evaluator
-
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_the_query_log_adds_up_over_sessions(study, tmp_path):

@@ -17,8 +17,6 @@ from fooldeap.engine.evolution import Run
 from fooldeap.errors import FooldeapWarning, InputError
 from fooldeap.study.records import Records
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 def counted(monkeypatch):
     """Count the evaluations of each run from now on."""
