@@ -13,7 +13,7 @@ from helpers.commands import call
 from helpers.experiments import ROOT
 
 from fooldeap import registry
-from fooldeap.cli import app
+from fooldeap.cli import application
 from fooldeap.configuration import config
 from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
@@ -49,7 +49,7 @@ RUNNING = {page for page in PAGES if COMMANDS[page]} | {"docs/python.md"}
 @pytest.mark.parametrize("line", sorted({line for lines in COMMANDS.values() for line in lines}))
 def test_a_shown_command_and_its_options_exist(line):
     program, *words = shlex.split(line, comments=True)
-    command, name = typer.main.get_command(app), program
+    command, name = typer.main.get_command(application()), program
     while hasattr(command, "commands") and program == "fooldeap":
         name, *words = words
         command = command.commands[name]
