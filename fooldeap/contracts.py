@@ -65,6 +65,8 @@ class Classifier(Protocol):
     * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
     * ``names``: the names of the classes, or None
     * ``confidence_kind``: how the confidence in a class follows from the logits, see `log_confidences`
+    * ``alternatives()``: yields classifiers with other preprocessing of the pixels, each with the key that sets it; if
+      one of them has a better accuracy on the dataset, the key is suggested
     * ``rejection``: the class for images of no other class, or None; ``targets: all`` leaves it out
     * ``from_object(model)``: a class method that returns a classifier for a model in memory, or None if it does not
       accept the model

@@ -318,7 +318,10 @@ class OutputFolder(Protocol):
 
 @dataclass(frozen=True)
 class ExperimentInfo:
-    """The information that reporters get at the start: the experiment, its runs, and the output folder (or None)."""
+    """The information that reporters get at the start: the experiment, its runs, and the output folder (or None).
+
+    ``accuracy`` is that of the classifier on the test images of the dataset, or None without a dataset.
+    """
 
     name: str
     runs: tuple[RunInfo, ...]
@@ -327,3 +330,4 @@ class ExperimentInfo:
     configuration: dict[str, Any]
     folder: OutputFolder | None
     resumed: bool = False
+    accuracy: float | None = None

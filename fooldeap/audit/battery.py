@@ -87,13 +87,16 @@ def fit_to_images(value: Any, shape: tuple[int, int, int]) -> Any:
     return variables.get(value, value) if isinstance(value, str) else value
 
 
-def experiment_data(attack: Attack, classifier: Mapping[str, Any], seed: int, targets: list[int]) -> dict[str, Any]:
+def experiment_data(
+    attack: Attack, classifier: Mapping[str, Any], seed: int, targets: list[int], dataset: Any = None
+) -> dict[str, Any]:
     """Return the content of the experiment file of an attack."""
     return {
         "name": attack.name,
         "seed": seed,
         "targets": targets,
         "classifier": dict(classifier),
+        "dataset": dataset,
         **attack.experiment,
         "stop": {
             "confidence": GOAL,

@@ -96,6 +96,7 @@ class _Session:
         self.settings, self.folder, self.out, self.quiet = settings, folder, out, quiet
         shape, count = settings.classifier.input_shape, len(settings.classes)
         self.images = None if settings.images is None else real.load(settings.images, shape)
+        self.dataset = settings.dataset
         every = tuple(load_attacks(shape, count, settings.budget))
         self.attacks = tuple(attack for attack in every if settings.gradient or not attack.white_box)
         self.left_out = tuple(attack for attack in every if attack not in self.attacks)
@@ -105,7 +106,8 @@ class _Session:
 
     def _experiment(self, attack: Attack) -> Experiment:
         settings = self.settings
-        data = experiment_data(attack, settings.choice, settings.experiment.seed, list(settings.classes))
+        classes = list(settings.classes)
+        data = experiment_data(attack, settings.choice, settings.experiment.seed, classes, self.dataset)
         return config.load({**data, "plugins": list(settings.experiment.plugins)}, options=settings.experiment.options)
 
     def run(self) -> Path:

@@ -13,6 +13,7 @@ from annotated_types import Ge, Le, Len
 from fooldeap import registry as registries
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.engine.timeout import TimedClassifier
@@ -73,12 +74,25 @@ class Settings:
         names = getattr(self.classifier, "names", None)
         return f"{target}: {names[target]}" if names else str(target)
 
+    @property
+    def dataset(self) -> Any:
+        """The value of the key ``dataset`` in YAML: that of the file, or the real images if they are a dataset."""
+        if self.experiment.dataset is not None:
+            return self.experiment.dataset.data()
+        registry = registries.load()
+        if self.images not in [plugin.name for plugin in registry.all("dataset")] or Path(self.images).exists():
+            return None
+        data = loaded(Choice(registry.get("dataset", self.images), {}))
+        largest = max(int(labels.max()) for labels in (data.train_labels, data.test_labels))
+        return self.images if largest < self.classifier.classes else None
+
     def data(self) -> dict[str, Any]:
         """Return the audit as plain data; written to YAML and read again, it gives the same audit."""
         return {
             "name": self.experiment.name,
             "seed": self.experiment.seed,
             "classifier": self.choice,
+            "dataset": self.experiment.dataset and self.experiment.dataset.data(),
             "plugins": list(self.experiment.plugins),
             "budget": self.budget,
             "classes": list(self.classes),

@@ -35,12 +35,14 @@ class Calibration(NamedTuple):
     rows : the fastest batch size, in images
     noise : logits float32 (n, classes) of images of noise; empty for a billable classifier, which is not tested
     warnings : signs that the classifier was loaded wrongly, see `fooldeap.engine.classifier_checks`
+    accuracy : on at most 2000 test images; None without a dataset
     """
 
     depends_on: DependsOn
     rows: int
     noise: Array
     warnings: tuple[str, ...] = ()
+    accuracy: float | None = None
 
 
 def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:

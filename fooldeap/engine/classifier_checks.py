@@ -4,6 +4,7 @@ Each check is a function that returns a warning or None. `warnings_about` calls 
 shown no images, so it is not checked.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 from fooldeap.engine.calibration import BY_CHANCE, Calibration
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.errors import FooldeapError
-from fooldeap.formatting import level, percent
+from fooldeap.formatting import percent
 from fooldeap.plugin import Classifier, Images, Predictions, Split
 
 FAR_APART = 300  # between logits of noise; a softmax in float32 is 0 or 1 if they differ by 104
 BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wrongly
-ACCURACY_IMAGES = 2000
+ACCURACY_IMAGES, FEWER_IMAGES = 2000, 500  # for the classifier as configured, and with each other preprocessing
+MARGIN = 0.03  # minimum gain in accuracy before another preprocessing is suggested
 PROBES = 64
 SAME = 1e-5  # relative difference of outputs that count as equal
 ROUNDING = 1e-5  # of confidences
@@ -38,6 +40,11 @@ class Subject:
     calibration: Calibration
     data: Split | None
 
+    @functools.cached_property
+    def accuracy(self) -> float | None:
+        """The accuracy on at most 2000 test images, or None without a dataset."""
+        return None if self.data is None else _accuracy(self.evaluator, self.data, ACCURACY_IMAGES)
+
     def confidences(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the confidence in each class, (n, classes)."""
         images = np.empty((len(logits), 0, 0, 0), np.uint8)
@@ -52,7 +59,7 @@ def warnings_about(subject: Subject) -> list[str]:
     """Return the warnings of all checks."""
     if subject.evaluator.billable:
         return []
-    checks = (constant_output, unit_logits, extreme_logits, accuracy, dependent_answers)
+    checks = (constant_output, unit_logits, extreme_logits, low_accuracy, dependent_answers)
     return [text for check in checks if (text := check(subject)) is not None]
 
 
@@ -105,18 +112,41 @@ def extreme_logits(subject: Subject) -> str | None:
     )
 
 
-def accuracy(subject: Subject) -> str | None:
-    """Warn if a model has a low accuracy on its dataset."""
-    if subject.data is None:
+def low_accuracy(subject: Subject) -> str | None:
+    """Warn if another preprocessing gives a better accuracy on the dataset, or if the accuracy is very low."""
+    own, data, evaluator = subject.accuracy, subject.data, subject.evaluator
+    if own is None or data is None:
         return None
-    images, labels = subject.data.test_images[:ACCURACY_IMAGES], subject.data.test_labels[:ACCURACY_IMAGES]
-    right = float(np.mean(subject.evaluator.probe_logits(images).argmax(axis=1) == labels))
-    if right >= BADLY_LOADED:
+    right = f"the classifier is right on {percent(own)} of {len(data.test_images[:ACCURACY_IMAGES])} test images"
+    if own < 1 - MARGIN and (alternatives := getattr(evaluator.classifier, "alternatives", None)):
+        found = {key: _accuracy_as(evaluator, other, data) for key, other in alternatives()}
+        best = max(found, key=found.__getitem__, default="")
+        if best and found[best] >= _accuracy(evaluator, data, FEWER_IMAGES) + MARGIN:
+            count = len(data.test_images[:FEWER_IMAGES])
+            return f"{right}, and on {percent(found[best])} of {count} with other pixels; say '{best}'"
+    if own >= BADLY_LOADED:
         return None
     return (
-        f"the classifier is right on {level(right)} of {len(images)} test images: it looks badly loaded; "
-        "check its input range, its class order and whether it was trained on inverted colours"
+        f"{right}: it looks badly loaded; check its input range, its class order and whether it was trained on "
+        "inverted colours"
     )
+
+
+def _accuracy(evaluator: Evaluator, data: Split, most: int) -> float:
+    images, labels = data.test_images[:most], data.test_labels[:most]
+    return float(np.mean(evaluator.probe_logits(images).argmax(axis=1) == labels))
+
+
+def _accuracy_as(evaluator: Evaluator, other: Classifier, data: Split) -> float:
+    """Return the accuracy of the classifier with other preprocessing. Its images count as probes of the evaluator."""
+    trial = Evaluator(other)
+    trial.rows = evaluator.rows
+    try:
+        return _accuracy(trial, data, FEWER_IMAGES)
+    except FooldeapError:  # some models overflow on other pixels
+        return 0.0
+    finally:
+        evaluator.queries.add(trial.queries)
 
 
 def dependent_answers(subject: Subject) -> str | None:

@@ -118,6 +118,7 @@ class ExperimentSession(Session):
             configuration=self.experiment.data(),
             folder=folder,
             resumed=resumed,
+            accuracy=self.calibration.accuracy,
         )
 
 

@@ -235,7 +235,8 @@ class Session:
             found = calibrate(self.evaluator, rows)
         data = self._dataset()
         with self.experiment.blaming("classifier"):
-            found = found._replace(warnings=tuple(warnings_about(Subject(self.evaluator, found, data))))
+            subject = Subject(self.evaluator, found, data)
+            found = found._replace(warnings=tuple(warnings_about(subject)), accuracy=subject.accuracy)
         for text in found.warnings:
             warn(text)
         return found

@@ -3,18 +3,18 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from fooldeap import registry
 from fooldeap.errors import nearest
-from fooldeap.plugin import InputError, Plugin, plugin_of
+from fooldeap.plugin import File, InputError, Names, Plugin, plugin_of
 
-from ._scores import names_in
+from ._scores import InputRange, Outputs, Scaling, Side, names_in
 
 MOST_FILE = 1 << 32  # bytes of a model file; it is read into memory
 
@@ -29,6 +29,21 @@ class Loaded(Protocol):
     @property
     def classes(self) -> int:
         """The number of classes."""
+
+
+class LoadedImages(Loaded, Protocol):
+    """A loaded model of images, with the preprocessing of its pixels."""
+
+    @property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+
+    @property
+    def scaling(self) -> Scaling:
+        """The map from grey levels to the input of the model."""
+
+    def rescaled(self, scaling: Scaling) -> Self:
+        """Return the same model with another scaling."""
 
 
 class SentAsSettings:
@@ -98,6 +113,89 @@ class FromFile(SentAsSettings, ABC):
     def _where(self) -> str:
         """The beginning of error messages."""
         return f"{_plugin(self)}: model {self.model!r}"
+
+
+# What the presets of well-known libraries do, as in keras.applications.imagenet_utils.preprocess_input.
+PRESETS: dict[str, dict[str, Any]] = {
+    "torch": {"input_range": (0, 1), "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    "caffe": {"mean": (103.939, 116.779, 123.68), "channels": "bgr"},
+    "tf": {"input_range": (-1, 1)},
+}
+_UNPROCESSED: dict[str, Any] = {"input_range": (0, 255), "mean": None, "std": None, "channels": "rgb"}
+_RANGES = ((0, 255), (0, 1), (-1, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageModel(FromFile):
+    """A model of images in a file or in memory, with the preprocessing of its pixels."""
+
+    model: File
+    outputs: Outputs = "auto"
+    shape: tuple[Side, Side, Side] | None = None
+    preprocessing: Literal["torch", "caffe", "tf"] | None = None
+    input_range: InputRange = (0, 255)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channels: Literal["rgb", "bgr"] = "rgb"
+    class_names: Names | None = None
+    _object: Any = field(default=None, init=False, repr=False)
+
+    @property
+    @abstractmethod
+    def _loaded(self) -> LoadedImages:
+        """The model. Subclasses load it at first use."""
+
+    @classmethod
+    def from_object(cls, model: Any, **settings: Any) -> Self | None:
+        """Return a classifier for a model in memory, or None if this plugin does not take ``model``."""
+        name = cls._name_of(model)
+        if name is None:
+            return None
+        made = cls(model=f"(in memory) {name}", **settings)
+        object.__setattr__(made, "_object", model)
+        return made
+
+    @classmethod
+    @abstractmethod
+    def _name_of(cls, model: Any) -> str | None:
+        """Return the name of a model in memory, or None if this plugin does not take it."""
+
+    @property
+    def confidence_kind(self) -> str:
+        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
+        return self._loaded.confidence_kind
+
+    def scaling(self, channels: int) -> Scaling:
+        """Return the map from grey levels to the input of the model.
+
+        Raises
+        ------
+        InputError
+            A preset is combined with keys that it sets, or a key does not fit the number of channels.
+        """
+        own = {name: getattr(self, name) for name in _UNPROCESSED}
+        if self.preprocessing is not None:
+            set_too = [name for name, value in own.items() if value != _UNPROCESSED[name]]
+            if set_too:
+                raise InputError(
+                    f"{self._where}: got 'preprocessing: {self.preprocessing}' and {set_too[0]!r}, which it sets; "
+                    "leave one of them out"
+                )
+            own |= PRESETS[self.preprocessing]
+        return Scaling.of(own["input_range"], own["mean"], own["std"], channels, self._where, own["channels"])
+
+    def alternatives(self) -> Iterator[tuple[str, Self]]:
+        """Yield the same model with other preprocessing, and the key that sets it."""
+        channels = self.input_shape[2]
+        settings = [(f"input_range: {list(each)}", {**_UNPROCESSED, "input_range": each}) for each in _RANGES]
+        if channels == 3:
+            settings += [(f"preprocessing: {name}", {**_UNPROCESSED, **PRESETS[name]}) for name in ("torch", "caffe")]
+        for key, values in settings:
+            other = replace(self, preprocessing=None, **values)
+            scaling = other.scaling(channels)
+            if not scaling.equals(self._loaded.scaling):
+                other.__dict__["_loaded"] = self._loaded.rescaled(scaling)
+                yield key, other
 
 
 def _plugin(classifier: object) -> Plugin:

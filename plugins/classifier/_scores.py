@@ -4,15 +4,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.contract_checks import described
-from fooldeap.plugin import Array, Images, InputError
+from fooldeap.plugin import Array, Ge, Images, InputError
 from fooldeap.storage.inputs import read_text
 
+Side = Annotated[int, Ge(1)]
 InputRange = tuple[Literal[0], Literal[255]] | tuple[Literal[0], Literal[1]] | tuple[Literal[-1], Literal[1]]
 Outputs = Literal["auto", "logits", "probabilities", "sigmoid"]
 
@@ -58,10 +59,14 @@ def check_size(shape: tuple[int, int, int], batch: int | None, where: str) -> No
 
 @dataclass(frozen=True)
 class Scaling:
-    """The map from grey levels to the input of a model: pixels * ``scale`` + ``offset``, both float32 (c,)."""
+    """The map from grey levels to the input of a model: pixels * ``scale`` + ``offset``, both float32 (c,).
+
+    With ``reverse``, the channels are reversed first, so that the model gets BGR.
+    """
 
     scale: NDArray[np.float32]
     offset: NDArray[np.float32]
+    reverse: bool = False
 
     @classmethod
     def of(
@@ -71,10 +76,11 @@ class Scaling:
         std: Sequence[float] | None,
         channels: int,
         where: str,
+        order: str = "rgb",
     ) -> "Scaling":
         """Return the scaling to ``input_range`` with ``mean`` subtracted, divided by ``std``.
 
-        ``mean`` and ``std`` have one number for each channel.
+        ``mean`` and ``std`` have one number for each channel, in the ``order`` of the model's channels.
 
         Raises
         ------
@@ -84,20 +90,30 @@ class Scaling:
         for name, values in (("mean", mean), ("std", std)):
             if values is not None and len(values) != channels:
                 raise InputError(f"{where}: {name} has {len(values)} numbers, expected {channels}, one a channel")
+        if order == "bgr" and channels != 3:
+            raise InputError(f"{where}: got 'channels: bgr' for images of {channels} channel, expected 3; leave it out")
         if std is not None and min(std) <= 0:
             raise InputError(f"{where}: std has {min(std):g}, expected numbers > 0")
         low, high = input_range
         means, stds = np.array(mean or [0.0] * channels), np.array(std or [1.0] * channels)
-        return cls(((high - low) / 255 / stds).astype(np.float32), ((low - means) / stds).astype(np.float32))
+        return cls(
+            ((high - low) / 255 / stds).astype(np.float32), ((low - means) / stds).astype(np.float32), order == "bgr"
+        )
 
     @property
     def changes_nothing(self) -> bool:
         """Whether the scaling is the identity."""
-        return bool((self.scale == 1).all() and (self.offset == 0).all())
+        return bool((self.scale == 1).all() and (self.offset == 0).all()) and not self.reverse
+
+    def equals(self, other: "Scaling") -> bool:
+        """Return whether both scalings are the same."""
+        same = np.array_equal(self.scale, other.scale) and np.array_equal(self.offset, other.offset)
+        return same and self.reverse == other.reverse
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Return scaled images (n, h, w, c), float32."""
-        scaled: NDArray[np.float32] = images.astype(np.float32) * self.scale + self.offset
+        pixels = images[..., ::-1] if self.reverse else images
+        scaled: NDArray[np.float32] = pixels.astype(np.float32) * self.scale + self.offset
         return scaled
 
 

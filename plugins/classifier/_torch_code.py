@@ -34,7 +34,7 @@ _OPERATORS = {
         adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
         affine_grid_generator alpha_dropout alpha_dropout_ avg_pool1d avg_pool2d avg_pool3d batch_norm bilinear
         channel_shuffle constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
-        cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_dropout feature_dropout_
+        convolution cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_dropout feature_dropout_
         grid_sampler group_norm gru gru_cell instance_norm layer_norm linear lstm lstm_cell max_pool1d
         max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices
         native_batch_norm native_channel_shuffle native_dropout native_group_norm native_layer_norm pad
@@ -177,4 +177,4 @@ def _nodes(block: Any) -> Iterator[Any]:
 def _said(name: str) -> str:
     if _NEVER.search(f"{name}(") or _OUTWARD.fullmatch(name):
         return f"says {name[:60]!r}, which reaches outside a model"
-    return f"uses the operator {name[:60]!r}, which is not among those that only compute"
+    return f"uses the operator {name[:60]!r} (or has a part of this name), which is not among those that only compute"

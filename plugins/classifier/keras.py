@@ -1,6 +1,8 @@
 """A Keras model as the classifier: a shipped model, a file, or a model in memory."""
 
+import copy
 import hashlib
+import math
 import sys
 from functools import cached_property
 from typing import Any
@@ -8,65 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import File, Images, InputError, Names, classifier, dataclass, field
+from fooldeap.plugin import File, Images, InputError, classifier, dataclass
 from fooldeap.randomness import preserved
 
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
-from ._model import FromFile
-from ._scores import InputRange, Outputs, check_size, probes
+from ._model import ImageModel
+from ._scores import Scaling, check_size, probes
 
 ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
 
 
 @classifier("keras", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
-class Keras(FromFile):
+class Keras(ImageModel):
     """A Keras image classifier, attacked by its logits.
 
-    ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file, with one
-    input of fixed size and 1 or 3 channels, and one output (n, classes). ``outputs`` says what the output is:
-    ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), ``sigmoid`` (each number is the
-    probability of its class, or its logit), or ``auto``, which removes the softmax or sigmoid at the model's end.
-    ``input_range`` is the range of pixels that the
-    model was trained on; the shipped ones rescale images themselves. ``class_names`` is a file with a name a line.
+    ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file. It has one input
+    with 1 or 3 channels, and one output (n, classes). ``shape``, (height, width, channels), is required for inputs of
+    any size and for flat inputs. ``outputs`` says what the output is: ``logits``, ``probabilities`` (the logits are
+    then log p, p at least 1e-30), ``sigmoid`` (each number is the probability of its class, or its logit), or ``auto``,
+    which removes the softmax or sigmoid at the model's end.
 
-    The model is loaded at first use. It must not be trained on while it is a classifier.
+    ``input_range`` is the range of pixels that the model was trained on; the shipped ones rescale images themselves.
+    ``mean`` and ``std``, one number per channel in that range, normalise the pixels. ``channels`` is the order of the
+    channels. ``preprocessing`` sets these keys as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``.
+    ``class_names`` is a file with one name per line.
+
+    The model is loaded at first use. It must not be trained while it is a classifier.
     """
 
     model: File = "mnist_cnn"
-    outputs: Outputs = "auto"
-    input_range: InputRange = (0, 255)
-    class_names: Names | None = None
-    _object: Any = field(default=None, init=False, repr=False)
 
     @classmethod
-    def from_object(
-        cls,
-        model: Any,
-        *,
-        outputs: Outputs = "auto",
-        input_range: InputRange = (0, 255),
-        class_names: str | None = None,
-    ) -> "Keras | None":
-        """Return a classifier for a Keras model in memory, or None if ``model`` is not a Keras model."""
+    def _name_of(cls, model: Any) -> str | None:
         keras = sys.modules.get("keras")  # a Keras model exists only if Keras is imported
-        if keras is None or not isinstance(model, keras.Model):
-            return None
-        name = f"(in memory) {model.name}"
-        made = cls(model=name, outputs=outputs, input_range=input_range, class_names=class_names)
-        object.__setattr__(made, "_object", model)
-        return made
+        return str(model.name) if keras is not None and isinstance(model, keras.Model) else None
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model file, or of the configuration and weights of a model in memory."""
         return super().digest if self._object is None else _digest(self._object)
-
-    @property
-    def confidence_kind(self) -> str:
-        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
-        return self._loaded.confidence_kind
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -105,11 +89,21 @@ class _Loaded:
         model = settings._object
         if model is None:
             model = load(settings._content(), settings._path.suffix.lower(), where, trusted=settings._trusted)
-        self._shape, self.shape, self.classes = _shapes(model, where)
-        low, high = settings.input_range
-        self._low, self._scale = low, (high - low) / 255
+        self._shape, self.shape, self.classes = _shapes(model, settings.shape, where)
+        self.scaling = settings.scaling(self.shape[2])
         self._scores, self.confidence_kind = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
-        features = features_of(model)
+        self._features = features_of(model)
+        self._compile()
+
+    def rescaled(self, scaling: Scaling) -> "_Loaded":
+        """Return the same model with another scaling."""
+        other = copy.copy(self)
+        other.scaling = scaling
+        other._compile()
+        return other
+
+    def _compile(self) -> None:
+        features = self._features
         images = self._tf.TensorSpec((None, *self.shape), self._tf.uint8)
         target = self._tf.TensorSpec((), self._tf.int32)
         self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
@@ -128,9 +122,13 @@ class _Loaded:
         return self._tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
     def _scaled(self, images: Any) -> Any:
-        pixels = self._tf.cast(images, self._tf.float32)
-        if self._scale != 1 or self._low != 0:
-            pixels = pixels * self._scale + self._low
+        pixels, scaling = self._tf.cast(images, self._tf.float32), self.scaling
+        if scaling.reverse:
+            pixels = self._tf.reverse(pixels, [-1])
+        if (scaling.scale != 1).any() or (scaling.offset != 0).any():
+            uniform = np.ptp(scaling.scale) == np.ptp(scaling.offset) == 0
+            scale, offset = (each[0] if uniform else each for each in (scaling.scale, scaling.offset))
+            pixels = pixels * scale + offset
         return self._tf.reshape(pixels, (-1, *self._shape))
 
     def _logits(self, images: Any) -> Any:
@@ -150,7 +148,9 @@ class _Loaded:
         return (self._tf.nn.log_softmax if self.confidence_kind == "softmax" else self._tf.math.log_sigmoid)(logits)
 
 
-def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
+def _shapes(
+    model: Any, shape: tuple[int, int, int] | None, where: str
+) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
     """Return the shape of the model's input, the shape of images (h, w, c), and the number of classes."""
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
@@ -162,22 +162,36 @@ def _shapes(model: Any, where: str) -> tuple[tuple[int, ...], tuple[int, int, in
             f"{where} has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
             "build a keras.Model of one image input and the class scores alone"
         )
-    shape, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
-    return shape, _image_shape(shape, where), _class_count(output, where)
+    sides, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
+    images = _image_shape(sides, shape, where)
+    own = tuple(images[axis] if side is None else side for axis, side in enumerate(sides))
+    return own, images, _class_count(output, where)
 
 
-def _image_shape(shape: tuple[int | None, ...], where: str) -> tuple[int, int, int]:
-    height, width, channels = shape if len(shape) == 3 else (*shape, 1) if len(shape) == 2 else (0, 0, 0)
-    if height is None or width is None:
+def _image_shape(sides: tuple[int | None, ...], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
+    """Return the shape of images. Sizes that the model leaves open are taken from the user's ``shape``."""
+    if len(sides) == 1 and shape is not None and sides[0] == math.prod(shape):
+        own: tuple[int | None, ...] = shape
+    else:
+        own = sides if len(sides) == 3 else (*sides, 1) if len(sides) == 2 else ()
+    if None in own and shape is not None and all(side in (None, given) for side, given in zip(own, shape, strict=True)):
+        own = shape
+    if None in own:
+        raise InputError(f"{where} takes images of any size, {sides}; say which: 'shape: [height, width, channels]'")
+    if len(sides) == 1 and not own:
+        numbers, got = sides[0], "" if shape is None else f", got 'shape: {list(shape)}'"
         raise InputError(
-            f"{where} takes images of any size, {shape}; fix it: "
-            "i = keras.Input((height, width, channels)); keras.Model(i, model(i)).save(...)"
+            f"{where} takes {numbers} numbers{got}; say the shape of its images: 'shape: [height, width, channels]', "
+            f"so that height x width x channels is {numbers}"
         )
-    if height == 0 or channels not in (1, 3):
+    if not own or own[2] not in (1, 3):
         raise InputError(
-            f"{where} takes inputs of shape {shape}, expected (height, width, channels), channels 1 or 3; "
+            f"{where} takes inputs of shape {sides}, expected (height, width, channels), channels 1 or 3; "
             "put a keras.layers.Reshape or Permute before it"
         )
+    if shape is not None and own != shape:
+        raise InputError(f"{where} takes images of {own}, got 'shape: {list(shape)}'; leave it out")
+    height, width, channels = (int(side) for side in own if side is not None)
     check_size((height, width, channels), None, where)
     return height, width, channels
 

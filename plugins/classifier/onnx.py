@@ -1,54 +1,48 @@
 """A model in the ONNX format as the classifier. ONNX Runtime runs it."""
 
+import copy
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Array, File, Images, InputError, Names, classifier, dataclass
+from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
 
-from ._model import FromFile
+from ._model import ImageModel
 from ._onnx_graph import Graph, Input, opened
-from ._scores import (
-    InputRange,
-    Outputs,
-    Scaling,
-    batched_by,
-    confidence_kind,
-    logarithms,
-    probes,
-)
+from ._scores import Scaling, batched_by, confidence_kind, logarithms, probes
 
 
 @classifier("onnx", suffixes=(".onnx",))
 @dataclass(frozen=True, kw_only=True)
-class Onnx(FromFile):
+class Onnx(ImageModel):
     """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
 
     ``model`` is the path of an ``.onnx`` file that contains its weights. It has one input and one output (n, classes).
     ``layout`` is the order of the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3.
     ``shape``, (height, width, channels), gives sizes that the file leaves open. If the file has a fixed batch size,
     batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits are log p
-    with p at least 1e-30; or ``auto``, which removes a final softmax or sigmoid, and otherwise decides from the output
-    for probe images. ``sigmoid`` means that each number is the probability of its class, or its logit. ``input_range``
-    is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel in that range,
-    normalise the pixels. ``class_names`` is a file with one name per line.
+    with p at least 1e-30; ``sigmoid``, if each number is the probability of its class, or its logit; or ``auto``, which
+    removes a final softmax or sigmoid, and otherwise decides from the output for probe images.
+
+    ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
+    in that range, normalise the pixels. ``channels`` is the order of the channels. ``preprocessing`` sets these keys
+    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``class_names`` is a file with one name per
+    line.
     """
 
-    model: File
-    outputs: Outputs = "auto"
-    input_range: InputRange = (0, 255)
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
-    shape: tuple[int, int, int] | None = None
-    class_names: Names | None = None
 
-    @property
-    def confidence_kind(self) -> str:
-        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
-        return self._loaded.confidence_kind
+    @classmethod
+    def _name_of(cls, model: Any) -> str | None:
+        return None
+
+    def alternatives(self) -> Iterator[tuple[str, Self]]:
+        """Yield the same model with other preprocessing, unless it takes uint8 pixels."""
+        if self._loaded.input.dtype != np.uint8:
+            yield from super().alternatives()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -73,9 +67,9 @@ class _Loaded:
         self._graph: Graph = opened(settings._content(), where, removable)
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
-        self._scaling = Scaling.of(settings.input_range, settings.mean, settings.std, self.shape[2], where)
-        if self.input.dtype == np.uint8 and not self._scaling.changes_nothing:
-            raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and mean and std out")
+        self.scaling = settings.scaling(self.shape[2])
+        if self.input.dtype == np.uint8 and not self.scaling.changes_nothing:
+            raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and the other keys out")
         found = self._probed(where)
         if found.ndim != 2 or found.shape[1] < 2:
             raise InputError(
@@ -86,6 +80,12 @@ class _Loaded:
         known = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(self._graph.removed)
         kind = confidence_kind(found.astype(np.float64), "logits" if known else settings.outputs, where)
         self.confidence_kind = known or kind
+
+    def rescaled(self, scaling: Scaling) -> "_Loaded":
+        """Return the same model with another scaling."""
+        other = copy.copy(self)
+        other.scaling = scaling
+        return other
 
     def _probed(self, where: str) -> Array:
         try:
@@ -113,7 +113,7 @@ class _Loaded:
         return np.concatenate(found)[:count]
 
     def _fed(self, images: Images) -> Array:
-        pixels = images if self.input.dtype == np.uint8 else self._scaling(images).astype(self.input.dtype, copy=False)
+        pixels = images if self.input.dtype == np.uint8 else self.scaling(images).astype(self.input.dtype, copy=False)
         return np.ascontiguousarray(self.input.arranged(pixels))
 
     def _nothing(self) -> Images:

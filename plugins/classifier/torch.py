@@ -1,5 +1,6 @@
 """A PyTorch model as the classifier: TorchScript, or an exported program."""
 
+import copy
 from functools import cached_property
 from typing import Any
 
@@ -7,19 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.lazy_tensorflow import thread_limit
-from fooldeap.plugin import Annotated, Array, File, Ge, Images, InputError, Names, classifier, dataclass
+from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
 
-from ._model import FromFile
-from ._scores import FLOOR, InputRange, Outputs, Scaling, batched_by, check_size, confidence_kind, probes
+from ._model import ImageModel
+from ._scores import FLOOR, Scaling, batched_by, check_size, confidence_kind, probes
 from ._torch_file import SUFFIXES, Program, load
 
-Side = Annotated[int, Ge(1)]
 BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depend on the batch size in PyTorch
 
 
 @classifier("torch", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
-class Torch(FromFile):
+class Torch(ImageModel):
     """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
 
     ``model`` is a file of ``torch.jit.save`` (TorchScript) or of ``torch.export.save``. The latter is code and needs
@@ -27,22 +27,16 @@ class Torch(FromFile):
     (height, width, channels), is required for TorchScript, which does not contain it. ``outputs`` is the kind of
     output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; ``sigmoid``, if each number is
     the probability of its class, or its logit; or ``auto``, which decides from the output for probe images.
+
     ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
-    in that range, normalise the pixels. ``class_names`` is a file with one name per line.
+    in that range, normalise the pixels. ``channels`` is the order of the channels. ``preprocessing`` sets these keys
+    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``class_names`` is a file with one name per
+    line.
     """
 
-    model: File
-    shape: tuple[Side, Side, Side] | None = None
-    outputs: Outputs = "auto"
-    input_range: InputRange = (0, 255)
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    class_names: Names | None = None
-
-    @property
-    def confidence_kind(self) -> str:
-        """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
-        return self._loaded.confidence_kind
+    @classmethod
+    def _name_of(cls, model: Any) -> str | None:
+        return None
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -73,15 +67,19 @@ class _Loaded:
         if threads:
             torch.set_num_threads(threads)
         self.shape = _shape(program, settings.shape, where)
-        channels = self.shape[2]
-        scaling = Scaling.of(settings.input_range, settings.mean, settings.std, channels, where)
-        self._scale, self._offset = torch.from_numpy(scaling.scale), torch.from_numpy(scaling.offset)
+        self.scaling = settings.scaling(self.shape[2])
         found = self._probed(where)
         self.classes = int(found.shape[1])
         self.confidence_kind = confidence_kind(found.astype(np.float64), settings.outputs, where)
 
+    def rescaled(self, scaling: Scaling) -> "_Loaded":
+        """Return the same model with another scaling."""
+        other = copy.copy(self)
+        other.scaling = scaling
+        return other
+
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return raw scores before softmax, (n, classes) float32."""
+        """Return logits, (n, classes) float32."""
         batches, count = batched_by(images, self._batch)
         with self._torch.inference_mode():
             found = [self._scores(self._tensor(batch)).numpy() for batch in batches]
@@ -104,9 +102,17 @@ class _Loaded:
     def _tensor(self, images: Images) -> Any:
         return self._torch.from_numpy(images.astype(np.float32))
 
+    def _input(self, pixels: Any) -> Any:
+        """Return the input of the model, (n, channels, height, width), for pixels (n, height, width, channels)."""
+        pixels = pixels.flip(-1) if self.scaling.reverse else pixels
+        scale, offset = (self._torch.from_numpy(each) for each in (self.scaling.scale, self.scaling.offset))
+        scaled = (pixels * scale + offset).permute(0, 3, 1, 2)
+        # With one channel, the transposed tensor counts as contiguous, and contiguous() does nothing. Convolutions then
+        # answer in channels-last layout, and x.view(n, -1) fails behind them.
+        return scaled.clone(memory_format=self._torch.contiguous_format)
+
     def _scores(self, pixels: Any) -> Any:
-        scaled = (pixels * self._scale + self._offset).permute(0, 3, 1, 2).contiguous()
-        scores = self._model(scaled)
+        scores = self._model(self._input(pixels))
         if self.confidence_kind == "probability":
             return scores.float().clamp_min(FLOOR).log()
         return scores.float()
@@ -133,7 +139,7 @@ class _Loaded:
         return np.concatenate(found)[:count]
 
     def _model_output(self, pixels: Any, where: str) -> Array:
-        scores = self._model((pixels * self._scale + self._offset).permute(0, 3, 1, 2).contiguous())
+        scores = self._model(self._input(pixels))
         if not isinstance(scores, self._torch.Tensor) or scores.ndim != 2 or scores.shape[1] < 2:
             shown = tuple(scores.shape[1:]) if isinstance(scores, self._torch.Tensor) else type(scores).__name__
             raise InputError(

@@ -59,6 +59,8 @@ class Console(Reporter):
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
         self._print(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
+        if session.accuracy is not None:
+            self._print(f"the classifier is right on {percent(session.accuracy)} of the test images")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None

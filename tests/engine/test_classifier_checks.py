@@ -14,6 +14,7 @@ from fooldeap.engine.classifier_checks import Subject, warnings_about
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import FooldeapWarning
 from fooldeap.formatting import percent
+from fooldeap.plugin import Split
 from fooldeap.results import FoolingImage
 
 SHAPE = (8, 8, 1)
@@ -139,6 +140,19 @@ def test_billable_classifier_is_shown_no_probes():
     calibration = Calibration("image", 32, np.empty((0, 5), np.float32))
     assert warnings_about(Subject(evaluator, calibration, None)) == []
     assert evaluator.queries.probes == 0
+
+
+def test_low_accuracy_of_a_classifier_without_preprocessing_is_warned_of():
+    images = np.random.default_rng(1).integers(0, 256, (90, *SHAPE), dtype=np.uint8)
+    labels = Own().logits(images).argmax(axis=1)
+    evaluator = Evaluator(Own())
+    calibration = Calibration("image", 32, evaluator.probe(images[:64]))
+    right, wrong = (
+        Subject(evaluator, calibration, Split(images, own, images, own)) for own in (labels, (labels + 1) % 5)
+    )
+    assert (right.accuracy, warnings_about(right)) == (1, [])
+    (text,) = warnings_about(wrong)
+    assert text.startswith("the classifier is right on 0 % of 90 test images: it looks badly loaded; check its input")
 
 
 def test_audit_of_a_constant_classifier_does_not_call_it_robust(tmp_path):
