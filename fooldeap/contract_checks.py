@@ -1,15 +1,20 @@
 """Checks of plugins' results. Each returns a fault, worded to follow the plugin's name, or None."""
 
+import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from fooldeap.contracts import Array, Batch, Images, Predictions, Rng, Split
+from fooldeap.contracts import Array, Batch, Classifier, Images, Predictions, Rng, Split, confidence_kind_of
+from fooldeap.errors import InputError, PluginError
+from fooldeap.results import CONFIDENCE_KINDS
 
 Check = Callable[..., str | None]  # from a plugin's result and its arguments to a fault or None
 
 MOST_CLASSES = 1_000_000  # of a dataset: larger labels are identifiers or damage; a table by class would be too large
+MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.pictures`
 
 
 def sample(genomes: Batch, count: int) -> str | None:
@@ -126,6 +131,39 @@ def label_fault(labels: Any, count: int, part: str, classes: int = MOST_CLASSES)
         if not 0 <= label < classes:
             return f"the {part} label {label}, expected classes from 0 to {classes - 1}"
     return None
+
+
+def check_classifier(classifier: Classifier, name: str) -> None:
+    """Check the attributes of a classifier. ``name`` is the name of its plugin, for messages.
+
+    Raises
+    ------
+    PluginError
+        An attribute has the wrong type or value.
+    InputError
+        The classifier has too many classes, or its images are too large.
+    """
+    shape, classes, digest = classifier.input_shape, classifier.classes, getattr(classifier, "digest", "")
+    if not (isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_count, shape))):
+        raise PluginError(f"{name} has the input_shape {shape!r}, expected (height, width, channels)")
+    if not _is_count(classes):
+        raise PluginError(f"{name} has {classes!r} classes, expected a number of at least 1")
+    if math.prod(map(int, shape)) > MOST_VALUES:
+        raise InputError(f"{name} takes images {shape}, expected at most {MOST_VALUES:,} values in an image")
+    if classes > MOST_CLASSES:
+        raise InputError(f"{name} has {classes:,} classes, expected at most {MOST_CLASSES:,}")
+    kind = confidence_kind_of(classifier)
+    if kind not in CONFIDENCE_KINDS:
+        raise PluginError(f"{name} has the confidence_kind {kind!r}, expected {', '.join(CONFIDENCE_KINDS)}")
+    names = getattr(classifier, "names", None)
+    if names is not None and len(names) != classes:
+        raise PluginError(f"{name} has {len(names)} names for {classes} classes")
+    if digest is not None and not isinstance(digest, str):
+        raise PluginError(f"{name} has a digest that is {type(digest).__name__}, expected text")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 # Checks of the operators that are called in every generation, by kind.

@@ -17,7 +17,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.engine.timeout import TimedClassifier
+from fooldeap.engine.timeout import TimeLimit
 from fooldeap.formatting import counted, percent
 from fooldeap.options import Options
 from fooldeap.plugin import Images
@@ -217,7 +217,7 @@ class _Session:
     def _compute_scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
         """Show images to the classifier; return all their scores, and the vectors behind the distances, in words."""
         classifier = self.settings.classifier
-        evaluator = Evaluator(TimedClassifier(classifier, str(self.settings.experiment.classifier.plugin)))
+        evaluator = Evaluator(classifier, TimeLimit(str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
         with folder.recording(evaluator):
             shown = evaluator.probe_logits(np.concatenate([images, reference]))

@@ -15,8 +15,8 @@ from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.contract_checks import check_classifier
 from fooldeap.engine.classifier_checks import targets_of
-from fooldeap.engine.timeout import TimedClassifier
 from fooldeap.errors import InputError
 from fooldeap.options import NO_OPTIONS, Options
 
@@ -173,7 +173,7 @@ def _load_classifier(
     with experiment.blaming("classifier"):
         classifier = experiment.build_classifier()
         _ = getattr(classifier, "digest", "")  # reports a missing file before anything is loaded
-        TimedClassifier(classifier, str(experiment.classifier.plugin)).check()
+        check_classifier(classifier, str(experiment.classifier.plugin))
         shape = classifier.input_shape
         gradient = _has_gradient(classifier)
         _ = getattr(classifier, "names", None)

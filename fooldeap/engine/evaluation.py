@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xxhash
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from fooldeap.contract_checks import described
 from fooldeap.contracts import confidence_kind_of
 from fooldeap.engine.query_log import Queries, QueryLog, Row
-from fooldeap.engine.timeout import TimedClassifier
+from fooldeap.engine.timeout import TimeLimit
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.plugin import Array, Classifier, Images
+
+T = TypeVar("T")
 
 ROWS = 32  # batches are padded to a multiple of it: TensorFlow gives a row the same bits in all such batches
 ALIGNMENT = 64  # bytes; every slice of 32 images then starts at a multiple of it, too
@@ -37,13 +39,17 @@ class Rows:
         return len(self.rows)
 
 
+Query = tuple[Any, ...]  # the name of a method of a classifier, a chunk of images, and other arguments
+
+
 class Evaluator:
-    """Shows images to the classifier in padded chunks, and counts them.
+    """Asks the classifier for logits and gradients of images, in chunks, and counts the images.
 
     Parameters
     ----------
-    classifier : the model; gradients and probes call it directly
-    answer : a function from chunks of images to the logits of each chunk, in order; may use other processes
+    classifier : the model
+    limit : the time limit of its calls, and the name of its plugin
+    ask : a function from queries to their answers, in order; it may use other processes. None: use this process
     shares : minimum number of parts of a batch, for as many workers
 
     Attributes
@@ -58,18 +64,19 @@ class Evaluator:
     def __init__(
         self,
         classifier: Classifier,
-        answer: Callable[[list[Images]], Iterable[Array]] | None = None,
+        limit: TimeLimit | None = None,
+        ask: Callable[[list[Query]], Iterable[Array]] | None = None,
         shares: int = 1,
     ) -> None:
-        self.classifier = classifier
+        self.classifier, self._limit = classifier, limit or TimeLimit("the classifier")
+        self._name = self._limit.name
+        self._ask = ask or (lambda queries: itertools.starmap(self._call, queries))
+        self.shares = shares
         self.queries = Queries()
         self._log: QueryLog | Row | None = None
         self.billable = bool(getattr(classifier, "billable", False))
-        self._name = classifier.name if isinstance(classifier, TimedClassifier) else "the classifier"
-        self.shares = shares
         self.alone = False
         self._lent = aligned((0, *classifier.input_shape))
-        self._show = answer or (lambda chunks: map(classifier.logits, chunks))
         values = int(np.prod(classifier.input_shape))
         self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
         self.rows = min(USUAL_ROWS, self.most_rows)
@@ -95,26 +102,23 @@ class Evaluator:
         yield
         self.queries.uncertain -= images
 
-    def answers(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
-        """Yield the answers of each query: the index of a batch, and the logits of its next rows.
+    def split(self, batches: Sequence[tuple[T, Rows]]) -> Iterator[list[tuple[T, Rows]]]:
+        """Split batches, each with a key, into queries.
 
         All batches are one query. A query to a billable classifier has at most `rows` images, so that each answer can
         be stored before the next query.
         """
-        for query in self._queries(batches) if self.billable else [list(enumerate(batches))]:
-            logits = self.logits([rows for _, rows in query])
-            yield [(index, each) for (index, _), each in zip(query, logits, strict=True)]
-
-    def _queries(self, batches: Sequence[Rows]) -> Iterator[list[tuple[int, Rows]]]:
-        """Split the batches into queries, and yield each query."""
-        query: list[tuple[int, Rows]] = []
-        for index, batch in enumerate(batches):
+        if not self.billable:
+            yield list(batches)
+            return
+        query: list[tuple[T, Rows]] = []
+        for key, batch in batches:
             for start in range(0, max(1, len(batch)), self.rows):
                 part = Rows(batch.images, batch.rows[start : start + self.rows])
                 if query and sum(len(rows) for _, rows in query) + len(part) > self.rows:
                     yield query
                     query = []
-                query.append((index, part))
+                query.append((key, part))
         if query:
             yield query
 
@@ -128,8 +132,10 @@ class Evaluator:
         padded = self._together(batches, count + missing)
         rows = min(self.rows, _round_up(len(padded) / self.shares))
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
+        answers = []
         with self._query(len(padded)):
-            answers = [self._checked(answer, chunk) for answer, chunk in zip(self._show(chunks), chunks, strict=True)]
+            for chunk, answer in zip(chunks, self._ask([("logits", chunk) for chunk in chunks]), strict=True):
+                answers.append(self._checked(answer, chunk))
         self.queries.classifier += count
         self.queries.padding += missing
         logits = answers[0] if len(answers) == 1 else np.concatenate(answers)
@@ -167,16 +173,12 @@ class Evaluator:
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
         """Return the gradient of log p(target) with respect to the image: float32, same shape as the images."""
-        gradient = getattr(self.classifier, "gradient", None)
-        if gradient is None:
+        if getattr(self.classifier, "gradient", None) is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not give")
-        chunks = (images[start : start + self.rows] for start in range(0, len(images), self.rows))
+        chunks = [images[start : start + self.rows] for start in range(0, len(images), self.rows)]
         with self._query(len(images)):
-            answers = [
-                np.empty((0, *images.shape[1:]), np.float32),
-                *(gradient(chunk, target) for chunk in chunks),
-            ]
-        found = np.concatenate(answers)
+            answers = list(self._ask([("gradient", chunk, target) for chunk in chunks]))
+        found = np.concatenate([np.empty((0, *images.shape[1:]), np.float32), *answers])
         self.queries.gradients += len(images)
         if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
             raise PluginError(
@@ -193,9 +195,14 @@ class Evaluator:
             The logits are not finite.
         """
         with self._query(len(images)):
-            logits = self.classifier.logits(images)
+            logits = self._call("logits", images)
         self.queries.probes += len(images)
         return self._checked(logits, images, InputError)
+
+    def _call(self, method: str, images: Images, *more: Any) -> Any:
+        """Call the classifier in this process."""
+        with self._limit(len(images)):
+            return getattr(self.classifier, method)(images, *more)
 
     def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)

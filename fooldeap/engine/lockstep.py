@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from fooldeap.engine.evaluation import Evaluator, Rows
@@ -32,8 +32,16 @@ def drive(
             # All runs take a step before the next step starts: this uses the processor's caches better.
             asked = [run for run in active if run.attempt(run.ask)]
             unseen = [(run, rows) for run in asked if (rows := run.attempt(run.uncached)) is not None]
-            for run, logits in (_isolated if isolate else _together)(unseen, evaluator):
-                run.attempt(run.store, logits)
+            for query in evaluator.split(unseen):
+                try:
+                    answers: Sequence[Any] = evaluator.logits([rows for _, rows in query])
+                except PluginError as error:
+                    if not isolate:
+                        raise
+                    answers = _ask_one_by_one(query, evaluator, error)
+                for (run, _), logits in zip(query, answers, strict=True):
+                    if logits is not None:
+                        run.attempt(run.store, logits)
             for step in (Run.tell, Run.finish_generation):
                 for run in asked:
                     if not run.stopped:
@@ -45,18 +53,8 @@ def drive(
         _close(active)
 
 
-Answered = tuple[Run, Any]  # a run, and the logits of its next images
-
-
-def _together(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
-    """Yield the answers for each run. All answers of one query come before the next query."""
-    for answers in evaluator.answers([rows for _, rows in unseen]):
-        for index, logits in answers:
-            yield unseen[index][0], logits
-
-
-def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Iterator[Answered]:
-    """Yield the answers for each run. If the classifier fails, skip the runs whose images cause the failure.
+def _ask_one_by_one(query: Sequence[tuple[Run, Rows]], evaluator: Evaluator, error: PluginError) -> list[Any]:
+    """Return the answers to a query that failed. The answer is None for a run whose images cause the failure.
 
     Raises
     ------
@@ -64,23 +62,15 @@ def _isolated(unseen: Sequence[tuple[Run, Rows]], evaluator: Evaluator) -> Itera
         The classifier also fails on other images, so no run is the cause. Or it is too slow or too expensive to be
         asked again.
     """
-    try:
-        yield from _together(unseen, evaluator)
-    except PluginError as error:
-        if isinstance(error, OvertimeError) or evaluator.billable:
-            raise
-        answers = [(run, run.attempt(_alone, evaluator, rows)) for run, rows in unseen]
-        if all(answer is None for _, answer in answers) and not evaluator.answers_black():
-            raise
-        if all(answer is not None for _, answer in answers):
-            again = "asked again, run by run, it answers, and the runs go on"
-            warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
-        yield from ((run, answer) for run, answer in answers if answer is not None)
-
-
-def _alone(evaluator: Evaluator, rows: Rows) -> Any:
-    (answer,) = evaluator.logits([rows])
-    return answer
+    if isinstance(error, OvertimeError) or evaluator.billable:
+        raise error
+    found = [run.attempt(evaluator.logits, [rows]) for run, rows in query]
+    if not any(found) and not evaluator.answers_black():
+        raise error
+    if all(found):
+        again = "asked again, run by run, it answers, and the runs go on"
+        warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
+    return [answers and answers[0] for answers in found]
 
 
 def _close(runs: Iterable[Run]) -> None:

@@ -22,6 +22,7 @@ from fooldeap.contract_checks import Check
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.errors import InputError, PluginError
 from fooldeap.plugin import Array, Batch, Images, Plugin, Predictions, Rng, Toolbox
+from fooldeap.results import RunInfo
 
 MOST_VALUES = 1 << 32  # of all images of a population
 
@@ -39,46 +40,51 @@ def stream(seed: int, targets: tuple[int, ...], purpose: str) -> Rng:
 
 def build(
     experiment: Experiment,
+    genome: Any,
     evaluator: Evaluator,
-    seed: int,
-    targets: tuple[int, ...],
+    info: RunInfo,
     *,
     decode: Callable[[Batch], Images] | None = None,
     map: Callable[..., Any] = map,
+    evaluate: bool = True,
 ) -> Toolbox:
-    """Return the toolbox of one run. ``decode`` and ``map`` may use other processes."""
-    genome = experiment.genome.build(evaluator.classifier.input_shape)
-    images = evaluator.classifier.input_shape
+    """Return the toolbox of one run. ``decode`` and ``map`` may use other processes.
+
+    Without ``evaluate``, ``toolbox.evaluate`` raises an error, because the algorithm of a run must yield its genomes.
+    """
+    images, (seed, targets, _) = evaluator.classifier.input_shape, info
     toolbox = base.Toolbox()
     toolbox.targets, toolbox.generation = targets, 0
     toolbox.bounds, toolbox.goal = getattr(genome, "bounds", None), experiment.stop.goal
 
-    def bound(name: str, choice: Choice, check: Check, call: Callable[..., Any], *rng: Rng) -> None:
-        toolbox.register(name, Checked(choice.plugin, check, call, rng))
+    def of_genome(check: Check, call: Callable[..., Any], *rng: Rng) -> Checked:
+        return Checked(experiment.genome.plugin, check, call, rng)
 
-    def operator(name: str, choice: Choice, *rng: Rng) -> None:
+    def operator(choice: Choice, *rng: Rng) -> Checked:
         call = _Scheduled(choice, toolbox) if choice.changes else choice.build()
-        bound(name, choice, contract_checks.CHECKS[choice.plugin.kind], call, *rng)
+        return Checked(choice.plugin, contract_checks.CHECKS[choice.plugin.kind], call, rng)
 
     sampled = contract_checks.sampled(getattr(genome, "dtype", None))
     most = max(1, MOST_VALUES // math.prod(images))
-    bound("sample", experiment.genome, sampled, genome.sample, stream(seed, targets, "sample"))
-    toolbox.register("sample", _Limited(most, toolbox.sample))
-    bound("decode", experiment.genome, contract_checks.decode(images), decode or genome.decode)
-    bound("take", experiment.genome, contract_checks.take, genome.take)
+    sample = of_genome(sampled, genome.sample, stream(seed, targets, "sample"))
+    toolbox.register("sample", _Limited(most, sample))
+    toolbox.register("decode", of_genome(contract_checks.decode(images), decode or genome.decode))
+    toolbox.register("take", of_genome(contract_checks.take, genome.take))
     uses = experiment.algorithm.plugin.options["uses"]
     if "mutation" in uses:
-        operator("mutate", experiment.mutation, stream(seed, targets, "mutate"))
+        toolbox.register("mutate", operator(experiment.mutation, stream(seed, targets, "mutate")))
     if "crossover" in uses:
-        operator("mate", experiment.crossover, stream(seed, targets, "mate"))
+        toolbox.register("mate", operator(experiment.crossover, stream(seed, targets, "mate")))
     if "selection" in uses:
         selectable = contract_checks.selectable(experiment.selection.plugin.options["objectives"])
-        operator("select", experiment.selection, stream(seed, targets, "select"))
-        guarded = _Guarded(experiment.selection.plugin, selectable, toolbox.select)
-        toolbox.register("select", _Limited(most, guarded))
-    operator("fitness", experiment.fitness)
+        select = operator(experiment.selection, stream(seed, targets, "select"))
+        toolbox.register("select", _Limited(most, _Guarded(experiment.selection.plugin, selectable, select)))
+    toolbox.register("fitness", operator(experiment.fitness))
     toolbox.register("map", map)
-    toolbox.register("evaluate", _evaluate, toolbox, evaluator)
+    if evaluate:
+        toolbox.register("evaluate", _evaluate, toolbox, evaluator)
+    else:
+        toolbox.register("evaluate", _yield_instead)
     return toolbox
 
 
@@ -88,6 +94,12 @@ def _evaluate(toolbox: Toolbox, evaluator: Evaluator, genomes: Batch) -> Array:
     (logits,) = evaluator.logits([images])
     fitness: Array = toolbox.fitness(Predictions(logits, images, evaluator.confidence_kind), toolbox.targets[0])
     return fitness
+
+
+def _yield_instead(genomes: Batch) -> Array:
+    raise PluginError(
+        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
+    )
 
 
 class _Scheduled:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fooldeap.contract_checks import described
-from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.engine.evaluation import ROWS, Evaluator, Query
 from fooldeap.engine.evolution import Run
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import PluginError, RunError, blaming
@@ -39,11 +39,11 @@ class Dispatcher:
         self._probed = {here()}
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
-        self.evaluator = Evaluator(work.timed, self._answers, shares)
+        self.evaluator = Evaluator(work.classifier, work.limit, self._ask, shares)
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, with its random streams at their start."""
-        return self.task.toolbox(info, self.evaluator, self.decoder(info), self.executor.map)
+        return self.task.toolbox(info, self.evaluator, decode=self.decoder(info), map=self.executor.map)
 
     def run(self, info: RunInfo, **arguments: Any) -> Run:
         """Return a run at its start, as `WorkerTask.run` does."""
@@ -88,7 +88,7 @@ class Dispatcher:
                 )
                 for start in range(0, len(infos), size)
             ]
-            for pursued in self._done_by_all(self.task.pursue, groups):
+            for pursued in self._map(self.task.pursue, groups):
                 self.pursued += pursued.queries.classifier
                 if not pursued.recorded:  # a worker on another machine cannot write to the folder
                     self.evaluator.queries.add(pursued.queries)
@@ -97,44 +97,44 @@ class Dispatcher:
             if journals is not None:
                 remove(journals / TOKEN)
 
-    def _answers(self, chunks: list[Images]) -> Iterator[Array]:
-        sent_again = self.executor.sent_again
-        yield from self._done_by_all(self.task.logits, chunks)
-        # It is unknown how much of a chunk a lost worker had shown.
-        self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * self.evaluator.rows
+    def _ask(self, queries: list[Query]) -> Iterator[Array]:
+        # It is unknown how many images of a chunk a lost worker had shown.
+        return self._map(self.task.ask, queries, uncertain=self.evaluator.rows)
 
     def _decoded(self, variant: str, genomes: Batch) -> Images:
         size = math.ceil(len(genomes) / (PIECES * self.executor.processes))
         parts = [(variant, genomes[start : start + size]) for start in range(0, len(genomes), size)]
-        return np.concatenate(list(self._done_by_all(self.task.decode, parts)))
+        return np.concatenate(list(self._map(self.task.decode, parts)))
 
-    def _done_by_all(self, function: Callable[[Any], TaskResult], items: Sequence[Any]) -> Iterator[Any]:
-        for done in self._results(function, items):
-            self._count_probes(done.place)
-            if done.place != self._here and done.probe != self.task.probe:
-                raise RunError(
-                    f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
-                    "kind of processor or another version of its library; leave it out"
-                )
-            images, seconds = self.done.get(done.place, (0, 0.0))
-            self.done[done.place] = images + done.images, seconds + done.seconds
-            yield done.value
+    def _map(self, function: Callable[[Any], TaskResult], items: Sequence[Any], uncertain: int = 0) -> Iterator[Any]:
+        """Yield the values of the executor's results, one for each item, and count the work of each process.
 
-    def _results(self, function: Callable[[Any], TaskResult], items: Sequence[Any]) -> Iterator[TaskResult]:
-        """Yield the results of the executor, one for each item."""
-        plugin, missing = self.task.experiment.executor.plugin, len(items)
+        ``uncertain`` is the number of images to count for each item that was sent again.
+        """
+        plugin, missing, sent_again = self.task.experiment.executor.plugin, len(items), self.executor.sent_again
         with blaming(plugin):
             for done in self.executor.map(function, items):
                 if not isinstance(done, TaskResult):
                     raise PluginError(f"{plugin} gave {described(done)}, expected what the function that it maps gives")
-                if not missing:
-                    break
                 missing -= 1
-                yield done
-            else:
-                if not missing:
-                    return
-        raise PluginError(f"{plugin} gave {'fewer' if missing else 'more'} results than there were items, {len(items)}")
+                if missing < 0:
+                    break
+                self._count(done)
+                yield done.value
+        if missing:
+            few = "fewer" if missing > 0 else "more"
+            raise PluginError(f"{plugin} gave {few} results than there were items, {len(items)}")
+        self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * uncertain
+
+    def _count(self, done: TaskResult) -> None:
+        self._count_probes(done.place)
+        if done.place != self._here and done.probe != self.task.probe:
+            raise RunError(
+                f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
+                "kind of processor or another version of its library; leave it out"
+            )
+        images, seconds = self.done.get(done.place, (0, 0.0))
+        self.done[done.place] = images + done.images, seconds + done.seconds
 
     def _count_probes(self, place: WorkerId) -> None:
         """Count the probes that compare the classifier's bits in another process with those in this process."""

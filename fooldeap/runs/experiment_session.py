@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
-from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import RunError
 from fooldeap.plugin import Classifier
 from fooldeap.results import ExperimentInfo, Result, RunResult
@@ -49,60 +48,70 @@ class ExperimentSession(Session):
         """Run to the end, with reporters, see `Reporters`, and return the result."""
         self._folder = folder
         reporters = Reporters(self.experiment, quiet=quiet, images=images)
+        ended, failures = list[RunOutcome](), dict[str, str]()
         with folder.locked() if folder else contextlib.nullcontext():
-            return self._run(folder, resumed, reporters)
-
-    def _run(self, folder: RunFolder | None, resumed: bool, reporters: Reporters) -> Result:
-        if folder is not None:
-            folder.environment.check([self.experiment])
-            found = self.calibration
-            folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings)
-            for info in self.runs:  # check that the folder can be resumed before any of its files changes
-                self.dispatcher.task.journal(info, folder.journal(info)).close()
-            folder.unseal()  # for failed runs that are tried again
-            folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
-        try:
-            with folder.recording(self.evaluator) if folder else contextlib.nullcontext() as log:
+            if folder is not None:
+                self._check(folder)
+            recording = folder.recording(self.evaluator) if folder else contextlib.nullcontext()
+            with self._reporting_errors(reporters), recording as log:
                 reporters.call("on_start", self._session(folder, resumed))
-                result = self._evolved(folder, reporters, log)
+                journals = folder.journals if folder else None
+                timings = Timings(folder.path / "timings.csv" if folder else None)
+                with contextlib.closing(self.evolve(self.runs, journals, reporters, timings, log)) as runs:
+                    for run in runs:
+                        if run.failure is not None:
+                            if self.experiment.on_error == "stop":
+                                raise run.failure
+                            failures[run.info.label] = str(run.failure)
+                            warn(f"{run.info.label} failed: {run.failure}; the others go on")
+                        ended.append(run)
+                result = self._result(ended, failures, timings.seconds)
                 reporters.call("on_finish", result)
+            for message in self.executor.complaints():
+                warn(message)
+            if folder is not None:
+                self._write(folder, result)
+        return result
+
+    def _check(self, folder: RunFolder) -> None:
+        """Check that a folder can be resumed, before any of its files changes."""
+        folder.environment.check([self.experiment])
+        found = self.calibration
+        folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings)
+        for info in self.runs:
+            self.dispatcher.task.journal(info, folder.journal(info)).close()
+        folder.unseal()  # for failed runs that are tried again
+        folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
+
+    @contextlib.contextmanager
+    def _reporting_errors(self, reporters: Reporters) -> Iterator[None]:
+        """Tell the reporters about an error in the block, and write its traceback to the folder."""
+        try:
+            yield
         except BaseException as error:
             with contextlib.suppress(RunError):  # report the first error only
                 reporters.abort()
-            if folder is None:
+            if self._folder is None:
                 raise
             with contextlib.suppress(RunError):
                 self.close()
-            raise left_behind(error, folder, "fooldeap run --resume") from error
-        for message in self.executor.complaints():
-            warn(message)
-        if folder:
-            folder.write("workers.csv", self.workers())
-            self.close()  # writes the output of the workers to the folder before it is sealed
-            folder.write_result(result)
-        return result
+            raise left_behind(error, self._folder, "fooldeap run --resume") from error
 
-    def _evolved(self, folder: RunFolder | None, reporters: Reporters, log: QueryLog | None) -> Result:
-        journals = folder.journals if folder else None
-        timings = Timings(folder.path / "timings.csv" if folder else None)
-        ended, failures = list[RunOutcome](), dict[str, str]()
-        with contextlib.closing(self.evolve(self.runs, journals, reporters, timings, log)) as runs:
-            for run in runs:
-                if run.failure is not None:
-                    if self.experiment.on_error == "stop":
-                        raise run.failure
-                    failures[run.info.label] = str(run.failure)
-                    warn(f"{run.info.label} failed: {run.failure}; the others go on")
-                ended.append(run)
+    def _write(self, folder: RunFolder, result: Result) -> None:
+        folder.write("workers.csv", self.workers())
+        self.close()  # writes the output of the workers to the folder before it is sealed
+        folder.write_result(result)
+
+    def _result(self, ended: list[RunOutcome], failures: dict[str, str], seconds: float) -> Result:
         results = _sorted(result for run in ended for result in run.results)
         return Result(
             name=self.experiment.name,
             seed=self.experiment.seed,
             goal=self.experiment.stop.goal,
             evaluations=sum(run.evaluations for run in ended),
-            seconds=timings.seconds,
+            seconds=seconds,
             runs=results,
-            folder=folder.path if folder else None,
+            folder=self._folder.path if self._folder else None,
             failures=dict(sorted(failures.items())),
             names=tuple(getattr(self.classifier, "names", None) or ()),
             objectives=fronts.called(results, self.experiment.fitness.plugin.options["objectives"]),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import has_64_bits
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.contract_checks import label_fault
+from fooldeap.contract_checks import check_classifier, label_fault
 from fooldeap.engine.calibration import Calibration, calibrate
 from fooldeap.engine.classifier_checks import Subject, targets_of, warnings_about
 from fooldeap.engine.evaluation import Evaluator
@@ -71,7 +71,7 @@ class Session:
             with self.experiment.blaming("executor"):
                 self.executor.open(work)
             with self.experiment.blaming("classifier"):
-                work.timed.check()
+                check_classifier(work.classifier, str(self.experiment.classifier.plugin))
                 self.dispatcher = Dispatcher(work, self.executor)
                 _ = work.classifier.classes  # load it here, so that errors are attributed to the classifier
             self.evaluator = self.dispatcher.evaluator
@@ -128,39 +128,25 @@ class Session:
         def tick(*, last: bool = False) -> None:
             timings.tick(self.answered - answered_before, last=last)
 
-        gc.freeze()  # exclude the classifier's million objects from garbage collection while runs evolve
-        try:
-            way = (
-                self._pursue(runs, journals, observer, timings, tick, log)
-                if self.executor.whole_runs
-                else self._drive(runs, journals, observer, timings, tick)
-            )
-            with contextlib.closing(way) as ended:
-                yield from ended
-        finally:
-            gc.unfreeze()
-            tick(last=True)
-
-    def _drive(
-        self,
-        runs: Sequence[RunInfo],
-        journals: Path | None,
-        observer: Observer,
-        timings: Timings,
-        tick: Callable[[], None],
-    ) -> Generator[RunOutcome, None, None]:
-        """Drive all runs in lockstep in this process. Workers only answer batches."""
-
-        def begun(info: RunInfo) -> Run:
+        def begin(info: RunInfo) -> Run:
             journal = journals and journals / info.journal
             run = self.dispatcher.run(info, journal=journal, observer=observer, clock=timings.of(info.label))
             observer.on_run_start(info, run.statistics.best)
             return run
 
-        isolate = self.dispatcher.task.isolates
-        with contextlib.closing(drive(map(begun, runs), self.evaluator, self.width, tick, isolate=isolate)) as driven:
-            for run in driven:
-                yield RunOutcome.of(run, [])
+        gc.freeze()  # exclude the classifier's million objects from garbage collection while runs evolve
+        try:
+            if self.executor.whole_runs:
+                yield from self._pursue(runs, journals, observer, timings, tick, log)
+                return
+            isolate = self.dispatcher.task.isolates
+            with contextlib.closing(
+                drive(map(begin, runs), self.evaluator, self.width, tick, isolate=isolate)
+            ) as driven:
+                yield from map(RunOutcome.of, driven)
+        finally:
+            gc.unfreeze()
+            tick(last=True)
 
     def _pursue(
         self,
@@ -212,8 +198,8 @@ class Session:
         experiment = self.dispatcher.task.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
         with experiment.blaming("genome"):
-            experiment.genome.build(self.classifier.input_shape)
-        run = self.dispatcher.task.run(info, _Imagined(self.dispatcher.task.timed))
+            self.dispatcher.task.genome(name)
+        run = self.dispatcher.task.run(info, _Imagined(self.classifier))
         try:
             with experiment.blaming("algorithm"):
                 begun = run.ask()

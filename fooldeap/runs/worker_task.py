@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +22,12 @@ import xxhash
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
-from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.engine.evaluation import ROWS, Evaluator, Query
 from fooldeap.engine.evolution import Observer, Run
 from fooldeap.engine.lockstep import drive
 from fooldeap.engine.query_log import Queries, Row
-from fooldeap.engine.timeout import LIMIT, TimedClassifier
-from fooldeap.errors import FooldeapError, InputError, PluginError, blaming
+from fooldeap.engine.timeout import LIMIT, TimeLimit
+from fooldeap.errors import FooldeapError, InputError, blaming
 from fooldeap.options import Options
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
@@ -72,9 +72,9 @@ class RunOutcome(NamedTuple):
     journal: bytes | None = None  # if it could not be written to the experiment's own folder
 
     @classmethod
-    def of(cls, run: Run, rows: list[LogRow]) -> "RunOutcome":
+    def of(cls, run: Run, rows: Sequence[LogRow] = ()) -> "RunOutcome":
         """Return the outcome of an ended run."""
-        return cls(run.info, rows, run.results(), run.statistics.evaluations, run.failure)
+        return cls(run.info, list(rows), run.results(), run.statistics.evaluations, run.failure)
 
 
 class GroupOutcome(NamedTuple):
@@ -115,7 +115,8 @@ class WorkerTask:
         self.experiment = next(iter(self.experiments.values()))  # for all settings that the experiments share
         self.travelled = False
         self._in_memory = classifier is not None
-        self.classifier: Classifier = classifier if classifier is not None else self._built()
+        self.classifier = classifier if classifier is not None else self.experiment.build_classifier()
+        self._genomes: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, Options]]:
         return _loaded, (self._configuration, self.digest, self.experiment.options)
@@ -153,31 +154,42 @@ class WorkerTask:
             return self.digest.encode()
         shape = (ROWS, *self.classifier.input_shape)
         images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-        return xxhash.xxh3_128_digest(self.answer(images).tobytes())
+        with self.limit(ROWS):
+            return xxhash.xxh3_128_digest(self.classifier.logits(images).tobytes())
 
     @cached_property
-    def timed(self) -> TimedClassifier:
-        """The classifier, with its name in errors and the time limit of the executor."""
-        executor = self.experiment.executor
-        return TimedClassifier(self.classifier, str(self.experiment.classifier.plugin), executor.values.get(LIMIT))
+    def limit(self) -> TimeLimit:
+        """The time limit of the executor for calls of the classifier."""
+        return TimeLimit(str(self.experiment.classifier.plugin), self.experiment.executor.values.get(LIMIT))
 
-    def answer(self, images: Images) -> Any:
-        """Return the classifier's answer to images, unchecked: float32 (n, classes) if it follows its contract."""
-        return self.timed.logits(images)
-
-    def logits(self, images: Images) -> TaskResult:
-        """Return the answer to a chunk of images."""
-        return self._done(lambda: self.answer(images), lambda _: len(images))
+    def ask(self, query: Query) -> TaskResult:
+        """Call a method of the classifier. The answer is not checked."""
+        (method, images, *more), start = query, time.perf_counter()
+        with self.limit(len(images)):
+            answer = getattr(self.classifier, method)(images, *more)
+        return self._result(answer, len(images), start)
 
     def decode(self, part: tuple[str, Batch]) -> TaskResult:
         """Decode genomes of a variant to images."""
-        variant, genomes = part
+        (variant, genomes), start = part, time.perf_counter()
         with blaming(self.experiments[variant].genome.plugin):
-            return self._done(lambda: self._genomes[variant].decode(genomes), lambda _: 0)
+            return self._result(self.genome(variant).decode(genomes), 0, start)
 
-    def pursue(self, pursuit: RunGroup) -> TaskResult:
+    def pursue(self, group: RunGroup) -> TaskResult:
         """Advance whole runs to their ends in lockstep. The value of the result is a `GroupOutcome`."""
-        return self._done(lambda: self._pursued(pursuit), _shown)
+        start = time.perf_counter()
+        outcome = self._pursued(group)
+        return self._result(outcome, outcome.queries.classifier + outcome.queries.padding, start)
+
+    def genome(self, variant: str) -> Any:
+        """Return the genome of a variant. All runs share it."""
+        if variant not in self._genomes:
+            self._genomes[variant] = self.experiments[variant].genome.build(self.classifier.input_shape)
+        return self._genomes[variant]
+
+    def toolbox(self, info: RunInfo, evaluator: Evaluator, **more: Any) -> Toolbox:
+        """Return the toolbox of a run, with its random streams at their start. ``more`` as for `toolboxes.build`."""
+        return toolboxes.build(self.experiments[info.variant], self.genome(info.variant), evaluator, info, **more)
 
     def run(
         self,
@@ -190,8 +202,7 @@ class WorkerTask:
         decode: Callable[[Batch], Images] | None = None,
     ) -> Run:
         """Return a run at its start."""
-        toolbox = self.toolbox(info, evaluator, decode)
-        toolbox.register("evaluate", _yield_instead)
+        toolbox = self.toolbox(info, evaluator, decode=decode, evaluate=False)
         opened = None if journal is None else self.journal(info, journal)
         return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock)
 
@@ -208,36 +219,17 @@ class WorkerTask:
         billable = bool(getattr(self.classifier, "billable", False))
         return Journal(path, belongs_to, anyway=self.experiment.options.force, at_once=billable)
 
-    def toolbox(
-        self,
-        info: RunInfo,
-        evaluator: Evaluator,
-        decode: Callable[[Batch], Images] | None = None,
-        map: Callable[..., Any] = map,
-    ) -> Toolbox:
-        """Return the toolbox of a run, with its random streams at their start."""
-        experiment = self.experiments[info.variant]
-        return toolboxes.build(experiment, evaluator, info.seed, info.targets, decode=decode, map=map)
-
-    @cached_property
-    def _genomes(self) -> dict[str, Any]:
-        shape = self.classifier.input_shape
-        return {name: experiment.genome.build(shape) for name, experiment in self.experiments.items()}
-
-    def _built(self) -> Classifier:
-        return self.experiment.build_classifier()
-
-    def _pursued(self, pursuit: RunGroup) -> GroupOutcome:
-        if pursuit.journals is None or _holds(pursuit.journals / TOKEN, pursuit.token):
-            return self._driven(pursuit, pursuit.journals, pursuit.row)
+    def _pursued(self, group: RunGroup) -> GroupOutcome:
+        if group.journals is None or _holds(group.journals / TOKEN, group.token):
+            return self._driven(group, group.journals, group.row)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
-            pursued = self._driven(pursuit, Path(folder))
+            pursued = self._driven(group, Path(folder))
             ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
             return pursued._replace(ended=ended)
 
-    def _driven(self, pursuit: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
-        evaluator = Evaluator(self.timed, lambda chunks: map(self.answer, chunks))
-        evaluator.rows, evaluator.alone = pursuit.rows, pursuit.alone
+    def _driven(self, group: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
+        evaluator = Evaluator(self.classifier, self.limit)
+        evaluator.rows, evaluator.alone = group.rows, group.alone
         if row is not None:
             earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)
@@ -249,11 +241,11 @@ class WorkerTask:
                 evaluator,
                 journal=journals and journals / info.journal,
                 observer=collector,
-                clock=_Clock(pursuit.elapsed.get(info, 0.0)),
+                clock=_Clock(group.elapsed.get(info, 0.0)),
             )
-            for info in pursuit.infos
+            for info in group.infos
         )
-        driven = drive(waiting, evaluator, pursuit.width, isolate=self.isolates)
+        driven = drive(waiting, evaluator, group.width, isolate=self.isolates)
         ended = [RunOutcome.of(run, collector.rows.pop(run.info, [])) for run in driven]
         queries = evaluator.queries
         evaluator.record(None)
@@ -261,15 +253,8 @@ class WorkerTask:
             row.close()
         return GroupOutcome(ended, queries, recorded=row is not None)
 
-    def _done(self, work: Callable[[], Any], images: Callable[[Any], int]) -> TaskResult:
-        start = time.perf_counter()
-        value = work()
-        seconds = time.perf_counter() - start
-        return TaskResult(value, images(value), seconds, here(), self.probe if self.travelled else b"")
-
-
-def _shown(pursued: GroupOutcome) -> int:
-    return pursued.queries.classifier + pursued.queries.padding
+    def _result(self, value: Any, images: int, start: float) -> TaskResult:
+        return TaskResult(value, images, time.perf_counter() - start, here(), self.probe if self.travelled else b"")
 
 
 def here() -> WorkerId:
@@ -309,9 +294,3 @@ def _loaded(configuration: str, digest: str, options: Options) -> WorkerTask:
         raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
     work.travelled = True
     return work
-
-
-def _yield_instead(genomes: Any) -> Any:
-    raise PluginError(
-        "an algorithm does not call toolbox.evaluate; write 'reply = yield genomes' and use reply.fitness"
-    )

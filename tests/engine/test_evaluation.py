@@ -12,6 +12,8 @@ from fooldeap import registry
 from fooldeap.engine import calibration
 from fooldeap.engine.calibration import calibrate
 from fooldeap.engine.evaluation import ALIGNMENT, ROWS, Evaluator, Rows, aligned
+from fooldeap.engine.timeout import TimeLimit
+from fooldeap.errors import OvertimeError
 from fooldeap.result_tools import pages
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
@@ -247,3 +249,13 @@ def test_where_rows_depend_on_their_batch_their_number_is_fixed():
         ExperimentSession(tiny(classifier="neighbourly")) as prepared,
     ):
         assert prepared.evaluator.rows == Evaluator(prepared.classifier).rows
+
+
+def test_gradients_have_the_time_limit_of_logits():
+    classifier = Timed(lambda size: 0)
+    classifier.gradient = lambda images, target: time.sleep(100)
+    evaluator, images = Evaluator(classifier, TimeLimit("classifier 'sleepy'", 0.2)), noise(3)
+    assert len(evaluator.logits([images])[0]) == 3
+    with pytest.raises(OvertimeError, match=r"^classifier 'sleepy' took longer than 0.2 s for a batch of 3 images"):
+        evaluator.gradient(images, 1)
+    assert (evaluator.queries.gradients, evaluator.queries.uncertain) == (0, 3)

@@ -9,7 +9,7 @@ import time
 import pytest
 from helpers.experiments import KIT
 
-from fooldeap.engine.timeout import TimedClassifier
+from fooldeap.engine.timeout import TimeLimit
 from fooldeap.errors import InputError, PluginError
 
 
@@ -20,6 +20,12 @@ class Model:
 
     def __init__(self, act):
         self.logits = act
+
+
+def ask(model, limit, images):
+    """Return the logits of a model, within a time limit."""
+    with limit(len(images)):
+        return model.logits(images)
 
 
 def again_and_again(images):
@@ -43,14 +49,10 @@ def refuse(images):
 
 
 @pytest.mark.parametrize("act", [again_and_again, lambda images: time.sleep(100)])
-@pytest.mark.parametrize("method", ["logits", "gradient"])
-def test_what_takes_too_long_is_ended_and_all_is_as_before(act, method):
-    model, handler = Model(act), signal.getsignal(signal.SIGALRM)
-    model.gradient = lambda images, target: act(images)
-    guarded = TimedClassifier(model, "classifier 'slow'", 0.2)
-    call = {"logits": guarded.logits, "gradient": lambda images: guarded.gradient(images, 1)}[method]
+def test_what_takes_too_long_is_ended_and_all_is_as_before(act):
+    handler = signal.getsignal(signal.SIGALRM)
     with pytest.raises(PluginError, match=r"^classifier 'slow' took longer than 0.2 s for a batch of 2 images; see"):
-        call([1, 2])
+        ask(Model(act), TimeLimit("classifier 'slow'", 0.2), [1, 2])
     assert signal.getsignal(signal.SIGALRM) is handler
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
@@ -61,14 +63,14 @@ def test_an_alarm_of_others_rings_when_it_should():
     try:
         start = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, 0.4)
-        guarded = TimedClassifier(Model(lambda images: time.sleep(0.1)), "classifier 'it'", 5)
-        guarded.logits([1])
+        model, limit = Model(lambda images: time.sleep(0.1)), TimeLimit("classifier 'it'", 5)
+        ask(model, limit, [1])
         assert rung == []
         time.sleep(0.5)
         assert len(rung) == 1
         assert 0.39 <= rung[0] - start < 0.6
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        guarded.logits([1])  # which is due meanwhile
+        ask(model, limit, [1])  # which is due meanwhile
         time.sleep(0.05)
         assert len(rung) == 2
     finally:
@@ -77,7 +79,7 @@ def test_an_alarm_of_others_rings_when_it_should():
 
 
 def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
-    guarded = TimedClassifier(Model(len), "classifier 'it'", 5)
+    limit = TimeLimit("classifier 'it'", 5)
     set_handler = signal.signal
 
     def ring_before(number, handler):  # as if the time were up while all is put back
@@ -91,21 +93,23 @@ def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
     before = set_handler(signal.SIGALRM, mine)
     try:
         monkeypatch.setattr(signal, "signal", ring_before)
-        assert guarded.logits([1, 2]) == 2
+        assert ask(Model(len), limit, [1, 2]) == 2
     finally:
         set_handler(signal.SIGALRM, before)
 
 
 def test_what_is_in_time_is_left_alone():
-    guarded = TimedClassifier(Model(len), "classifier 'quick'", 0.2)
-    assert [guarded.logits([1, 2]), guarded.classes, guarded.gradient] == [2, 4, None]
+    limit = TimeLimit("classifier 'quick'", 0.2)
+    assert ask(Model(len), limit, [1, 2]) == 2
     time.sleep(0.3)
     seen = []
-    other = threading.Thread(target=lambda: seen.append(guarded.logits([1, 2, 3])))  # where no signal can be had
+    other = threading.Thread(
+        target=lambda: seen.append(ask(Model(len), limit, [1, 2, 3]))
+    )  # where no signal can be had
     other.start()
     other.join()
     assert seen == [3]
-    assert TimedClassifier(Model(lambda images: time.sleep(0.3)), "classifier 'free'").logits([]) is None
+    assert ask(Model(lambda images: time.sleep(0.3)), TimeLimit("classifier 'free'"), []) is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_what_is_in_time_is_left_alone():
 )
 def test_errors_carry_its_name(act, kind, said):
     with pytest.raises(kind) as raised:
-        TimedClassifier(Model(act), "classifier 'it'", 9).logits([1])
+        ask(Model(act), TimeLimit("classifier 'it'", 9), [1])
     assert str(raised.value) == said
 
 
@@ -132,7 +136,8 @@ def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
         "class Model:\n"
         "    def logits(self, images):\n"
         "        wait_in_c()\n"
-        "timeout.TimedClassifier(Model(), \"classifier 'it'\", 0.1).logits([1])\n"
+        "with timeout.TimeLimit(\"classifier 'it'\", 0.1)(1):\n"
+        "    Model().logits([1])\n"
     )
     ended = subprocess.run([sys.executable, str(tmp_path / "waits.py")], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
