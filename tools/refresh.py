@@ -32,6 +32,9 @@ def main() -> None:
         missing = [f"`{each.name}`" for each in plugins if listed is None or f"`{each.name}`" not in listed[1]]
         if missing and listed is not None:
             replace(readme, rf"(\| {kind} \| )[^\n]* \|\n", f"{', '.join([listed[1], *missing])} |\n")
+    for page, head, rows in tables():
+        text_of_rows = "".join(f"{row}\n" for row in rows)
+        replace(ROOT / "docs" / page, rf"({re.escape(head)}\n\|[-|]*\n)(?:\|.*\n)*", text_of_rows)
     for name, kind in extensions.load("fooldeap.files"):
         (ROOT / f"configs/schemas/{name}.json").write_text(text(kind.schema(known)), encoding="utf-8")
 

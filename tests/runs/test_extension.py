@@ -43,7 +43,7 @@ SCRIPT = """
 import json, math, sys
 import fooldeap
 from fooldeap import registry
-from fooldeap.help import schema
+from fooldeap.configuration import json_schema as schema
 from fooldeap.result_tools.verify import verify
 
 finished, unfinished, new, kit, short = *sys.argv[1:5], json.loads(sys.argv[5])
