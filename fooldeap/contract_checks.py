@@ -104,6 +104,17 @@ def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
     return _not_finite(values)
 
 
+def single_objective(values: Any, predictions: Predictions, target: int) -> str | None:
+    """Check the result of ``fitness(predictions, target)`` for an algorithm that takes one objective."""
+    fault = fitness(values, predictions, target)
+    if fault or values.ndim == 1:
+        return fault
+    return (
+        f"returned {described(values)}, expected (n,), because the algorithm takes one objective; declare the names of "
+        "the objectives, and choose an algorithm for several, such as nsga2"
+    )
+
+
 def split(data: Any) -> str | None:
     """Check the result of a dataset's ``load()``."""
     if not isinstance(data, Split):

@@ -278,15 +278,19 @@ def selection(name: str, *, objectives: Literal["one", "any"] = "one") -> Callab
 
 
 def algorithm(
-    name: str, *, targets: Literal["one", "all"] = "one", uses: tuple[str, ...] = OPERATORS
+    name: str,
+    *,
+    targets: Literal["one", "all"] = "one",
+    uses: tuple[str, ...] = OPERATORS,
+    objectives: Literal["one", "any"] = "one",
 ) -> Callable[[Target], Target]:
     """Declare an algorithm, a generator function ``f(toolbox, rng)`` that yields genomes and receives a `Reply`.
 
     ``targets="one"``: one run for each target; ``"all"``: one run for all targets together (``toolbox.targets``).
     ``uses`` are the kinds of operators that it calls. Other operators are not in its toolbox and need not fit the
-    genome.
+    genome. ``objectives="any"``: it accepts a fitness (n, k) of several objectives.
     """
-    return _declare("algorithm", name, targets=targets, uses=uses)
+    return _declare("algorithm", name, targets=targets, uses=uses, objectives=objectives)
 
 
 def classifier(name: str, *, suffixes: tuple[str, ...] = ()) -> Callable[[Target], Target]:

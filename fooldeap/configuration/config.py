@@ -203,6 +203,28 @@ def _admit(document: Document, path: Key, what: str, options: Options) -> None:
     terminal_text.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
 
 
+def unused_operators(experiment: Experiment) -> Iterator[str]:
+    """Yield a warning for each operator that was chosen although the algorithm does not use it.
+
+    An operator that a file inherits from its base, or that an override of the algorithm leaves behind, is no mistake.
+    """
+    algorithm, document, defaults = experiment.algorithm.plugin, experiment.document, _defaults().data
+    chosen_in = {document.place(("algorithm",)).source, documents.COMMAND_LINE, documents.ARGUMENT} - {DEFAULTS}
+    for kind in OPERATORS:
+        choice: Choice = getattr(experiment, kind)
+        by_default = {name: each.default for name, each in choice.plugin.parameters.items()}
+        if choice.plugin.name == defaults[kind] and choice.values == by_default:
+            continue  # as in a resolved configuration
+        places = [place for path, place in document.values.items() if path[0:1] == (kind,)]
+        place = next((each for each in places if each.source in chosen_in), None)
+        if kind not in algorithm.options["uses"] and place is not None:
+            used = ", ".join(algorithm.options["uses"]) or "no operators"
+            yield (
+                f"{place}: {kind}: {choice.plugin.name!r} has no effect, because the algorithm "
+                f"{algorithm.name!r} uses {used}; leave it out or choose another algorithm"
+            )
+
+
 class _ExperimentChecker(Checker):
     """Converts a document to an experiment."""
 
@@ -216,6 +238,7 @@ class _ExperimentChecker(Checker):
         reporters = self.reporters(data.get("reporters"))
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
+        self.check_objectives(choices["fitness"], choices["algorithm"], choices["selection"])
         self.finish()
         targets = values.pop("targets")
         return Experiment(
@@ -269,6 +292,32 @@ class _ExperimentChecker(Checker):
             for path, each in chosen:
                 if not fits(each.plugin, genome.plugin):
                     self.misfit((kind, *path), each.plugin, genome.plugin)
+
+    def check_objectives(self, fitness: Choice | None, algorithm: Choice | None, selection: Choice | None) -> None:
+        """Record an algorithm or a selection that takes one objective if the fitness has several."""
+        if fitness is None or algorithm is None or len(names := fitness.plugin.options["objectives"]) < 2:
+            return
+        needed = [algorithm] + ([selection] if selection and "selection" in algorithm.plugin.options["uses"] else [])
+        choice = next((each for each in needed if each.plugin.options["objectives"] == "one"), None)
+        if choice is None:
+            return
+        able = f"an algorithm of: {', '.join(self._able('algorithm'))}"
+        if choice is selection:
+            able = f"a selection of: {', '.join(self._able('selection'))}, or {able}"
+        single = [each.name for each in self.registry.all("fitness") if len(each.options["objectives"]) == 1]
+        kind = choice.plugin.kind
+        by_default = self.document.place((kind,)).source == DEFAULTS
+        self.problem(
+            ("fitness",) if by_default else (kind,),
+            f"the {kind} {choice.plugin.name!r} takes one objective, and the fitness {fitness.plugin.name!r} has "
+            f"{len(names)} ({', '.join(names)}); choose {able}, or a fitness of one objective: "
+            f"{', '.join(single)}",
+        )
+
+    def _able(self, kind: str) -> list[str]:
+        """Return the plugins that take several objectives and need no selection."""
+        found = [each for each in self.registry.all(kind) if each.options["objectives"] == "any"]
+        return [each.name for each in found if "selection" not in each.options.get("uses", ())]
 
     def misfit(self, path: Key, operator: Plugin, genome: Plugin) -> None:
         """Record an operator that does not fit. If it is a default, the message points at the genome."""

@@ -60,9 +60,9 @@ def build(
     def of_genome(check: Check, call: Callable[..., Any], *rng: Rng) -> Checked:
         return Checked(experiment.genome.plugin, check, call, rng)
 
-    def operator(choice: Choice, *rng: Rng) -> Checked:
+    def operator(choice: Choice, *rng: Rng, check: Check | None = None) -> Checked:
         call = _Scheduled(choice, toolbox) if choice.changes else choice.build()
-        return Checked(choice.plugin, contract_checks.CHECKS[choice.plugin.kind], call, rng)
+        return Checked(choice.plugin, check or contract_checks.CHECKS[choice.plugin.kind], call, rng)
 
     sampled = contract_checks.sampled(getattr(genome, "dtype", None))
     most = max(1, MOST_VALUES // math.prod(images))
@@ -79,7 +79,9 @@ def build(
         selectable = contract_checks.selectable(experiment.selection.plugin.options["objectives"])
         select = operator(experiment.selection, stream(seed, targets, "select"))
         toolbox.register("select", _Limited(most, _Guarded(experiment.selection.plugin, selectable, select)))
-    toolbox.register("fitness", operator(experiment.fitness))
+    one = experiment.algorithm.plugin.options["objectives"] == "one"
+    check = contract_checks.single_objective if one else None
+    toolbox.register("fitness", operator(experiment.fitness, check=check))
     toolbox.register("map", map)
     if evaluate:
         toolbox.register("evaluate", _evaluate, toolbox, evaluator)

@@ -18,6 +18,7 @@ from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.results import Result
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder, load
+from fooldeap.runs.session import warn
 from fooldeap.storage.sums import PAGE
 
 Source = str | Path | Mapping[str, Any] | Experiment
@@ -60,6 +61,8 @@ def run(
     arguments = {**config.executor_for(workers), **arguments}
     options = Options(trust_model, no_plugins)
     experiment = config.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
+    for text in config.unused_operators(experiment):
+        warn(text)
     with ExperimentSession(experiment) as prepared:
         folder = RunFolder.create(prepared.experiment, Path(out) if out is not None else None)
         result = prepared.run(folder, quiet=quiet, images=images)
@@ -131,6 +134,8 @@ def fool(
     arguments = {**given, **config.executor_for(workers), **arguments}
     options = Options(trust_model)
     experiment = config.load({}, overrides, arguments=arguments, plugins=plugins, options=options)
+    for text in config.unused_operators(experiment):
+        warn(text)
     classifier = None if named else wrapped(model, experiment.classifier)
     if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
         experiment = replace(experiment, classifier=_choice_of(classifier))

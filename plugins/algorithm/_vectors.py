@@ -26,7 +26,6 @@ class Space:
             raise InputError(
                 f"{algorithm} needs a genome that is an array of numbers; use the genome 'dct' or 'pixels'"
             )
-        self.algorithm = algorithm
         self._shape, self._dtype, self._bounds = genomes.shape[1:], genomes.dtype, toolbox.bounds
         points = self.points(toolbox.sample(max(2, min(MAX_SAMPLES, MAX_VALUES // max(1, genomes.size)))))
         self.mean: NDArray[np.float64] = points.mean(axis=0)
@@ -49,8 +48,4 @@ class Space:
     def fitness(self, reply: Reply) -> NDArray[np.float64]:
         """Return the fitness for the target of the run, (n,)."""
         fitness: NDArray[np.float64] = reply.fitness
-        if fitness.ndim > 1:
-            raise InputError(
-                f"{self.algorithm} needs a fitness with one objective, got {fitness.shape[1]}; use another fitness"
-            )
         return fitness

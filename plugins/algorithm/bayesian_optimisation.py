@@ -24,7 +24,7 @@ CONTRAST = 64  # grey levels by which a gene must change an image to measure its
 MAX_VALUES = 50_000_000  # largest size of the matrix with one image per gene
 
 
-@algorithm("bayesian_optimisation", targets="all", uses=())
+@algorithm("bayesian_optimisation", targets="all", uses=(), objectives="any")
 def bayesian_optimisation(
     toolbox: Toolbox,
     rng: Rng,

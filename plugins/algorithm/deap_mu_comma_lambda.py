@@ -5,7 +5,7 @@ from fooldeap.plugin import Annotated, Evolution, Ge, InputError, Le, Rng, Toolb
 from ._inside import FOR_EVER, check_rates, inside
 
 
-@algorithm("deap_mu_comma_lambda")
+@algorithm("deap_mu_comma_lambda", objectives="any")
 def deap_mu_comma_lambda(
     toolbox: Toolbox,
     rng: Rng,

@@ -5,7 +5,7 @@ from fooldeap.plugin import Annotated, Evolution, Ge, Le, Rng, Toolbox, algorith
 from ._inside import FOR_EVER, check_rates, inside
 
 
-@algorithm("deap_mu_plus_lambda")
+@algorithm("deap_mu_plus_lambda", objectives="any")
 def deap_mu_plus_lambda(
     toolbox: Toolbox,
     rng: Rng,

@@ -5,7 +5,7 @@ from fooldeap.plugin import Annotated, Evolution, Ge, Le, Rng, Toolbox, algorith
 from ._inside import FOR_EVER, inside
 
 
-@algorithm("deap_simple")
+@algorithm("deap_simple", objectives="any")
 def deap_simple(
     toolbox: Toolbox,
     rng: Rng,

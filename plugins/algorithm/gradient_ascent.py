@@ -7,7 +7,7 @@ from fooldeap.plugin import Annotated, Ask, Evolution, Ge, Gt, InputError, Le, L
 from .._grey import to_grey
 
 
-@algorithm("gradient_ascent", uses=())
+@algorithm("gradient_ascent", uses=(), objectives="any")
 def gradient_ascent(
     toolbox: Toolbox,
     rng: Rng,

@@ -8,7 +8,7 @@ from fooldeap.plugin import Annotated, Array, Evolution, Ge, Le, Rng, Toolbox, a
 from ._breeding import concatenate, vary
 
 
-@algorithm("nsga2", uses=("mutation", "crossover"))
+@algorithm("nsga2", uses=("mutation", "crossover"), objectives="any")
 def nsga2(
     toolbox: Toolbox,
     rng: Rng,

@@ -3,7 +3,7 @@
 from fooldeap.plugin import Annotated, Evolution, Ge, Rng, Toolbox, algorithm
 
 
-@algorithm("sampling", targets="all", uses=())
+@algorithm("sampling", targets="all", uses=(), objectives="any")
 def sampling(toolbox: Toolbox, rng: Rng, *, population: Annotated[int, Ge(1)] = 100) -> Evolution:
     """Sample new genomes in every generation, and score each for all targets.
 

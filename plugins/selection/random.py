@@ -3,7 +3,7 @@
 from fooldeap.plugin import Array, Rng, selection
 
 
-@selection("random")
+@selection("random", objectives="any")
 def random(fitness: Array, count: int, rng: Rng) -> Array:
     """Draw uniformly and ignore the fitness, without selection pressure.
 

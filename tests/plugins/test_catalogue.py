@@ -183,7 +183,8 @@ def test_a_plugin_is_built_from_its_name_alone(plugin):
 @each_complete
 def test_a_plugin_is_chosen_by_its_name_alone(plugin):
     key, word = ("reporters", [plugin.name]) if plugin.kind == "reporter" else (plugin.kind, plugin.name)
-    experiment = config.load({key: word, **operators_for(plugin)})
+    several = {"algorithm": "nsga2"} if len(plugin.options.get("objectives", "")) == 2 else {}
+    experiment = config.load({key: word, **operators_for(plugin), **several})
     chosen = experiment.reporters[0] if plugin.kind == "reporter" else getattr(experiment, plugin.kind)
     assert chosen.plugin.target is plugin.target
     assert chosen.data().keys() == {"name", *plugin.parameters}

@@ -42,5 +42,5 @@ def test_child_takes_every_niche_where_it_is_best():
 
 
 def test_several_objectives_are_refused():
-    with pytest.raises(InputError, match="map_elites needs a fitness with one objective, got 2"):
+    with pytest.raises(InputError, match="the algorithm 'map_elites' takes one objective"):
         run(tiny(algorithm="map_elites", fitness="confidence_and_ink"))
