@@ -33,8 +33,6 @@ from fooldeap_plugins.classifier import _torch_file
 from fooldeap_plugins.classifier._torch_code import OPERATORS, refused_in_graph
 from fooldeap_plugins.classifier.torch import Torch
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, by PyTorch 2.13
-
 EVIL = with_line('y = torch.from_file("owned", True, 16)').replace("[2, 3])", "[2, 3]) + torch.sum(y)")
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, 6, 5, 3), dtype=np.uint8)
 
