@@ -4,12 +4,10 @@ A study is an array (variants, targets, seeds) of evaluations to the goal; a cen
 """
 
 import bisect
-import contextlib
 import csv
-import gc
 import gzip
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,17 +76,6 @@ def separated_levels(grid: Floats, budget: float) -> set[tuple[int, Pair]]:
             pairs.append((factor, (one, other)))
             p_values.append(stats.signed_rank(levels[one], levels[other]))
     return {pair for pair, p in zip(pairs, stats.holm(p_values), strict=True) if p < LEVEL}
-
-
-@contextlib.contextmanager
-def quick() -> Iterator[None]:
-    """Speed up Holm's procedure: statsmodels collects garbage in every call, which is fast if the heap is frozen."""
-    stats.holm([1.0])  # imports statsmodels
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def count(studies: int, make: Callable[[], Floats], *tests: Callable[[Floats], bool]) -> list[int]:

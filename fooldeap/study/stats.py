@@ -177,9 +177,10 @@ def mean_ranks(blocks: ArrayLike) -> Floats:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values of a family adjusted by Holm's method (1979), in the same order."""
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+    values = np.asarray(p_values, float)
+    order, adjusted = np.argsort(values), np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
+    return [float(p) for p in adjusted]
 
 
 def cliques(ranks: Sequence[float], separated: ArrayLike) -> list[tuple[int, ...]]:

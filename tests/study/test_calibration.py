@@ -23,12 +23,6 @@ POWER = int(binom.ppf(0.001, STUDIES, 0.8))
 SEEDS, LUCK = 15, 0.5
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quickly():
-    with made.quick():
-        yield
-
-
 @pytest.fixture
 def rng():
     return np.random.default_rng(1)

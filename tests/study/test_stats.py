@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 
 from fooldeap.study import stats
 
@@ -154,6 +155,12 @@ def test_censored_runs_share_the_last_ranks():
 def test_holm_by_hand():
     assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert stats.holm([]) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 100])
+def test_holm_matches_statsmodels(count):
+    p_values = np.random.default_rng(count).integers(0, 1 + 2 * count, count) / (4 * count)  # with ties and zeros
+    assert stats.holm(p_values) == multipletests(p_values, method="holm")[1].tolist()
 
 
 def test_cliques_are_maximal_groups_without_a_separated_pair():
