@@ -16,7 +16,7 @@ from scale import Alternating, measure_loop
 
 from fooldeap.configuration import config
 from fooldeap.plugin import Rng, dataclass, genome, mutation
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 from fooldeap_plugins.genome._network import Network
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
@@ -93,7 +93,7 @@ def main() -> int:
         notes.append(
             f"{case.name}: {loop:.1f} us per image, {bare:.1f} of them in the bare pass; {discarded} repeats discarded"
         )
-    return report(figures, notes, arguments.json, environment=environment())
+    return report(figures, notes, arguments.json, environment=current_environment())
 
 
 def measure(case: Case, classifier: Alternating, repeats: int) -> tuple[dict[str, list[float]], int]:

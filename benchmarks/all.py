@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _measure import HEAD, Figure, Spread, options
 
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 
 PARTS = (
     "operators",
@@ -48,7 +48,7 @@ def main() -> int:
     print("\n".join([HEAD, *(figure.row() for figure in figures), *failed]))
     if arguments.json:
         rows = [{**figure._asdict(), "spread": figure.spread._asdict()} for figure in figures]
-        arguments.json.write_text(json.dumps({"figures": rows, "environment": environment()}, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"figures": rows, "environment": current_environment()}, indent=2) + "\n")
     return int(bool(failed) or any(figure.missed for figure in figures))
 
 

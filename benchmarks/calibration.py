@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import _studies as synthetic
 import numpy as np
 
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 from fooldeap.study import stats
 
 RUNS = Path(__file__).parent.parent / "tests/data/runs.csv"
@@ -255,7 +255,7 @@ def main() -> int:
     print("", *calibration.notes, sep="\n")
     if arguments.json:
         rows = [{**figure._asdict(), "missed": figure.missed} for figure in counts]
-        content = {"figures": rows, "notes": calibration.notes, "variants": names, "environment": environment()}
+        content = {"figures": rows, "notes": calibration.notes, "variants": names, "environment": current_environment()}
         arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     return int(any(figure.missed for figure in counts))
 

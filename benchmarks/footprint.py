@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from _measure import Figure, Spread, options, ratio, repeated, report
 
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 POPULATIONS = 10 * 100 * 28 * 28  # bytes
@@ -41,7 +41,7 @@ def main() -> int:
         Figure("memory more than the bare classifier, MB", Spread.of(more), most=MOST_MB),
         Figure("time to first generation / to first answer", ratio(measured, "start", "answer")),
     ]
-    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
+    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=current_environment())
 
 
 def repeat() -> dict[str, float]:

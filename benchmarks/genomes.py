@@ -18,7 +18,7 @@ from _measure import Figure, Spread, options, report
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.plugin import Genome
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BATCH = 100
@@ -66,7 +66,7 @@ def main() -> int:
         notes += [f"{case.name}: {missed} runs missed the goal"] if missed else []
     for name, genome in genomes.items():
         figures.append(Figure(f"decode, {name}, µs per image", Spread.of(microseconds(genome, arguments.repeats))))
-    return report(figures, notes, arguments.json, environment=environment())
+    return report(figures, notes, arguments.json, environment=current_environment())
 
 
 def evaluations(case: Case, model: str, seeds: int) -> tuple[Spread, int]:

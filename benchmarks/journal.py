@@ -16,8 +16,8 @@ from _measure import Figure, Spread, options, repeated, report
 from fooldeap.configuration import config
 from fooldeap.engine import evaluation
 from fooldeap.engine.evaluation import Batch
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.provenance import environment
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.journal import Journal
 
@@ -34,7 +34,7 @@ def main() -> int:
         Figure("time in journal and digest calls / the run", Spread.of(shares), most=MOST),
         Figure("journal, bytes per evaluation", Spread.of(measured["bytes"])),
     ]
-    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
+    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=current_environment())
 
 
 def run(prepared: ExperimentSession) -> dict[str, float]:

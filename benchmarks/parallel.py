@@ -23,8 +23,8 @@ from _measure import Figure, Spread, options, ratio, repeated, report
 
 from fooldeap.configuration import config
 from fooldeap.lazy_tensorflow import tensorflow
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.provenance import environment
 from fooldeap.runs.run_folder import RunFolder
 
 WAYS = {
@@ -57,7 +57,7 @@ def main() -> int:
                 figures.append(Figure(f"{name}: {way} / serial", ratio(measured, way, "serial"), least))
             notes.append(f"{name}: serial {Spread.of(measured['serial']).median:,.1f} images/s; {discarded} discarded")
     figures.append(Figure("cost of a chunk, ms", Spread.of([1000 * chunk_seconds() for _ in range(arguments.repeats)])))
-    return report(figures, notes, arguments.json, environment=environment())
+    return report(figures, notes, arguments.json, environment=current_environment())
 
 
 def measure(classifier: Any, population: int, generations: int, repeats: int) -> tuple[dict[str, list[float]], int]:

@@ -22,8 +22,8 @@ from _measure import Figure, Spread, Stopwatch, options, report
 
 from fooldeap.configuration import config
 from fooldeap.plugin import Classifier
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.provenance import environment
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
 GOAL, BUDGET, POPULATION = 0.9999, 50_000, 100
@@ -176,7 +176,7 @@ GENETIC = {"PyGAD", "pymoo GA", "EvoTorch GA"}
 def main() -> int:
     arguments = options(__doc__, only="libraries").parse_args()
     figures, notes = measure(arguments.only, arguments.repeats)
-    return report(figures, notes, arguments.json, environment=environment())
+    return report(figures, notes, arguments.json, environment=current_environment())
 
 
 def measure(only: str, repeats: int) -> tuple[list[Figure], list[str]]:

@@ -26,8 +26,8 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.lazy_tensorflow import tensorflow
 from fooldeap.plugin import Classifier, Images
 from fooldeap.runs.api import wrapped
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.provenance import environment
 from fooldeap.runs.run_folder import RunFolder
 
 SHAPES = ((28, 28, 1), (64, 64, 1), (160, 160, 3))
@@ -56,7 +56,7 @@ def main() -> int:
     if large and usual:
         relative = Spread(*(one / usual.median for one in large))
         figures.append(Figure("population 10 000 relative to 1000", relative, least=0.9))
-    return report(figures, notes, arguments.json, environment=environment())
+    return report(figures, notes, arguments.json, environment=current_environment())
 
 
 def cases() -> list[tuple[tuple[int, int, int], int]]:

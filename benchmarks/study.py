@@ -13,7 +13,7 @@ from pathlib import Path
 from _measure import Figure, Spread, options, ratio, repeated, report
 from scale import SHAPES, Alternating, network
 
-from fooldeap.runs.provenance import environment
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.session import Session
 from fooldeap.storage.timings import Timings
 from fooldeap.study import definition
@@ -37,7 +37,7 @@ def main() -> int:
     note = (
         f"{spent['loop']:.1f} us per image, {spent['bare']:.1f} of them in the bare pass; {discarded} repeats discarded"
     )
-    return report([figure], [note], arguments.json, environment=environment())
+    return report([figure], [note], arguments.json, environment=current_environment())
 
 
 def evolve(bench: Session, classifier: Alternating) -> dict[str, float]:

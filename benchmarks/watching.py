@@ -24,8 +24,8 @@ from _measure import Figure, Spread, ratio, repeated, report
 
 from fooldeap.configuration import config
 from fooldeap.contracts import Reporter
+from fooldeap.runs.environment import current_environment
 from fooldeap.runs.experiment_session import ExperimentSession
-from fooldeap.runs.provenance import environment
 from fooldeap.runs.run_folder import RunFolder
 
 CONFIG = Path(__file__).parent.parent / "configs" / "mnist.yaml"
@@ -55,7 +55,7 @@ def main() -> int:
             Figure(f"{name}: drawings per second", ratio(measured, f"drawings {name}", f"total {name}")),
             Figure(f"{name}: seconds of a run", Spread.of(measured[f"total {name}"])),
         ]
-    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=environment())
+    return report(figures, [f"{discarded} repeats discarded"], arguments.json, environment=current_environment())
 
 
 def measure(prepared: ExperimentSession) -> dict[str, float]:

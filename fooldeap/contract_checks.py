@@ -14,7 +14,7 @@ from fooldeap.results import CONFIDENCE_KINDS
 Check = Callable[..., str | None]  # from a plugin's result and its arguments to a fault or None
 
 MOST_CLASSES = 1_000_000  # of a dataset: larger labels are identifiers or damage; a table by class would be too large
-MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.pictures`
+MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.inputs`
 
 
 def sample(genomes: Batch, count: int) -> str | None:

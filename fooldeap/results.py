@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
 from fooldeap.formatting import percent
-from fooldeap.storage.inputs import read
-from fooldeap.storage.pictures import MOST_BYTES, decoded
+from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 
 SOFTMAX = "softmax"
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
@@ -115,7 +114,7 @@ class FoolingImage:
         Raises
         ------
         ValueError
-            The content is not a valid PNG, see `fooldeap.storage.pictures`.
+            The content is not a valid PNG, see `fooldeap.storage.inputs`.
         """
         pixels = np.asarray(decoded(content, ("PNG",)))
         if pixels.dtype != np.uint8:
@@ -131,7 +130,7 @@ class FoolingImage:
         InputError
             The file is not a valid PNG. The message names it.
         """
-        content = read(path, MOST_BYTES)
+        content = read(path, MOST_PICTURE)
         try:
             return cls.from_png(content)
         except ValueError as error:

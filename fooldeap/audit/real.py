@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from fooldeap import registry
 from fooldeap.configuration.choices import Choice, loaded
-from fooldeap.configuration.moved import ENVIRONMENT
+from fooldeap.configuration.reading import ENVIRONMENT
 from fooldeap.errors import FooldeapError, InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import Images
 from fooldeap.storage import inputs, npz
-from fooldeap.storage.pictures import MOST_BYTES, decoded
+from fooldeap.storage.inputs import MOST_PICTURE, decoded
 
 MIN_IMAGES, MAX_IMAGES = 40, 2000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -111,7 +111,7 @@ def _load_picture(file: Path, shape: tuple[int, int, int]) -> Images:
 
     height, width, channels = shape
     try:
-        picture = decoded(inputs.read(file, MOST_BYTES, named=True), ("PNG", "JPEG", "BMP", "WEBP"))
+        picture = decoded(inputs.read(file, MOST_PICTURE, named=True), ("PNG", "JPEG", "BMP", "WEBP"))
     except ValueError as error:
         raise InputError(f"--images: {file}: cannot read this picture ({error}); remove it") from None
     picture = _to_8_bits(picture).convert("L" if channels == 1 else "RGB")

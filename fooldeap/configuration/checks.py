@@ -9,9 +9,8 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from fooldeap import extensions
-from fooldeap.configuration.choices import Choice, Weighted
+from fooldeap.configuration.choices import SCHEDULES, Choice, Schedule, Weighted
 from fooldeap.configuration.document import Document, Key, Position
-from fooldeap.configuration.schedules import SCHEDULES, Schedule
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
 from fooldeap.plugin import KINDS

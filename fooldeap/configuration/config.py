@@ -16,7 +16,7 @@ from fooldeap.configuration.checks import Checker, keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key, dotted
 from fooldeap.configuration.experiment import CHOICES, Experiment, plain_keys
-from fooldeap.configuration.moved import found_again
+from fooldeap.configuration.reading import found_again
 from fooldeap.configuration.stopping import Stop
 from fooldeap.errors import InputError, did_you_mean, nearest
 from fooldeap.options import NO_OPTIONS, Options

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.checks import keys_of
+from fooldeap.configuration.choices import SCHEDULES
 from fooldeap.configuration.experiment import CHOICES, plain_keys
-from fooldeap.configuration.schedules import SCHEDULES
 from fooldeap.configuration.stopping import Stop
 from fooldeap.extensions import FileKind
 from fooldeap.parameters import REQUIRED, Parameter

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from fooldeap.configuration.document import COMMAND_LINE, Document, Key, Position, error_at, has_64_bits, put_under
-from fooldeap.configuration.syntax import in_words
-from fooldeap.errors import InputError
+from fooldeap.errors import FileError, InputError
 from fooldeap.parameters import shown
-from fooldeap.storage.inputs import read_text
+from fooldeap.storage.inputs import read_json, read_text
 
 MAX_BYTES = 2_000_000
 MAX_NODES = 60_000  # enough for a study of 1000 variants with 60 values each
@@ -28,6 +29,7 @@ MAX_DEPTH = 40
 MAX_LEVELS = 100  # of nested brackets, including those in keys
 LONGEST_INTEGER = 100  # characters; 64 binary digits and their prefix need 67
 MAX_FILES = 20  # in a chain of bases
+ENVIRONMENT, MADE_AT = "environment.json", "folder"  # the file of a run folder, and its key for the folder's path
 
 
 def read(path: Path) -> Document:
@@ -255,3 +257,73 @@ class _Reader:
 
     def spot(self, line: int, column: int) -> Position:
         return Position(self.place.source, line + 1, column + 1) if self.lines else self.place
+
+
+# Messages of ruamel.yaml and their replacements. "^": the position is the start of the construct, not of the error.
+_CURES = {
+    r"mapping values are not allowed here": "a ':' cannot stand here; check the indentation, or quote the text",
+    r"found character '\\t'": "a tab cannot stand here; use spaces",
+    r"found character '(.)' that cannot start": r"text cannot begin with '\1'; quote it",
+    r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 after what began in line {line}",
+    r"expected <block end>, but found": "this does not go with what began in line {line}; check the indentation",
+    r"expected '<document start>', but found": "this does not go with what stands above; check the brackets",
+    r"sequence entries are not allowed here": "a '-' cannot stand here; check the indentation",
+    r"could not find expected ':'": "^got a line without ':', expected 'key: value'",
+    r"found unexpected end of stream": "^the quotation mark that opens here is never closed",
+    r"found unknown escape character '(.)'": r"'\\\1' means nothing between double quotes; use single quotes",
+    r"expected the node content, but found (.*)": r"got \1, expected a value",
+    r"found undefined alias '(.*)'": r"no '&\1' stands above this '*\1'; quote it to mean text",
+    r"but found another document": "a second document (---) begins here; keep one a file",
+}
+
+
+def in_words(error: YAMLError, text: str) -> tuple[int, int, str]:
+    """Return line and column, both counted from 0, and the message."""
+    if isinstance(error, ReaderError):  # the only error without marks
+        before = text[: error.position].split("\n")
+        return len(before) - 1, len(before[-1]), f"got the control character {chr(error.character)!r}; remove it"
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    problem = problem if problem.isprintable() else ascii(problem)
+    mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    for pattern, words in _CURES.items():
+        found = re.match(pattern, str(getattr(error, "problem", "")))
+        if found:
+            mark = began if words.startswith("^") and began else mark
+            problem = found.expand(words.removeprefix("^")).replace("{line}", str(began.line + 1 if began else 1))
+            problem = problem.replace("'<stream end>'", "the end of the file")
+            break
+    mark = mark or began
+    return (mark.line, mark.column, problem) if mark else (0, 0, problem)
+
+
+def found_again(document: Document, folder: Path) -> Document:
+    """Return the document of a run folder with its current paths, after the folder was moved together with its files.
+
+    A configuration has absolute paths, so that it is valid in any folder. If such a path does not exist, the same path
+    relative to the folder is tried. The folder's original path is in ``environment.json``.
+    """
+    file = folder / ENVIRONMENT
+    try:
+        made_at = read_json(file)[MADE_AT] if file.is_file() else None
+    except (FileError, ValueError, KeyError, TypeError):
+        return document  # not the folder of a run
+    now = str(folder.resolve())
+    if not isinstance(made_at, str) or not Path(made_at).is_absolute() or made_at == now:
+        return document
+    return replace(document, data=_changed(document.data, made_at, now))
+
+
+def _changed(value: Any, made_at: str, now: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _changed(each, made_at, now) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_changed(each, made_at, now) for each in value]
+    return _place(value, made_at, now) if isinstance(value, str) and value.startswith("/") else value
+
+
+def _place(path: str, made_at: str, now: str) -> str:
+    try:
+        there = Path(now, os.path.relpath(path, made_at)).resolve()
+        return str(there) if not Path(path).exists() and there.exists() else path
+    except (ValueError, OSError, RuntimeError):  # not a path: a NUL byte, too long, a loop of links
+        return path

@@ -1,11 +1,13 @@
-"""One run, step by step. Its algorithm is a generator.
+"""Runs, step by step, each alone or many in lockstep. The algorithm of a run is a generator.
 
 An algorithm yields genomes and receives a `Reply`. This module does the rest for every algorithm and plugin: decoding,
 evaluation, budgets, stop criteria, the log, and the journal that makes every run resumable.
 """
 
 import contextlib
-from collections.abc import Callable
+import itertools
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
 from fooldeap.engine.run_statistics import RunStatistics, alone
 from fooldeap.engine.toolboxes import stream
-from fooldeap.errors import FooldeapError, InputError, PluginError, raised_by
+from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.storage.journal import Answer, Journal
@@ -43,7 +45,7 @@ class Run:
     info : seed and targets
     experiment : the configuration
     toolbox : the toolbox of this run, see `fooldeap.engine.toolboxes.build`
-    evaluator : computes gradients; `fooldeap.engine.lockstep.drive` gets the logits, for all runs together
+    evaluator : computes gradients; `fooldeap.engine.evolution.drive` gets the logits, for all runs together
     journal : records the answers, and replays those it already has; None records nothing
     observer : receives every log row and the end of the run
     clock : returns the seconds that the run has taken, for ``stop.seconds``
@@ -243,3 +245,78 @@ class Run:
 def _fits(recorded: Answer, new: int) -> bool:
     """Return whether an answer has ``new`` rows. An incomplete answer has fewer."""
     return len(recorded.logits) == new if recorded.complete else len(recorded.logits) < new
+
+
+def drive(
+    runs: Iterable[Run],
+    evaluator: Evaluator,
+    width: int,
+    on_batch: Callable[[], None] = lambda: None,
+    *,
+    isolate: bool = False,
+) -> Generator[Run, None, None]:
+    """Advance runs together, at most ``width`` at a time, and yield each run when it ends.
+
+    ``runs`` is a queue. When a run ends, the next one starts, so that batches stay full. A run that fails ends alone,
+    see `Run.failure`. With ``isolate``, a run whose images make the classifier fail also ends alone.
+    """
+    waiting, active = iter(runs), list[Run]()
+    try:
+        while True:
+            active += itertools.islice(waiting, width - len(active))
+            if not active:
+                return
+            # All runs take a step before the next step starts: this uses the processor's caches better.
+            asked = [run for run in active if run.attempt(run.ask)]
+            unseen = [(run, rows) for run in asked if (rows := run.attempt(run.uncached)) is not None]
+            for query in evaluator.split(unseen):
+                try:
+                    answers: Sequence[Any] = evaluator.logits([rows for _, rows in query])
+                except PluginError as error:
+                    if not isolate:
+                        raise
+                    answers = _ask_one_by_one(query, evaluator, error)
+                for (run, _), logits in zip(query, answers, strict=True):
+                    if logits is not None:
+                        run.attempt(run.store, logits)
+            for step in (Run.tell, Run.finish_generation):
+                for run in asked:
+                    if not run.stopped:
+                        run.attempt(step, run)
+            on_batch()
+            ended, active = [run for run in active if run.stopped], [run for run in active if not run.stopped]
+            yield from ended
+    finally:
+        _close(active)
+
+
+def _ask_one_by_one(query: Sequence[tuple[Run, Rows]], evaluator: Evaluator, error: PluginError) -> list[Any]:
+    """Return the answers to a query that failed. The answer is None for a run whose images cause the failure.
+
+    Raises
+    ------
+    PluginError
+        The classifier also fails on other images, so no run is the cause. Or it is too slow or too expensive to be
+        asked again.
+    """
+    if isinstance(error, OvertimeError) or evaluator.billable:
+        raise error
+    found = [run.attempt(evaluator.logits, [rows]) for run, rows in query]
+    if not any(found) and not evaluator.answers_black():
+        raise error
+    if all(found):
+        again = "asked again, run by run, it answers, and the runs go on"
+        warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
+    return [answers and answers[0] for answers in found]
+
+
+def _close(runs: Iterable[Run]) -> None:
+    """Close all runs, even if the journal of one run cannot be written."""
+    failure = None
+    for run in runs:
+        try:
+            run.close()
+        except FileError as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure

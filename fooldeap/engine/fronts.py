@@ -13,11 +13,11 @@ import numpy as np
 from fooldeap import pareto
 from fooldeap.plugin import Array
 from fooldeap.results import SOFTMAX, FrontImage, RunResult
-from fooldeap.storage import columns
+from fooldeap.storage import npz
 
 FILE = "fronts.npz"
 MOST = 200  # images in a front; if there are more, the least crowded stay
-_FORMAT: columns.Format = {
+_FORMAT: npz.Format = {
     "run": (np.int64, 1),
     "evaluations": (np.int64, 1),
     "objectives": (np.float64, 2),
@@ -73,7 +73,7 @@ def called(runs: Sequence[RunResult], names: Sequence[str]) -> tuple[str, ...]:
 
 def packed(runs: Sequence[RunResult]) -> bytes:
     """Return the fronts of runs on one classifier as the content of a file. Equal fronts give equal bytes."""
-    return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.front))
+    return npz.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.front))
 
 
 def unpacked(content: bytes, runs: int) -> list[list[FrontImage]]:
@@ -86,5 +86,5 @@ def unpacked(content: bytes, runs: int) -> list[list[FrontImage]]:
     """
     return [
         [FrontImage(int(evaluations), tuple(objectives.tolist()), *more) for evaluations, objectives, *more in run]
-        for run in columns.by_run(_FORMAT, content, runs)
+        for run in npz.by_run(_FORMAT, content, runs)
     ]

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fooldeap.results import RunResult, Snapshot
-from fooldeap.storage import columns
+from fooldeap.storage import npz
 
 FILE = "snapshots.npz"
-_FORMAT: columns.Format = {
+_FORMAT: npz.Format = {
     "run": (np.int64, 1),
     "generation": (np.int64, 1),
     "evaluations": (np.int64, 1),
@@ -33,7 +33,7 @@ def due(generation: int) -> bool:
 
 def packed(runs: Sequence[RunResult]) -> bytes:
     """Return the snapshots of runs on one classifier as the content of a file. Equal snapshots give equal bytes."""
-    return columns.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.snapshots))
+    return npz.packed(_FORMAT, ((place, *each) for place, run in enumerate(runs) for each in run.snapshots))
 
 
 def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
@@ -49,5 +49,5 @@ def unpacked(content: bytes, runs: int) -> list[list[Snapshot]]:
             Snapshot(int(generation), int(evaluations), float(score), *more)
             for generation, evaluations, score, *more in run
         ]
-        for run in columns.by_run(_FORMAT, content, runs)
+        for run in npz.by_run(_FORMAT, content, runs)
     ]

@@ -18,13 +18,13 @@ from fooldeap.engine.evolution import Run
 from fooldeap.options import Options
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import RunInfo
-from fooldeap.runs import provenance
+from fooldeap.runs.environment import changes
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import npz
-from fooldeap.storage.columns import DAMAGE
 from fooldeap.storage.inputs import parsed, read, read_json
+from fooldeap.storage.npz import DAMAGE
 
 # Files that may differ between sessions, machines and versions. All other files must be bit-identical.
 _VARYING = (
@@ -136,7 +136,7 @@ def notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
     """Return how this machine differs from the one that wrote the folder."""
     recorded = read_json(folder.path / "environment.json")
     by_chance = recorded.get("answers_depend_on") == "chance"
-    return (*provenance.changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
+    return (*changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
 
 
 def _repeat(folder: Folder, experiment: Experiment) -> list[str]:

@@ -1,18 +1,26 @@
-"""``environment.json`` in a folder: versions, plugins, the classifier's digest, and checksums of some files."""
+"""``environment.json`` in a folder: versions, machine, plugins, the classifier's digest, checksums of some files."""
 
+import contextlib
 import json
-from collections.abc import Iterable
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fooldeap.configuration.experiment import Experiment
-from fooldeap.configuration.moved import ENVIRONMENT, MADE_AT
+from fooldeap.configuration.experiment import CHOICES, Experiment
+from fooldeap.configuration.reading import ENVIRONMENT, MADE_AT
 from fooldeap.errors import InputError
-from fooldeap.runs import provenance
+from fooldeap.plugin import Plugin
 from fooldeap.storage.files import write_whole
 from fooldeap.storage.inputs import digest_of, read, read_json
 from fooldeap.storage.sums import digest
 
+# Installed packages that may influence the bits of results.
+PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
+_NO_BITS = ("executor",)  # kinds of plugins that never influence the bits of results
 _NOTED, _FORCED, _ANSWERS, _WARNINGS = "sha256", "forced", "answers_depend_on", "classifier_warnings"
 _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
@@ -29,7 +37,7 @@ class Environment:
 
     def begin(self, name: str, content: str, experiments: Iterable[Experiment], place: Path) -> None:
         """Write the environment and the file that describes the work. ``place`` is the final path of the folder."""
-        known = {**provenance.environment(experiments), MADE_AT: str(place)}
+        known = {**current_environment(experiments), MADE_AT: str(place)}
         self._write({**known, _NOTED: {name: [digest(content.encode())]}})
         write_whole(self.path / name, content.encode())
 
@@ -42,7 +50,7 @@ class Environment:
             Something has changed, and ``--force`` was not given.
         """
         known = self._known()
-        self._changed += provenance.changes(known, experiments)
+        self._changed += changes(known, experiments)
         self._refuse_changes()
         if self._changed:
             self._write(self._with_forced(known))
@@ -132,3 +140,69 @@ class Environment:
 
     def _write(self, known: dict[str, Any]) -> None:
         write_whole(self.path / ENVIRONMENT, (json.dumps(known, indent=2) + "\n").encode())
+
+
+def current_environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any]:
+    """Return the versions, the machine and the plugins that results may depend on."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": dict(_versions()),
+        "plugins": dict(sorted(_sources(experiments))),
+        "command": sys.argv,
+    }
+
+
+def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> list[str]:
+    """Return the differences from the recorded environment, as sentences. A new plugin is not a difference."""
+    experiments = list(experiments)
+    now = current_environment(experiments)
+    packages = _recorded(recorded, "packages")
+    plugins = _recorded(recorded, "plugins")
+    return [
+        *(
+            f"{name} was {packages[name]}, and is {version}"
+            for name, version in now["packages"].items()
+            if name in packages and packages[name] != version
+        ),
+        *(
+            f"{source}, the source of {' and '.join(sorted(its))}, has changed"
+            for source, its in _by_source(experiments).items()
+            if any(plugin in plugins and plugins[plugin] != now["plugins"][plugin] for plugin in its)
+        ),
+    ]
+
+
+def _by_source(experiments: Iterable[Experiment]) -> dict[str, set[str]]:
+    """Return the plugins that influence results, by the names of the files that define them."""
+    found: dict[str, set[str]] = {}
+    for plugin in _deciding(experiments):
+        found.setdefault(Path(plugin.source).name, set()).add(str(plugin))
+    return found
+
+
+def _recorded(recorded: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = recorded.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
+
+
+def _sources(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:
+    """Yield each plugin that influences results, with the SHA-256 of the file that defines it."""
+    for plugin in _deciding(experiments):
+        yield str(plugin), digest_of(Path(plugin.source), named=True)
+
+
+def _deciding(experiments: Iterable[Experiment]) -> Iterator[Plugin]:
+    """Yield the plugins that influence results and are defined in a file, not in a notebook."""
+    for experiment in experiments:
+        for (kind, *_), choice in experiment.choices():
+            if kind in CHOICES and kind not in _NO_BITS and Path(choice.plugin.source).is_file():
+                yield choice.plugin

@@ -19,8 +19,7 @@ from fooldeap.contract_checks import check_classifier, label_fault
 from fooldeap.engine.calibration import Calibration, calibrate
 from fooldeap.engine.classifier_checks import Subject, targets_of, warnings_about
 from fooldeap.engine.evaluation import Evaluator
-from fooldeap.engine.evolution import Observer, Run
-from fooldeap.engine.lockstep import drive
+from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
 from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox

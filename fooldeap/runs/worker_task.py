@@ -23,8 +23,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
 from fooldeap.engine.evaluation import ROWS, Evaluator, Query
-from fooldeap.engine.evolution import Observer, Run
-from fooldeap.engine.lockstep import drive
+from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import Queries, Row
 from fooldeap.engine.timeout import LIMIT, TimeLimit
 from fooldeap.errors import FooldeapError, InputError, blaming

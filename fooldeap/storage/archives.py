@@ -21,7 +21,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, and multiple of the file's own size; the larger one is the limit
+from fooldeap.storage.npz import most_unpacked
+
 MOST_PARTS = 1 << 16
 
 _HEADER = struct.Struct("<4s5H3L2H")
@@ -47,11 +48,6 @@ class ArchiveError(ValueError):
 
 class UnsafeArchiveError(ArchiveError):
     """The archive would unpack to far more than its own size, or to a path outside the target folder."""
-
-
-def most_unpacked(size: int) -> int:
-    """Return the number of bytes that a file of this size may unpack to."""
-    return max(MOST_UNPACKED, MOST_EXPANSION * size)
 
 
 def write(parts: Mapping[str, bytes], target: IO[bytes]) -> None:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ MOST_BYTES = 1 << 30  # of a file that is read completely
 MOST_JSON = 1 << 26
 MOST_TEXT = 1 << 20  # of a file that people write, such as a list of names
 MOST_HASHED = 1 << 36  # of a file whose checksum is computed
+MOST_PICTURE = 1 << 28  # of the file of a picture
+MOST_PIXELS = 1 << 26  # such as 8192 x 8192
 
 _CHUNK = 1 << 24
 _KINDS = (
@@ -192,3 +195,32 @@ def _telling(path: Path, named: bool) -> Iterator[None]:
 
 def _link(path: Path) -> FileError:
     return FileError(f"{path}: is a symbolic link, and none is followed here; remove it")
+
+
+def decoded(content: bytes, formats: tuple[str, ...]) -> Any:
+    """Return a picture as a `PIL.Image.Image`.
+
+    Parameters
+    ----------
+    content : the content of the file
+    formats : accepted formats, by Pillow's names: ``("PNG",)``
+
+    Raises
+    ------
+    ValueError
+        It is not a readable picture in these formats, or has more than `MOST_PIXELS` pixels.
+    """
+    from PIL import Image
+
+    too_large = f"it has more than {MOST_PIXELS:,} pixels"
+    try:
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(io.BytesIO(content), formats=formats)
+        if picture.width * picture.height <= MOST_PIXELS:
+            picture.load()
+            return picture
+    except Image.DecompressionBombError:
+        raise ValueError(too_large) from None
+    except Exception as error:  # decoders raise many types of errors for damaged pictures
+        raise ValueError(f"it is no readable {' or '.join(formats)} picture ({type(error).__name__})") from None
+    raise ValueError(too_large)

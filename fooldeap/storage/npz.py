@@ -1,18 +1,28 @@
-"""Reads ``.npz`` archives from untrusted sources. Their unpacked size is checked before they are unpacked."""
+"""``.npz`` archives from untrusted sources, and tables of arrays in such archives, with one row per item.
+
+The unpacked size of an archive is checked before it is unpacked. No array is unpickled.
+"""
 
 import contextlib
+import io
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.storage.archives import most_unpacked
+MOST_UNPACKED, MOST_EXPANSION = 1 << 30, 100  # bytes, and multiple of the file's own size; the larger one is the limit
 
 
 class TooLarge(ValueError):
     """The archive would unpack to far more than its own size."""
+
+
+def most_unpacked(size: int) -> int:
+    """Return the number of bytes that a file of this size may unpack to."""
+    return max(MOST_UNPACKED, MOST_EXPANSION * size)
 
 
 def check_unpacked(unpacked: int, packed: int) -> None:
@@ -37,3 +47,75 @@ def opened(file: BinaryIO) -> Iterator[Mapping[str, NDArray[Any]]]:
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         yield arrays
+
+
+# Errors of numpy and zipfile for damaged archives.
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+DEFAULTS = {"confidence_kind": "softmax"}
+Format = Mapping[str, tuple[type[np.generic], int]]  # dtype and number of dimensions of each column, by name
+
+
+def packed(form: Format, rows: Iterable[tuple[Any, ...]]) -> bytes:
+    """Return rows, at least one, as the content of a file. Equal rows give equal bytes.
+
+    A column of `DEFAULTS` is left out if all its values are the default.
+    """
+    columns = zip(*rows, strict=True)
+    arrays = {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(form.items(), columns, strict=True)}
+    for name, default in DEFAULTS.items():
+        if name in arrays and (arrays[name] == default).all():
+            del arrays[name]
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
+    """Return the rows.
+
+    Raises
+    ------
+    ValueError
+        `packed` did not write the content with this format.
+    """
+    try:
+        with opened(io.BytesIO(content)) as file:
+            arrays = {name: file[name] for name in form if name in file or name not in DEFAULTS}
+    except DAMAGE as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+    length = max((len(array) for array in arrays.values() if array.ndim), default=0)
+    arrays = {name: arrays[name] if name in arrays else np.full(length, DEFAULTS[name]) for name in form}
+    lengths = {len(array) for array in arrays.values() if array.ndim}
+    if len(lengths) != 1 or not all(_fits(array, *form[name]) for name, array in arrays.items()):
+        raise ValueError(f"its arrays are not {', '.join(form)}")
+    return list(zip(*arrays.values(), strict=True))
+
+
+def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]]]:
+    """Return the rows of each run, without the first column, which is the index of the run. ``runs`` is their number.
+
+    Raises
+    ------
+    ValueError
+        `packed` did not write the content with this format, or an index is out of range.
+    """
+    found: list[list[tuple[Any, ...]]] = [[] for _ in range(runs)]
+    for place, *row in unpacked(form, content):
+        if not 0 <= place < runs:
+            raise ValueError(f"it has a run {place}, of {runs}")
+        found[place].append(tuple(row))
+    return found
+
+
+def _fits(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> bool:
+    return np.issubdtype(array.dtype, dtype) and array.ndim == dimensions and 0 not in array.shape

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.plugin import InputError
-from fooldeap.storage.archives import Archive, UnsafeArchiveError, most_unpacked, packed
+from fooldeap.storage.archives import Archive, UnsafeArchiveError, packed
+from fooldeap.storage.npz import most_unpacked
 
 from ._keras_allowed import is_allowed, resolved
 

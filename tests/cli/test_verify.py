@@ -14,7 +14,7 @@ from fooldeap.engine.evolution import Run
 from fooldeap.errors import InputError, PluginError
 from fooldeap.plugin import mutation
 from fooldeap.result_tools.verify import verify
-from fooldeap.runs import provenance
+from fooldeap.runs import environment
 from fooldeap.runs.dispatcher import Dispatcher
 
 RUN = {
@@ -216,8 +216,8 @@ def test_resume_without_a_change_records_nothing(interrupted_run):
 
 
 def test_a_changed_version_is_named(interrupted_run, monkeypatch):
-    version = provenance.metadata.version
-    monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
+    version = environment.metadata.version
+    monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
     with pytest.raises(InputError, match=r"run: numpy was [\d.]+, and is 9.9; resume with .*--force"):
         fooldeap.resume(interrupted_run, quiet=True)
     assert fooldeap.resume(interrupted_run, quiet=True, force=True) is not None
@@ -283,8 +283,8 @@ def test_resume_names_a_changed_classifier(interrupted_run, monkeypatch):
 
 def test_the_report_of_a_study_says_that_it_was_forced(study, tmp_path, monkeypatch):
     folder = copied(study.folder, tmp_path)
-    version = provenance.metadata.version
-    monkeypatch.setattr(provenance.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
+    version = environment.metadata.version
+    monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
     with pytest.raises(InputError, match=r"deap was [\d.]+, and is 9.9"):
         fooldeap.compare(resume=folder, quiet=True)
     fooldeap.compare(resume=folder, quiet=True, force=True)

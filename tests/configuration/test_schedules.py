@@ -7,7 +7,7 @@ from helpers.resuming import check_resumes_wherever_cut
 from fooldeap import registry
 from fooldeap.configuration import config
 from fooldeap.configuration import json_schema as schema
-from fooldeap.configuration.schedules import Schedule
+from fooldeap.configuration.choices import Schedule
 from fooldeap.errors import InputError
 from fooldeap.plugin import Annotated, Gt, mutation
 from fooldeap.results import RunInfo

@@ -101,7 +101,6 @@ READS |= {"np.load", "np.fromfile", "np.loadtxt", "np.genfromtxt", "open"}
 # What reads without `fooldeap.storage.inputs`: the reason.
 UNBOUNDED = {
     "fooldeap/storage/inputs.py": "the reader of all files",
-    "fooldeap/storage/pictures.py": "the reader of pictures, from bytes",
     "fooldeap/storage/npz.py": "the reader of arrays, from an open file",
     "fooldeap/configuration/reading.py": "the reader of YAML, from text",
     "fooldeap/configuration/writing.py": "writes YAML",

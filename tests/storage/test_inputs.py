@@ -18,7 +18,7 @@ from PIL import Image
 
 from fooldeap.errors import FileError, FooldeapError, InputError
 from fooldeap.results import FoolingImage
-from fooldeap.storage import inputs, npz, pictures
+from fooldeap.storage import inputs, npz
 
 NAMED = pytest.mark.parametrize("named", [False, True])
 
@@ -200,7 +200,7 @@ def test_the_size_of_a_picture_is_known_before_it_is_decoded(size):
     begun = time.monotonic()
     content = png(*size, (b"IDAT", zlib.compress(bytes(1000))))
     with pytest.raises(ValueError, match=r"it has more than 67,108,864 pixels|is not a readable PNG picture"):
-        pictures.decoded(content, ("PNG",))
+        inputs.decoded(content, ("PNG",))
     assert time.monotonic() - begun < 5
 
 
@@ -212,7 +212,7 @@ def test_a_picture_of_very_many_pixels_is_a_line(tmp_path):
 
 def test_no_warning_of_pillow_is_shown(recwarn, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert pictures.decoded(saved(Image.new("L", (12, 12))), ("PNG",)).size == (12, 12)
+    assert inputs.decoded(saved(Image.new("L", (12, 12))), ("PNG",)).size == (12, 12)
     assert not recwarn.list
 
 
