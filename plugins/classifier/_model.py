@@ -99,9 +99,30 @@ class FromFile(SentAsSettings, ABC):
         InputError
             The file cannot be read, is too large, or has changed since it was first read.
         """
-        content = _read(self._path, self._where)
+        return self._read(self._path)
+
+    def _beside(self, name: str) -> bytes:
+        """Return the content of another file in the folder of the model, like `_content`.
+
+        Raises
+        ------
+        InputError
+            It is not in this folder, or as for `_content`.
+        """
+        if name != Path(name).name or name in ("", ".", "..") or "\\" in name or "\0" in name:
+            raise InputError(
+                f"{self._where} keeps its weights in other files, at {name[:60]!r}, expected a file in its own folder; "
+                "save it anew"
+            )
+        path = self._path.parent / name
+        if not path.is_file():
+            raise InputError(f"{self._where} keeps its weights in {name[:60]!r}, which is not beside it; put it there")
+        return self._read(path)
+
+    def _read(self, path: Path) -> bytes:
+        content = _read(path, self._where)
         digest = hashlib.sha256(content).digest()
-        if self.__dict__.setdefault("_first_read", digest) != digest:
+        if self.__dict__.setdefault("_first_read", {}).setdefault(path.name, digest) != digest:
             raise InputError(f"{self._where} has changed since it was first read; start again")
         return content
 
@@ -131,6 +152,7 @@ class ImageModel(FromFile):
 
     model: File
     outputs: Outputs = "auto"
+    output: str | None = None
     shape: tuple[Side, Side, Side] | None = None
     preprocessing: Literal["torch", "caffe", "tf"] | None = None
     input_range: InputRange = (0, 255)

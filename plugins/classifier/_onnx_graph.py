@@ -1,6 +1,7 @@
 """Analysis of an ONNX file before it is run: its input, and the inputs of its softmax and its last linear layer."""
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ class Input:
         """Return pixels (n, h, w, c) in the layout of the model."""
         if self.layout == "nhw":
             return pixels[..., 0]
-        return pixels.transpose(0, 3, 1, 2) if self.layout == "nchw" else pixels
+        arranged = pixels.transpose(0, 3, 1, 2) if self.layout.endswith("nchw") else pixels
+        return arranged.reshape(len(pixels), -1) if self.layout.startswith("flat") else arranged
 
 
 class Graph:
@@ -66,6 +68,8 @@ class Graph:
         batch, *sides = [size if isinstance(size, int) and size > 0 else None for size in self._input.shape or [None]]
         if self._input.type not in DTYPES:
             raise InputError(f"{where} takes {self._input.type}, expected one of {', '.join(DTYPES)}")
+        if len(sides) == 1:
+            return self._flat_input(sides[0], layout, shape, batch, where)
         if len(sides) == 2:
             sides, layout = [*sides, 1], "nhw"
         elif len(sides) != 3:
@@ -79,6 +83,24 @@ class Graph:
         found = _settled(sides, shape, where)
         check_size(found, batch, where)
         return Input(found, layout, DTYPES[self._input.type], batch)
+
+    def _flat_input(
+        self, count: int | None, layout: str, shape: tuple[int, int, int] | None, batch: int | None, where: str
+    ) -> Input:
+        """Return the description of an input that takes the numbers of an image in a row."""
+        if shape is None or count not in (None, math.prod(shape)):
+            got = "" if shape is None else f", got 'shape: {shape}'".replace("(", "[").replace(")", "]")
+            raise InputError(
+                f"{where} takes {count or 'any number of'} numbers{got}; say the shape of its images: "
+                "'shape: [height, width, channels]'"
+            )
+        if shape[2] > 1 and layout == "auto":
+            raise InputError(
+                f"{where} takes the numbers of a colour image in a row; say their order: 'layout: nhwc', or 'layout: "
+                "nchw' if the channels come first"
+            )
+        check_size(shape, batch, where)
+        return Input(shape, f"flat {layout}", DTYPES[self._input.type], batch)
 
 
 def _layout(sides: list[int | None], where: str) -> str:
@@ -101,7 +123,22 @@ def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where:
     return height, width, channels
 
 
-def opened(content: bytes, where: str, removable: Collection[str]) -> Graph:
+def external_files(content: bytes) -> list[str]:
+    """Return the names of the files in which an ONNX model keeps its weights, sorted. Empty if it cannot be parsed."""
+    if b"location" not in content:  # the usual case, without parsing
+        return []
+    try:
+        import onnx
+
+        model = onnx.load_model_from_string(content)
+    except Exception:  # reported when the model is loaded
+        return []
+    return sorted({_external(tensor).get("location", "") for tensor in model.graph.initializer if tensor.data_location})
+
+
+def opened(
+    content: bytes, where: str, removable: Collection[str], output: str | None, beside: Callable[[str], bytes]
+) -> Graph:
     """Return a model that is ready to run.
 
     Parameters
@@ -112,6 +149,10 @@ def opened(content: bytes, where: str, removable: Collection[str]) -> Graph:
         The beginning of error messages.
     removable
         Operators, ``Softmax`` or ``Sigmoid``. If the model ends in one, the output is the input of this operator.
+    output
+        The name of the output, or None if the model has only one.
+    beside
+        Reads a file in the folder of the model.
 
     Raises
     ------
@@ -124,17 +165,17 @@ def opened(content: bytes, where: str, removable: Collection[str]) -> Graph:
         model.DiscardUnknownFields()  # ONNX Runtime may use them
     except Exception:  # damage can raise any error of protobuf
         raise InputError(f"{where}: the file is damaged or no ONNX model; export it anew") from None
+    _bring_in_weights(model, beside, where)
     _check_alone(model, where)
     model.ClearField("metadata_props")  # ONNX Runtime may read settings from it
     graph = model.graph
     given = {each.name for each in graph.initializer}
     inputs = [each for each in graph.input if each.name not in given]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise InputError(
-            f"{where} has {len(inputs)} inputs and {len(graph.output)} outputs, expected one of each; "
-            "export the image and the class scores alone"
-        )
+    if len(inputs) != 1:
+        names = ", ".join(each.name for each in inputs)
+        raise InputError(f"{where} has {len(inputs)} inputs ({names}), expected one; export the image alone")
     makers = {name: node for node in graph.node for name in node.output if name}
+    _choose_output(graph, output, makers, where)
     output, removed = _before_activation(graph.output[0].name, makers, model, removable)
     before, _ = _before_activation(output, makers, model, ("Softmax", "Sigmoid"))
     features = _into_linear(before, makers, given)
@@ -142,6 +183,75 @@ def opened(content: bytes, where: str, removable: Collection[str]) -> Graph:
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     return Graph(_session(runtime, model.SerializeToString(), where), output, features, removed)
+
+
+def _external(tensor: Any) -> dict[str, str]:
+    return {each.key: each.value for each in tensor.external_data}
+
+
+def _bring_in_weights(model: Any, beside: Callable[[str], bytes], where: str) -> None:
+    """Read weights that are kept in files of the model's folder, as PyTorch exports them.
+
+    Raises
+    ------
+    InputError
+        A file is not in this folder, or does not contain the numbers.
+    """
+    import onnx
+
+    contents: dict[str, bytes] = {}
+    for tensor in model.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        entries = _external(tensor)
+        name = entries.get("location", "")
+        if name not in contents:
+            contents[name] = beside(name)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        size = math.prod(tensor.dims) * dtype.itemsize
+        start, length = (
+            int(entries[key]) if entries.get(key, "").isdecimal() else default
+            for key, default in (("offset", 0), ("length", size))
+        )
+        if length != size or start + length > len(contents[name]):
+            raise InputError(
+                f"{where} expects {size:,} bytes of weights at {start:,} in {name[:60]!r}, which has "
+                f"{len(contents[name]):,}; export the model anew, and keep both files together"
+            )
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.raw_data = contents[name][start : start + length]
+
+
+def _choose_output(graph: Any, output: str | None, makers: dict[str, Any], where: str) -> None:
+    """Keep only the output that the user chose. A sequence of mappings, as of scikit-learn, becomes a table."""
+    names = [each.name for each in graph.output]
+    if output is None and len(names) != 1:
+        shown = ", ".join(f"{each.name} {_described(each)}" for each in graph.output)
+        raise InputError(
+            f"{where} has {len(names)} outputs: {shown}; say which has the scores of the classes: "
+            f"'output: {names[-1] if names else 'NAME'}'"
+        )
+    if output is not None and output not in names:
+        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(names)}")
+    chosen = graph.output[names.index(output) if output is not None else 0]
+    node = makers.get(chosen.name)
+    table = node.input[0] if node is not None and node.op_type == "ZipMap" and node.input else None
+    if table is not None:
+        graph.node.remove(node)
+        del makers[chosen.name]
+        chosen.name = table
+        chosen.ClearField("type")
+    del graph.output[:]
+    graph.output.append(chosen)
+
+
+def _described(value: Any) -> str:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"({(kind or 'unknown').removesuffix('_type')})"
+    sides = [side.dim_value or side.dim_param or "?" for side in value.type.tensor_type.shape.dim]
+    return f"({', '.join(map(str, sides))})"
 
 
 def _packages(where: str) -> tuple[Any, Any]:
@@ -156,7 +266,7 @@ def _packages(where: str) -> tuple[Any, Any]:
 
 
 def _check_alone(model: Any, where: str) -> None:
-    """Refuse tensors in other files, anywhere in the model. The model's digest does not cover these files."""
+    """Refuse tensors in other files, except initializers. The model's digest does not cover these files."""
     for message in _messages(model):
         if message.DESCRIPTOR.full_name == TENSOR and (message.data_location or message.external_data):
             raise InputError(

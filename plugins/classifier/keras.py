@@ -27,10 +27,11 @@ class Keras(ImageModel):
     """A Keras image classifier, attacked by its logits.
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file. It has one input
-    with 1 or 3 channels, and one output (n, classes). ``shape``, (height, width, channels), is required for inputs of
-    any size and for flat inputs. ``outputs`` says what the output is: ``logits``, ``probabilities`` (the logits are
-    then log p, p at least 1e-30), ``sigmoid`` (each number is the probability of its class, or its logit), or ``auto``,
-    which removes the softmax or sigmoid at the model's end.
+    with 1 or 3 channels, and one output (n, classes); ``output`` is the name of the output if there are several.
+    ``shape``, (height, width, channels), is required for inputs of any size and for flat inputs. ``outputs`` says what
+    the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), ``sigmoid`` (each number
+    is the probability of its class, or its logit), or ``auto``, which removes the softmax or sigmoid at the model's
+    end.
 
     ``input_range`` is the range of pixels that the model was trained on; the shipped ones rescale images themselves.
     ``mean`` and ``std``, one number per channel in that range, normalise the pixels. ``channels`` is the order of the
@@ -89,6 +90,7 @@ class _Loaded:
         model = settings._object
         if model is None:
             model = load(settings._content(), settings._path.suffix.lower(), where, trusted=settings._trusted)
+        model = _with_output(model, settings.output, where)
         self._shape, self.shape, self.classes = _shapes(model, settings.shape, where)
         self.scaling = settings.scaling(self.shape[2])
         self._scores, self.confidence_kind = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
@@ -148,6 +150,23 @@ class _Loaded:
         return (self._tf.nn.log_softmax if self.confidence_kind == "softmax" else self._tf.math.log_sigmoid)(logits)
 
 
+def _with_output(model: Any, output: str | None, where: str) -> Any:
+    """Return the model with only the output that the user chose."""
+    names = list(getattr(model, "output_names", None) or ())
+    if output is None and len(names) > 1:
+        shown = ", ".join(f"{name} {tuple(each.shape)}" for name, each in zip(names, model.outputs, strict=True))
+        raise InputError(
+            f"{where} has {len(names)} outputs: {shown}; say which has the scores of the classes: 'output: {names[0]}'"
+        )
+    if output is None:
+        return model
+    if output not in names:
+        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(names)}")
+    import keras
+
+    return keras.Model(model.inputs, model.outputs[names.index(output)])
+
+
 def _shapes(
     model: Any, shape: tuple[int, int, int] | None, where: str
 ) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
@@ -157,11 +176,8 @@ def _shapes(
         raise InputError(
             f"{where} has no fixed input; wrap it: i = keras.Input((height, width, channels)); keras.Model(i, model(i))"
         )
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise InputError(
-            f"{where} has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each; "
-            "build a keras.Model of one image input and the class scores alone"
-        )
+    if len(inputs) != 1:
+        raise InputError(f"{where} has {len(inputs)} inputs, expected one image; build a keras.Model of one input")
     sides, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
     images = _image_shape(sides, shape, where)
     own = tuple(images[axis] if side is None else side for axis, side in enumerate(sides))

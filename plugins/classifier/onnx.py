@@ -1,6 +1,7 @@
 """A model in the ONNX format as the classifier. ONNX Runtime runs it."""
 
 import copy
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
 
 from ._model import ImageModel
-from ._onnx_graph import Graph, Input, opened
+from ._onnx_graph import Graph, Input, external_files, opened
 from ._scores import Scaling, batched_by, confidence_kind, logarithms, probes
 
 
@@ -20,12 +21,13 @@ from ._scores import Scaling, batched_by, confidence_kind, logarithms, probes
 class Onnx(ImageModel):
     """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
 
-    ``model`` is the path of an ``.onnx`` file that contains its weights. It has one input and one output (n, classes).
-    ``layout`` is the order of the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3.
-    ``shape``, (height, width, channels), gives sizes that the file leaves open. If the file has a fixed batch size,
-    batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits are log p
-    with p at least 1e-30; ``sigmoid``, if each number is the probability of its class, or its logit; or ``auto``, which
-    removes a final softmax or sigmoid, and otherwise decides from the output for probe images.
+    ``model`` is the path of an ``.onnx`` file. Its weights may be in other files of the same folder. It has one input
+    and one output (n, classes); ``output`` is the name of the output if there are several. ``layout`` is the order of
+    the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3. ``shape``, (height, width,
+    channels), gives sizes that the file leaves open, and the shape of images for flat inputs. If the file has a fixed
+    batch size, batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits
+    are log p with p at least 1e-30; ``sigmoid``, if each number is the probability of its class, or its logit; or
+    ``auto``, which removes a final softmax or sigmoid, and otherwise decides from the output for probe images.
 
     ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
     in that range, normalise the pixels. ``channels`` is the order of the channels. ``preprocessing`` sets these keys
@@ -38,6 +40,15 @@ class Onnx(ImageModel):
     @classmethod
     def _name_of(cls, model: Any) -> str | None:
         return None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file, and of the files beside it that have its weights."""
+        content = self._content()
+        digest = hashlib.sha256(content)
+        for name in external_files(content):
+            digest.update(self._beside(name))
+        return digest.hexdigest()
 
     def alternatives(self) -> Iterator[tuple[str, Self]]:
         """Yield the same model with other preprocessing, unless it takes uint8 pixels."""
@@ -64,7 +75,7 @@ class _Loaded:
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
         removable = {"auto": ("Softmax", "Sigmoid"), "sigmoid": ("Sigmoid",)}.get(settings.outputs, ())
-        self._graph: Graph = opened(settings._content(), where, removable)
+        self._graph: Graph = opened(settings._content(), where, removable, settings.output, settings._beside)
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
         self.scaling = settings.scaling(self.shape[2])

@@ -68,12 +68,12 @@ def in_one_line(made, capfd):
 # --- Data in other files --------------------------------------------------------------------------------------------
 
 
-def elsewhere(tensor):
-    """Have a tensor lie in a file of the current folder."""
-    Path("weights.bin").write_bytes(tensor.raw_data)
+def elsewhere(tensor, place="weights.bin"):
+    """Have a tensor lie in a file of the current folder, or in another one."""
+    Path(place).write_bytes(tensor.raw_data)
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="weights.bin")
+    tensor.external_data.add(key="location", value=place)
     return tensor
 
 
@@ -131,7 +131,7 @@ def in_function():
 @pytest.mark.parametrize(
     "made",
     [
-        lambda: model(graph([FLAT, PRODUCT], [elsewhere(numpy_helper.from_array(WEIGHTS, "w"))])),
+        lambda: model(graph([FLAT, PRODUCT], [elsewhere(numpy_helper.from_array(WEIGHTS, "w"), "../weights.bin")])),
         lambda: with_sparse(values=elsewhere),
         lambda: with_sparse(indices=elsewhere),
         lambda: with_constant(values=elsewhere),
@@ -143,7 +143,7 @@ def in_function():
     ],
 )
 def test_weights_in_another_file_are_refused(owned, made):
-    assert "keeps its weights in other files, expected a model in one" in refused(made())
+    assert re.search("keeps its weights in other files, (at .*weights.bin', )?expected a", refused(made()))
 
 
 def test_sparse_weights_in_the_file_are_loaded(owned):
@@ -283,7 +283,7 @@ def zeros(shape, batch="n"):
         (nodes(("Gemm", [], ["z"]), ("Add", ["z"], ["y"])), "does not load"),
         (nodes(("Identity", [], [""]), ("Softmax", [], ["y"])), "does not load"),
         (nodes(), "does not load"),
-        (onnx.ModelProto, "0 inputs and 0 outputs"),
+        (onnx.ModelProto, "has 0 inputs"),
         (lambda: zeros((1, 10**9, 10**9)), "numbers each, expected at most 16,777,216; take a model of smaller images"),
         (lambda: zeros((1, 5000, 5000)), "takes images of (5000, 5000, 1), 25,000,000 numbers each"),
         (lambda: zeros((1, 2, 2), 10**9), "takes 1,000,000,000 images of (2, 2, 1) at a time, expected at most"),

@@ -56,8 +56,8 @@ def not_finite(keras):
 REFUSED = [
     (hard_sigmoid_head, "outputs: sigmoid"),
     (normalised, "outputs: probabilities"),
-    (two_inputs, "expected one of each"),
-    (two_outputs, "expected one of each"),
+    (two_inputs, "has 2 inputs, expected one image"),
+    (two_outputs, "say which has the scores of the classes: 'output: "),
     (any_size, "shape: [height, width, channels]"),
     (four_channels, "channels 1 or 3"),
     (flat_input, "shape: [height, width, channels]"),

@@ -12,6 +12,7 @@ from helpers.keras_models import (
     softmax,
 )
 
+from fooldeap.errors import InputError
 from fooldeap_plugins.classifier.keras import Keras
 
 
@@ -85,3 +86,19 @@ def test_the_users_model_is_left_as_it_was(keras):
     assert model.to_json() == before[0]
     assert [len(layer._inbound_nodes) for layer in model.layers] == before[1]
     assert all(map(np.array_equal, model.get_weights(), before[2]))
+
+
+def test_one_of_several_outputs_is_chosen_by_name(keras):
+    image = keras.Input((5, 5, 1))
+    flat = keras.layers.Flatten()(image)
+    model = keras.Model(
+        image,
+        {"label": keras.layers.Dense(3, "softmax", name="label")(flat), "box": keras.layers.Dense(4, name="box")(flat)},
+    )
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 5, 1), dtype=np.uint8)
+    with pytest.raises(InputError, match=r"has 2 outputs: .*; say which has the scores of the classes: 'output: "):
+        Keras.from_object(model).logits(images)
+    with pytest.raises(InputError, match="has no output 'x', expected one of: "):
+        Keras.from_object(model, output="x").logits(images)
+    classifier = Keras.from_object(model, output="label")
+    np.testing.assert_allclose(softmax(classifier.logits(images)), model(images.astype("f"))["label"], atol=1e-5)
