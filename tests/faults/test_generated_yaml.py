@@ -34,7 +34,7 @@ from fooldeap.training import network, train
 from fooldeap.training import settings as trainings
 
 EVERY = "FOOLDEAP_FAULTS" in os.environ
-DOCUMENTS = 5_000 if EVERY else 60  # of each kind
+DOCUMENTS = 5_000 if EVERY else 25  # of each kind
 LONGEST_LINE = 2_000  # characters
 LONGEST_TIME = 30  # seconds for one document, on a busy machine
 REHEARSED = 3  # variants of a study

@@ -25,7 +25,7 @@ FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # number of killed workers
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.parametrize("attempt", range(FAULTS))
+@pytest.mark.parametrize("attempt", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, FAULTS))])
 def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
     chance = random.Random(f"{mode} {attempt}")
     experiment = {**SLOW, "executor": scoop(chance.choice([2, 3]), mode)}
@@ -42,6 +42,7 @@ def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
     check_adds_up(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tmp_path):
     with ExperimentSession(config.load({**SLOW, "executor": scoop(3)})) as ready:
         ready.executor.wait()
@@ -62,8 +63,15 @@ def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tm
     check_adds_up(tmp_path / "run")
 
 
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("by", "mode"),
+    [
+        (signal.SIGKILL, "runs"),
+        (signal.SIGINT, "chunks"),
+        pytest.param(signal.SIGKILL, "chunks", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "runs", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, by):
     process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
@@ -85,6 +93,7 @@ def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, 
     check_adds_up(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_blocked_worker_ends_with_its_root(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -105,6 +114,7 @@ def test_blocked_worker_ends_with_its_root(tmp_path):
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
 
 
+@pytest.mark.slow
 def test_worker_killed_while_loading_is_restarted(slow, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "pause": 0.001, "loads": 0.6}, "executor": scoop()}
     process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
