@@ -48,7 +48,7 @@ def expected_of(case, folder):
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[case["name"] for case in BROKEN])
-def test_what_is_broken_is_named_with_its_place_and_cure(case, tmp_path, monkeypatch, capsys):
+def test_broken_files_are_reported_with_position_and_cure(case, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, case)
     with pytest.raises(SystemExit) as exit_:
@@ -64,7 +64,7 @@ def test_what_is_broken_is_named_with_its_place_and_cure(case, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "name", ["an unknown mutation", "a Python object", "several mistakes, in the order of the lines"]
 )
-def test_what_is_broken_ends_the_command_with_2(name, tmp_path):
+def test_broken_files_end_the_command_with_exit_code_2(name, tmp_path):
     (case,) = (case for case in BROKEN if case["name"] == name)
     write(tmp_path, case)
     command = [sys.executable, "-m", "fooldeap", "run", "broken.yaml", *case.get("overrides", [])]
@@ -95,7 +95,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("text", ["[" * 600, "- " * 5000, "{a: " * 600])
-def test_what_is_too_deep_to_read_is_refused(text, tmp_path, monkeypatch, capsys):
+def test_too_deeply_nested_files_are_refused(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("deep.yaml").write_text(text)
     assert refused(capsys, "deep.yaml").count("\n") == 1
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_there_is_refused_with_its_neighbour(tmp_path, monkey
     assert refused(capsys, "xyz") == "fooldeap: no file 'xyz'; name a YAML file\n"
 
 
-def test_what_is_wrong_in_python_says_so():
+def test_errors_in_python_data_name_the_argument():
     with pytest.raises(InputError, match=r"^argument: mutation\.rate: got 2, expected a number > 0 and <= 1$"):
         config.load({}, arguments={"mutation": {"name": "random_pixels", "rate": 2}})
     with pytest.raises(InputError, match=r"^argument: mutation\.rate: got 2, expected a number > 0 and <= 1$"):
@@ -222,7 +222,7 @@ def test_the_resolved_configuration_hides_nothing():
     assert data["stop"]["score"] is None
 
 
-def test_the_digest_is_of_what_decides_the_bits_of_a_run():
+def test_digest_covers_the_settings_that_determine_the_bits():
     digest = config.load({}).digest
     for same in (
         "name=x",
@@ -267,7 +267,7 @@ def test_overrides_lie_over_the_file():
     assert config.load({"seed": 3}, ["seed=4"], arguments={"seed": 5, "concurrent_runs": 2}).seed == 4
 
 
-def test_the_parameters_of_a_plugin_are_kept_only_if_it_stays():
+def test_parameters_are_kept_only_if_the_plugin_stays_the_same():
     chosen = {"name": "gaussian", "rate": 0.3, "sigma": 9.0}
     assert values("mutation", "mutation.rate=0.4", mutation=chosen) == {**chosen, "rate": 0.4}
     assert values("mutation", "mutation=gaussian", mutation=chosen) == chosen
@@ -361,7 +361,7 @@ def test_positions_point_into_the_file_of_a_chain_that_is_wrong(chain, monkeypat
         config.load("c/third.yaml")
 
 
-def test_a_mistake_that_is_overridden_is_none(chain, monkeypatch):
+def test_overridden_mistakes_are_ignored(chain, monkeypatch):
     monkeypatch.chdir(chain)
     (chain / "a/first.yaml").write_text("mutation: {name: gausian, sigma: -1}\nseed: -1\nreporters: [a, b]\n")
     experiment = config.load("c/third.yaml", ["mutation=random_pixels", "seed=1", "reporters=[csv]"])

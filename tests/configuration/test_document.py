@@ -126,7 +126,7 @@ def test_a_document_lies_over_another(top, bottom, merged):
     assert over({}, merged).data == merged
 
 
-def test_places_are_of_whoever_said_it_last():
+def test_position_of_a_value_is_that_of_its_last_file():
     document = over({"a": {"d": 1}, "r": ["x"]}, {"a": "p", "r": ["y", "z"], "m": {"name": "q", "e": 2}})
     assert str(document.values["a", "d"]) == "top"
     assert str(document.values["a", "name"]) == "bottom"

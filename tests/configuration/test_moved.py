@@ -105,7 +105,7 @@ def test_a_run_that_was_moved_alone(project, tmp_path):
     assert verify(tmp_path / "alone").reproduced
 
 
-def test_what_is_another_at_the_new_place_is_refused(project, tmp_path):
+def test_changed_model_at_the_new_place_is_refused(project, tmp_path):
     place, _ = project
     moved = place.rename(tmp_path / "there")
     (moved / "models/seven.txt").write_text("8")

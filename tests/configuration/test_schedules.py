@@ -88,7 +88,7 @@ def test_the_operator_sees_the_number_of_its_generation():
     assert seen[-5:] == [1.0, 2.0, 3.0, 4.0, 5.0]  # the first population is not mutated
 
 
-def test_inside_a_mixture_too():
+def test_schedules_work_inside_mixed():
     inner = {"name": "random_pixels", "rate": {"schedule": "halving", "start": 0.5, "every": 2, "least": 0.01}}
     experiment = tiny(mutation={"name": "mixed", "of": [inner, {"name": "creep", "weight": 2}]})
     again = config.load(experiment.data(), plugins=[KIT])
@@ -183,7 +183,7 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
         ("mutation", {"name": "mixed"}, "mutation.of: is missing; expected a list of mutations"),
     ],
 )
-def test_what_is_refused(key, value, said):
+def test_invalid_schedules_are_refused(key, value, said):
     base = {"mutation": "random_pixels", "algorithm": "generational", "selection": "tournament"}[key]
     with pytest.raises(InputError) as error:
         config.load({}, arguments={key: {"name": base, **value}})

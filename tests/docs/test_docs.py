@@ -107,7 +107,7 @@ def lines_of(output):
 
 
 @pytest.mark.parametrize("page", SET_UP)
-def test_all_that_a_newcomer_reads_is_run(page):
+def test_all_commands_of_the_first_pages_are_run(page):
     commands = {
         line.partition("#")[0].strip()
         for language, text in BLOCK.findall((ROOT / page).read_text())
@@ -118,7 +118,7 @@ def test_all_that_a_newcomer_reads_is_run(page):
 
 
 @pytest.mark.parametrize("line", ADDED)
-def test_what_is_added_belongs_to_a_command(line):
+def test_added_words_belong_to_a_shown_command(line):
     assert f"$ {line}\n" in "".join((ROOT / page).read_text() for page in PAGES)
 
 

@@ -28,7 +28,7 @@ def global_state():
     return pickle.dumps((random.getstate(), np.random.get_state()))  # noqa: NPY002
 
 
-def test_all_that_are_promised_are_there():
+def test_sixteen_operators_are_available():
     assert sum(map(len, OPERATORS.values())) == 16
     assert all(hasattr(tools, name) for _, name in NAMED)
 
@@ -70,7 +70,7 @@ def test_a_parameter_that_the_operator_does_not_have_is_refused(kind, values, sa
     assert f": {kind} 'deap': {said}" in str(error.value)
 
 
-def test_the_best_go_round_again_where_more_are_wanted_than_there_are():
+def test_selbest_repeats_individuals_if_more_are_requested():
     chosen = operator("selection", operator="selBest")(np.array([1.0, 3.0, 2.0]), 7, np.random.default_rng(1))
     assert chosen.tolist() == [1, 2, 0, 1, 2, 0, 1]
     result, _ = run(
@@ -99,12 +99,12 @@ def operator(kind, **values):
 
 @pytest.mark.parametrize("name", ["selRoulette", "selStochasticUniversalSampling"])
 @pytest.mark.parametrize("fitness", [[-3.0, -1.0], [2.0, -1.0], [0.0, 0.0]])
-def test_what_deap_selects_wrongly_is_refused(name, fitness):
+def test_selections_that_deap_computes_wrongly_are_refused(name, fitness):
     with pytest.raises(InputError, match=f"{name} is wrong if"):
         operator("selection", operator=name)(np.array(fitness), 5, np.random.default_rng(1))
 
 
-def test_what_leaves_the_range_is_clipped():
+def test_genes_outside_the_range_are_clipped():
     first, second = np.zeros((20, 5, 5, 1), np.uint8), np.full((20, 5, 5, 1), 255, np.uint8)
     one, _ = operator("crossover", operator="cxBlend", alpha=1.0)(first, second, np.random.default_rng(1))
     assert (one == 0).mean() == pytest.approx(1 / 3, abs=0.1)
@@ -256,7 +256,7 @@ def two_sided(predictions, target):
     return np.stack([predictions.log_probabilities[:, target], -predictions.images.mean(axis=(1, 2, 3))], axis=1)
 
 
-def test_a_fitness_of_several_objectives_is_for_those_who_select_by_it():
+def test_individuals_have_all_objectives_for_multi_objective_selection():
     experiment = config.load(
         {},
         arguments={**TINY, "fitness": "two_sided", "selection": {"name": "deap", "operator": "selLexicase"}},
@@ -275,7 +275,7 @@ def test_a_fitness_of_several_objectives_is_for_those_who_select_by_it():
 
 
 @pytest.mark.parametrize("name", ["deap_simple", "deap_mu_plus_lambda", "deap_mu_comma_lambda"])
-def test_inside_the_engine_they_leave_global_randomness_alone(name):
+def test_operators_in_the_engine_leave_global_randomness_alone(name):
     before = global_state()
     run(tiny(algorithm=name, stop={"generations": 12, "confidence": None}))
     assert global_state() == before

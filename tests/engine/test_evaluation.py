@@ -80,7 +80,7 @@ class Odd(Timed):
     ("more", "expected", "times"),
     [("nothing", "image", 1), ("batch", "batch", 2), ("chance", "chance", 2), ("rare chance", "chance", 2)],
 )
-def test_what_answers_depend_on_is_found_out_and_counted(more, expected, times):
+def test_dependence_of_answers_is_detected_and_its_queries_counted(more, expected, times):
     evaluator = Evaluator(Odd(more))
     found = calibrate(evaluator)
     assert found.depends_on == expected
@@ -123,14 +123,14 @@ class Place(Timed):
         lambda places, size: (size >= 512) & (places > size - 32),
     ],
 )
-def test_answers_that_depend_on_the_size_of_the_batch_or_the_place_in_it_are_found(wrong):
+def test_dependence_on_batch_size_or_position_is_detected(wrong):
     assert calibrate(Evaluator(Place(wrong))).depends_on == "batch"
 
 
 @pytest.mark.parametrize(
     ("more", "told"), [("batch", "the image and its batch"), ("chance", "the results cannot be reproduced")]
 )
-def test_what_answers_depend_on_is_warned_of_and_stands_on_the_page(more, told, tmp_path):
+def test_dependence_of_answers_is_warned_of_and_reported(more, told, tmp_path):
     experiment = tiny(targets=[1], stop={"confidence": None, "generations": 1}, report=True)
     with (
         pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
@@ -212,7 +212,7 @@ def test_a_classifier_that_is_far_too_sure_of_noise_is_warned_of(scale, told, re
     assert all(text.endswith("if the classifier was trained on other pixels than 0..255, scale them") for text in said)
 
 
-def test_a_network_that_is_fed_other_pixels_than_it_was_trained_on_is_warned_of():
+def test_wrong_pixel_range_of_a_network_is_warned_of():
     import keras
 
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
@@ -243,7 +243,7 @@ def test_a_record_that_makes_no_sense_is_passed_over(tmp_path, text):
     assert RunFolder.open(tmp_path / "run").rows is None
 
 
-def test_where_rows_depend_on_their_batch_their_number_is_fixed():
+def test_batch_size_is_fixed_if_rows_depend_on_it():
     with (
         pytest.warns(fooldeap.FooldeapWarning, match="one by one"),
         ExperimentSession(tiny(classifier="neighbourly")) as prepared,

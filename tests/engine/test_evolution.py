@@ -146,7 +146,7 @@ def test_the_first_population_depends_on_seed_and_target_alone():
     assert np.array_equal(shown_in_order(one[1]), shown_in_order(other[1]))
 
 
-def test_a_classifier_whose_rows_depend_on_their_batch_is_noticed_and_runs_go_one_by_one():
+def test_runs_are_evaluated_separately_if_rows_depend_on_their_batch():
     with pytest.warns(FooldeapWarning, match="depends on the rest of its batch"):
         result, prepared = run(tiny(classifier="neighbourly", stop={"evaluations": 40}))
     assert prepared.width == 1
@@ -250,7 +250,7 @@ def test_a_target_that_the_classifier_has_not():
         ("best", "handed str"),
     ],
 )
-def test_a_selection_is_handed_only_what_has_an_order(fitness, message):
+def test_fitness_without_an_order_is_refused(fitness, message):
     toolbox = ExperimentSession(tiny()).toolbox(RunInfo(1, (0,)))
     with pytest.raises(PluginError, match=f"selection 'tournament' was .*{message}"):
         toolbox.select(fitness if isinstance(fitness, str) else np.array(fitness), 4)

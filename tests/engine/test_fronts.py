@@ -57,7 +57,7 @@ def added(batches):
         )
     )
 )
-def test_it_is_what_moocore_keeps_of_all_rows_and_of_equal_ones_the_first(batches):
+def test_front_equals_that_of_moocore_with_the_first_of_equal_rows(batches):
     rows = [tuple(row) for batch in batches for row in batch]
     kept = moocore.is_nondominated(-np.array(rows))
     expected = {row: rows.index(row) + 1 for row, keep in zip(rows, kept, strict=True) if keep}
@@ -67,7 +67,7 @@ def test_it_is_what_moocore_keeps_of_all_rows_and_of_equal_ones_the_first(batche
     assert all(each.image == each.logits == each.evaluations - 1 for each in found)
 
 
-def test_of_too_many_the_ends_and_the_least_crowded_stay():
+def test_a_full_front_keeps_its_ends_and_the_least_crowded():
     first = np.random.default_rng(1).permutation(np.linspace(0, 1, 5 * MOST)) ** 3  # crowded at 0
     found = added(np.stack([first, -first], axis=1).reshape(10, -1, 2).tolist())
     assert len(found) == MOST
@@ -105,13 +105,13 @@ def confident(each, target):
     return Predictions(each.logits[None], each.image[None]).probabilities[0, target]
 
 
-def test_of_one_objective_there_is_none(tmp_path):
+def test_one_objective_has_no_front(tmp_path):
     result, _ = run(tiny(targets=[1], stop={"generations": 2}, reporters=["csv", "figures"]), tmp_path / "run")
     assert result[1].front == ()
     assert not [path for path in (tmp_path / "run").rglob("*") if "front" in path.name]
 
 
-def test_of_one_column_there_is_none_either(tmp_path):
+def test_one_column_of_objectives_has_no_front(tmp_path):
     @fitness("column")
     def column(predictions, target):
         return predictions.log_probabilities[:, [target]]
@@ -121,7 +121,7 @@ def test_of_one_column_there_is_none_either(tmp_path):
     assert result[1].front == ()
 
 
-def test_what_is_left_of_it(finished):
+def test_front_csv_and_images_match_the_result(finished):
     result, folder, _ = finished
     rows = list(csv.DictReader((folder / "front.csv").read_text().splitlines()))
     members = [(run, each) for run in result for each in run.front]
@@ -152,7 +152,7 @@ def test_the_page_shows_it(finished):
         assert all(end in section for end in ends)
 
 
-def test_it_is_found_again_and_a_folder_from_before_there_were_any_as_well(finished, tmp_path):
+def test_verify_reproduces_fronts_and_accepts_folders_without(finished, tmp_path):
     folder = shutil.copytree(finished[1], tmp_path / "run")
     assert verify(folder).reproduced
     for name in ("fronts.npz", "front.csv"):
@@ -164,11 +164,11 @@ def test_it_is_found_again_and_a_folder_from_before_there_were_any_as_well(finis
     assert verify(folder).reproduced
 
 
-def test_it_is_the_same_bits_wherever_a_run_was_cut(tmp_path):
+def test_front_is_bit_identical_after_resume(tmp_path):
     check_resumes_wherever_cut(tiny(**CHOICES), tmp_path, 3)
 
 
-def test_what_objectives_are_called(finished):
+def test_objectives_have_names(finished):
     result, folder, _ = finished
     assert result.objectives == ("log p", "-ink")
     assert json.loads((folder / "result.json").read_text())["objectives"] == ["log p", "-ink"]

@@ -26,7 +26,7 @@ def shown(classifier):
 
 @pytest.mark.parametrize("algorithm", ["generational", "steady_state", "tiny_map_elites", "deap_simple", "ascent"])
 @pytest.mark.parametrize("concurrent_runs", [1, 16])
-def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, concurrent_runs):
+def test_query_log_equals_the_images_shown_to_the_classifier(tmp_path, algorithm, concurrent_runs):
     experiment = tiny(algorithm=algorithm, stop=STOP, targets=[0, 2], concurrent_runs=concurrent_runs)
     with ExperimentSession(experiment) as prepared:
         result = prepared.run(RunFolder.create(experiment, tmp_path / "run"))
@@ -38,7 +38,7 @@ def test_it_adds_up_to_what_the_classifier_was_shown(tmp_path, algorithm, concur
     assert row["lost"] == row["uncertain"] == row["journal"] == 0
 
 
-def test_a_resumed_run_asks_only_for_what_the_journal_has_not(tmp_path):
+def test_a_resumed_run_queries_only_images_missing_in_the_journal(tmp_path):
     experiment = tiny(stop=STOP, targets=[0, 2])
     run(experiment, tmp_path / "whole")
     with interrupted(Run, "finish_generation", after=20):
@@ -132,7 +132,7 @@ def test_each_paid_answer_is_stored_before_the_next_query(tmp_path, algorithm, m
 
 
 @pytest.mark.parametrize("classifier", ["tiny", "billable"])
-def test_images_that_tell_how_good_a_model_is_are_probes_and_nobody_pays_for_them(tmp_path, classifier):
+def test_accuracy_checks_are_probes_outside_the_budget(tmp_path, classifier):
     @dataset("noise")
     @dataclass(frozen=True)
     class Noise:
@@ -199,7 +199,7 @@ def test_a_changed_count_is_refused(tmp_path, line):
 # --- A run that fails ----------------------------------------------------------------------------------------------
 
 
-def test_one_failure_stops_all_unless_it_is_to_be_skipped(tmp_path):
+def test_one_failure_stops_all_runs_unless_skipped(tmp_path):
     choices = {
         "mutation": {"name": "fails_by_chance", "chance": 0.01},
         "stop": {"confidence": None, "evaluations": 300},

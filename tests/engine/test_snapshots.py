@@ -30,7 +30,7 @@ def test_they_are_kept_at_these_and_at_the_end(whole):
         assert each.snapshots[-1].score == each.score
 
 
-def test_each_is_what_a_run_that_ended_there_gives(whole):
+def test_a_snapshot_equals_the_result_of_a_run_that_ends_there(whole):
     result, _ = whole
     for generation in (0, 3, 8):
         ended, _ = run(tiny(targets=[1, 2], stop={"generations": generation, "confidence": None}))
@@ -59,7 +59,7 @@ def test_packed_and_unpacked(whole):
 
 
 @pytest.mark.parametrize("wrong", ["object", "short", "shape", "type", "missing", "cut", "run"])
-def test_what_is_no_such_file_is_refused_in_words(whole, wrong):
+def test_invalid_snapshot_files_are_refused(whole, wrong):
     content = snapshots.packed(whole[0].runs)
     arrays = dict(np.load(io.BytesIO(content)))
     if wrong == "object":

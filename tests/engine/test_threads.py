@@ -134,7 +134,7 @@ def test_figures_are_drawn_with_their_own_settings(monkeypatch):
     assert matplotlib.rcParams["font.size"] != 3.0
 
 
-def test_stderr_leads_where_it_led():
+def test_stderr_is_restored():
     before = os.fstat(2)
     overlapping(lazy_tensorflow._stderr_held_back, lambda: None)
     assert os.path.samestat(os.fstat(2), before)

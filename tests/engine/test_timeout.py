@@ -49,7 +49,7 @@ def refuse(images):
 
 
 @pytest.mark.parametrize("act", [again_and_again, lambda images: time.sleep(100)])
-def test_what_takes_too_long_is_ended_and_all_is_as_before(act):
+def test_a_call_that_takes_too_long_is_interrupted_and_the_handler_restored(act):
     handler = signal.getsignal(signal.SIGALRM)
     with pytest.raises(PluginError, match=r"^classifier 'slow' took longer than 0.2 s for a batch of 2 images; see"):
         ask(Model(act), TimeLimit("classifier 'slow'", 0.2), [1, 2])
@@ -57,7 +57,7 @@ def test_what_takes_too_long_is_ended_and_all_is_as_before(act):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_an_alarm_of_others_rings_when_it_should():
+def test_alarms_of_other_code_still_ring():
     rung = []
     before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
     try:
@@ -78,7 +78,7 @@ def test_an_alarm_of_others_rings_when_it_should():
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
+def test_a_late_signal_is_ignored(monkeypatch):
     limit = TimeLimit("classifier 'it'", 5)
     set_handler = signal.signal
 
@@ -98,7 +98,7 @@ def test_a_signal_just_after_the_call_harms_nobody(monkeypatch):
         set_handler(signal.SIGALRM, before)
 
 
-def test_what_is_in_time_is_left_alone():
+def test_a_call_in_time_is_not_interrupted():
     limit = TimeLimit("classifier 'quick'", 0.2)
     assert ask(Model(len), limit, [1, 2]) == 2
     time.sleep(0.3)
@@ -126,7 +126,7 @@ def test_errors_carry_its_name(act, kind, said):
     assert str(raised.value) == said
 
 
-def test_what_no_signal_ends_is_ended_with_the_process(tmp_path):
+def test_a_call_that_ignores_signals_ends_with_the_process(tmp_path):
     (tmp_path / "waits.py").write_text(
         "import sys\n"
         f"sys.path.append({str(KIT)!r})\n"

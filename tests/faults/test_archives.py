@@ -30,7 +30,7 @@ def test_each_hostile_archive_differs_from_the_good_one_and_from_the_others():
 
 
 @pytest.mark.parametrize("name", ["two directories, the first named", "prefix", "comment", "part hidden in a gap"])
-def test_python_reads_what_is_refused(name):
+def test_refused_archives_are_readable_by_python(name):
     content = HOSTILE[name](of(GOOD), of(EVIL))
     assert zipfile.ZipFile(io.BytesIO(content)).read("it/data/0") == GOOD["it/data/0"]
 

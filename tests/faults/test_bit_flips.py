@@ -47,7 +47,7 @@ def flips(content, name, places=PLACES):
 # --- Finished folders -----------------------------------------------------------------------------------------------
 
 
-def test_in_every_file_of_a_finished_run(small, tmp_path):
+def test_bit_flip_in_a_finished_run_is_named(small, tmp_path):
     path = small.new(tmp_path / "run", small.whole)
     assert problems_in(path) == []
     assert len(names(path)) >= 13
@@ -67,7 +67,7 @@ def check_every_flip_is_named(path):
     assert problems_in(path) == []
 
 
-def test_what_came_and_what_went_is_named(small, tmp_path):
+def test_added_and_removed_files_are_named(small, tmp_path):
     path = small.new(tmp_path / "run", small.whole)
     (path / "log.csv").unlink()
     (path / "images/7.png").write_text("x")
@@ -121,7 +121,7 @@ def unfinished(small, path):
     return path
 
 
-def test_in_every_file_of_an_unfinished_run(small, tmp_path, monkeypatch):
+def test_bit_flip_in_an_unfinished_run_is_named_or_harmless(small, tmp_path, monkeypatch):
     monkeypatch.setattr("fooldeap.storage.lock.socket.gethostname", lambda: "here")
     begun = unfinished(small, tmp_path / "begun")
     fooldeap.resume(small.new(tmp_path / "whole", begun), quiet=True)
@@ -156,7 +156,7 @@ def test_another_seed_in_the_configuration_is_refused_with_the_cure(small, tmp_p
         fooldeap.resume(path, quiet=True)
 
 
-def test_in_every_byte_of_a_journal(tmp_path):
+def test_bit_flip_in_a_journal_is_named_or_harmless(tmp_path):
     prepared = ExperimentSession(
         tiny(targets=[0], algorithm={"name": "generational", "population": 4}, **PLAIN), rows=64
     )
@@ -177,7 +177,7 @@ def test_in_every_byte_of_a_journal(tmp_path):
     assert named
 
 
-def test_in_an_end_by_the_clock(tmp_path):
+def test_bit_flip_in_the_recorded_stop_of_the_clock_is_named_or_harmless(tmp_path):
     stop = {"evaluations": None, "confidence": None, "seconds": 0.02, "generations": 100_000}
     prepared = ExperimentSession(tiny(targets=[0], stop=stop, reporters=[]), rows=64)
     (tmp_path / "journal").mkdir()
@@ -200,7 +200,7 @@ def drawn(monkeypatch):
     monkeypatch.setattr(figures, "draw", lambda *_: {"convergence.png": b"a picture"})  # seconds of drawing
 
 
-def test_in_every_file_of_an_unfinished_study(tmp_path, drawn):
+def test_bit_flip_in_an_unfinished_study_is_named_or_harmless(tmp_path, drawn):
     begun = tmp_path / "begun"
     with interrupted(Run, "finish_generation", after=25):  # of its four runs two have ended
         fooldeap.compare({**STUDY, "concurrent_runs": 1}, out=begun, quiet=True)
@@ -226,7 +226,7 @@ def test_in_every_file_of_an_unfinished_study(tmp_path, drawn):
         assert any(kind in name for name in refused), kind
 
 
-def test_in_every_file_of_a_finished_study(tmp_path, drawn):
+def test_bit_flip_in_a_finished_study_is_named(tmp_path, drawn):
     path = fooldeap.compare(STUDY, out=tmp_path / "study", quiet=True).folder
     assert problems_in(path) == []
     check_every_flip_is_named(path)

@@ -286,5 +286,5 @@ SOME = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", LONG if EVERY else SOME)
-def test_what_is_built_to_take_long(kind, name, folder, bench):
+def test_documents_built_to_take_long_are_handled_in_time(kind, name, folder, bench):
     check(kind, LONG[name], folder, bench)

@@ -79,7 +79,7 @@ def test_a_configuration_that_is_a_bomb(owned, tmp_path):
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, '{"a":' * 100_000, "", "null", "[]", '"x"', "1e999", '{"class_name": []}']
 )
-def test_configurations_that_are_none(keras, owned, tmp_path, text):
+def test_invalid_model_configurations_are_refused(keras, owned, tmp_path, text):
     model = tmp_path / "model.keras"
     plain(keras).save(model)
     with zipfile.ZipFile(model) as archive:

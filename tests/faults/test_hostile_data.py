@@ -87,7 +87,7 @@ def test_yaml_that_is_a_bomb(name, owned, capfd):
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/dev/stdin", "."])
-def test_what_has_no_end_is_not_read(name, owned, capfd):
+def test_endless_files_are_refused(name, owned, capfd):
     assert call("run", name) == 2
     Path("mail.yaml").write_text(f"base: {name}\n")
     assert call("run", "mail.yaml") == 2

@@ -144,7 +144,7 @@ def test_a_journal_of_nonsense(name, owned, tmp_path, capfd):
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
-def test_a_folder_to_verify_that_came_by_mail(finished, capfd):
+def test_verify_announces_the_plugins_of_a_foreign_folder(finished, capfd):
     assert call("verify", finished, "--no-plugins") == 2
     assert "which --no-plugins refuses" in capfd.readouterr().err
     assert call("verify", finished, "--sample", "1") == 0

@@ -107,7 +107,7 @@ def test_a_file_that_changes_is_not_loaded(keras, owned):
     assert not owned.exists()
 
 
-def test_what_the_model_was_compiled_with_is_not_loaded(keras, owned):
+def test_compile_settings_are_not_loaded(keras, owned):
     def own_loss(expected, found):
         return keras.ops.mean(found)
 
@@ -203,7 +203,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_what_is_not_on_the_list_is_refused(keras, owned, unloaded, tmp_path, name, suffix):
+def test_classes_outside_the_allowed_list_are_refused(keras, owned, unloaded, tmp_path, name, suffix):
     model = rewritten(keras, tmp_path / "it.keras", layer(OTHERS[name]))
     if suffix == ".h5":
         model = in_hdf5(keras, tmp_path / "it.h5", Archive(model.read_bytes()).read("config.json").decode())
@@ -228,7 +228,7 @@ def test_a_key_that_stands_twice_is_refused(keras, owned, unloaded, tmp_path):
     assert "damaged or no Keras model" in refused(in_hdf5(keras, tmp_path / "it.h5", hidden))
 
 
-def test_what_the_users_own_code_has_registered_may_be_named(keras, owned, tmp_path, monkeypatch):
+def test_classes_registered_by_the_user_are_allowed(keras, owned, tmp_path, monkeypatch):
     @keras.saving.register_keras_serializable("own")
     class Doubled(keras.layers.Layer):
         def call(self, x):

@@ -80,7 +80,7 @@ def test_a_study_asks_for_trust(keras, owned, tmp_path, capsys):
     assert owned.exists()
 
 
-def test_workers_trust_what_the_user_trusts(keras, owned, tmp_path):
+def test_trust_is_passed_to_workers(keras, owned, tmp_path):
     model = with_code(keras, owned, tmp_path / "model.keras")
     data = {
         "name": "trusted",
@@ -108,7 +108,7 @@ def test_workers_trust_what_the_user_trusts(keras, owned, tmp_path):
         "executor: {name: scoop, trust_model: true}",
     ],
 )
-def test_no_file_can_say_that_it_is_trusted(text, owned, tmp_path, capsys):
+def test_a_file_cannot_grant_itself_trust(text, owned, tmp_path, capsys):
     (tmp_path / "mail.yaml").write_text(text)
     assert call("run", "mail.yaml") == 2
     assert "unknown key" in capsys.readouterr().err

@@ -294,7 +294,7 @@ def test_a_graph_that_cannot_be_worked_on_is_one_line(owned, capfd, made, said):
     assert said in in_one_line(made(), capfd)
 
 
-def test_a_size_that_the_user_says_is_bounded_as_well(owned):
+def test_a_size_given_by_the_user_is_bounded(owned):
     assert "numbers each, expected at most" in refused(zeros((1, "h", "w")), shape=(10**9, 10**9, 1))
 
 

@@ -84,7 +84,7 @@ def test_a_file_cannot_pass_for_the_user_by_its_name(evil, owned, capfd, name):
     assert not owned.exists()
 
 
-def test_what_the_user_names_needs_no_word(evil, capfd):
+def test_plugins_on_the_command_line_are_not_announced(evil, capfd):
     Path("mine.yaml").write_text(SMALL)
     assert call("run", "mine.yaml", "--plugins", KIT, "--plugins", evil, "--no-plugins", "--quiet") == 0
     assert call("run", "mine.yaml", "--plugins", KIT, f"plugins=[{evil}]", "--no-plugins", "--quiet") == 0
@@ -92,7 +92,7 @@ def test_what_the_user_names_needs_no_word(evil, capfd):
     assert capfd.readouterr().err == "imported\n"
 
 
-def test_what_lies_compiled_beside_a_plugin_is_not_run(evil, owned, capfd):
+def test_compiled_files_beside_a_plugin_are_ignored(evil, owned, capfd):
     import importlib.util
     import py_compile
 
@@ -135,7 +135,7 @@ def test_figures_are_not_drawn_as_the_current_folder_has_it(owned, tmp_path):
 
 
 @pytest.mark.parametrize(("file", "option"), [("config.yaml", "run"), ("study.yaml", "compare")])
-def test_a_folder_that_came_by_mail(evil, owned, capfd, file, option):
+def test_plugins_of_a_foreign_folder_are_refused_and_not_run(evil, owned, capfd, file, option):
     Path("mail").mkdir()
     Path("mail", file).write_text(SMALL + (VARIED if option == "compare" else "") + named("../../../evil.py"))
     assert call(option, "--resume", "mail", "--no-plugins") == 2

@@ -202,7 +202,7 @@ def test_an_operator_that_is_not_on_the_list_is_refused(torch, owned, operator):
     assert f"uses the operator {name!r}, which is not among those that only compute; do without it, or, if" in message
 
 
-def test_the_graph_is_checked_as_well(torch, owned, monkeypatch):
+def test_the_compiled_graph_is_checked(torch, owned, monkeypatch):
     """Should a name be hidden from the check of the text, it is found in what PyTorch made of it."""
     monkeypatch.setattr(_torch_file, "refused_in_text", lambda *_: None)
     for program in (EVIL, with_line('print("x")'), with_line('torch.save(x, "owned")')):
@@ -277,7 +277,7 @@ def test_values_that_pytorch_would_believe_are_refused_before_it_is_imported(nam
     assert not owned.exists()
 
 
-def test_constants_are_checked_as_well(owned, monkeypatch):
+def test_constants_are_checked(owned, monkeypatch):
     monkeypatch.setattr(_torch_file, "_package", None)
     bad = together(tensor(storage(3)))
     assert "larger than its part of the archive" in refused(script(constants=bad, **{"constants/0": bytes(8)}))

@@ -92,7 +92,7 @@ def test_no_word_on_the_command_line_moves_the_cursor(owned, capfd):
         "import warnings, fooldeap.errors as e; warnings.warn({0!r}, e.FooldeapWarning); return images",
     ],
 )
-def test_no_plugin_moves_the_cursor_by_what_it_says(owned, tmp_path, capfd, does):
+def test_errors_of_plugins_are_shown_without_control_characters(owned, tmp_path, capfd, does):
     Path("bad.py").write_text(BAD.format(ESCAPE, does.format(ESCAPE)))
     Path("x.yaml").write_text(as_yaml({**TINY, "mutation": "bad", "stop": {"evaluations": 60}, "targets": [1]}))
     with warnings.catch_warnings(action="always"):
@@ -148,11 +148,11 @@ def test_no_layer_of_a_model_moves_the_cursor(keras, owned, tmp_path, capfd):
         (ValueError("x\x00"), r"x\x00"),
     ],
 )
-def test_what_is_printable(text, shown):
+def test_control_characters_are_escaped(text, shown):
     assert terminal_text.printable(text) == shown
 
 
-def test_every_line_says_whose_it_is(capsys):
+def test_every_line_of_a_message_has_the_prefix(capsys):
     terminal_text.tell("one\nfooldeap: two\x85three\r\u2028four")
     assert capsys.readouterr().err == "fooldeap: one\nfooldeap: fooldeap: two\\x85three\\r\\u2028four\n"
 

@@ -89,7 +89,7 @@ def test_a_large_study_that_was_killed_is_resumed_to_the_same_bits(killed, tmp_p
     assert records(killed) == records(tmp_path / "whole")
 
 
-def test_what_is_written_of_1000_variants_says_the_same_again(tmp_path):
+def test_study_of_1000_variants_reads_back_as_itself(tmp_path):
     study = definition.load(grid(10, 10, 10))
     text = as_yaml(study.data())
     (tmp_path / "study.yaml").write_text(text)
@@ -101,7 +101,7 @@ def test_what_is_written_of_1000_variants_says_the_same_again(tmp_path):
     assert as_yaml(again.data()) == text
 
 
-def test_of_many_variants_what_they_have_in_common_is_written_once():
+def test_common_settings_of_many_variants_are_written_once():
     few, many = definition.load(grid(2, 2, 2)).data(), definition.load(grid(9, 9, 8)).data()
     assert few["variants"]["m0+s0+c0"].keys() > many["variants"]["m0+s0+c0"].keys()
     assert many["variants"]["m1+s2+c3"] == {
@@ -152,7 +152,7 @@ def test_the_writer_has_the_limits_of_the_reader(data, told, tmp_path):
 
 
 @pytest.mark.parametrize("data", [{"a": [1] * (MAX_NODES - 2)}, {"a": "x" * (MAX_BYTES - 10)}, nested(MAX_DEPTH)])
-def test_what_the_writer_takes_the_reader_takes(data, tmp_path):
+def test_the_reader_has_the_limits_of_the_writer(data, tmp_path):
     text = as_yaml(data)
     assert len(text) <= MAX_BYTES
     assert parse(text, "x.yaml", tmp_path).data == data

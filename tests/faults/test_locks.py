@@ -53,7 +53,7 @@ def working(folder):
         assert process.wait() == -signal.SIGKILL
 
 
-def test_the_second_is_refused_and_after_a_kill_it_goes_on_at_once(tmp_path, capsys):
+def test_second_process_is_refused_and_may_resume_after_a_kill(tmp_path, capsys):
     path = tmp_path / "run"
     with working(path) as process:
         with pytest.raises(SystemExit) as exit_:
@@ -88,7 +88,7 @@ def test_a_lock_of_another_host_is_refused_with_the_cure(small, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"process": 1}', '{"process": "x", "host": 1, "since": 2}', "\xff"])
-def test_a_lock_whose_owner_could_not_sign_it_keeps_nobody_out(small, tmp_path, text):
+def test_an_unsigned_lock_is_ignored(small, tmp_path, text):
     path = small.new(tmp_path / "run")
     (path / ".lock").write_text(text, encoding="latin-1")
     small.check_ends_well(path)
@@ -110,13 +110,13 @@ def test_both_kinds_of_folders_are_locked(tmp_path, kind):
         pass
 
 
-def test_a_study_is_refused_as_well(tmp_path):
+def test_a_second_process_on_a_study_is_refused(tmp_path):
     folder = StudyFolder(fooldeap.compare(STUDY, out=tmp_path / "study", quiet=True).folder)
     with folder.locked(), pytest.raises(InputError, match="another process works on it"):
         fooldeap.compare(resume=folder.path, quiet=True)
 
 
-def test_where_the_file_system_has_no_locks_the_process_is_looked_for(small, tmp_path, monkeypatch):
+def test_without_file_locks_the_owner_process_is_looked_up(small, tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 

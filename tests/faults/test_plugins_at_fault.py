@@ -166,7 +166,7 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.parametrize("fault", WRONG)
-def test_a_fault_is_a_line_and_what_was_found_is_kept(tmp_path, fooldeap_run, expected, fault):
+def test_a_fault_is_one_line_and_keeps_partial_results(tmp_path, fooldeap_run, expected, fault):
     folder = tmp_path / "run"
     code, said = fooldeap_run(fault, str(tmp_path / "run.yaml"), "--out", str(folder))
     assert code == 1
@@ -184,7 +184,7 @@ def test_a_fault_is_a_line_and_what_was_found_is_kept(tmp_path, fooldeap_run, ex
 
 @pytest.mark.filterwarnings("default::fooldeap.FooldeapWarning")
 @pytest.mark.parametrize("fault", IN_ONE_RUN)
-def test_where_it_is_to_be_skipped_the_other_targets_go_on(tmp_path, fooldeap_run, expected, fault):
+def test_other_targets_continue_if_failures_are_skipped(tmp_path, fooldeap_run, expected, fault):
     folder = tmp_path / "run"
     words = [str(tmp_path / "run.yaml"), "on_error=skip", "--out", str(folder)]
     code, said = fooldeap_run(fault, *words)
@@ -363,7 +363,7 @@ def prepared(kind, plugin, **choices):
         ({"logits": failing(ValueError, "long " * 1000)}, r"raised ValueError: (long ){80}\.\.\."),
     ],
 )
-def test_a_classifier_that_says_nonsense(attributes, said):
+def test_invalid_logits_are_refused(attributes, said):
     with pytest.raises(PluginError, match=f"^classifier 'it' {said}") as raised:
         prepared("classifier", named(classifier, Right, **attributes))
     assert "\n" not in str(raised.value)

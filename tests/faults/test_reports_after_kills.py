@@ -162,7 +162,7 @@ def test_a_run_that_is_killed(tmp_path, monkeypatch):
     )
 
 
-def test_what_answers_depend_on_is_the_most_that_a_session_found(tmp_path):
+def test_dependence_of_answers_is_the_strongest_found_in_any_session(tmp_path):
     """Each session tries some sizes of batches alone, and fewer where the machine is busy."""
     notes = Environment(tmp_path)
 

@@ -72,7 +72,7 @@ def dangers_of_call(node):
         yield f"{of} of another type"
 
 
-def test_nothing_of_ours_runs_what_it_reads():
+def test_sources_do_not_unpickle_or_execute_input():
     found = {}
     for folder in ("fooldeap", "plugins"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -90,7 +90,7 @@ def test_nothing_of_ours_runs_what_it_reads():
         *("YAML()", "keras.models.load_model(p)", "builtins.__import__('x')", "yaml.unsafe_load(x)"),
     ],
 )
-def test_the_scan_finds_what_it_is_for(source):
+def test_the_scan_finds_dangerous_calls(source):
     assert list(dangers(source))
 
 
@@ -147,7 +147,7 @@ def test_files_are_read_by_one_reader():
         *("YAML(typ='safe')", "np.load(f)", "open(p)"),
     ],
 )
-def test_the_scan_finds_what_reads(source):
+def test_the_scan_finds_reading_calls(source):
     assert list(reads(source))
 
 

@@ -95,7 +95,7 @@ def test_a_fault_while_it_is_resumed(small, tmp_path, monkeypatch):
         small.check_ends_well(path)
 
 
-def test_a_finished_result_outlives_what_fails_after_it(small, tmp_path, monkeypatch):
+def test_a_later_failure_keeps_a_finished_result(small, tmp_path, monkeypatch):
     path = small.new(tmp_path / "run", small.whole)
     monkeypatch.setattr("fooldeap.runs.run_folder.RunFolder.finished", False)  # as if somebody made it again
     for kind in KINDS:
@@ -107,7 +107,7 @@ def test_a_finished_result_outlives_what_fails_after_it(small, tmp_path, monkeyp
         assert bits(path)["result.json"] == small.bits["result.json"]
 
 
-def test_the_first_error_is_told_where_its_traceback_cannot_be_kept(tmp_path, monkeypatch):
+def test_error_is_reported_if_its_traceback_cannot_be_written(tmp_path, monkeypatch):
     small = Small(tmp_path, stop={"evaluations": 60, "confidence": None})
     path = small.new(tmp_path / "run")
 

@@ -54,7 +54,7 @@ def test_idx(tmp_path, ending):
         (None, "has no 'train-images-idx3-ubyte' or 'train-images-idx3-ubyte.gz'"),
     ],
 )
-def test_idx_files_that_will_not_do(tmp_path, content, said):
+def test_invalid_idx_files_are_refused(tmp_path, content, said):
     for name, array in FILES.items():
         (tmp_path / f"{name}-ubyte").write_bytes(idx(array))
     damaged = tmp_path / "train-images-idx3-ubyte"
@@ -97,7 +97,7 @@ def test_npz(tmp_path):
         ({"x_train": np.array([{}], object)}, "no readable .npz archive"),
     ],
 )
-def test_npz_files_that_will_not_do(tmp_path, arrays, said):
+def test_invalid_npz_files_are_refused(tmp_path, arrays, said):
     rest = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS} if arrays else {}
     np.savez(tmp_path / "own.npz", **{**rest, **arrays})
     with pytest.raises(InputError) as error:

@@ -37,7 +37,7 @@ from fooldeap.plugin import Annotated, File, Ge, Gt, Interval, Le, Len, mutation
         (dict[str, float], "a mapping"),
     ],
 )
-def test_types_are_said_in_words(annotation, words):
+def test_types_are_described_in_words(annotation, words):
     assert Parameter("x", annotation).expected == words
 
 

@@ -60,7 +60,7 @@ def refusal(source):
 # --- Where plugins come from ----------------------------------------------------------------------------------------
 
 
-def test_stock_plugins_come_in_as_anybodys_do():
+def test_stock_plugins_use_the_public_entry_point():
     (entry,) = (entry for entry in metadata.entry_points(group=registry.ENTRY_POINTS) if entry.name == "stock")
     assert entry.value == "fooldeap_plugins"
     assert {plugin.kind for plugin in load().all()} == set(KINDS)
@@ -283,7 +283,7 @@ def test_a_stateful_kind_that_is_no_dataclass_is_refused(kind, tmp_path):
     assert told.endswith("is a dataclass; put @dataclass under the decorator (line 4)")
 
 
-def test_what_declares_no_plugin_is_refused(tmp_path):
+def test_files_without_a_plugin_are_refused(tmp_path):
     (tmp_path / "plain.py").write_text("def f():\n    pass\n")
     assert refusal(tmp_path / "plain.py").startswith(f"'{tmp_path}/plain.py' holds no plugin; put a decorator")
     assert "folders below it are not searched" in refusal(tmp_path)

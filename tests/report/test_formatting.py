@@ -35,7 +35,7 @@ def test_a_confidence_is_rounded_down(share, text):
 
 
 @given(st.floats(1e-5, 1))
-def test_what_is_shown_is_at_most_a_thousandth_of_a_percent_below_what_is(share):
+def test_shown_confidence_is_rounded_down_by_less_than_a_thousandth_percent(share):
     shown = Fraction(formatting.percent(share).removesuffix(" %")) / 100
     assert shown <= Fraction(repr(share)) < shown + Fraction(1, 100_000)
 
@@ -43,7 +43,7 @@ def test_what_is_shown_is_at_most_a_thousandth_of_a_percent_below_what_is(share)
 @pytest.mark.parametrize(
     ("share", "text"), [(1, "100"), (0.9996, "99.9"), (0.9994, "99.9"), (0.99, "99"), (2 / 3, "66.7"), (0, "0")]
 )
-def test_all_of_the_runs_are_all_of_them(share, text):
+def test_share_is_100_percent_only_if_it_is_one(share, text):
     assert tables.percent(share) == text
 
 
@@ -76,5 +76,5 @@ def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):
     ("number", "noun", "text"),
     [(0, "image", "0 images"), (1, "image", "1 image"), (15800, "run", "15,800 runs"), (2, "class", "2 classes")],
 )
-def test_how_many_of_what(number, noun, text):
+def test_counted_nouns_have_the_right_form(number, noun, text):
     assert formatting.counted(number, noun) == text

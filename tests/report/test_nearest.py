@@ -86,7 +86,7 @@ def test_targets_without_real_images_are_left_out(tmp_path, dtype):
     assert {row["verdict"] for row in rows} <= {"1", "2"}
 
 
-def test_of_images_of_another_shape_nothing_is_written(tmp_path):
+def test_nothing_is_written_if_real_images_have_another_shape(tmp_path):
     choices = {"classifier": "tiny", "reporters": ["nearest"], "stop": {"evaluations": 50}}
     fooldeap.run(choices, out=tmp_path / "run", plugins=[KIT], quiet=True)
     assert not (tmp_path / "run/nearest.csv").exists()

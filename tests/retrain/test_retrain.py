@@ -108,7 +108,7 @@ def test_measures_match_the_answers_of_the_networks(done):
         earlier.append(evolved)
 
 
-def test_the_fooling_class_has_its_own_label_whatever_the_type(training, tmp_path, monkeypatch):
+def test_fooling_class_has_its_own_label_for_any_label_type(training, tmp_path, monkeypatch):
     """Labels int8 hold 127 classes and no more; the fooling class is the 128th here."""
     images = np.zeros((128, 8, 8, 1), np.uint8)
     split = Split(images, np.arange(128, dtype=np.int8), images, np.arange(128, dtype=np.int8))

@@ -72,7 +72,7 @@ def test_fool_takes_a_model_file():
 
 
 @pytest.mark.parametrize("source", [None, 3, ["configs/mnist.yaml"]])
-def test_what_is_no_experiment_is_told_in_a_line(source):
+def test_objects_that_are_no_experiment_give_one_line(source):
     with pytest.raises(InputError, match=r"^got .* as the experiment, expected a YAML file, or its content as"):
         fooldeap.run(source)
 
@@ -86,7 +86,7 @@ def test_names_of_classes_are_counted_before_the_start(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_names_of_classes_may_be_mended_before_a_run_goes_on(tmp_path):
+def test_class_names_may_change_before_resume(tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("\n".join(f"digit {digit}" for digit in range(10)))
     choices = {**SHORT, "classifier": {"name": "keras", "class_names": str(names)}, "reporters": ["csv"]}
@@ -100,7 +100,7 @@ def test_names_of_classes_may_be_mended_before_a_run_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize("what", [None, "configs/mnist.yaml", 3])
-def test_what_is_no_toolbox_has_no_view(what):
+def test_individual_view_refuses_other_objects(what):
     with pytest.raises(InputError, match=r"^got .*, expected a toolbox, as fooldeap\.toolbox\(source\) gives it"):
         fooldeap.individual_view(what)
 

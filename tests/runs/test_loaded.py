@@ -51,7 +51,7 @@ def test_neither_plugins_nor_the_classifier_are_needed(made, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["result.json", "log.csv", "snapshots.npz"])
-def test_what_was_changed_since_is_refused(made, name, tmp_path):
+def test_changed_folders_are_refused(made, name, tmp_path):
     folder = shutil.copytree(made.folder, tmp_path / "copy")
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
@@ -59,14 +59,14 @@ def test_what_was_changed_since_is_refused(made, name, tmp_path):
         fooldeap.load(folder)
 
 
-def test_what_is_not_finished_is_refused(made, tmp_path):
+def test_unfinished_folders_are_refused(made, tmp_path):
     folder = shutil.copytree(made.folder, tmp_path / "copy")
     (folder / "result.json").unlink()
     with pytest.raises(InputError, match=r"copy: is not finished; finish it first: fooldeap run --resume"):
         fooldeap.load(folder)
 
 
-def test_of_several_seeds_one_is_named(made):
+def test_key_needs_a_seed_if_there_are_several(made):
     assert (made[3, 2].target, made[3, 2].seed) == (3, 2)
     with pytest.raises(KeyError, match=r"target 3 has the seeds \[1, 2\]; name one: \[3, SEED\]"):
         _ = made[3]

@@ -65,7 +65,7 @@ def test_the_images_of_the_result_are_those_on_disk(main_job):
             assert np.array_equal(np.asarray(image), np.asarray(run.image).squeeze())
 
 
-def test_the_folder_holds_what_it_should(main_job):
+def test_the_folder_has_the_documented_files(main_job):
     _, folder = main_job
     assert {path.name for path in folder.iterdir() if path.is_file()} == FILES
     assert {path.name for path in (folder / "journal").iterdir()} == {f"seed1-target{t}.journal" for t in range(10)}
@@ -143,7 +143,7 @@ def test_fool_takes_the_classifiers_parameters(keras_model):
         fooldeap.fool(keras_model, 3, classifier={"outputs": "logits"})
 
 
-def test_fool_refuses_what_is_no_model():
+def test_fool_refuses_other_objects():
     with pytest.raises(fooldeap.InputError, match="expected a model that a classifier plugin takes"):
         fooldeap.fool(object(), target=3)
 

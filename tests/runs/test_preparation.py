@@ -126,7 +126,7 @@ def test_the_accuracy_check_counts_as_no_evaluation(tmp_path):
         (["classifier=tiny", "targets=[1,7]"], "command line: targets: got 7, expected classes from 0 to 3"),
     ],
 )
-def test_nothing_is_written_for_what_cannot_begin(words, message, tmp_path, monkeypatch):
+def test_invalid_runs_write_nothing(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         fooldeap.run({}, *words, plugins=[KIT], quiet=True)

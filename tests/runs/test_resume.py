@@ -67,7 +67,7 @@ def slow_reference(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments(tmp_path, reference, slow_reference):
+def test_resume_is_bit_identical_after_ten_kills(tmp_path, reference, slow_reference):
     """Five runs, one on the real network, each killed twice: on the way, and once again after it was resumed."""
     rng, kills = random.Random(os.environ.get("FOOLDEAP_TEST_SEED", "kill")), 0
     for index in range(5):
@@ -82,7 +82,7 @@ def test_killed_at_ten_random_moments(tmp_path, reference, slow_reference):
     assert kills == 10
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path, reference):
+def test_ctrl_c_prints_the_command_to_resume(tmp_path, reference):
     expected, total = reference
     folder = tmp_path / "run"
     arguments = [str(ROOT / "configs/mnist.yaml"), *SMALL, "--out", str(folder)]
@@ -96,7 +96,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, reference):
     "algorithm",
     ["hill_climber", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiny_map_elites", "ascent", *DEAPS))],
 )
-def test_killed_with_a_third_partys_or_deaps_algorithm(tmp_path, algorithm):
+def test_resume_is_bit_identical_after_a_kill_of_any_algorithm(tmp_path, algorithm):
     common = [f"algorithm={algorithm}", "classifier=tiny", "stop.evaluations=1200", "stop.confidence=null"]
     arguments = [str(ROOT / "configs/mnist.yaml"), *common, "reporters=[csv, images]", "--plugins", str(KIT)]
     # In the resolved configuration the plugins are named, so that a resumed run finds them.
@@ -109,12 +109,12 @@ def test_killed_with_a_third_partys_or_deaps_algorithm(tmp_path, algorithm):
     assert bits(folder) == expected
 
 
-def test_cut_at_any_record_or_inside_one(tmp_path):
+def test_resume_is_bit_identical_for_journals_cut_anywhere(tmp_path):
     """Without a process: a folder whose journals end anywhere is continued to the same bits."""
     check_resumes_wherever_cut(tiny(targets=[0, 1], stop={"evaluations": 120}), tmp_path, times=40)
 
 
-def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
+def test_answers_in_the_journal_are_not_queried_again(tmp_path):
     experiment = tiny(stop={"evaluations": 120})
     run(experiment, tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
@@ -131,7 +131,7 @@ def test_a_finished_run_is_left_alone(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
-def test_the_clock_goes_on_and_its_stop_is_replayed(tmp_path):
+def test_resumed_run_replays_the_stop_of_its_clock(tmp_path):
     experiment = tiny(targets=[0], stop={"confidence": None, "seconds": 0.3, "evaluations": None})
     result, _ = run(experiment, tmp_path / "run")
     expected = bits(tmp_path / "run")
@@ -143,7 +143,7 @@ def test_the_clock_goes_on_and_its_stop_is_replayed(tmp_path):
     assert again.seconds >= result.seconds
 
 
-def test_randomness_from_elsewhere_is_noticed(tmp_path):
+def test_unseeded_randomness_is_detected(tmp_path):
     experiment = tiny(targets=[0], algorithm="unseeded", stop={"generations": 30, "confidence": None})
     run(experiment, tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
@@ -170,7 +170,7 @@ def test_interrupted_by_an_exception_the_journal_is_whole(tmp_path):
     journal.close()
 
 
-def test_resuming_what_is_no_run_folder(tmp_path):
+def test_resume_refuses_other_folders(tmp_path):
     with pytest.raises(InputError, match=r"has no config\.yaml"):
         fooldeap.resume(tmp_path)
 

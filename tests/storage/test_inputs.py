@@ -44,7 +44,7 @@ def test_a_file_is_read(named, tmp_path):
 
 
 @NAMED
-def test_a_file_may_have_as_many_bytes_as_it_may(named, tmp_path):
+def test_size_limit_of_a_file_is_exact(named, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1000)
     assert len(inputs.read(path, 1000, named=named)) == 1000
@@ -68,7 +68,7 @@ def test_a_file_that_grows_is_not_read_without_end(tmp_path, monkeypatch):
         inputs.read(path, 1000)
 
 
-def test_a_file_of_the_kernel_that_says_it_is_empty_is_bounded_as_well():
+def test_kernel_files_of_size_zero_are_bounded():
     assert Path("/proc/self/status").stat().st_size == 0
     assert b"Name:" in inputs.read(Path("/proc/self/status"))
     with pytest.raises(InputError, match="expected at most 10"):
@@ -96,7 +96,7 @@ def others(folder):
 
 @NAMED
 @pytest.mark.parametrize("read", [inputs.read, inputs.read_text, inputs.digest_of, opened])
-def test_what_is_no_regular_file_is_refused(read, named, tmp_path):
+def test_irregular_files_are_refused(read, named, tmp_path):
     for path, told in others(tmp_path).items():
         with pytest.raises(InputError) as error:
             read(path, named=named)
@@ -144,7 +144,7 @@ def test_a_file_that_is_not_there_is_told_in_a_line(named, kind, cure, tmp_path)
 
 @NAMED
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000])
-def test_names_that_are_none(name, named):
+def test_invalid_file_names_give_one_line(name, named):
     with pytest.raises(FooldeapError) as error:
         inputs.read(Path(name), named=named)
     assert "\n" not in str(error.value)
@@ -160,7 +160,7 @@ def test_text_is_utf_8(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"{", b"\xff", b"1" * 5000, b""])
-def test_what_is_no_json_is_a_value_error(content, tmp_path):
+def test_invalid_json_is_a_value_error(content, tmp_path):
     (tmp_path / "file.json").write_bytes(content)
     with pytest.raises(ValueError):  # noqa: PT011 - of any text
         inputs.read_json(tmp_path / "file.json")
@@ -228,13 +228,13 @@ def test_no_warning_of_pillow_is_shown(recwarn, monkeypatch):
     ],
     ids=["empty", "nonsense", "cut short", "another format", "a bomb in its text", "16 bits"],
 )
-def test_what_is_no_picture_is_a_value_error(content):
+def test_invalid_pictures_are_a_value_error(content):
     with pytest.raises(ValueError, match="it is "):
         FoolingImage.from_png(content)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_what_is_written_is_read(channels):
+def test_picture_reads_back_what_was_written(channels):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)
     np.testing.assert_array_equal(FoolingImage.from_png(FoolingImage(pixels).png()).pixels, pixels)
 
@@ -242,7 +242,7 @@ def test_what_is_written_is_read(channels):
 # --- Archives -------------------------------------------------------------------------------------------------------
 
 
-def test_an_archive_that_unpacks_to_far_more_than_it_is():
+def test_archive_bombs_are_refused():
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", b"x" * 1000)

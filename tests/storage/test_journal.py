@@ -44,7 +44,7 @@ def same(one, other):
     return one.digest == other.digest and np.array_equal(one.logits, other.logits) and gradients
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_journal_reads_back_what_was_written(tmp_path):
     answers = [answer(5), answer(0, 1), answer(2, 2, gradient=True)]
     written(tmp_path / "a", answers)
     journal, found = read(tmp_path / "a")
@@ -60,7 +60,7 @@ def test_reading_changes_nothing(tmp_path):
     assert (tmp_path / "a").read_bytes() == before
 
 
-def test_cut_at_every_byte_it_goes_on_from_the_last_whole_record(tmp_path):
+def test_cut_journal_continues_from_the_last_whole_record(tmp_path):
     answers = [answer(3, seed) for seed in range(3)]
     whole = written(tmp_path / "whole", answers)
     for length in range(len(whole)):
@@ -113,13 +113,13 @@ def test_an_end_by_the_clock_is_recorded(tmp_path):
     journal.close()
 
 
-def test_it_belongs_to_one_run(tmp_path):
+def test_journal_of_another_run_is_refused(tmp_path):
     written(tmp_path / "a", [answer(2)])
     with pytest.raises(InputError, match=r"another seed \(1, now 2\)"):
         Journal(tmp_path / "a", {**OWNER, "seed": 2})
 
 
-def test_what_is_older_than_a_moment_is_on_the_disk(tmp_path):
+def test_answers_are_written_within_a_moment(tmp_path):
     journal = Journal(tmp_path / "a", OWNER)
     journal.write_answer(answer(2))
     time.sleep(1.5 * WRITE_SECONDS)

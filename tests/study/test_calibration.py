@@ -38,7 +38,7 @@ def alarms(make, *verdicts):
     return made.count(STUDIES, make, *verdicts)
 
 
-def test_a_study_is_read_as_it_stands(real):
+def test_study_is_read_from_csv(real):
     lines = (ROOT / "tests/data/runs.csv").read_text().splitlines()[1:]
     assert real.shape == (4, 10, SEEDS)
     first = [float(line.rsplit(",", 1)[1] or "inf") for line in lines[: 10 * SEEDS]]

@@ -248,7 +248,7 @@ def test_a_variant_that_never_reaches_the_goal():
     assert analysis.pair("a", "never").a12 == (1, 1, 1)
 
 
-def test_of_one_seed_all_is_possible():
+def test_intervals_of_one_seed_are_unbounded():
     analysis = analyse(outcomes.outcome({"a": [[100], [50]], "b": [[300], [None]]}))
     pair = analysis.pair("a", "b")
     assert (pair.a12, pair.ratio) == ((1, 0, 1), (150 / 10_300, 0, INF))

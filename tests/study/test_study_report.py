@@ -191,7 +191,7 @@ def test_joint_blocks_are_explained():
     assert "Blocks are target × seed" in markdown(selection(), analyse(selection()))
 
 
-def test_markdown_tables_are_rectangular_whatever_the_names():
+def test_markdown_tables_are_rectangular_for_any_names():
     outcome = selection({"a|b*": SEVEN, "`<c>`": FIVE, "\\d": ROULETTE})
     text = markdown(outcome, analyse(outcome))
     found = re.findall(r"(?:^\|.*\|\n)+", text, re.M)

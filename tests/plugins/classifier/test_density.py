@@ -58,7 +58,7 @@ def test_the_logits_are_bayes_rule_on_densities_of_the_whole_image(small):
     assert np.diagonal(weights).sum() == pytest.approx(1)
 
 
-def test_it_is_right_and_calibrated(small):
+def test_density_is_accurate_and_calibrated(small):
     path, data, _ = small
     logits = Density(model=str(path)).logits(data.train_images[-5000:]).astype(float)
     assert (logits.argmax(axis=1) == data.train_labels[-5000:]).mean() > 0.95
@@ -93,7 +93,7 @@ def test_the_shipped_one_knows_digits_from_noise():
     assert (classifier.logits(noise).argmax(axis=1) == 10).all()
 
 
-def test_what_is_rejected_is_no_target_and_no_cause_for_doubt():
+def test_rejected_class_is_no_default_target():
     """Its log-odds are in the thousands for noise; whoever wants it says so."""
     choices = {"classifier": {"name": "density", "reject": 0.01}, "stop": {"evaluations": 100}}
     with ExperimentSession(config.load(choices)) as ready:
@@ -104,7 +104,7 @@ def test_what_is_rejected_is_no_target_and_no_cause_for_doubt():
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not an archive"])
-def test_a_file_that_is_none_is_refused(content, tmp_path):
+def test_invalid_density_files_are_refused(content, tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"is no file of densities .*make one with tools/fit_density\.py"):

@@ -134,7 +134,7 @@ REFUSED = {
 
 @pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_function_that_will_not_do_is_refused_in_a_line(module, name):
+def test_unsuitable_functions_are_refused_in_one_line(module, name):
     with pytest.raises(InputError, match=REFUSED[name]) as error:
         function(module, name).logits(SHOWN)
     assert str(error.value).startswith(f"classifier 'callable': function '{module}:{name}'")
@@ -149,7 +149,7 @@ def test_a_function_that_will_not_do_is_refused_in_a_line(module, name):
         ("shares", {"outputs": "logits"}, "gives probabilities"),
     ],
 )
-def test_outputs_are_what_is_said_of_them(module, name, settings, said):
+def test_outputs_that_contradict_the_setting_are_refused(module, name, settings, said):
     with pytest.raises(InputError, match=said):
         function(module, name, **settings).logits(SHOWN)
 
@@ -166,7 +166,9 @@ def test_outputs_are_what_is_said_of_them(module, name, settings, said):
         ("def scores(images): return images[:, 0, :3, 0] + 1e39 * (images[:, :1, 0, 0] == 7)", "NaN or infinity for"),
     ],
 )
-def test_on_the_command_line_it_is_one_line_and_nothing_is_written(tmp_path, monkeypatch, capsys, source, said):
+def test_unsuitable_function_on_the_command_line_is_one_line_and_writes_nothing(
+    tmp_path, monkeypatch, capsys, source, said
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "remote.py").write_text(source)
     file = tmp_path / "it.yaml"

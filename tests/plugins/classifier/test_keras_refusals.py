@@ -68,7 +68,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("build", "cure"), REFUSED)
-def test_refusals_say_the_cure(keras, build, cure):
+def test_unsupported_models_are_refused_with_a_cure(keras, build, cure):
     refused(Keras.from_object(build(keras)), cure)
 
 
@@ -138,6 +138,6 @@ def test_a_missing_model_is_refused(model, parts):
         _ = Keras(model=model).digest
 
 
-def test_what_is_no_keras_model_is_left_to_others():
+def test_from_object_ignores_other_objects():
     assert Keras.from_object("mnist_cnn") is None
     assert Keras.from_object(lambda x: x) is None

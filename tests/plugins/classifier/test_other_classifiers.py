@@ -126,14 +126,14 @@ def _of_any_size(model):
         (lambda model: None, {"shape": (14, 14, 1)}, "got 'shape: [14, 14, 1]'"),
     ],
 )
-def test_an_onnx_file_that_will_not_do_is_refused_in_a_line(exported, change, settings, said):
+def test_unsupported_onnx_files_are_refused_in_one_line(exported, change, settings, said):
     with pytest.raises(InputError) as error:
         Onnx(model=exported(change), **settings).logits(DIGITS)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_what_the_file_leaves_open_may_be_said(exported):
+def test_settings_complete_an_unspecified_onnx_file(exported):
     made = Onnx(model=exported(_of_any_size), shape=(28, 28, 1))
     np.testing.assert_allclose(made.logits(DIGITS), Keras(model="mnist_cnn").logits(DIGITS), atol=1e-4)
 
@@ -219,7 +219,7 @@ def _archive(path, **members):
         ({"weights": "0"}, "neither TorchScript nor"),
     ],
 )
-def test_what_is_not_torchscript_is_told_before_torch_is_needed(members, said, tmp_path):
+def test_other_files_are_refused_before_torch_is_imported(members, said, tmp_path):
     _archive(tmp_path / "it.pt", **members)
     with pytest.raises(InputError, match=said):
         _ = Torch(model=str(tmp_path / "it.pt"), shape=(8, 8, 1)).classes
