@@ -1,6 +1,6 @@
 """A study of as many variants as there may be: started, killed with SIGKILL, and resumed to the same bits.
 
-`make faults` resumes 1000 variants to the end, `make test` looks whether 648 can be.
+`make faults` resumes 1000 variants to the end, `make test-slow` looks whether 648 can be.
 """
 
 import contextlib
@@ -70,6 +70,7 @@ def killed(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_large_study_that_was_killed_can_be_resumed(killed):
     study = comparison.load(resume=killed)
     assert len(study.variants) == SIZES[0] * SIZES[1] * SIZES[2]
@@ -89,6 +90,7 @@ def test_a_large_study_that_was_killed_is_resumed_to_the_same_bits(killed, tmp_p
     assert records(killed) == records(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_study_of_1000_variants_reads_back_as_itself(tmp_path):
     study = definition.load(grid(10, 10, 10))
     text = as_yaml(study.data())
@@ -116,6 +118,7 @@ def test_common_settings_of_many_variants_are_written_once():
 # --- What could not be read again is not begun ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_study_that_could_not_be_read_again_is_not_begun(tmp_path):
     source = grid(10, 10, 10)
     for name, mutation in source["vary"]["mutation"].items():

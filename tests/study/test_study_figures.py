@@ -205,7 +205,15 @@ def test_names_are_wrapped_after_plus_signs_first():
 LONG = "softmax_loss-of-probabilities+exponential_rank-{:02}+row_and_column"
 
 
-@pytest.mark.parametrize(("variants", "name"), [(3, "v{:02}"), (16, "tournament-{:02}"), (16, LONG), (3, LONG)])
+@pytest.mark.parametrize(
+    ("variants", "name"),
+    [
+        (3, "v{:02}"),
+        (3, LONG),
+        pytest.param(16, "tournament-{:02}", marks=pytest.mark.slow),
+        pytest.param(16, LONG, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_is_cut_off_and_all_letters_are_large_enough(variants, name):
     from matplotlib.text import Text
 

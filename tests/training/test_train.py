@@ -54,6 +54,7 @@ def test_training_is_bit_identical(config, first):
     assert sorted(path.name for path in first.model.parent.iterdir() if path.name.startswith(("first", "."))) == names
 
 
+@pytest.mark.slow
 def test_two_threads_train_to_the_bytes_of_one(config, first):
     alone = [first.sha256, trained(config, "seed=4", out="alone-4.keras").sha256]
     interval = sys.getswitchinterval()

@@ -117,6 +117,7 @@ def test_too_large_genomes_are_refused(monkeypatch):
 # --- The goal -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_digits_are_reached_with_few_images():
     """With 60 other seeds, at most 182 images were needed. Ten runs of pycma need about 770."""
     experiment = config.load(
