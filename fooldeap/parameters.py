@@ -56,7 +56,7 @@ class Parameter:
     def expected(self) -> str:
         """The accepted values in words: ``"a number > 0 and <= 1"``."""
         if self.nested:
-            return f"a list of {self.nested}s, each a name, or a mapping with its name, parameters and perhaps a weight"
+            return f"a list of {self.nested}s, each a name, or a mapping with name, parameters and optional weight"
         return in_words(self.schema)
 
     @property
@@ -124,11 +124,11 @@ def _check(parameter: Parameter) -> None:
             parameter.parse(parameter.default)
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):
         raise InputError(
-            f"parameter {parameter.name!r} has a type that YAML has no values for, "
-            f"{inspect.formatannotation(parameter.annotation)}; take numbers, text, lists or mappings of them"
+            f"parameter {parameter.name!r}: got the type {inspect.formatannotation(parameter.annotation)}, "
+            "expected a type with values in YAML; use numbers, text, lists or mappings of them"
         ) from None
     except ValueError as error:
-        raise InputError(f"parameter {parameter.name!r}: its default will not do: {error}") from None
+        raise InputError(f"parameter {parameter.name!r}: invalid default: {error}") from None
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:

@@ -204,9 +204,9 @@ def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]
 
     def mark(target: Target) -> Target:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-            raise InputError(f"{kind} {name!r}: a name has letters, digits, '_' and '-', and begins with a letter")
+            raise InputError(f"{kind} {name!r}: invalid name; use letters, digits, '_' and '-', first a letter")
         if KINDS[kind].stateful and not is_dataclass(target):
-            raise InputError(f"{kind} {name!r}: a {kind} is a dataclass; put @dataclass under the decorator")
+            raise InputError(f"{kind} {name!r}: expected a dataclass; put @dataclass under the decorator")
         try:
             parameters = parameters_of(target)
             _check_given(KINDS[kind], target)

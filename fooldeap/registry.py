@@ -42,7 +42,7 @@ class Registry:
         """
         known = self._plugins.setdefault((plugin.kind, plugin.name), plugin)
         if known.target is not plugin.target:
-            raise InputError(f"{plugin} in {plugin.source}: the name is taken by {known.source}; choose another")
+            raise InputError(f"{plugin} in {plugin.source}: the name is already used in {known.source}; choose another")
 
     def include(self, source: Any) -> None:
         """Add the plugins of a file or a folder, or a decorated function or class."""
@@ -105,7 +105,7 @@ def _installed() -> tuple[Plugin, ...]:
                 found.extend(_declared_in(module))
         except Exception as error:
             where = f"{entry.dist.name if entry.dist else '?'} ({entry.value})"
-            raise InputError(f"plugins of package {where} do not load: {_said(error)}") from error
+            raise InputError(f"plugins of package {where} cannot be loaded: {_in_one_line(error)}") from error
     return tuple(found)
 
 
@@ -124,7 +124,7 @@ def _imported(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         found = importlib.util.find_spec(name)
         file = Path(found.origin) if found and found.origin else None
-        raise InputError(f"{file}: {_said(error, file)}") from error
+        raise InputError(f"{file}: {_in_one_line(error, file)}") from error
 
 
 def found_in(path: Path) -> list[Plugin]:
@@ -139,7 +139,7 @@ def found_in(path: Path) -> list[Plugin]:
     if not plugins:
         where = " (folders below it are not searched)" if path.is_dir() else ""
         raise InputError(
-            f"{str(path)!r} holds no plugin{where}; put a decorator such as @mutation('name') on a function"
+            f"{str(path)!r} contains no plugin{where}; put a decorator such as @mutation('name') on a function"
         )
     return plugins
 
@@ -161,7 +161,7 @@ def _imported_file(file: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     if file.suffix != ".py":
-        raise InputError(f"{str(file)!r} is no Python file; its name must end in .py")
+        raise InputError(f"{str(file)!r} is not a Python file; its name must end in .py")
     loader = _SourceLoader(name, str(file), content)
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
     assert spec is not None
@@ -173,7 +173,7 @@ def _imported_file(file: Path) -> ModuleType:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
             raise
-        raise InputError(f"{str(file)!r} does not load: {_said(error, file)}") from error
+        raise InputError(f"{str(file)!r} cannot be loaded: {_in_one_line(error, file)}") from error
     return module
 
 
@@ -197,10 +197,10 @@ def _declared_in(module: ModuleType) -> Iterator[Plugin]:
             yield plugin
 
 
-def _said(error: BaseException, file: Path | None = None) -> str:
+def _in_one_line(error: BaseException, file: Path | None = None) -> str:
     """Return an error in one line, with the line of ``file`` that caused it."""
     text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     if isinstance(error, ImportError) and "relative import" in text:
-        text += "; a plugin file stands alone: what several share belongs in a package that is installed"
+        text += "; plugin files cannot import each other; put shared code in an installed package"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     return " ".join(text.split()) + (f" (line {lines[-1]})" if lines else "")

@@ -100,7 +100,7 @@ class Checker:
             return parameter.parse(value)
         except ValueError as error:
             schedule = isinstance(value, dict) and "schedule" in value
-            cure = f"; schedules are for the numbers of {', '.join(_SCHEDULED)}" if schedule else ""
+            cure = f"; only numbers of {', '.join(_SCHEDULED)} can follow a schedule" if schedule else ""
             raise ValueError(f"{error}{cure}") from None
 
     def choice(self, kind: str, data: Any, path: Key) -> Choice | None:
@@ -178,14 +178,14 @@ def _hint(key: str, path: Key, known: Collection[str]) -> str:
         return f"; put a space after the colon: '{first}: {rest}'"
     first, dot, rest = key.partition(".")
     if dot:
-        return f"; dots are for the command line, here it is '{first}: {{{rest}: ...}}'"
+        return f"; write '{first}: {{{rest}: ...}}' (dotted keys work only on the command line)"
     if key == "base" and not path:
-        return "; 'base' belongs in a file"
+        return "; 'base' works only in a file"
     kinds = [kind for _, kind in extensions.load("fooldeap.files")] if not path else []
     commands = [kind.command for kind in kinds if key in kind.keys]
     if commands:
-        return f"; a file with this key is for: fooldeap {commands[0]}"
-    return did_you_mean(key, known) if known else "; there are none here, remove it"
+        return f"; files with this key are for 'fooldeap {commands[0]}'"
+    return did_you_mean(key, known) if known else ", expected none; remove it"
 
 
 def _a(noun: str) -> str:

@@ -23,7 +23,7 @@ def constant(generation: int, *, value: float) -> float:
 
 
 def linear(generation: int, *, start: float, end: float, over: Generations) -> float:
-    """Go from ``start`` to ``end`` in equal steps ``over`` so many generations, and stay there."""
+    """Go from ``start`` to ``end`` in ``over`` generations by equal steps, and stay there."""
     share = min(generation / over, 1)
     return _between(start, start * (1 - share) + end * share, end)
 
@@ -31,13 +31,13 @@ def linear(generation: int, *, start: float, end: float, over: Generations) -> f
 def exponential(
     generation: int, *, start: Annotated[float, Gt(0)], end: Annotated[float, Gt(0)], over: Generations
 ) -> float:
-    """Go from ``start`` to ``end`` by equal factors ``over`` so many generations, and stay there."""
+    """Go from ``start`` to ``end`` in ``over`` generations by equal factors, and stay there."""
     share = min(generation / over, 1)
     return _between(start, start ** (1 - share) * end**share, end)
 
 
 def halving(generation: int, *, start: float, every: Generations, least: float = 0.0) -> float:
-    """Halve ``start`` after ``every`` so many generations, but not below ``least``."""
+    """Halve ``start`` after ``every`` generations, but not below ``least``."""
     return max(start * 0.5 ** (generation // every), least)
 
 

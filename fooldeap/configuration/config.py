@@ -71,7 +71,7 @@ def merged_config(
     if isinstance(source, Experiment):
         source = source.data()
     if not isinstance(source, Mapping | str | Path):
-        raise InputError(f"got {source!r} as the {unnamed}, expected a YAML file, or its content as a mapping")
+        raise InputError(f"{unnamed}: got {source!r}, expected a YAML file, or its content as a mapping")
     if isinstance(source, Mapping):
         document, name = documents.from_mapping(source), unnamed
     else:
@@ -136,7 +136,7 @@ def registry_of(document: Document, more: Iterable[Any], options: Options) -> Re
     found = {key: path for key, path in named.items() if Path(path).exists() or Path(path).name not in moved}
     for key, path in found.items():
         if not Path(path).exists():
-            raise document.error(key, f"no file or folder {path!r}; say where it is now: --plugins PATH")
+            raise document.error(key, f"no file or folder {path!r}; give its new path: --plugins PATH")
     for key, path in found.items():
         _admit(document, key, f"runs the plugins in {path}", options)
     registry = registries.load(more)
@@ -158,14 +158,14 @@ def _resolved(document: Document, index: int, path: Any) -> str:
     except InputError as error:
         raise document.error(key, str(error)) from None
     except (OSError, ValueError, RuntimeError):  # a NUL byte, a loop of links
-        raise document.error(key, f"got {shown(path)}, which is no path") from None
+        raise document.error(key, f"got {shown(path)}, expected the path of a file or folder") from None
 
 
 def _as_text(path: Path) -> str:
     try:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:  # the resolved configuration could not contain it
-        raise InputError(f"the path {str(path)!r} is no UTF-8 text; rename it") from None
+        raise InputError(f"got the path {str(path)!r}, expected UTF-8; rename the file") from None
 
 
 def admit_commands(experiments: Iterable[Experiment]) -> None:
@@ -198,15 +198,15 @@ def _admit(document: Document, path: Key, what: str, options: Options) -> None:
     if options.no_plugins:
         raise document.error(
             path,
-            f"{what}, which --no-plugins refuses; look at it, and then leave that option out or say it yourself",
+            f"{what}, which --no-plugins forbids; check it, then omit --no-plugins or give it on the command line",
         )
-    terminal_text.tell(f"{what}, which {place.source} names".replace("\n", "\\n"))
+    terminal_text.tell(f"{what}, named in {place.source}".replace("\n", "\\n"))
 
 
 def unused_operators(experiment: Experiment) -> Iterator[str]:
     """Yield a warning for each operator that was chosen although the algorithm does not use it.
 
-    An operator that a file inherits from its base, or that an override of the algorithm leaves behind, is no mistake.
+    An operator that a file inherits from its base, or that an override of the algorithm leaves, is not a mistake.
     """
     algorithm, document, defaults = experiment.algorithm.plugin, experiment.document, _defaults().data
     chosen_in = {document.place(("algorithm",)).source, documents.COMMAND_LINE, documents.ARGUMENT} - {DEFAULTS}
@@ -221,7 +221,7 @@ def unused_operators(experiment: Experiment) -> Iterator[str]:
             used = ", ".join(algorithm.options["uses"]) or "no operators"
             yield (
                 f"{place}: {kind}: {choice.plugin.name!r} has no effect, because the algorithm "
-                f"{algorithm.name!r} uses {used}; leave it out or choose another algorithm"
+                f"{algorithm.name!r} uses {used}; remove it or choose another algorithm"
             )
 
 
@@ -259,7 +259,7 @@ class _ExperimentChecker(Checker):
         names = [choice.plugin.name if choice else None for choice in choices]
         for index, name in enumerate(names):
             if name is not None and name in names[:index]:
-                self.problem(("reporters", index), f"got {name!r} a second time, expected each reporter once")
+                self.problem(("reporters", index), f"got {name!r} twice, expected each reporter once")
         return choices
 
     def stop(self, data: Any) -> dict[str, Any]:
@@ -276,7 +276,7 @@ class _ExperimentChecker(Checker):
         if isinstance(targets, list) and len(set(targets)) < len(targets):
             first = {target: index for index, target in reversed(list(enumerate(targets)))}
             index = next(index for index, target in enumerate(targets) if first[target] < index)
-            self.problem(("targets", index), f"got {targets[index]} a second time, expected each target once")
+            self.problem(("targets", index), f"got {targets[index]} twice, expected each target once")
 
     def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
         """Record operators that do not work on the chosen genome."""
@@ -309,7 +309,7 @@ class _ExperimentChecker(Checker):
         by_default = self.document.place((kind,)).source == DEFAULTS
         self.problem(
             ("fitness",) if by_default else (kind,),
-            f"the {kind} {choice.plugin.name!r} takes one objective, and the fitness {fitness.plugin.name!r} has "
+            f"the {kind} {choice.plugin.name!r} takes one objective, but the fitness {fitness.plugin.name!r} has "
             f"{len(names)} ({', '.join(names)}); choose {able}, or a fitness of one objective: "
             f"{', '.join(single)}",
         )
@@ -322,14 +322,13 @@ class _ExperimentChecker(Checker):
     def misfit(self, path: Key, operator: Plugin, genome: Plugin) -> None:
         """Record an operator that does not fit. If it is a default, the message points at the genome."""
         able = [plugin.name for plugin in self.registry.all(operator.kind) if fits(plugin, genome)]
-        cure = f"choose one of: {', '.join(able)}" if able else f"there is no {operator.kind} for it yet; write one"
+        cure = f"choose one of: {', '.join(able)}" if able else f"no {operator.kind} supports it; write one"
         genomes = [each.name for each in self.registry.all("genome")]
         for name in named_by(operator):
             if name not in genomes and nearest(name, genomes):
-                cure = f"it names {name!r}, which is none{did_you_mean(name, genomes)}"
+                cure = f"no genome is named {name!r}{did_you_mean(name, genomes)}"
         if self.document.place(path).source == DEFAULTS:
-            said = f"the {operator.kind} by default, {operator.name!r}, does not work on it; {cure}"
-            self.problem(("genome",), said)
+            self.problem(("genome",), f"the default {operator.kind} {operator.name!r} does not work on it; {cure}")
         else:
             self.problem(path, f"{operator.name!r} does not work on the genome {genome.name!r}; {cure}")
 

@@ -57,9 +57,9 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     if not _is_file(target):
         raise document.error(("base",), f"no file {_named(target)}; the path is relative to this file")
     if target.resolve() in (*above, path.resolve()):
-        raise document.error(("base",), f"{base!r} leads back to this file; name a file that does not build on it")
+        raise document.error(("base",), f"{base!r} is itself based on this file; choose another base")
     if len(above) + 1 >= MAX_FILES:
-        raise document.error(("base",), f"is the base of {MAX_FILES} files, one of the other; put some into one")
+        raise document.error(("base",), f"got more than {MAX_FILES} files in a chain; merge some of them")
     return document.merge_onto(_read(target, (*above, path.resolve())))
 
 
@@ -169,15 +169,15 @@ class _Reader:
             raise error_at(self.spot(error.mark.line, error.mark.column), path, "is too deeply nested") from None
         except YAMLError as error:
             line, column, problem = in_words(error, text)
-            raise error_at(self.spot(line, column), path, f"is no YAML: {problem}") from None
+            raise error_at(self.spot(line, column), path, f"invalid YAML: {problem}") from None
         except RecursionError:
             raise error_at(self.place, path, "is too deeply nested") from None
         except (ValueError, OverflowError, AssertionError, LookupError):  # bugs of ruamel.yaml
             found = re.search(r"\\U(?!000|0010)[0-9A-Fa-f]{8}", text)
             before = text[: found.start()].split("\n") if found else [""]
-            problem = f"'{found[0]}' is no character" if found else "it cannot be read"
+            problem = f"'{found[0]}' is not a character" if found else "it cannot be read"
             raise error_at(
-                self.spot(len(before) - 1, len(before[-1])), path, f"is no YAML: {problem}; remove it"
+                self.spot(len(before) - 1, len(before[-1])), path, f"invalid YAML: {problem}; remove it"
             ) from None
         return None if root is None else self.construct(root, path)
 
@@ -186,7 +186,8 @@ class _Reader:
         if self.nodes > MAX_NODES:
             raise self.too_many(node, path)
         if len(path) > MAX_DEPTH:
-            message = f"is nested more than {MAX_DEPTH} deep; flatten it, and let no alias (*name) stand in itself"
+            cure = "flatten it, and use no alias (*name) inside its own value"
+            message = f"is nested more than {MAX_DEPTH} levels deep; {cure}"
             raise error_at(self.at(node), path[:1], message)
         self.document.values[path] = self.at(node)
         self.document.folders[path] = self.folder
@@ -209,7 +210,7 @@ class _Reader:
             if key in data:
                 first = self.document.keys[*path, key]
                 where = f" (first at {first.line}:{first.column})" if first.line else ""
-                raise error_at(self.at(key_node), (*path, key), f"stands here twice{where}; remove one")
+                raise error_at(self.at(key_node), (*path, key), f"duplicate key{where}; remove one")
             self.document.keys[*path, key] = self.at(key_node)
             data[key] = self.construct(value_node, (*path, key))
             if value_node.start_mark.index == value_node.end_mark.index:  # empty; its mark is that of the next key
@@ -218,9 +219,9 @@ class _Reader:
 
     def key(self, node: Node, path: Key) -> str:
         if not isinstance(node, ScalarNode):
-            raise error_at(self.at(node), path, "got a list or mapping as a key, expected text; quote it?")
+            raise error_at(self.at(node), path, "got a list or mapping as a key, expected text; quote it")
         if self.tag(node) == "merge":
-            raise error_at(self.at(node), path, "merge keys (<<) are not taken; use 'base: other.yaml'")
+            raise error_at(self.at(node), path, "merge keys (<<) are not supported; use 'base: other.yaml'")
         return str(node.value)
 
     def scalar(self, node: Node, path: Key) -> Any:
@@ -234,8 +235,8 @@ class _Reader:
         try:
             value = getattr(self.constructor, f"construct_yaml_{tag}")(node)
         except (ValueError, LookupError):
-            kind = {"int": "integer", "float": "number", "bool": "true or false"}.get(tag, tag)
-            message = f"got {shown(node.value)}, which is no {kind}; quote it to mean text"
+            kind = {"int": "an integer", "float": "a number", "bool": "true or false"}.get(tag, tag)
+            message = f"got {shown(node.value)}, expected {kind}; quote it to mean text"
             raise error_at(self.at(node), path, message) from None
         if isinstance(value, int) and not has_64_bits(value):
             raise self.out_of_range(node, path)
@@ -247,7 +248,7 @@ class _Reader:
 
     def expect_tag(self, node: Node, path: Key, tag: str) -> None:
         if self.tag(node) != tag:
-            raise error_at(self.at(node), path, f"tag {self.tag(node)!r} is not taken; write plain data without it")
+            raise error_at(self.at(node), path, f"tag {self.tag(node)!r} is not supported; remove it")
 
     def tag(self, node: Node) -> str:
         return str(node.tag).removeprefix("tag:yaml.org,2002:")
@@ -261,19 +262,19 @@ class _Reader:
 
 # Messages of ruamel.yaml and their replacements. "^": the position is the start of the construct, not of the error.
 _CURES = {
-    r"mapping values are not allowed here": "a ':' cannot stand here; check the indentation, or quote the text",
-    r"found character '\\t'": "a tab cannot stand here; use spaces",
+    r"mapping values are not allowed here": "unexpected ':'; check the indentation, or quote the text",
+    r"found character '\\t'": "unexpected tab; use spaces",
     r"found character '(.)' that cannot start": r"text cannot begin with '\1'; quote it",
-    r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 after what began in line {line}",
-    r"expected <block end>, but found": "this does not go with what began in line {line}; check the indentation",
-    r"expected '<document start>', but found": "this does not go with what stands above; check the brackets",
-    r"sequence entries are not allowed here": "a '-' cannot stand here; check the indentation",
+    r"expected (',' or '[]}]'), but got (.*)": r"got \2, expected \1 in the list or mapping that begins in line {line}",
+    r"expected <block end>, but found": "unexpected text in the block from line {line} on; check the indentation",
+    r"expected '<document start>', but found": "unexpected text after the end of the document; check the brackets",
+    r"sequence entries are not allowed here": "unexpected '-'; check the indentation",
     r"could not find expected ':'": "^got a line without ':', expected 'key: value'",
-    r"found unexpected end of stream": "^the quotation mark that opens here is never closed",
-    r"found unknown escape character '(.)'": r"'\\\1' means nothing between double quotes; use single quotes",
+    r"found unexpected end of stream": "^unclosed quotation mark",
+    r"found unknown escape character '(.)'": r"'\\\1' is not an escape sequence; use single quotes",
     r"expected the node content, but found (.*)": r"got \1, expected a value",
-    r"found undefined alias '(.*)'": r"no '&\1' stands above this '*\1'; quote it to mean text",
-    r"but found another document": "a second document (---) begins here; keep one a file",
+    r"found undefined alias '(.*)'": r"the alias '*\1' has no anchor '&\1' above it; quote it to mean text",
+    r"but found another document": "a second document (---) begins here; use one document per file",
 }
 
 

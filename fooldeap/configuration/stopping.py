@@ -1,4 +1,4 @@
-"""Stop criteria: the keys below ``stop`` of a YAML file, and the reasons for which a run ends.
+"""Stop criteria: the keys below ``stop`` of a YAML file, and the reasons why a run ends.
 
 A criterion is a field of `Stop` and an entry of `REASONS`. Everything else follows from them: checks, defaults, JSON
 Schemas, documentation, results and reports.
@@ -98,13 +98,13 @@ class Progress(Protocol):
 
 
 class Reason(NamedTuple):
-    """A reason for which a run ends.
+    """A reason why a run ends.
 
     Attributes
     ----------
     name : the value of ``stopped`` in results
     clause : completes "the run ended because"
-    holds : whether a run ends for it; None: the engine decides
+    holds : whether it ends a run; None: the engine decides
     replayable : whether a replay of the journal computes the same; if not, the journal records the end
     """
 

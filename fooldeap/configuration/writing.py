@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from fooldeap.configuration.reading import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from fooldeap.errors import InputError
 
-_CURE = "it could not be read again to resume; shorten its lists, or vary fewer things"
+_CURE = "the limit for resuming; shorten its lists, or vary fewer keys"
 
 
 def as_yaml(data: Any) -> str:
@@ -28,7 +28,7 @@ def as_yaml(data: Any) -> str:
     yaml.dump(data, text)
     size = len(text.getvalue().encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        raise InputError(f"the resolved configuration has {size:,} bytes, expected at most {MAX_BYTES:,}, or {_CURE}")
+        raise InputError(f"the resolved configuration has {size:,} bytes, expected at most {MAX_BYTES:,}, {_CURE}")
     return text.getvalue()
 
 
@@ -42,10 +42,10 @@ def check_size(data: Any) -> None:
     """
     count = values_in(data)
     if count > MAX_NODES:
-        raise InputError(f"the resolved configuration has {count:,} values, expected at most {MAX_NODES:,}, or {_CURE}")
+        raise InputError(f"the resolved configuration has {count:,} values, expected at most {MAX_NODES:,}, {_CURE}")
     if any(depth > MAX_DEPTH for depth in _depths(data, 0)):
-        message = f"the resolved configuration is nested more than {MAX_DEPTH} deep"
-        raise InputError(f"{message}; put fewer plugins inside each other, or it could not be read again to resume")
+        message = f"the resolved configuration is nested more than {MAX_DEPTH} levels deep, the limit for resuming"
+        raise InputError(f"{message}; nest fewer plugins")
 
 
 def values_in(data: Any) -> int:

@@ -213,7 +213,7 @@ def real_images(tmp_path):
         (["{tiny}", "--force"], "leave it out"),
         (["{tiny}", "--resume", "x"], "--resume cannot be combined with MODEL, --images"),
         (["--resume", "nowhere"], "has no audit.yaml"),
-        (["{tiny}", "--no-plugins"], "--no-plugins refuses"),
+        (["{tiny}", "--no-plugins"], "--no-plugins forbids"),
     ],
 )
 def test_invalid_input_gives_one_line_and_writes_nothing(arguments, message, tiny, tmp_path, monkeypatch, capsys):
@@ -373,7 +373,7 @@ def test_audit_writes_a_page_and_resumes_after_an_interruption(tiny, real_images
         audit(tiny, out=tmp_path / "again", quiet=True, **options)
     monkeypatch.setattr(ExperimentSession, "run", evolve)
     assert not (tmp_path / "again/audit.json").exists()
-    with pytest.raises(InputError, match="--no-plugins refuses"):
+    with pytest.raises(InputError, match="--no-plugins forbids"):
         audit(resume=tmp_path / "again", no_plugins=True)
     assert audit(resume=tmp_path / "again", quiet=True) == tmp_path / "again"
     assert without_seconds(tmp_path / "again") == content

@@ -256,7 +256,7 @@ def test_a_moved_plugin_file_is_named(interrupted_run, tmp_path, capsys):
     (tmp_path / "mine.py").rename(tmp_path / "there/mine.py")
     capsys.readouterr()
     with pytest.raises(
-        InputError, match=r"plugins\[\d\]: no file or folder '.*mine.py'; say where it is now: --plugins PATH"
+        InputError, match=r"plugins\[\d\]: no file or folder '.*mine.py'; give its new path: --plugins PATH"
     ):
         fooldeap.resume(interrupted_run, quiet=True)
     assert "mine.py" not in capsys.readouterr().err, "a missing file must not be announced"

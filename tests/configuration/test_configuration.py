@@ -123,7 +123,7 @@ def test_errors_in_python_data_name_the_argument():
         config.load({}, arguments={"mutation": {"name": "random_pixels", "rate": 2}})
     with pytest.raises(InputError, match=r"^argument: mutation\.rate: got 2, expected a number > 0 and <= 1$"):
         config.load({"mutation.rate": 2})
-    with pytest.raises(InputError, match=r"^argument: targets\[1\]: got 3 a second time, expected each target once$"):
+    with pytest.raises(InputError, match=r"^argument: targets\[1\]: got 3 twice, expected each target once$"):
         config.load({"targets": [3, 3]})
 
 

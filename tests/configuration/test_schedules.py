@@ -149,12 +149,12 @@ def test_a_scheduled_run_resumes_to_the_same_bits(tmp_path):
         (
             "algorithm",
             {"elites": {"schedule": "constant", "value": 1}},
-            "expected an integer >= 0; schedules are for the numbers of fitness, mutation, crossover, selection",
+            "expected an integer >= 0; only numbers of fitness, mutation, crossover, selection can follow a schedule",
         ),
         (
             "mutation",
             {"name": "mixed", "of": [{"name": "block", "weight": {"schedule": "constant", "value": 1}}]},
-            "expected a number > 0; schedules are for the numbers of fitness, mutation, crossover, selection",
+            "expected a number > 0; only numbers of fitness, mutation, crossover, selection can follow a schedule",
         ),
         ("mutation", {"rate": {"schedule": ["linear"], "start": 0.1}}, "or a schedule: {schedule: one of constant"),
         ("mutation", {"rate": {"schedule": {"a": 1}}}, "or a schedule: {schedule: one of constant"),

@@ -111,7 +111,7 @@ def test_a_parameter_may_have_an_enum_type():
 
 
 def test_an_infinite_default_is_refused():
-    with pytest.raises(InputError, match=r"'most': its default will not do: got \.inf, expected a finite number"):
+    with pytest.raises(InputError, match=r"'most': invalid default: got \.inf, expected a finite number"):
 
         @mutation("endless")
         def endless(genomes, rng, *, most: float = math.inf):

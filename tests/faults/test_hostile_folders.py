@@ -146,6 +146,6 @@ def test_a_journal_of_nonsense(name, owned, tmp_path, capfd):
 
 def test_verify_announces_the_plugins_of_a_foreign_folder(finished, capfd):
     assert call("verify", finished, "--no-plugins") == 2
-    assert "which --no-plugins refuses" in capfd.readouterr().err
+    assert "which --no-plugins forbids" in capfd.readouterr().err
     assert call("verify", finished, "--sample", "1") == 0
-    assert f"fooldeap: runs the plugins in {KIT}, which {finished}/study.yaml names\n" in capfd.readouterr().err
+    assert f"fooldeap: runs the plugins in {KIT}, named in {finished}/study.yaml\n" in capfd.readouterr().err

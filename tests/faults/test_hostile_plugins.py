@@ -50,7 +50,7 @@ def test_a_plugin_that_a_file_names_is_announced_before_it_is_imported(evil, cap
     Path("mail.yaml").write_text(SMALL + more + named("../../evil.py"))
     assert call(command, "mail.yaml", "seeds=2", *quiet) == 0
     said = capfd.readouterr().err.splitlines()
-    told = [f"fooldeap: runs the plugins in {path}, which mail.yaml names" for path in (KIT, evil)]
+    told = [f"fooldeap: runs the plugins in {path}, named in mail.yaml" for path in (KIT, evil)]
     assert [line for line in said if line in (*told, "imported")] == [*told, "imported"]
 
 
@@ -59,8 +59,8 @@ def test_plugins_that_a_file_names_can_be_refused(evil, owned, capfd, command, m
     Path("mail.yaml").write_text(named("../../evil.py") + SMALL + more)
     assert call(command, "mail.yaml", "--no-plugins") == 2
     assert capfd.readouterr().err == (
-        f"fooldeap: mail.yaml:1:11: plugins[0]: runs the plugins in {KIT}, which --no-plugins refuses; look at it, and "
-        "then leave that option out or say it yourself\n"
+        f"fooldeap: mail.yaml:1:11: plugins[0]: runs the plugins in {KIT}, which --no-plugins forbids; check it, "
+        "then omit --no-plugins or give it on the command line\n"
     )
     assert not owned.exists()
     assert not Path("runs").exists()
@@ -143,13 +143,13 @@ def test_plugins_of_a_foreign_folder_are_refused_and_not_run(evil, owned, capfd,
     assert not owned.exists()
     assert [path.name for path in Path("mail").iterdir()] == [file]
     assert call(option, "--resume", "mail", "--quiet") == 0
-    assert f"fooldeap: runs the plugins in {evil}, which mail/{file} names\n" in capfd.readouterr().err
+    assert f"fooldeap: runs the plugins in {evil}, named in mail/{file}\n" in capfd.readouterr().err
 
 
 def test_python_can_refuse_plugins_too(evil, owned):
     Path("mail.yaml").write_text(SMALL + named(evil))
     for load in (fooldeap.run, fooldeap.toolbox, fooldeap.compare):
-        with pytest.raises(InputError, match="which --no-plugins refuses"):
+        with pytest.raises(InputError, match="which --no-plugins forbids"):
             load("mail.yaml", no_plugins=True)
     assert not owned.exists()
 
@@ -162,11 +162,11 @@ def test_commands_that_a_file_names_are_announced_or_refused(owned, tmp_path, ca
     assert call("run", "mail.yaml", "--no-plugins") == 2
     said = capfd.readouterr().err
     assert said.startswith("fooldeap: mail.yaml:1:")
-    assert "which --no-plugins refuses" in said
+    assert "which --no-plugins forbids" in said
     assert not owned.exists()
     config.load("mail.yaml")
     shown = tmp_path / "hosts" if key == "hosts" else given[key]
-    assert f"fooldeap: uses executor.{key}: {shown}, which mail.yaml names\n" in capfd.readouterr().err
+    assert f"fooldeap: uses executor.{key}: {shown}, named in mail.yaml\n" in capfd.readouterr().err
     assert config.load({}, [f"executor={as_yaml({'name': 'scoop', **given})}"], options=Options(no_plugins=True))
 
 
@@ -180,4 +180,4 @@ def test_a_command_inside_a_plugin_of_ones_own_is_announced_once_in_a_study(tmp_
 
     (tmp_path / "mail.yaml").write_text("executor: {name: farm, run: rm -r}\n" + VARIED)
     definition.load(tmp_path / "mail.yaml", plugins=[Farm])
-    assert capsys.readouterr().err == f"fooldeap: uses executor.run: rm -r, which {tmp_path}/mail.yaml names\n"
+    assert capsys.readouterr().err == f"fooldeap: uses executor.run: rm -r, named in {tmp_path}/mail.yaml\n"

@@ -70,7 +70,7 @@ def test_a_name_that_is_no_text(owned, tmp_path, capfd):
     (folder / "mail.yaml").write_text("plugins: [bad.py]\nmutation: bad\n")
     assert call("run", folder / "mail.yaml") == 2
     assert call("run", folder / "mail.yaml", "--plugins", folder / "bad.py") == 2
-    assert harmless(capfd).count("is no UTF-8 text; rename it") == 2
+    assert harmless(capfd).count("expected UTF-8; rename the file") == 2
 
 
 def test_no_word_on_the_command_line_moves_the_cursor(owned, capfd):

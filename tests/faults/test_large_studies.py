@@ -123,7 +123,7 @@ def test_a_study_that_could_not_be_read_again_is_not_begun(tmp_path):
     source = grid(10, 10, 10)
     for name, mutation in source["vary"]["mutation"].items():
         source["vary"]["mutation"][name] = {"name": "mixed", "of": [mutation] * 20}
-    message = r"the resolved configuration has [\d,]+ values, expected at most 60,000, or it could not be read again"
+    message = r"the resolved configuration has [\d,]+ values, expected at most 60,000, the limit for resuming"
     with pytest.raises(InputError, match=message):
         fooldeap.compare(source, out=tmp_path / "study", quiet=True)
     assert not (tmp_path / "study").exists()
@@ -131,7 +131,7 @@ def test_a_study_that_could_not_be_read_again_is_not_begun(tmp_path):
 
 def test_an_experiment_that_could_not_be_read_again_is_not_begun(tmp_path):
     experiment = tiny(targets=list(range(MAX_NODES)))
-    with pytest.raises(InputError, match="values, expected at most 60,000, or it could not be read again to resume"):
+    with pytest.raises(InputError, match="values, expected at most 60,000, the limit for resuming"):
         RunFolder.create(experiment, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -145,7 +145,7 @@ def nested(depth):
     [
         ({"a": [1] * (MAX_NODES - 1)}, "60,001 values"),
         ({"a": "x" * MAX_BYTES}, "bytes, expected at most 2,000,000"),
-        (nested(MAX_DEPTH + 1), "nested more than 40 deep"),
+        (nested(MAX_DEPTH + 1), "nested more than 40 levels deep"),
     ],
     ids=["values", "bytes", "depth"],
 )

@@ -107,7 +107,7 @@ def test_a_faulty_file_in_the_collection_is_named_with_its_line(text, told, tmp_
     with pytest.raises(InputError) as refused:
         registry._installed.__wrapped__()
     del sys.modules["faulty_plugins"]
-    begins = f"plugins of package ? (faulty_plugins) do not load: {package / 'faulty.py'}: "
+    begins = f"plugins of package ? (faulty_plugins) cannot be loaded: {package / 'faulty.py'}: "
     assert str(refused.value).startswith(begins)
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -117,10 +117,8 @@ def test_a_plugin_file_stands_alone(folder):
     (folder / "_helper.py").write_text("share = 0.5")
     (folder / "darken.py").write_text("from ._helper import share\n" + DARKEN)
     told = refusal(folder)
-    assert told.startswith(f"'{folder}/darken.py' does not load: ImportError: attempted relative import")
-    assert told.endswith(
-        "; a plugin file stands alone: what several share belongs in a package that is installed (line 1)"
-    )
+    assert told.startswith(f"'{folder}/darken.py' cannot be loaded: ImportError: attempted relative import")
+    assert told.endswith("; plugin files cannot import each other; put shared code in an installed package (line 1)")
 
 
 def test_plugins_load_from_a_file(folder):
@@ -184,7 +182,10 @@ def test_nothing_is_imported_from_the_current_folder_unasked(folder):
 def test_a_name_taken_twice_is_refused_and_both_files_named(folder):
     (folder / "again.py").write_text(DARKEN)
     told = refusal(folder)
-    assert told == f"mutation 'darken' in {folder}/darken.py: the name is taken by {folder}/again.py; choose another"
+    assert (
+        told
+        == f"mutation 'darken' in {folder}/darken.py: the name is already used in {folder}/again.py; choose another"
+    )
 
 
 def test_one_name_may_be_taken_in_several_kinds(folder):
@@ -215,8 +216,8 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 def test_a_file_that_does_not_load_is_refused_in_one_line(text, told, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(text)
-    assert refusal(file) == f"{str(file)!r} does not load: {told}"
-    assert refusal(file) == f"{str(file)!r} does not load: {told}"  # and leaves no half of a module behind
+    assert refusal(file) == f"{str(file)!r} cannot be loaded: {told}"
+    assert refusal(file) == f"{str(file)!r} cannot be loaded: {told}"  # and leaves no half of a module behind
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_a_file_that_does_not_load_is_refused_in_one_line(text, told, tmp_path):
 def test_a_function_with_a_bad_parameter_is_refused(parameter, told, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(DARKEN.replace("*, share: Annotated[float, Gt(0)] = 0.5", parameter))
-    assert refusal(file) == f"{str(file)!r} does not load: mutation 'darken': parameter {told} (line 5)"
+    assert refusal(file) == f"{str(file)!r} cannot be loaded: mutation 'darken': parameter {told} (line 5)"
 
 
 @pytest.mark.parametrize(
@@ -244,14 +245,14 @@ def test_a_function_with_a_bad_parameter_is_refused(parameter, told, tmp_path):
 def test_a_function_that_cannot_be_called_as_its_kind_is_refused(arguments, told, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(DARKEN.replace("images, rng, *, share: Annotated[float, Gt(0)] = 0.5", arguments))
-    assert refusal(file).startswith(f"{str(file)!r} does not load: mutation 'darken': {told}")
+    assert refusal(file).startswith(f"{str(file)!r} cannot be loaded: mutation 'darken': {told}")
 
 
 def test_a_genome_that_cannot_be_made_for_a_shape_is_refused(tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(COUNTER.replace("Reporter, ", "").replace("reporter", "genome").replace("(Reporter)", ""))
     told = "genome 'counter': takes the fields (), expected (shape)"
-    assert refusal(file) == f"{str(file)!r} does not load: {told} (line 5)"
+    assert refusal(file) == f"{str(file)!r} cannot be loaded: {told} (line 5)"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_a_genome_that_cannot_be_made_for_a_shape_is_refused(tmp_path):
 def test_a_dataclass_with_a_bad_parameter_is_refused(field, told, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(COUNTER.replace("every: int = 10", field).replace("KW_ONLY,", "KW_ONLY, field,"))
-    assert refusal(file) == f"{str(file)!r} does not load: reporter 'counter': parameter {told} (line 5)"
+    assert refusal(file) == f"{str(file)!r} cannot be loaded: reporter 'counter': parameter {told} (line 5)"
 
 
 def test_a_dataclass_whose_parameters_are_not_keyword_only_is_refused(tmp_path):
@@ -280,19 +281,19 @@ def test_a_stateful_kind_that_is_no_dataclass_is_refused(kind, tmp_path):
     file.write_text(f"from fooldeap.plugin import {kind}\n\n\n@{kind}('mine')\nclass Mine:\n    '''Mine.'''\n")
     told = refusal(file)
     assert f"{kind} 'mine': " in told
-    assert told.endswith("is a dataclass; put @dataclass under the decorator (line 4)")
+    assert told.endswith("expected a dataclass; put @dataclass under the decorator (line 4)")
 
 
 def test_files_without_a_plugin_are_refused(tmp_path):
     (tmp_path / "plain.py").write_text("def f():\n    pass\n")
-    assert refusal(tmp_path / "plain.py").startswith(f"'{tmp_path}/plain.py' holds no plugin; put a decorator")
+    assert refusal(tmp_path / "plain.py").startswith(f"'{tmp_path}/plain.py' contains no plugin; put a decorator")
     assert "folders below it are not searched" in refusal(tmp_path)
     assert refusal(tmp_path / "nowhere") == f"no file or folder '{tmp_path}/nowhere'"
     assert refusal(print) == (
         "got <built-in function print>, expected a file, a folder, or a function or class with a decorator"
     )
     (tmp_path / "plain.txt").touch()
-    assert refusal(tmp_path / "plain.txt") == f"'{tmp_path}/plain.txt' is no Python file; its name must end in .py"
+    assert refusal(tmp_path / "plain.txt") == f"'{tmp_path}/plain.txt' is not a Python file; its name must end in .py"
 
 
 def test_a_subclass_of_a_plugin_is_no_plugin():
@@ -305,7 +306,9 @@ def test_a_subclass_of_a_plugin_is_no_plugin():
 def test_a_package_that_does_not_load_is_named(monkeypatch):
     entry = metadata.EntryPoint("broken", "fooldeap_nowhere", registry.ENTRY_POINTS)
     monkeypatch.setattr(metadata, "entry_points", lambda group: (entry,))
-    with pytest.raises(InputError, match=r"^plugins of package \? \(fooldeap_nowhere\) do not load: ModuleNotFound"):
+    with pytest.raises(
+        InputError, match=r"^plugins of package \? \(fooldeap_nowhere\) cannot be loaded: ModuleNotFound"
+    ):
         registry._installed.__wrapped__()
 
 

@@ -268,7 +268,7 @@ def test_command_fails_if_a_plugin_was_not_checked(tmp_path, capsys):
     load(tmp_path, RATED.replace('"rated"', '"gaussian"'))
     assert call("plugins", "check", tmp_path / "own.py", "rate=1.0") == 2
     assert "mutation 'gaussian' in" in (text := capsys.readouterr().err)
-    assert "the name is taken by" in text
+    assert "the name is already used in" in text
 
 
 @pytest.mark.parametrize("word", ["rate=1.0", "mutation.rate=1.0"])

@@ -73,7 +73,7 @@ def test_fool_takes_a_model_file():
 
 @pytest.mark.parametrize("source", [None, 3, ["configs/mnist.yaml"]])
 def test_objects_that_are_no_experiment_give_one_line(source):
-    with pytest.raises(InputError, match=r"^got .* as the experiment, expected a YAML file, or its content as"):
+    with pytest.raises(InputError, match=r"^experiment: got .*, expected a YAML file, or its content as"):
         fooldeap.run(source)
 
 

@@ -62,7 +62,7 @@ def test_a_dry_run_writes_nothing(study, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
 
 
-ANNOUNCED = f"fooldeap: runs the plugins in {KIT}, which study.yaml names\n"
+ANNOUNCED = f"fooldeap: runs the plugins in {KIT}, named in study.yaml\n"
 
 
 def test_quiet_prints_only_the_plugins_that_the_file_names(study, capsys):
@@ -181,7 +181,7 @@ def test_a_failed_variant_gives_exit_code_1(study, tmp_path, capsys):
         (OTHER, "mine.py: got dataset 'x', expected one plugin of the kinds mutation, crossover, "),
         (TRIED + TRIED.replace("first_come", "second_come"), "expected one plugin of the kinds mutation, "),
         (TRIED.replace("rng):", "rng, *, size: int):"), "has no default for 'size'; --try needs one, so add it"),
-        (TRIED.replace("first_come", "tournament"), "the name is taken"),
+        (TRIED.replace("first_come", "tournament"), "the name is already used"),
     ],
     ids=["another kind", "two", "without a default", "a taken name"],
 )

@@ -196,8 +196,8 @@ def test_training_file_names_the_plugin_of_its_dataset(config, capsys):
     expected = train(config, ["dataset=stripes", "epochs=1"], config.with_name("a.keras"), plugins=[Stripes])
     made = train(config, ["epochs=1"], config.with_name("b.keras"))
     assert made.model.read_bytes() == expected.model.read_bytes()
-    assert f"runs the plugins in {config.parent / 'own.py'}, which {config} names" in capsys.readouterr().err
-    with pytest.raises(InputError, match=rf"{config}:\d+:\d+: plugins\[0\]: runs .* which --no-plugins refuses"):
+    assert f"runs the plugins in {config.parent / 'own.py'}, named in {config}" in capsys.readouterr().err
+    with pytest.raises(InputError, match=rf"{config}:\d+:\d+: plugins\[0\]: runs .* which --no-plugins forbids"):
         train(config, ["epochs=1"], config.with_name("c.keras"), no_plugins=True)
 
 
@@ -224,7 +224,7 @@ def test_progress_without_a_terminal_is_one_line_per_epoch(config, capfd):
         ("units: 2", "units: 3", ("end in 2 probabilities",)),
         ("activation: softmax", "activation: sigmoid", ("end in 2 probabilities",)),
         ("{rate: 0.25}", "{rate: {a: 1}}", ("layers: got",)),
-        ("name: tiny", "name: [", ("is no YAML",)),
+        ("name: tiny", "name: [", ("invalid YAML",)),
         (CONFIG, "12", ("expected a mapping",)),
     ],
 )

@@ -41,7 +41,7 @@ def test_every_algorithm_runs_with_two_objectives_or_is_refused_when_the_configu
         with pytest.raises(InputError) as error:
             config.load(two, plugins=[KIT])
         assert "\n" not in str(error.value)
-        assert f"algorithm: the algorithm '{plugin.name}' takes one objective, and the fitness" in str(error.value)
+        assert f"algorithm: the algorithm '{plugin.name}' takes one objective, but the fitness" in str(error.value)
         assert "has 2 (log p, -ink); choose an algorithm of: bayesian_optimisation, " in str(error.value)
         assert "nsga2" in str(error.value)
         assert "or a fitness of one objective: confidence, cross_entropy" in str(error.value)
@@ -95,4 +95,4 @@ def test_operators_without_effect_are_warned_of(source, overrides, expected, tmp
     assert len(texts) == (expected is not None), texts
     if expected:
         assert expected in texts[0]
-        assert texts[0].endswith("'random_search' uses no operators; leave it out or choose another algorithm")
+        assert texts[0].endswith("'random_search' uses no operators; remove it or choose another algorithm")

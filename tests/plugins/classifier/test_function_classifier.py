@@ -157,10 +157,10 @@ def test_outputs_that_contradict_the_setting_are_refused(module, name, settings,
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("raise RuntimeError('out of\\nluck')", "does not load: RuntimeError: out of luck (line 1)"),
-        ("import nowhere_at_all", "does not load: ModuleNotFoundError: No module named 'nowhere_at_all' (line 1)"),
-        ("raise SystemExit(5)", "does not load: SystemExit: 5 (line 1)"),
-        ("def (", "does not load: SyntaxError: invalid syntax"),
+        ("raise RuntimeError('out of\\nluck')", "cannot be loaded: RuntimeError: out of luck (line 1)"),
+        ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError: No module named 'nowhere_at_all' (line 1)"),
+        ("raise SystemExit(5)", "cannot be loaded: SystemExit: 5 (line 1)"),
+        ("def (", "cannot be loaded: SyntaxError: invalid syntax"),
         ("scores = None", "has no function 'scores'"),
         ("def scores(images): return None", "gives None for 64 images"),
         ("def scores(images): return images[:, 0, :3, 0] + 1e39 * (images[:, :1, 0, 0] == 7)", "NaN or infinity for"),
@@ -206,7 +206,7 @@ def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
     choice = config.load(file).classifier
     assert f"uses classifier.function: {module}:scores" in capsys.readouterr().err
     assert choice.build().logits(SHOWN).shape == (9, 3)
-    with pytest.raises(InputError, match="--no-plugins refuses"):
+    with pytest.raises(InputError, match="--no-plugins forbids"):
         config.load(file, options=Options(no_plugins=True))
 
 

@@ -170,7 +170,7 @@ def test_operators_that_fit_run_from_yaml(name):
         ({"genome": "dct", "mutation": "self_adaptive"}, "'self_adaptive' does not work on the genome 'dct'"),
         ({"genome": "binary", "mutation": "gaussian"}, "mutation: 'gaussian' does not work on the genome 'binary'"),
         ({"genome": "binary", "crossover": "sbx", "mutation": "invert"}, "crossover: 'sbx' does not work"),
-        ({"genome": "dct"}, "genome: the mutation by default, 'random_pixels', does not work on it; choose one of:"),
+        ({"genome": "dct"}, "genome: the default mutation 'random_pixels' does not work on it; choose one of:"),
     ],
 )
 def test_operators_that_do_not_fit_are_refused_with_alternatives(choices, said):
