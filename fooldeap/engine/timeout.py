@@ -24,7 +24,7 @@ class _TimeUp(BaseException):
 
 
 class TimeLimit:
-    """A context manager for calls of a classifier. Errors name its plugin, and a call has a time limit.
+    """Limits the time of calls of a classifier. Errors name its plugin.
 
     Parameters
     ----------
@@ -35,32 +35,35 @@ class TimeLimit:
     def __init__(self, name: str, seconds: float | None = None) -> None:
         self.name, self.seconds = name, seconds
 
-    @contextlib.contextmanager
-    def __call__(self, images: int) -> Iterator[None]:
-        """Limit a call for a number of images.
+    def __call__(self, images: int) -> contextlib.AbstractContextManager[object]:
+        """Return a context manager for a call with a number of images. Enter it at once, because the time starts now.
 
-        Raises
-        ------
-        PluginError
-            The call fails or takes too long.
+        It raises `PluginError` if the call fails or takes too long.
         """
-        with blaming(self.name):
-            if self.seconds is None:
-                yield
-                return
-            late = (
-                f"{self.name} took longer than {self.seconds:g} s for a batch of {images} images; see why it hangs, or "
-                f"allow it more by executor.{LIMIT}"
-            )
-            _watch.until(time.monotonic() + self.seconds + GRACE, late)
-            interruptible = threading.current_thread() is threading.main_thread()
-            try:
-                with _alarm(self.seconds) if interruptible else contextlib.nullcontext():
-                    yield
-            except _TimeUp:
-                raise OvertimeError(late) from None
-            finally:
-                _watch.until(None, "")
+        if self.seconds is None:
+            return blaming(self.name)
+        late = (
+            f"{self.name} took longer than {self.seconds:g} s for a batch of {images} images; see why it hangs, or "
+            f"allow it more by executor.{LIMIT}"
+        )
+        stack = contextlib.ExitStack()
+        stack.enter_context(blaming(self.name))
+        stack.enter_context(_limited(self.seconds, late))
+        return stack
+
+
+@contextlib.contextmanager
+def _limited(seconds: float, late: str) -> Iterator[None]:
+    """Raise `OvertimeError` if the block takes longer than ``seconds``."""
+    _watch.until(time.monotonic() + seconds + GRACE, late)
+    interruptible = threading.current_thread() is threading.main_thread()
+    try:
+        with _alarm(seconds) if interruptible else contextlib.nullcontext():
+            yield
+    except _TimeUp:
+        raise OvertimeError(late) from None
+    finally:
+        _watch.until(None, "")
 
 
 @contextlib.contextmanager

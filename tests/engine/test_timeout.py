@@ -40,6 +40,10 @@ def fail(images):
     raise ZeroDivisionError("no luck")
 
 
+def run_out(images):
+    raise StopIteration("no more")
+
+
 def leave(images):
     sys.exit(3)
 
@@ -117,12 +121,14 @@ def test_a_call_in_time_is_not_interrupted():
     [
         (fail, PluginError, "classifier 'it' raised ZeroDivisionError: no luck"),
         (leave, PluginError, "classifier 'it' raised SystemExit: 3"),
+        (run_out, PluginError, "classifier 'it' raised StopIteration: no more"),
         (refuse, InputError, "other images, please"),
     ],
 )
-def test_errors_carry_its_name(act, kind, said):
+@pytest.mark.parametrize("seconds", [9, None])
+def test_errors_carry_its_name(act, kind, said, seconds):
     with pytest.raises(kind) as raised:
-        ask(Model(act), TimeLimit("classifier 'it'", 9), [1])
+        ask(Model(act), TimeLimit("classifier 'it'", seconds), [1])
     assert str(raised.value) == said
 
 
