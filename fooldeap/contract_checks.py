@@ -19,7 +19,9 @@ MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, 
 
 def sample(genomes: Batch, count: int) -> str | None:
     """Check the result of ``sample(count)``."""
-    return _not_finite(genomes) if _length(genomes) == count else f"gave {described(genomes)} for {count} genomes"
+    return (
+        _not_finite(genomes) if _length(genomes) == count else f"sampled {described(genomes)}, expected {count} genomes"
+    )
 
 
 def sampled(dtype: str | None) -> Check:
@@ -28,7 +30,7 @@ def sampled(dtype: str | None) -> Check:
     def check(genomes: Batch, count: int) -> str | None:
         declared = isinstance(genomes, list) if dtype is None else getattr(genomes, "dtype", None) == np.dtype(dtype)
         if not declared:
-            return f"gave {described(genomes)}, expected {dtype or 'a list'}, since its dtype is {dtype}"
+            return f"sampled {described(genomes)}, expected {dtype or 'a list'} because its dtype is {dtype}"
         return sample(genomes, count)
 
     return check
@@ -48,7 +50,11 @@ def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]
 
 def take(taken: Batch, genomes: Batch, indices: Any) -> str | None:
     """Check the result of ``take(genomes, indices)``."""
-    return None if _length(taken) == len(indices) else f"took {described(taken)} for {len(indices)} indices"
+    return (
+        None
+        if _length(taken) == len(indices)
+        else f"returned {described(taken)} from take, expected {len(indices)} genomes"
+    )
 
 
 def same(result: Batch, genomes: Batch, *_: Rng) -> str | None:
@@ -83,13 +89,13 @@ def selectable(objectives: str) -> Callable[[Any, int], str | None]:
 
     def check(fitness: Any, count: int) -> str | None:
         if not isinstance(fitness, np.ndarray) or fitness.ndim not in (1, 2) or fitness.dtype.kind not in "fiu":
-            return f"was handed {described(fitness)}, expected a fitness (n,) float64"
+            return f"received {described(fitness)}, expected a fitness (n,) float64"
         if fitness.ndim == 2 and objectives == "one":
-            return f"was handed a fitness {fitness.shape} of several objectives; it selects by one, (n,)"
+            return f"received a fitness {fitness.shape} of several objectives, expected one objective, (n,)"
         if not np.isfinite(fitness).all():
-            return "was handed a fitness with NaN or infinite values, which have no order"
+            return "received a fitness with NaN or infinite values, expected finite values"
         if count and not len(fitness):
-            return f"was asked for {count} of an empty population"
+            return "received an empty population, expected at least one individual"
         return None
 
     return check
@@ -168,9 +174,9 @@ def check_classifier(classifier: Classifier, name: str) -> None:
         raise PluginError(f"{name} has the confidence_kind {kind!r}, expected {', '.join(CONFIDENCE_KINDS)}")
     names = getattr(classifier, "names", None)
     if names is not None and len(names) != classes:
-        raise PluginError(f"{name} has {len(names)} names for {classes} classes")
+        raise PluginError(f"{name} has {len(names)} class names, expected {classes}")
     if digest is not None and not isinstance(digest, str):
-        raise PluginError(f"{name} has a digest that is {type(digest).__name__}, expected text")
+        raise PluginError(f"{name} has a digest of type {type(digest).__name__}, expected text")
 
 
 def _is_count(value: object) -> bool:

@@ -43,7 +43,7 @@ def tensorflow(threads: int | None = None) -> Any:
     """
     tf = _imported(threads or _limit)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        raise RunError(f"TensorFlow runs already; it takes 'threads: {threads}' only before its first use")
+        raise RunError(f"TensorFlow is already running; set 'threads: {threads}' before its first use")
     return tf
 
 
@@ -53,7 +53,7 @@ def _first_import() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _stderr_held_back(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import keras  # noqa: F401 - so that its own words at import are held back too
+        import keras  # noqa: F401 - so that its messages at import are suppressed too
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")
     return tf
@@ -74,7 +74,7 @@ def _use_tensorflow_backend() -> None:
     keras = sys.modules.get("keras")
     if keras is not None and keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"keras runs on its {keras.backend.backend()!r} backend, expected 'tensorflow'; "
+            f"keras uses the backend {keras.backend.backend()!r}, expected 'tensorflow'; "
             "set KERAS_BACKEND=tensorflow before anything imports keras"
         )
 

@@ -68,7 +68,7 @@ class Environment:
         """
         known = noted = self._known()
         if known.get("classifier", digest) != digest:
-            self._changed.append("the classifier is another")
+            self._changed.append("the classifier has changed")
             self._refuse_changes()
             noted = self._with_forced(known)
         found = [each for each in (known.get(_ANSWERS), depends_on) if each in _DEPENDENCIES]
@@ -91,8 +91,8 @@ class Environment:
             if path.is_file() and digest_of(path) not in sums:
                 if not self.force:
                     cure = cures.get(name, "restore it from a copy")
-                    raise InputError(f"{path}: was changed since, or its checksum in {ENVIRONMENT} was; {cure}")
-                self._changed.append(f"{name} is another")
+                    raise InputError(f"{path}: does not match its checksum in {ENVIRONMENT}; {cure}")
+                self._changed.append(f"{name} has changed")
 
     def write_noted(self, name: str, content: str, *, paths: bool = False) -> None:
         """Write a file and record its checksum, so that later changes are refused.
@@ -124,7 +124,7 @@ class Environment:
 
     def _refuse_changes(self) -> None:
         if self._changed and not self.force:
-            cure = "resume with what it was begun with, or go on at your own risk with --force"
+            cure = "restore the earlier state, or accept the change with --force"
             raise InputError("\n".join(f"{self.path}: {change}; {cure}" for change in self._changed))
 
     def _with_forced(self, known: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> l
     plugins = _recorded(recorded, "plugins")
     return [
         *(
-            f"{name} was {packages[name]}, and is {version}"
+            f"{name} has changed from {packages[name]} to {version}"
             for name, version in now["packages"].items()
             if name in packages and packages[name] != version
         ),

@@ -30,8 +30,8 @@ _TOKEN = "journal/.token"  # see `fooldeap.runs.worker_task.RunGroup`
 class State(Enum):
     """The state of a path that may be a folder of one kind. Every command decides by it."""
 
-    ABSENT = "nothing is there, or an empty folder"
-    OTHER = "something that is not a folder of this kind"
+    ABSENT = "no folder, or an empty one"
+    OTHER = "not a folder of this kind"
     UNFINISHED = "it has its configuration, and can be resumed"
     FINISHED = "it has its last file and the checksums of all files"
 
@@ -99,7 +99,7 @@ class Folder:
 
     @classmethod
     def _taken(cls, path: Path) -> InputError:
-        state, there = cls(path).state, f"--out {path}: is there already"
+        state, there = cls(path).state, f"--out {path}: already exists"
         if state in (State.UNFINISHED, State.FINISHED):
             return InputError(f"{there}; name a new folder, or resume it: {cls.MADE_BY} --resume {path}")
         return InputError(f"{there}; name a new folder")
@@ -115,11 +115,12 @@ class Folder:
         """
         folder = cls(path, force=force)
         if folder.state in (State.ABSENT, State.OTHER):
-            raise InputError(f"{path}: has no {cls.FILE}; name a folder that {cls.MADE_BY!r} made")
+            raise InputError(f"{path}: has no {cls.FILE}; name a folder of {cls.MADE_BY!r}")
         for stranger in strangers(path):
-            what = "a symbolic link, and none is followed here" if stranger.is_symlink() else "no file"
+            link = stranger.is_symlink()
+            what = "a symbolic link, and links are not followed" if link else "not a regular file or folder"
             raise InputError(f"{stranger}: is {what}; remove it")
-        folder.environment.check_files({cls.FILE: f"start anew with it: {cls.MADE_BY} {path / cls.FILE}"})
+        folder.environment.check_files({cls.FILE: f"start a new folder with it: {cls.MADE_BY} {path / cls.FILE}"})
         return folder
 
     @classmethod
@@ -179,7 +180,7 @@ class Folder:
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file below the folder atomically."""
         if name.startswith("/") or ".." in Path(name).parts:
-            raise InputError(f"{name}: got a file elsewhere, expected one below {self.path}")
+            raise InputError(f"{name}: got a path outside, expected a file below {self.path}")
         path = self.path / name
         make_folders(self.path, path.parent)
         write_whole(path, content.encode() if isinstance(content, str) else content)
@@ -216,7 +217,7 @@ class Folder:
                 files.remove(self.path / _TOKEN)
                 yield
         except FileError as error:
-            raise FileError(f"{error}, then go on with: {self.MADE_BY} --resume {self.path}") from error
+            raise FileError(f"{error}, then resume with: {self.MADE_BY} --resume {self.path}") from error
 
 
 def problems_in(path: Path) -> list[str]:
@@ -226,7 +227,7 @@ def problems_in(path: Path) -> list[str]:
     """
     sums = path / SUMS
     if sums.is_symlink() or not sums.is_file():
-        return [f"{SUMS}: is not there; the folder is not finished, or that file was removed"]
+        return [f"{SUMS}: is missing; the folder is not finished, or the file was removed"]
     return problems(path)
 
 

@@ -140,7 +140,7 @@ def _inflated(data: bytes, entry: _Entry) -> bytes:
     except zlib.error:
         raise ArchiveError(f"has a part {entry.name[:60]!r} with damaged data") from None
     if len(found) != entry.unpacked or not inflater.eof or inflater.unused_data:
-        raise ArchiveError(f"has a part {entry.name[:60]!r} of another size than its directory says")
+        raise ArchiveError(f"has a part {entry.name[:60]!r} whose size differs from its directory entry")
     return found
 
 
@@ -157,7 +157,7 @@ def _directory(content: bytes) -> tuple[list[_Entry], int]:
         entry, at = _entry(content, at, start + size)
         entries.append(entry)
     if at != start + size:
-        raise ArchiveError("has a directory of another size than its end record says")
+        raise ArchiveError("has a directory whose size differs from its end record")
     return entries, start
 
 
@@ -173,9 +173,9 @@ def _end(content: bytes) -> tuple[int, int, int]:
         said, at = _end64(content, at - _LOCATOR.size, said)
     disk, first, here, count, size, start = said
     if disk or first or here != count:
-        raise ArchiveError("is one of several volumes")
+        raise ArchiveError("is split into several volumes")
     if start + size != at:
-        raise ArchiveError("has a directory elsewhere than its end record says")
+        raise ArchiveError("has a directory whose offset differs from its end record")
     return count, size, start
 
 
@@ -183,7 +183,7 @@ def _end64(content: bytes, locator: int, said: list[int]) -> tuple[list[int], in
     """Return the values of the zip64 end record, and its offset. Check that they agree with the other end record."""
     at = locator - _END64.size
     if at < 0 or _LOCATOR.unpack_from(content, locator)[1:] != (0, at, 1):
-        raise ArchiveError("has a zip64 end record elsewhere than its locator says")
+        raise ArchiveError("has a zip64 end record whose offset differs from its locator")
     signature, size, _, _, *found = _END64.unpack_from(content, at)
     if signature != b"PK\6\6" or size != _END64.size - 12:
         raise ArchiveError("has a damaged zip64 end record")
@@ -205,10 +205,10 @@ def _entry(content: bytes, at: int, end: int) -> tuple[_Entry, int]:
     raw_name = content[at + _ENTRY.size : name_end]
     name = _decoded(raw_name, flags)
     if flags & ~(_DESCRIBED | _SPEED | _UTF8) or method not in (_STORED, _DEFLATED) or version > _NEWEST:
-        raise ArchiveError(f"has a part {name[:60]!r} that is encrypted, or packed by another method than deflate")
+        raise ArchiveError(f"has a part {name[:60]!r} that is encrypted, or not compressed by deflate")
     unpacked, size, offset = _widened((unpacked, size, offset), _extra(content[name_end : name_end + extra_size]))
     if (method == _STORED and size != unpacked) or (name.endswith("/") and unpacked):
-        raise ArchiveError(f"has a part {name[:60]!r} with two sizes, or a folder with data")
+        raise ArchiveError(f"has a part {name[:60]!r} with two different sizes, or a folder with data")
     return _Entry(name, raw_name, flags, method, crc, size, unpacked, offset), name_end + extra_size
 
 
@@ -237,7 +237,7 @@ def _widened(values: tuple[int, ...], field: bytes | None) -> list[int]:
     """Return the values of a header. Values that are full are replaced by those in its zip64 field, in order."""
     missing = values.count(_FULL) if field is not None else 0
     if field is not None and len(field) != 8 * missing:
-        raise ArchiveError("has a zip64 field of another size than it needs")
+        raise ArchiveError("has a zip64 field of the wrong size")
     wide = iter(struct.unpack(f"<{missing}Q", field or b""))
     return [next(wide) if field is not None and value == _FULL else value for value in values]
 
@@ -247,17 +247,17 @@ def _check_names(names: list[str]) -> None:
         if name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts:
             raise UnsafeArchiveError(f"has a part {name[:60]!r} that leads out of the archive")
         if _CONTROL.search(name) or name.removesuffix("/") != str(PurePosixPath(name)):
-            raise ArchiveError(f"has a part with an odd name, {name[:60]!r}")
+            raise ArchiveError(f"has a part with an invalid name, {name[:60]!r}")
     # Some parsers ignore the case of names.
     for name, count in Counter(name.removesuffix("/").lower() for name in names).most_common(1):
         if count > 1:
-            raise ArchiveError(f"has {count} parts of the name {name[:60]!r}")
+            raise ArchiveError(f"has {count} parts named {name[:60]!r}")
 
 
 def _check_size(entries: list[_Entry], most: int) -> None:
     unpacked = sum(entry.unpacked for entry in entries)
     if unpacked > most:
-        raise UnsafeArchiveError(f"would unpack to {unpacked:,} bytes, far more than it is")
+        raise UnsafeArchiveError(f"would unpack to {unpacked:,} bytes, far more than its own size")
 
 
 # --- The parts ------------------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def _parts(content: bytes, entries: list[_Entry], end: int) -> Iterator[tuple[_E
     at = 0
     for entry in entries:
         if entry.offset != at:
-            raise ArchiveError(f"has bytes that belong to no part, or to two, before {entry.name[:60]!r}")
+            raise ArchiveError(f"has a gap or an overlap before the part {entry.name[:60]!r}")
         start, wide = _header(content, entry, end)
         at = start + entry.packed
         if entry.flags & _DESCRIBED:
@@ -277,7 +277,7 @@ def _parts(content: bytes, entries: list[_Entry], end: int) -> Iterator[tuple[_E
             raise ArchiveError(f"has a part {entry.name[:60]!r} that is cut short")
         yield entry, start
     if at != end:
-        raise ArchiveError("has bytes that belong to no part, before its directory")
+        raise ArchiveError("has a gap before its directory")
 
 
 def _header(content: bytes, entry: _Entry, end: int) -> tuple[int, bool]:
@@ -294,7 +294,7 @@ def _header(content: bytes, entry: _Entry, end: int) -> tuple[int, bool]:
     sizes, expected = (crc, size, unpacked), (entry.crc, entry.packed, entry.unpacked)
     allowed = {expected, (0, 0, 0)} if flags & _DESCRIBED else {expected}
     if found != (b"PK\3\4", entry.flags, entry.method, entry.raw_name) or sizes not in allowed or version > _NEWEST:
-        raise ArchiveError(f"has a part {entry.name[:60]!r} that its directory describes otherwise")
+        raise ArchiveError(f"has a part {entry.name[:60]!r} whose header differs from its directory entry")
     return start, wide is not None
 
 
@@ -302,5 +302,5 @@ def _described(content: bytes, at: int, entry: _Entry, end: int, wide: bool) -> 
     """Check the descriptor after a part's data against its entry. Return the offset where the descriptor ends."""
     form = _DESCRIPTOR64 if wide else _DESCRIPTOR
     if at + form.size > end or form.unpack_from(content, at) != (b"PK\7\x08", entry.crc, entry.packed, entry.unpacked):
-        raise ArchiveError(f"has a part {entry.name[:60]!r} that its descriptor describes otherwise")
+        raise ArchiveError(f"has a part {entry.name[:60]!r} whose descriptor differs from its directory entry")
     return at + form.size

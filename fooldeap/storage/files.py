@@ -125,14 +125,14 @@ def publish(temporary: Path, path: Path) -> None:
         ``path`` cannot be created. The message contains the reason.
     """
     try:
-        with _told(path, "made"):
+        with _told(path, "created"):
             if path.is_dir():
                 os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             os.replace(temporary, path)
             _sync_names(path.parent)
     except FileError as error:
         if getattr(error.__cause__, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise FileExistsError(f"{path}: is there already") from None
+            raise FileExistsError(f"{path}: already exists") from None
         raise
 
 
@@ -156,13 +156,13 @@ def remove(path: Path) -> None:
 
 def make_parents(folder: Path) -> None:
     """Create a folder and its missing parents."""
-    with _told(folder, "made"):
+    with _told(folder, "created"):
         os.makedirs(folder, exist_ok=True)
 
 
 def make_folder(folder: Path) -> None:
     """Create a folder, which must not exist."""
-    with _told(folder, "made"):
+    with _told(folder, "created"):
         os.mkdir(folder)
 
 
@@ -171,13 +171,13 @@ def make_folders(root: Path, folder: Path) -> None:
     each = root
     for part in folder.relative_to(root).parts:
         each = each / part
-        with _told(each, "made"):
+        with _told(each, "created"):
             try:
                 os.mkdir(each)
             except FileExistsError:
                 mode = os.lstat(each).st_mode
                 if not stat.S_ISDIR(mode):
-                    raise OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR, "a file is there") from None
+                    raise OSError(errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR, "a file exists there") from None
 
 
 class Appended:
@@ -223,7 +223,7 @@ class Appended:
         After a failure, all later calls fail too, so that no piece is missing between others.
         """
         if self._broken:
-            raise FileError(f"{self.path}: cannot be written, since that failed before")
+            raise FileError(f"{self.path}: cannot be written, because an earlier write failed")
         with _told(self.path, "written"):
             try:
                 _write(self.fileno(), content, self.size)
@@ -278,6 +278,6 @@ def _told(path: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError(f"{path}: is a symbolic link, and none is followed here; remove it") from error
+            raise FileError(f"{path}: is a symbolic link, and links are not followed; remove it") from error
         cure = _CURES.get(error.errno or 0, _OTHERWISE)
         raise FileError(f"{path}: cannot be {what} ({error.strerror}); {cure}") from error

@@ -194,7 +194,7 @@ def _telling(path: Path, named: bool) -> Iterator[None]:
 
 
 def _link(path: Path) -> FileError:
-    return FileError(f"{path}: is a symbolic link, and none is followed here; remove it")
+    return FileError(f"{path}: is a symbolic link, and links are not followed; remove it")
 
 
 def decoded(content: bytes, formats: tuple[str, ...]) -> Any:
@@ -222,5 +222,5 @@ def decoded(content: bytes, formats: tuple[str, ...]) -> Any:
     except Image.DecompressionBombError:
         raise ValueError(too_large) from None
     except Exception as error:  # decoders raise many types of errors for damaged pictures
-        raise ValueError(f"it is no readable {' or '.join(formats)} picture ({type(error).__name__})") from None
+        raise ValueError(f"it is not a readable {' or '.join(formats)} picture ({type(error).__name__})") from None
     raise ValueError(too_large)

@@ -112,7 +112,7 @@ class Journal:
         if not parts:
             return None
         if any(part.digest != parts[0].digest for part in parts):
-            raise ValueError("the parts of an answer are of different batches")
+            raise ValueError("the parts of an answer belong to different batches")
         logits = parts[0].logits if len(parts) == 1 else np.concatenate([part.logits for part in parts])
         last = parts[-1]
         gradient = None if last.gradient is None else last.gradient.reshape(len(logits), -1)
@@ -170,7 +170,7 @@ class Journal:
                 return  # a file system without locks; the folder has its own lock
             else:
                 return
-        raise InputError(f"{self.path}: another process works on it; wait until that ends, or end it")
+        raise InputError(f"{self.path}: in use by another process; wait until it ends, or end it")
 
     def _append(self, kind: bytes, body: bytes) -> None:
         self._worth = self._worth or kind != b"H"
@@ -214,7 +214,7 @@ class Journal:
         self._end = end
 
     def _damaged(self, place: int) -> InputError:
-        cure = "restore it from a copy, or remove it, and the run is made again"
+        cure = "restore it from a copy, or remove it to repeat the run"
         return InputError(f"{self.path}: damaged at byte {place}; {cure}")
 
     def _payload(self, start: int) -> bytes | None:
@@ -236,8 +236,8 @@ class Journal:
         for key, value in belongs_to.items():
             if written.get(key) != value:
                 raise InputError(
-                    f"{self.path}: was written with another {key} ({written.get(key)!r}, now {value!r}); "
-                    "resume with what it was started with, or start a new run"
+                    f"{self.path}: {key} has changed (was {written.get(key)!r}, is {value!r}); "
+                    "restore it, or start a new run"
                 )
 
 

@@ -67,11 +67,11 @@ def _taken(path: Path) -> Appended:
 
 def _refuse_another(path: Path, file: Appended) -> None:
     owner = _owner(file)
-    works = f"{path.parent}: another process works on it" + (f" ({owner})" if owner else "")
+    works = f"{path.parent}: in use by another process" + (f" ({owner})" if owner else "")
     if not _free(file, owner):
-        raise InputError(f"{works}; wait until that ends, or end it")
+        raise InputError(f"{works}; wait until it ends, or end it")
     if owner is not None and owner.host != socket.gethostname():
-        raise InputError(f"{works}, or was killed there; if it works no more, remove {path}")
+        raise InputError(f"{works}; if that process no longer runs, remove {path}")
 
 
 def _free(file: Appended, owner: _Owner | None) -> bool:

@@ -28,7 +28,7 @@ def most_unpacked(size: int) -> int:
 def check_unpacked(unpacked: int, packed: int) -> None:
     """Raise `TooLarge` if a file of ``packed`` bytes would unpack to far more than its own size."""
     if unpacked > most_unpacked(packed):
-        raise TooLarge(f"would unpack to {unpacked:,} bytes, far more than it is; do not use this file")
+        raise TooLarge(f"would unpack to {unpacked:,} bytes, far more than its own size; do not use this file")
 
 
 @contextlib.contextmanager

@@ -80,11 +80,11 @@ def _files(folder: Path) -> Iterator[str]:
 def _wrong_with(path: Path, expected: str) -> list[str]:
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            return ["is no file, but a link or the like"]
+            return ["is not a regular file"]
         found = inputs.digest_of(path)
     except (FileError, InputError, OSError) as error:
         return [f"cannot be read ({error})"]
-    return [] if found == expected else [f"is not as it was written; it does not match {SUMS}"]
+    return [] if found == expected else [f"was changed: it does not match {SUMS}"]
 
 
 def _is_plain(mode: int) -> bool:

@@ -88,7 +88,7 @@ class Timings:
         for number, line in enumerate(lines, 1):
             if not self._take(line, first=number == 1):
                 if number < len(lines):
-                    cure = "restore it from a copy, or remove it, and the clock starts anew"
+                    cure = "restore it from a copy, or remove it to restart the clock"
                     raise InputError(f"{file.path}:{number}: is damaged; {cure}")
                 break
             whole += len(line)

@@ -136,7 +136,7 @@ def test_a_closed_pipe_does_not_stop_a_command(tmp_path):
             "--resume cannot be combined with CONFIG or --out; the folder contains its configuration",
         ),
         (["run", "x.yaml", "--force"], "--force works only together with --resume DIR; leave it out"),
-        (["run", "--resume", "y"], "y: has no config.yaml; name a folder that 'fooldeap run' made"),
+        (["run", "--resume", "y"], "y: has no config.yaml; name a folder of 'fooldeap run'"),
         (["report", "x" * 300], f"{'x' * 300}/audit.yaml: the file name is too long"),
         (["plugins", "show", "gausian"], "no plugin is named 'gausian'; did you mean 'gaussian'?"),
         (["plugins", "list", "mutations"], "no kind of plugin is named 'mutations'; did you mean 'mutation'?"),

@@ -189,7 +189,7 @@ def test_a_repeated_export_changes_nothing(finished, tmp_path):
         ("../../secret.png", "../../secret.png: is outside the folder; expected a file below "),
         ("/etc/hostname", "/etc/hostname: is outside the folder; expected a file below "),
         ("images/9.png", "images/9.png: is missing; restore it from a copy"),
-        ("table.md", ": is damaged (it is no readable PNG picture"),
+        ("table.md", ": is damaged (it is not a readable PNG picture"),
         (7, ": is damaged ("),
     ],
 )
@@ -211,4 +211,4 @@ def test_a_symbolic_link_is_refused(finished, tmp_path, capsys):
     (tmp_path / "run/images").rename(tmp_path / "elsewhere")
     (tmp_path / "run/images").symlink_to(tmp_path / "elsewhere")
     assert call("export", str(tmp_path / "run"), "--npz", str(tmp_path / "set.npz")) == 2
-    assert "run/images: is a symbolic link, and none is followed here" in capsys.readouterr().err
+    assert "run/images: is a symbolic link, and links are not followed" in capsys.readouterr().err

@@ -218,17 +218,17 @@ def test_resume_without_a_change_records_nothing(interrupted_run):
 def test_a_changed_version_is_named(interrupted_run, monkeypatch):
     version = environment.metadata.version
     monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9" if name == "numpy" else version(name))
-    with pytest.raises(InputError, match=r"run: numpy was [\d.]+, and is 9.9; resume with .*--force"):
+    with pytest.raises(InputError, match=r"run: numpy has changed from [\d.]+ to 9.9; restore .*--force"):
         fooldeap.resume(interrupted_run, quiet=True)
     assert fooldeap.resume(interrupted_run, quiet=True, force=True) is not None
     (change,) = json.loads((interrupted_run / "result.json").read_text())["forced"]
-    assert change.startswith("numpy was ")
+    assert change.startswith("numpy has changed from ")
 
 
 def test_a_changed_plugin_source_is_named(interrupted_run, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
-    with pytest.raises(InputError, match=r"mine.py, the source of mutation 'mine', has changed; resume with"):
+    with pytest.raises(InputError, match=r"mine.py, the source of mutation 'mine', has changed; restore"):
         fooldeap.resume(interrupted_run, quiet=True)
     assert fooldeap.resume(interrupted_run, quiet=True, force=True) is not None
     assert json.loads((interrupted_run / "result.json").read_text())["forced"] == [
@@ -246,7 +246,7 @@ def test_a_changed_file_with_several_plugins_is_named_once(tmp_path):
     with interrupted(Run, "finish_generation", after=2):
         fooldeap.run(choices, plugins=[plugin], out=tmp_path / "run", quiet=True)
     plugin.write_text(plugin.read_text() + "\n# a comment\n")
-    message = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; resume with [^\n]*$"
+    message = r"run: both.py, the source of fitness 'bright' and mutation 'mine', has changed; restore [^\n]*$"
     with pytest.raises(InputError, match=message):
         fooldeap.resume(tmp_path / "run", quiet=True)
 
@@ -266,18 +266,18 @@ def test_a_moved_plugin_file_is_named(interrupted_run, tmp_path, capsys):
 
 def test_a_changed_configuration_needs_force(interrupted_run):
     replace(interrupted_run / "config.yaml", b"evaluations: 200", b"evaluations: 400")
-    with pytest.raises(InputError, match=r"config.yaml: was changed since"):
+    with pytest.raises(InputError, match=r"config.yaml: does not match its checksum"):
         fooldeap.resume(interrupted_run, quiet=True)
     done = fooldeap.resume(interrupted_run, quiet=True, force=True)
     assert {run.evaluations for run in done} == {400}
-    assert json.loads((interrupted_run / "result.json").read_text())["forced"] == ["config.yaml is another"]
+    assert json.loads((interrupted_run / "result.json").read_text())["forced"] == ["config.yaml has changed"]
 
 
 def test_resume_names_a_changed_classifier(interrupted_run, monkeypatch):
     from fooldeap.runs.worker_task import WorkerTask
 
     monkeypatch.setattr(WorkerTask, "digest", property(lambda self: "another"))
-    with pytest.raises(InputError, match=r"the classifier is another; resume with"):
+    with pytest.raises(InputError, match=r"the classifier has changed; restore"):
         fooldeap.resume(interrupted_run, quiet=True)
 
 
@@ -285,7 +285,7 @@ def test_the_report_of_a_study_says_that_it_was_forced(study, tmp_path, monkeypa
     folder = copied(study.folder, tmp_path)
     version = environment.metadata.version
     monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9" if name == "deap" else version(name))
-    with pytest.raises(InputError, match=r"deap was [\d.]+, and is 9.9"):
+    with pytest.raises(InputError, match=r"deap has changed from [\d.]+ to 9.9"):
         fooldeap.compare(resume=folder, quiet=True)
     fooldeap.compare(resume=folder, quiet=True, force=True)
     assert "with --force although deap was" in (folder / "report.md").read_text()

@@ -109,7 +109,7 @@ def test_changed_model_at_the_new_place_is_refused(project, tmp_path):
     place, _ = project
     moved = place.rename(tmp_path / "there")
     (moved / "models/seven.txt").write_text("8")
-    with pytest.raises(InputError, match="the classifier is another"):
+    with pytest.raises(InputError, match="the classifier has changed"):
         fooldeap.resume(moved / "runs/1", quiet=True)
     (moved / "models/seven.txt").unlink()
     with pytest.raises(PluginError, match=r"^classifier 'filed' raised FileNotFoundError: .*here/models/seven.txt"):

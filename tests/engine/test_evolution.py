@@ -247,10 +247,10 @@ def test_a_target_that_the_classifier_has_not():
         ([1.0, float("inf")], "infinite"),
         ([[1.0, 2.0], [2.0, 1.0]], "several objectives"),
         ([], "empty population"),
-        ("best", "handed str"),
+        ("best", "str"),
     ],
 )
 def test_fitness_without_an_order_is_refused(fitness, message):
     toolbox = ExperimentSession(tiny()).toolbox(RunInfo(1, (0,)))
-    with pytest.raises(PluginError, match=f"selection 'tournament' was .*{message}"):
+    with pytest.raises(PluginError, match=f"selection 'tournament' received .*{message}"):
         toolbox.select(fitness if isinstance(fitness, str) else np.array(fitness), 4)

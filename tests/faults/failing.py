@@ -185,7 +185,7 @@ def check_is_one_line(error, path, command="run"):
         return
     assert str(path) in str(error)
     if isinstance(error, FileError) and "cannot be read" not in str(error):
-        assert f"then go on with: fooldeap {command} --resume {path}" in str(error)
+        assert f"then resume with: fooldeap {command} --resume {path}" in str(error)
         assert error.exit_code == 1
 
 

@@ -62,7 +62,7 @@ def check_every_flip_is_named(path):
             found = problems_in(path)
             assert found, name
             if name != "SHA256SUMS":
-                assert found == [f"{name}: is not as it was written; it does not match SHA256SUMS"]
+                assert found == [f"{name}: was changed: it does not match SHA256SUMS"]
         (path / name).write_bytes(content)
     assert problems_in(path) == []
 
@@ -76,12 +76,12 @@ def test_added_and_removed_files_are_named(small, tmp_path):
     (path / "elsewhere").symlink_to(small.whole)
     assert problems_in(path) == [
         "elsewhere: is not in SHA256SUMS",
-        "images/1.png: is no file, but a link or the like",
+        "images/1.png: is not a regular file",
         "images/7.png: is not in SHA256SUMS",
         "log.csv: is missing",
     ]
     (path / "SHA256SUMS").unlink()
-    assert problems_in(path) == ["SHA256SUMS: is not there; the folder is not finished, or that file was removed"]
+    assert problems_in(path) == ["SHA256SUMS: is missing; the folder is not finished, or the file was removed"]
 
 
 def test_a_list_leads_nowhere_else(small, tmp_path):
@@ -151,8 +151,8 @@ def test_another_seed_in_the_configuration_is_refused_with_the_cure(small, tmp_p
     text = (path / "config.yaml").read_text()
     assert "seed: 1\n" in text
     (path / "config.yaml").write_text(text.replace("seed: 1\n", "seed: 3\n"))
-    cure = f"start anew with it: fooldeap run {path}/config.yaml"
-    with pytest.raises(InputError, match=rf"config.yaml: was changed since, .* environment.json was; {cure}"):
+    cure = f"start a new folder with it: fooldeap run {path}/config.yaml"
+    with pytest.raises(InputError, match=rf"config.yaml: does not match its checksum in environment.json; {cure}"):
         fooldeap.resume(path, quiet=True)
 
 
@@ -233,7 +233,7 @@ def test_bit_flip_in_a_finished_study_is_named(tmp_path, drawn):
     for name in ("study.yaml", "design.json"):
         content = (path / name).read_bytes()
         (path / name).write_bytes(next(flips(content, name)))
-        with pytest.raises(InputError, match=rf"{name}: was changed since"):
+        with pytest.raises(InputError, match=rf"{name}: does not match its checksum"):
             fooldeap.compare(resume=path, quiet=True)
         (path / name).write_bytes(content)
     before = (path / "SHA256SUMS").read_bytes()

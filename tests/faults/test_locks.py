@@ -63,7 +63,7 @@ def test_second_process_is_refused_and_may_resume_after_a_kill(tmp_path, capsys)
         since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
         who = rf"process {process.pid} on {re.escape(socket.gethostname())}, {since}"
         assert re.fullmatch(
-            rf"fooldeap: {path}: another process works on it \({who}\); wait until that ends, or end it", said[0]
+            rf"fooldeap: {path}: in use by another process \({who}\); wait until it ends, or end it", said[0]
         )
     assert (path / ".lock").exists()
     fooldeap.resume(path, quiet=True)
@@ -80,8 +80,8 @@ def lock(path, process, host):
 def test_a_lock_of_another_host_is_refused_with_the_cure(small, tmp_path):
     path = small.new(tmp_path / "run")
     lock(path, 12, "far.away")
-    who = r"another process works on it \(process 12 on far.away, since 2026-01-01 12:00:00\+00:00\)"
-    with pytest.raises(InputError, match=f"{who}, or was killed there; if it works no more, remove {path}/.lock$"):
+    who = r"in use by another process \(process 12 on far.away, since 2026-01-01 12:00:00\+00:00\)"
+    with pytest.raises(InputError, match=f"{who}; if that process no longer runs, remove {path}/.lock$"):
         small.go_on(path)
     (path / ".lock").unlink()
     small.check_ends_well(path)
@@ -101,7 +101,7 @@ def test_both_kinds_of_folders_are_locked(tmp_path, kind):
     with folder.locked():
         assert json.loads((folder.path / ".lock").read_text())["process"] == os.getpid()
         with (
-            pytest.raises(InputError, match=f"another process works on it .process {os.getpid()} on "),
+            pytest.raises(InputError, match=f"in use by another process .process {os.getpid()} on "),
             folder.locked(),
         ):
             pass
@@ -112,7 +112,7 @@ def test_both_kinds_of_folders_are_locked(tmp_path, kind):
 
 def test_a_second_process_on_a_study_is_refused(tmp_path):
     folder = StudyFolder(fooldeap.compare(STUDY, out=tmp_path / "study", quiet=True).folder)
-    with folder.locked(), pytest.raises(InputError, match="another process works on it"):
+    with folder.locked(), pytest.raises(InputError, match="in use by another process"):
         fooldeap.compare(resume=folder.path, quiet=True)
 
 
@@ -123,7 +123,7 @@ def test_without_file_locks_the_owner_process_is_looked_up(small, tmp_path, monk
     monkeypatch.setattr(fcntl, "flock", unsupported)
     path = small.new(tmp_path / "run")
     lock(path, os.getppid(), socket.gethostname())
-    with pytest.raises(InputError, match="another process works on it"):
+    with pytest.raises(InputError, match="in use by another process"):
         small.go_on(path)
     lock(path, 2**22 + 1, socket.gethostname())  # more than Linux has
     small.check_ends_well(path)
@@ -141,7 +141,7 @@ def test_two_that_create_one_folder_at_the_same_moment(small, tmp_path, monkeypa
 
     before = {}
     monkeypatch.setattr(files, "publish", late)
-    with pytest.raises(InputError, match=f"--out {path}: is there already; name a new folder, or resume it: fooldeap"):
+    with pytest.raises(InputError, match=f"--out {path}: already exists; name a new folder, or resume it: fooldeap"):
         RunFolder.create(small.experiment, path)
     assert before == {file.name: file.read_bytes() for file in path.iterdir()}
     assert list(tmp_path.iterdir()) == [path]

@@ -355,7 +355,7 @@ def prepared(kind, plugin, **choices):
         ({"input_shape": property(failing(ValueError))}, "raised ValueError: no luck"),
         ({"classes": None}, "has None classes, expected a number of at least 1"),
         ({"classes": 0}, "has 0 classes"),
-        ({"digest": b"x"}, "has a digest that is bytes, expected text"),
+        ({"digest": b"x"}, "has a digest of type bytes, expected text"),
         ({"digest": property(failing(OSError))}, "raised OSError: no luck"),
         ({"logits": failing(StopIteration)}, "raised StopIteration: no luck"),
         ({"logits": failing(SystemExit, "0")}, "raised SystemExit: 0"),

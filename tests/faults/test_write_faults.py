@@ -134,7 +134,7 @@ def test_a_folder_that_vanishes_while_it_runs(small, tmp_path, monkeypatch, gene
             shutil.rmtree(path, ignore_errors=True)
 
     monkeypatch.setattr("fooldeap_plugins.reporter.images.Images.on_generation", vanishes)
-    with pytest.raises(FileError, match="; bring its folder back, then go on with: ") as raised:
+    with pytest.raises(FileError, match="; bring its folder back, then resume with: ") as raised:
         small.go_on(path)
     check_is_one_line(raised.value, path)
     assert not path.exists(), "it is not made anew"
@@ -146,7 +146,7 @@ def test_a_folder_that_may_not_be_written(small, tmp_path):
     path = small.new(tmp_path / "run")
     path.chmod(0o500)
     try:
-        with pytest.raises(FileError, match="make its folder writable, then go on with: ") as raised:
+        with pytest.raises(FileError, match="make its folder writable, then resume with: ") as raised:
             small.go_on(path)
     finally:
         path.chmod(0o700)
@@ -171,7 +171,7 @@ def test_the_command_at_the_kernels_own_limit(tmp_path, limit):
         assert done.returncode == 2
         return
     assert done.returncode == 1
-    assert line.endswith(f"then go on with: fooldeap run --resume {tmp_path / 'run'}")
+    assert line.endswith(f"then resume with: fooldeap run --resume {tmp_path / 'run'}")
     fooldeap.resume(tmp_path / "run", quiet=True)
     fooldeap.run(ROOT / "configs/mnist.yaml", *words, plugins=[KIT], out=tmp_path / "whole", quiet=True)
     assert bits(tmp_path / "run") == bits(tmp_path / "whole")
@@ -185,7 +185,7 @@ def test_the_command_tells_one_line_and_exits_with_1(small, tmp_path, monkeypatc
     (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("fooldeap: runs the plug")]
     assert exit_.value.code == 1
     assert line.startswith(f"fooldeap: {path}/")
-    assert "cannot be written (No space left on device); free some space, then go on with: fooldeap run" in line
+    assert "cannot be written (No space left on device); free some space, then resume with: fooldeap run" in line
 
 
 # --- Links ----------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_link_in_a_folder_leads_nowhere(small, tmp_path, name):
         outside.write_text("precious")
         here.unlink(missing_ok=True)
     here.symlink_to(outside)
-    with pytest.raises(InputError, match="is a symbolic link, and none is followed here; remove it") as raised:
+    with pytest.raises(InputError, match="is a symbolic link, and links are not followed; remove it") as raised:
         small.go_on(path)
     assert str(here) in str(raised.value)
     kept = outside / "0.png" if outside.is_dir() else outside
@@ -227,7 +227,7 @@ def test_a_link_that_comes_while_it_runs_leads_nowhere(small, tmp_path, name, mo
         assert problems_in(path) == []
     else:
         with pytest.raises(
-            FileError, match=f"{name}: is a symbolic link, and none is followed here; remove it"
+            FileError, match=f"{name}: is a symbolic link, and links are not followed; remove it"
         ) as told:
             small.go_on(path)
         check_is_one_line(told.value, path)
@@ -239,7 +239,7 @@ def test_a_pipe_is_no_file_of_a_run(small, tmp_path):
     path = small.unfinished(tmp_path / "run")
     (path / "timings.csv").unlink()
     os.mkfifo(path / "timings.csv")
-    with pytest.raises(InputError, match=r"timings.csv: is no file; remove it"):
+    with pytest.raises(InputError, match=r"timings.csv: is not a regular file or folder; remove it"):
         small.go_on(path)
 
 

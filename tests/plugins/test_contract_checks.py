@@ -134,8 +134,8 @@ def test_a_genome_of_reals_stays_finite():
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        (Lists, r"gave float64 \(12, 8, 8, 1\), expected a list, since its dtype is None"),
-        (Bytes, r"gave float64 \(12, 8, 8, 1\), expected uint8, since its dtype is uint8"),
+        (Lists, r"sampled float64 \(12, 8, 8, 1\), expected a list because its dtype is None"),
+        (Bytes, r"sampled float64 \(12, 8, 8, 1\), expected uint8 because its dtype is uint8"),
         (Endless, "returned values that are not finite"),
     ],
 )

@@ -142,9 +142,12 @@ REFUSED = {
         "has none of audit.yaml, retrain.yaml, config.yaml, study.yaml; name a folder",
     ),
     "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; finish it first: fooldeap run"),
-    "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: is not as it was written; it does not"),
+    "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: was changed: it does not"),
     "missing": (lambda folder: (folder / "snapshots.npz").unlink(), "snapshots.npz: is missing; restore it from a co"),
-    "link": (lambda folder: (folder / "x").symlink_to("/etc/passwd"), "x: is a symbolic link, and none is followed"),
+    "link": (
+        lambda folder: (folder / "x").symlink_to("/etc/passwd"),
+        "x: is a symbolic link, and links are not followed",
+    ),
 }
 
 

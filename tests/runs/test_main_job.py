@@ -122,7 +122,7 @@ def test_an_image_shows_itself(main_job):
 
 def test_a_folder_is_never_written_over(main_job):
     _, folder = main_job
-    with pytest.raises(fooldeap.InputError, match="is there already"):
+    with pytest.raises(fooldeap.InputError, match="already exists"):
         fooldeap.run(ROOT / "configs/mnist.yaml", out=folder)
 
 

@@ -128,7 +128,7 @@ def test_a_link_is_followed_only_where_the_user_named_it(tmp_path):
     (tmp_path / "zero").symlink_to("/dev/zero")
     assert inputs.read(tmp_path / "link", named=True) == b"content"
     for name in ("link", "loop", "zero"):
-        with pytest.raises(FileError, match=f"{name}: is a symbolic link, and none is followed here; remove it"):
+        with pytest.raises(FileError, match=f"{name}: is a symbolic link, and links are not followed; remove it"):
             inputs.read(tmp_path / name)
     with pytest.raises(InputError, match="zero: is a device"):
         inputs.read(tmp_path / "zero", named=True)

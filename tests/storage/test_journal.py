@@ -115,7 +115,7 @@ def test_an_end_by_the_clock_is_recorded(tmp_path):
 
 def test_journal_of_another_run_is_refused(tmp_path):
     written(tmp_path / "a", [answer(2)])
-    with pytest.raises(InputError, match=r"another seed \(1, now 2\)"):
+    with pytest.raises(InputError, match=r"seed has changed \(was 1, is 2\)"):
         Journal(tmp_path / "a", {**OWNER, "seed": 2})
 
 

@@ -76,7 +76,7 @@ def test_quiet_prints_only_the_plugins_that_the_file_names(study, capsys):
     [
         ([], "got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml"),
         (["studi.yaml"], "no file 'studi.yaml'; did you mean 'study.yaml'?"),
-        (["--resume", "nowhere"], "nowhere: has no study.yaml; name a folder that 'fooldeap compare' made"),
+        (["--resume", "nowhere"], "nowhere: has no study.yaml; name a folder of 'fooldeap compare'"),
         (
             ["study.yaml", "--out", "a", "--resume", "b"],
             "--out and --resume: got both, expected one; a resumed study is written to its own folder",
@@ -88,7 +88,7 @@ def test_quiet_prints_only_the_plugins_that_the_file_names(study, capsys):
         (["--try", "x.py"], "no file or folder 'x.py'"),
         (
             ["study.yaml", "--out", "taken"],
-            "--out taken: is there already; name a new folder",
+            "--out taken: already exists; name a new folder",
         ),
         (["study.yaml", "--workers", "0"], "--workers: got '0', expected a number of at least 1, or auto"),
     ],

@@ -131,4 +131,4 @@ def test_another_backend_is_refused():
         "tensorflow()\n"
     )
     assert done.returncode == 1
-    assert "keras runs on its 'torch' backend, expected 'tensorflow'; set KERAS_BACKEND=tensorflow" in done.stderr
+    assert "keras uses the backend 'torch', expected 'tensorflow'; set KERAS_BACKEND=tensorflow" in done.stderr

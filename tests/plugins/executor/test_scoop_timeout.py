@@ -87,7 +87,7 @@ def test_logging_and_excepthook_are_unchanged():
 def test_second_session_on_a_folder_is_refused(tmp_path):
     experiment = config.load({**SLOW, "executor": scoop(1, "runs")})
     folder = RunFolder.create(experiment, tmp_path / "run")
-    with folder.locked(), pytest.raises(InputError, match="another process works on it"):
+    with folder.locked(), pytest.raises(InputError, match="in use by another process"):
         fooldeap.resume(tmp_path / "run", quiet=True)
 
 
