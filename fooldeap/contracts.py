@@ -68,8 +68,8 @@ class Classifier(Protocol):
     * ``alternatives()``: yields classifiers with other preprocessing of the pixels, each with the key that sets it; if
       one of them has a better accuracy on the dataset, the key is suggested
     * ``rejection``: the class for images of no other class, or None; ``targets: all`` leaves it out
-    * ``from_object(model)``: a class method that returns a classifier for a model in memory, or None if it does not
-      accept the model
+    * ``takes(model)``: a class method that returns whether the plugin accepts a model in memory
+    * ``from_object(model, **parameters)``: a class method that returns a classifier for such a model
     """
 
     @property

@@ -15,12 +15,14 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.options import Options
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
+from fooldeap.registry import Registry
 from fooldeap.results import Result
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder, load
 from fooldeap.runs.session import warn
 from fooldeap.storage.sums import PAGE
 
+IN_MEMORY = "(in memory)"
 Source = str | Path | Mapping[str, Any] | Experiment
 
 
@@ -121,8 +123,9 @@ def fool(
 
     Parameters
     ----------
-    model : a model in memory that a classifier plugin accepts (for example a Keras model), a classifier, a model file,
-        or a value of the key ``classifier``: a mapping or the name of a plugin
+    model : a model in memory that a classifier plugin accepts (a Keras model, a PyTorch module, an ONNX session or a
+        function), a classifier, a model file, or a value of the key ``classifier``: a mapping or the name of a plugin.
+        For a model in memory, ``classifier={"shape": [28, 28, 1]}`` sets the parameters of its plugin
     target : a class, a list of classes, or ``"all"``
     overrides, plugins, workers, quiet, trust_model, arguments : as for `run`, but by default without reporters; other
         processes need a model that they can load
@@ -130,14 +133,21 @@ def fool(
     plugins, named = registries.each(plugins), isinstance(model, str | Path | Mapping)
     if isinstance(model, str | Path) and (reader := registries.load(plugins).formats().get(Path(model).suffix.lower())):
         model = {"name": reader, "model": str(model)}
+    taker = None if named or _is_classifier(model) else _plugin_for(model, registries.load(plugins))
+    if taker is not None:
+        arguments["classifier"] = {"name": taker.name, _source(taker): IN_MEMORY, **_settings(taker, arguments)}
     given = {"targets": target, "reporters": [], **({"classifier": model} if named else {})}
     arguments = {**given, **config.executor_for(workers), **arguments}
     options = Options(trust_model)
     experiment = config.load({}, overrides, arguments=arguments, plugins=plugins, options=options)
     for text in config.unused_operators(experiment):
         warn(text)
-    classifier = None if named else wrapped(model, experiment.classifier)
-    if classifier is not None and type(classifier) is not experiment.classifier.plugin.target:
+    classifier = None if named else model
+    if taker is not None:
+        values = {name: value for name, value in experiment.classifier.values.items() if name != _source(taker)}
+        with experiment.blaming("classifier"):
+            classifier = taker.target.from_object(model, **values)  # type: ignore[attr-defined]
+    elif classifier is not None:
         experiment = replace(experiment, classifier=_choice_of(classifier))
     with ExperimentSession(experiment, classifier) as prepared:
         return prepared.run(None, quiet=quiet)
@@ -167,29 +177,40 @@ def _report(folder: RunFolder, result: Result, *, wanted: bool) -> Result:
     return result
 
 
-def wrapped(model: Any, choice: Choice | None = None) -> Classifier:
-    """Return a model in memory as a classifier. It is a classifier already, or a classifier plugin accepts it.
+def _is_classifier(model: Any) -> bool:
+    return all(hasattr(model, name) for name in ("input_shape", "classes", "logits"))
 
-    ``choice`` has the parameters for the plugin: ``classifier={"input_range": [0, 1]}``.
+
+def _plugin_for(model: Any, registry: Registry) -> Plugin:
+    """Return the classifier plugin that takes a model in memory.
 
     Raises
     ------
     InputError
-        No plugin accepts the model.
+        No plugin takes it.
     """
-    if all(hasattr(model, name) for name in ("input_shape", "classes", "logits")):
-        return model  # type: ignore[no-any-return]
-    for plugin in registries.load().all("classifier"):
-        from_object = getattr(plugin.target, "from_object", None)
-        values = choice.values if choice is not None and choice.plugin.target is plugin.target else {}
-        given = {name: value for name, value in values.items() if name != "model"}
-        taken: Classifier | None = from_object(model, **given) if from_object else None
-        if taken is not None:
-            return taken
+    for plugin in registry.all("classifier"):
+        takes = getattr(plugin.target, "takes", None)
+        if takes is not None and takes(model):
+            return plugin
     raise InputError(
         f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
         "or an object with input_shape, classes and logits(images)"
     )
+
+
+def _source(plugin: Plugin) -> str:
+    """Return the parameter of a classifier plugin that names the model."""
+    return "model" if "model" in plugin.parameters else "function"
+
+
+def _settings(plugin: Plugin, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters for a model in memory, ``classifier={"input_range": [0, 1]}``."""
+    settings = arguments.get("classifier", {})
+    settings = {"name": settings} if isinstance(settings, str) else dict(settings)
+    if settings.setdefault("name", plugin.name) != plugin.name:
+        raise InputError(f"classifier: got {settings['name']!r} for a model of {plugin.name!r}; leave the name out")
+    return settings
 
 
 def _choice_of(classifier: Classifier) -> Choice:

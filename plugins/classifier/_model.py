@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -159,6 +160,7 @@ class ImageModel(FromFile):
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     channels: Literal["rgb", "bgr"] = "rgb"
+    device: str = "auto"
     class_names: Names | None = None
     _object: Any = field(default=None, init=False, repr=False)
 
@@ -168,12 +170,14 @@ class ImageModel(FromFile):
         """The model. Subclasses load it at first use."""
 
     @classmethod
-    def from_object(cls, model: Any, **settings: Any) -> Self | None:
-        """Return a classifier for a model in memory, or None if this plugin does not take ``model``."""
-        name = cls._name_of(model)
-        if name is None:
-            return None
-        made = cls(model=f"(in memory) {name}", **settings)
+    def takes(cls, model: Any) -> bool:
+        """Return whether this plugin takes a model in memory."""
+        return cls._name_of(model) is not None
+
+    @classmethod
+    def from_object(cls, model: Any, **settings: Any) -> Self:
+        """Return a classifier for a model in memory that `takes` accepts."""
+        made = cls(model=f"(in memory) {cls._name_of(model)}", **settings)
         object.__setattr__(made, "_object", model)
         return made
 
@@ -186,6 +190,10 @@ class ImageModel(FromFile):
     def confidence_kind(self) -> str:
         """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
         return self._loaded.confidence_kind
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
+            raise InputError(f"{self._where}: got 'device: {self.device[:40]}', expected auto, cpu, cuda or cuda:0")
 
     def scaling(self, channels: int) -> Scaling:
         """Return the map from grey levels to the input of the model.

@@ -22,6 +22,7 @@ LINEAR = ("Gemm", "MatMul")
 PASSED = ("Identity", "Cast", "Add", "Dropout")  # operators that may come between a linear layer and the scores
 CHANNELS = (1, 3)
 TENSOR = "onnx.TensorProto"
+CUDA = "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Graph:
     def __init__(self, session: Any, output: str, features: str | None, removed: str) -> None:
         self._session, self.output, self.features, self.removed = session, output, features, removed
         self._input = session.get_inputs()[0]
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that computes."""
+        return str(self._session.get_providers()[0])
 
     def run(self, output: str, fed: Array) -> Array:
         """Return the output of a given name for an input."""
@@ -137,7 +143,12 @@ def external_files(content: bytes) -> list[str]:
 
 
 def opened(
-    content: bytes, where: str, removable: Collection[str], output: str | None, beside: Callable[[str], bytes]
+    content: bytes,
+    where: str,
+    removable: Collection[str],
+    output: str | None,
+    beside: Callable[[str], bytes],
+    device: str = "cpu",
 ) -> Graph:
     """Return a model that is ready to run.
 
@@ -153,6 +164,8 @@ def opened(
         The name of the output, or None if the model has only one.
     beside
         Reads a file in the folder of the model.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises
     ------
@@ -182,7 +195,7 @@ def opened(
     for name in (output, features):
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    return Graph(_session(runtime, model.SerializeToString(), where), output, features, removed)
+    return Graph(_session(runtime, model.SerializeToString(), device, where), output, features, removed)
 
 
 def _external(tensor: Any) -> dict[str, str]:
@@ -283,7 +296,22 @@ def _messages(message: Any) -> Iterator[Any]:
                 yield from _messages(each)
 
 
-def _session(runtime: Any, content: bytes, where: str) -> Any:
+def _providers(runtime: Any, device: str, where: str) -> list[Any]:
+    """Return the execution providers for a device."""
+    kind, _, number = device.partition(":")
+    available = runtime.get_available_providers()
+    if kind == "cuda" and CUDA not in available:
+        raise InputError(
+            f"{where}: got 'device: {device}', but ONNX Runtime has only {', '.join(available)}; install "
+            "onnxruntime-gpu, or say 'device: cpu'"
+        )
+    if kind == "cpu" or CUDA not in available:
+        return ["CPUExecutionProvider"]
+    return [(CUDA, {"device_id": int(number or 0)}), "CPUExecutionProvider"]
+
+
+def _session(runtime: Any, content: bytes, device: str, where: str) -> Any:
+    providers = _providers(runtime, device, where)
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = thread_limit() or 0
@@ -292,7 +320,7 @@ def _session(runtime: Any, content: bytes, where: str) -> Any:
     # The checks are for the ONNX format. The same bytes could also be valid in ONNX Runtime's own format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(content, options, providers=providers)
     except Exception as error:
         said = " ".join(str(error).split())[:160]
         raise InputError(

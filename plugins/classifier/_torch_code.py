@@ -177,4 +177,4 @@ def _nodes(block: Any) -> Iterator[Any]:
 def _said(name: str) -> str:
     if _NEVER.search(f"{name}(") or _OUTWARD.fullmatch(name):
         return f"says {name[:60]!r}, which reaches outside a model"
-    return f"uses the operator {name[:60]!r} (or has a part of this name), which is not among those that only compute"
+    return f"uses the operator {name[:60]!r}, which is not among those that only compute"

@@ -1,6 +1,7 @@
-"""Detect the kind of a PyTorch file and load it: checked TorchScript, or a trusted exported program.
+"""Detect the kind of a PyTorch file and load it: checked TorchScript, a trusted exported program, or weights.
 
-Pickles of ``torch.save`` are never loaded. TorchScript is a program that runs in its own interpreter. It is loaded if
+Pickles of ``torch.save`` are only loaded as weights of the user's own network, by PyTorch's loader of weights, which
+runs no code. TorchScript is a program that runs in its own interpreter. It is loaded if
 it only computes (see `_torch_code`) and if its values have the declared types and sizes (see `_torch_values`). PyTorch
 loads a copy of the checked parts and no other parts.
 
@@ -8,10 +9,12 @@ An exported program is code and needs trust: its loader evaluates text in the fi
 their names.
 """
 
+import contextlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +22,16 @@ from fooldeap.plugin import InputError
 from fooldeap.storage.archives import Archive, ArchiveError, UnsafeArchiveError, packed
 
 from . import _torch_values
+from ._code import in_a_line, object_of
 from ._torch_code import OUTWARD, refused_in_graph, refused_in_text
 
 SUFFIXES = (".pt", ".pt2", ".pth", ".ts")
 MOST_CODE = 1 << 24  # bytes of TorchScript
-_CURE = "save it with torch.jit.save(torch.jit.script(model), 'NAME.pt')"
+_CURE = (
+    "export it with torch.onnx.export(model, images, 'NAME.onnx'), or save its weights with "
+    "torch.save(model.state_dict(), 'NAME.pth') and name its class: 'network: file.py:CLASS'"
+)
+_SAFE_VERSION = (2, 6)  # the first version of PyTorch whose loader of weights cannot be made to run code
 _TRUST = "if you trust its author, run with --trust-model (in Python: trust_model=True)"
 # The parts of a TorchScript archive that PyTorch needs. Names are relative to the common folder.
 _CODE = re.compile(r"code/[\w/]+\.py")
@@ -40,13 +48,15 @@ class Program:
     batch: int | None = None
 
 
-def load(content: bytes, where: str, *, trusted: bool) -> Program:
+def load(content: bytes, where: str, *, network: str | None, trusted: bool) -> Program:
     """Return the model in a file. Code in the file is not run unless it is ``trusted``.
+
+    ``network`` refers to the class of the model, if the file has only its weights.
 
     Raises
     ------
     InputError
-        It is neither TorchScript nor an exported program, it needs trust that is not given, or it cannot be loaded.
+        The file is of another kind, it needs trust that is not given, or it cannot be loaded.
     """
     try:
         parts = Archive(content).parts()
@@ -56,14 +66,31 @@ def load(content: bytes, where: str, *, trusted: bool) -> Program:
         raise InputError(f"{where}: the file is damaged or no TorchScript (it {error}); {_CURE}") from None
     root = next(iter(parts), "").partition("/")[0]
     named = {name.removeprefix(f"{root}/"): part for name, part in parts.items()}
+    if network is not None:
+        return Program(_with_weights(network, packed(parts), where))
     if any(_CODE.fullmatch(name) for name in named):
         return _script(named, where, trusted)
     _check_exported(named, where, trusted)
-    torch = _package(where)
-    return _loaded(lambda: _exported(torch, io.BytesIO(packed(parts))), where)
+    with _without_triton():
+        torch = package(where)
+        return _loaded(lambda: _exported(torch, io.BytesIO(packed(parts))), where)
 
 
-def _package(where: str) -> Any:
+@contextlib.contextmanager
+def _without_triton() -> Iterator[None]:
+    """Let PyTorch not import triton if TensorFlow is imported. Their copies of LLVM would end the process."""
+    if "tensorflow" not in sys.modules or "triton" in sys.modules:
+        yield
+        return
+    sys.modules["triton"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["triton"]
+
+
+def package(where: str) -> Any:
+    """Import and return PyTorch."""
     # Threads that spin while they wait would occupy cores. PyTorch reads this variable when it is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -81,8 +108,8 @@ def _loaded(load: Callable[[], Program], where: str) -> Program:
     except InputError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:160]
-        raise InputError(f"{where} does not load: {type(error).__name__}: {said}; export it anew") from None
+        said = f"{type(error).__name__}: {in_a_line(error)}"
+        raise InputError(f"{where} does not load: {said}; export it anew") from None
 
 
 # --- TorchScript ----------------------------------------------------------------------------------------------------
@@ -94,7 +121,7 @@ def _script(parts: Mapping[str, bytes], where: str, trusted: bool) -> Program:
     if sum(map(len, code.values())) > MOST_CODE:
         raise InputError(f"{where} holds far more code than a model has; do not use this file")
     if trusted:
-        torch = _package(where)
+        torch = package(where)
         return _loaded(lambda: Program(_compiled(torch, parts).eval()), where)
     _check_code(code, OUTWARD, where)
     if not {"data.pkl", "constants.pkl"} <= parts.keys():
@@ -104,7 +131,7 @@ def _script(parts: Mapping[str, bytes], where: str, trusted: bool) -> Program:
         _torch_values.check(needed, code)
     except _torch_values.ValuesError as error:
         raise InputError(f"{where} {error}; do not use this file, or, {_TRUST}") from None
-    torch = _package(where)
+    torch = package(where)
     _check_code(code, {schema.name.rpartition("::")[2] for schema in torch._C._jit_get_all_schemas()}, where)
     return _loaded(lambda: _checked(torch, needed, where), where)
 
@@ -131,6 +158,51 @@ def _refuse(fault: str | None, where: str) -> None:
         raise InputError(f"{where} {fault}; do without it, or, {_TRUST}")
 
 
+# --- Weights -------------------------------------------------------------------------------------------------------
+
+
+def _with_weights(network: str, content: bytes, where: str) -> Any:
+    """Return the user's network with the weights in a file of ``torch.save(model.state_dict(), ...)``."""
+    torch = package(where)
+    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_VERSION:
+        raise InputError(f"{where} needs PyTorch 2.6 or newer, got {torch.__version__}; pip install --upgrade torch")
+    named = f"{where}: network {network!r}"
+    built = object_of(network, named)
+    if not isinstance(built, torch.nn.Module):
+        try:
+            built = built()
+        except Exception as error:
+            raise InputError(
+                f"{named} fails ({type(error).__name__}: {in_a_line(error)}), expected a class or function without "
+                "required arguments; write one: 'def network(): return CLASS(...)'"
+            ) from None
+    if not isinstance(built, torch.nn.Module):
+        raise InputError(f"{named} gives a {type(built).__name__}, expected a torch.nn.Module; name its class")
+    try:
+        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:
+        raise InputError(
+            f"{where} holds more than weights, and may run code; save the weights alone: "
+            "torch.save(model.state_dict(), 'NAME.pth')"
+        ) from None
+    try:
+        built.load_state_dict(_state(weights))
+    except Exception as error:
+        raise InputError(f"{named} does not fit the weights ({in_a_line(error)}); name the class they are of") from None
+    return built.eval()
+
+
+def _state(weights: Any) -> Any:
+    """Return the weights in a checkpoint, without the prefix of ``DataParallel``."""
+    for name in ("state_dict", "model_state_dict", "model"):
+        if isinstance(weights, dict) and isinstance(weights.get(name), dict):
+            weights = weights[name]
+    prefix = "module."
+    if isinstance(weights, dict) and weights and all(str(name).startswith(prefix) for name in weights):
+        return {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights
+
+
 # --- Exported programs ----------------------------------------------------------------------------------------------
 
 
@@ -139,15 +211,22 @@ def _check_exported(parts: Mapping[str, bytes], where: str, trusted: bool) -> No
     names = {name.lower() for name in parts}
     if any(name.endswith(_EXPORTED) for name in names):
         if not trusted:
-            raise InputError(f"{where} is an exported program, which is code; save it as TorchScript, or, {_TRUST}")
+            raise InputError(f"{where} is an exported program, which is code; export it to ONNX, or, {_TRUST}")
     elif "data.pkl" in names:
-        raise InputError(f"{where} is a pickle of torch.save, which is never loaded; {_CURE}")
+        raise InputError(
+            f"{where} is a pickle of torch.save; if it has the weights of a model, name its class: 'network: "
+            "file.py:CLASS'; if it is a whole model, save its weights with torch.save(model.state_dict(), 'NAME.pth')"
+        )
     else:
         raise InputError(f"{where} is neither TorchScript nor an exported program; {_CURE}")
 
 
 def _exported(torch: Any, archive: io.BytesIO) -> Program:
-    program = torch.export.load(archive)
+    return program_of(torch.export.load(archive))
+
+
+def program_of(program: Any) -> Program:
+    """Return the model of an exported program."""
     inputs = set(program.graph_signature.user_inputs)
     sizes = [node.meta["val"].shape for node in program.graph.nodes if node.name in inputs]
     if len(sizes) != 1 or len(sizes[0]) != 4:

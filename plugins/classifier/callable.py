@@ -1,20 +1,17 @@
 """A Python function as the classifier. It may call a remote model, or a framework without a plugin."""
 
-import hashlib
-import importlib
+import functools
 import inspect
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.contract_checks import described
-from fooldeap.errors import nearest
-from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dataclass
-from fooldeap.registry import import_file
+from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dataclass, field
 
+from ._code import digest_of_code, in_a_line, object_of
 from ._model import SentAsSettings
 from ._scores import Outputs, as_scores, check_size, confidence_kind, logarithms, names_in, probes
 
@@ -41,6 +38,19 @@ class FunctionClassifier(SentAsSettings):
     outputs: Outputs = "auto"
     billable: bool = False
     class_names: Names | None = None
+    _object: Any = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def takes(cls, model: Any) -> bool:
+        """Return whether ``model`` is a function."""
+        return inspect.isroutine(model) or isinstance(model, functools.partial)
+
+    @classmethod
+    def from_object(cls, model: Any, **settings: Any) -> "FunctionClassifier":
+        """Return a classifier for a function in memory."""
+        made = cls(function=f"(in memory):{getattr(model, '__qualname__', 'partial')}", **settings)
+        object.__setattr__(made, "_object", model)
+        return made
 
     def __post_init__(self) -> None:
         check_size(self.shape, None, self._where)
@@ -60,14 +70,7 @@ class FunctionClassifier(SentAsSettings):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the function's name and of its module's source, or of its full name without a source file."""
-        function, name = inspect.unwrap(self._function), self.function.rpartition(":")[2]
-        if not inspect.isroutine(function):
-            function = type(function)  # a callable instance
-        try:
-            source = Path(str(inspect.getsourcefile(function))).read_bytes()
-        except (TypeError, OSError):
-            source = self.function.encode()
-        return hashlib.sha256(name.encode() + b"\0" + source).hexdigest()
+        return digest_of_code(self._function, self.function).hex()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -97,7 +100,7 @@ class FunctionClassifier(SentAsSettings):
         except InputError:
             raise
         except (Exception, SystemExit) as error:
-            said = f"{type(error).__name__}: {_in_a_line(error)}"
+            said = f"{type(error).__name__}: {in_a_line(error)}"
             raise InputError(
                 f"{self._where} fails ({said}) on uint8 images {images.shape}, expected scores "
                 f"({len(images)}, {self.classes}); mend it, or see whether 'shape' is that of its images"
@@ -106,35 +109,9 @@ class FunctionClassifier(SentAsSettings):
 
     @cached_property
     def _function(self) -> Any:
-        place, colon, name = self.function.rpartition(":")
-        if not colon or not place or not name:
-            raise InputError(f"{self._where}: expected package.module:name or file.py:name")
-        module = import_file(Path(place)) if place.endswith(".py") else _module(place, self._where)
-        found: Any = module
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        if found is None:
-            near = nearest(name, _callables(module))
-            cure = f"did you mean {near!r}?" if near else "name one that it has"
-            raise InputError(f"{self._where}: {place!r} has no function {name!r}; {cure}")
+        found = self._object if self._object is not None else object_of(self.function, self._where)
         _check_call(found, self._where)
         return found
-
-
-def _module(name: str, where: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        file = Path(f"{name.replace('.', '/')}.py")
-        cure = f"for the file say '{file}:...'" if file.is_file() else "install it, or name a file: 'file.py:name'"
-        said = f"{type(error).__name__}: {_in_a_line(error)}"
-        raise InputError(f"{where}: module {name!r} does not load ({said}); {cure}") from error
-
-
-def _callables(module: Any) -> list[str]:
-    """Return the names of the callables that a module defines itself."""
-    own = vars(module).items()
-    return [name for name, value in own if callable(value) and getattr(value, "__module__", "") == module.__name__]
 
 
 def _check_call(found: Any, where: str) -> None:
@@ -152,7 +129,3 @@ def _check_call(found: Any, where: str) -> None:
         signature.bind(None)
     except TypeError as error:
         raise InputError(f"{where} takes {signature} ({error}), expected a function of images alone") from None
-
-
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

@@ -1,9 +1,12 @@
 """A Keras model as the classifier: a shipped model, a file, or a model in memory."""
 
+import contextlib
 import copy
 import hashlib
 import math
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +39,8 @@ class Keras(ImageModel):
     ``input_range`` is the range of pixels that the model was trained on; the shipped ones rescale images themselves.
     ``mean`` and ``std``, one number per channel in that range, normalise the pixels. ``channels`` is the order of the
     channels. ``preprocessing`` sets these keys as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``.
-    ``class_names`` is a file with one name per line.
+    ``device`` is ``cpu``, ``cuda``, ``cuda:1`` and so on, or ``auto``: what TensorFlow chooses. ``class_names`` is a
+    file with one name per line.
 
     The model is loaded at first use. It must not be trained while it is a classifier.
     """
@@ -55,12 +59,14 @@ class Keras(ImageModel):
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
-        scores: NDArray[np.float32] = self._loaded.logits(self._loaded.tensor(images)).numpy()
+        with self._loaded.on():
+            scores: NDArray[np.float32] = self._loaded.logits(self._loaded.tensor(images)).numpy()
         return scores
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
         """Return the gradient of log p(target) with respect to the image in grey levels, float32 (n, h, w, c)."""
-        gradient = self._loaded.gradient(images, np.int32(target))
+        with self._loaded.on():
+            gradient = self._loaded.gradient(images, np.int32(target))
         if gradient is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         found: NDArray[np.float32] = gradient.numpy()
@@ -87,6 +93,11 @@ class _Loaded:
 
         self._tf = tensorflow()
         where = settings._where
+        self.device, self.on = _device(self._tf, settings.device, where)
+        with self.on():
+            self._build(settings, where)
+
+    def _build(self, settings: Keras, where: str) -> None:
         model = settings._object
         if model is None:
             model = load(settings._content(), settings._path.suffix.lower(), where, trusted=settings._trusted)
@@ -148,6 +159,19 @@ class _Loaded:
         if self.confidence_kind == "probability":
             return logits
         return (self._tf.nn.log_softmax if self.confidence_kind == "softmax" else self._tf.math.log_sigmoid)(logits)
+
+
+def _device(tf: Any, device: str, where: str) -> tuple[str, Callable[[], AbstractContextManager[Any]]]:
+    """Return the device that computes, and a function that returns a context in which it computes."""
+    gpus = [f"cuda:{number}" for number in range(len(tf.config.list_physical_devices("GPU")))]
+    if device == "auto":
+        return (gpus or ["cpu"])[0], contextlib.nullcontext
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and f"cuda:{number or 0}" not in gpus:
+        raise InputError(
+            f"{where}: got 'device: {device}', but TensorFlow has only {', '.join(['cpu', *gpus])}; say 'device: cpu'"
+        )
+    return device, lambda: tf.device(f"/{'GPU' if kind == 'cuda' else 'CPU'}:{number or 0}")
 
 
 def _with_output(model: Any, output: str | None, where: str) -> Any:

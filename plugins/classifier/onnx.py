@@ -2,8 +2,10 @@
 
 import copy
 import hashlib
+import sys
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -31,7 +33,8 @@ class Onnx(ImageModel):
 
     ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
     in that range, normalise the pixels. ``channels`` is the order of the channels. ``preprocessing`` sets these keys
-    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``class_names`` is a file with one name per
+    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``device`` is ``cpu``, ``cuda``, ``cuda:1``
+    and so on, or ``auto``: a GPU if the installed ONNX Runtime supports it. ``class_names`` is a file with one name per
     line.
     """
 
@@ -39,7 +42,22 @@ class Onnx(ImageModel):
 
     @classmethod
     def _name_of(cls, model: Any) -> str | None:
-        return None
+        runtime = sys.modules.get("onnxruntime")  # a session exists only if ONNX Runtime is imported
+        if runtime is None or not isinstance(model, runtime.InferenceSession):
+            return None
+        return str(Path(getattr(model, "_model_path", None) or "session").name)
+
+    def _content(self) -> bytes:
+        """Return the content of the model file. A session in memory keeps its file, or the path of it."""
+        if self._object is None:
+            return super()._content()
+        content = getattr(self._object, "_model_bytes", None)
+        return bytes(content) if content else super()._content()
+
+    @property
+    def _path(self) -> Path:
+        path = getattr(self._object, "_model_path", None)
+        return Path(path) if path else super()._path
 
     @cached_property
     def digest(self) -> str:
@@ -75,7 +93,9 @@ class _Loaded:
     def __init__(self, settings: Onnx) -> None:
         where = settings._where
         removable = {"auto": ("Softmax", "Sigmoid"), "sigmoid": ("Sigmoid",)}.get(settings.outputs, ())
-        self._graph: Graph = opened(settings._content(), where, removable, settings.output, settings._beside)
+        self._graph: Graph = opened(
+            settings._content(), where, removable, settings.output, settings._beside, settings.device
+        )
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
         self.scaling = settings.scaling(self.shape[2])
@@ -91,6 +111,11 @@ class _Loaded:
         known = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(self._graph.removed)
         kind = confidence_kind(found.astype(np.float64), "logits" if known else settings.outputs, where)
         self.confidence_kind = known or kind
+
+    @property
+    def device(self) -> str:
+        """The execution provider that computes."""
+        return self._graph.provider
 
     def rescaled(self, scaling: Scaling) -> "_Loaded":
         """Return the same model with another scaling."""

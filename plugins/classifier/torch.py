@@ -1,6 +1,9 @@
-"""A PyTorch model as the classifier: TorchScript, or an exported program."""
+"""A PyTorch model as the classifier: weights with their class, an exported program, TorchScript, or in memory."""
 
 import copy
+import hashlib
+import sys
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -8,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.lazy_tensorflow import thread_limit
-from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
+from fooldeap.plugin import Array, Code, Images, InputError, classifier, dataclass
 
+from ._code import digest_of_code, in_a_line, object_of
 from ._model import ImageModel
 from ._scores import FLOOR, Scaling, batched_by, check_size, confidence_kind, probes
-from ._torch_file import SUFFIXES, Program, load
+from ._torch_file import SUFFIXES, Program, load, package, program_of
 
 BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depend on the batch size in PyTorch
 
@@ -22,21 +26,38 @@ BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depen
 class Torch(ImageModel):
     """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
 
-    ``model`` is a file of ``torch.jit.save`` (TorchScript) or of ``torch.export.save``. The latter is code and needs
-    ``--trust-model``. The model receives float32 (n, channels, height, width) and returns (n, classes). ``shape``,
-    (height, width, channels), is required for TorchScript, which does not contain it. ``outputs`` is the kind of
-    output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; ``sigmoid``, if each number is
-    the probability of its class, or its logit; or ``auto``, which decides from the output for probe images.
+    ``model`` is a file of ``torch.save(model.state_dict(), ...)``, of ``torch.export.save``, or of ``torch.jit.save``
+    (TorchScript). Weights need ``network``, the class of the model or a function that builds it, as ``file.py:CLASS``.
+    An exported program is code and needs ``--trust-model``. The model receives float32 (n, channels, height, width) and
+    returns (n, classes). If it returns several values, ``output`` is the name or the index of the scores; by default
+    it is ``logits``. ``shape``, (height, width, channels), is required unless the file contains it. ``outputs`` is the
+    kind of output: ``logits``; ``probabilities``, whose logits are log p with p at least 1e-30; ``sigmoid``, if each
+    number is the probability of its class, or its logit; or ``auto``, which decides from the output for probe images.
 
     ``input_range`` is the range of pixels that the model was trained on. ``mean`` and ``std``, one number per channel
     in that range, normalise the pixels. ``channels`` is the order of the channels. ``preprocessing`` sets these keys
-    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``class_names`` is a file with one name per
-    line.
+    as ``preprocess_input`` of Keras does: ``torch``, ``caffe`` or ``tf``. ``device`` is ``cpu``, ``cuda``, ``cuda:1``
+    and so on, or ``auto``: a GPU if there is one. ``class_names`` is a file with one name per line.
     """
+
+    network: Code | None = None
 
     @classmethod
     def _name_of(cls, model: Any) -> str | None:
-        return None
+        torch = sys.modules.get("torch")  # a PyTorch model exists only if PyTorch is imported
+        if torch is None or not isinstance(model, torch.nn.Module | torch.export.ExportedProgram):
+            return None
+        return type(model).__name__
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model file and of the network's source, or of the weights of a model in memory."""
+        if self._object is not None:
+            return _digest(self._object)
+        if self.network is None:
+            return super().digest
+        code = digest_of_code(object_of(self.network, f"{self._where}: network {self.network!r}"), self.network)
+        return hashlib.sha256(self._content() + code).hexdigest()
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
@@ -59,10 +80,10 @@ class _Loaded:
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
-        program: Program = load(settings._content(), where, trusted=settings._trusted)
-        import torch
-
-        self._torch, self._model, self._batch = torch, program.model, program.batch or BLOCK
+        program = _program(settings)
+        self._torch = torch = package(where)
+        self.device = _device(torch, settings.device, where)
+        self._model, self._batch, self._output = program.model.to(self.device), program.batch or BLOCK, settings.output
         threads = thread_limit()
         if threads:
             torch.set_num_threads(threads)
@@ -82,7 +103,7 @@ class _Loaded:
         """Return logits, (n, classes) float32."""
         batches, count = batched_by(images, self._batch)
         with self._torch.inference_mode():
-            found = [self._scores(self._tensor(batch)).numpy() for batch in batches]
+            found = [self._scores(self._tensor(batch)).cpu().numpy() for batch in batches]
         return np.concatenate([np.empty((0, self.classes), np.float32), *found])[:count]
 
     def gradient(self, images: Images, target: int) -> NDArray[np.float32] | None:
@@ -96,26 +117,37 @@ class _Loaded:
             if not log_p.requires_grad:
                 return None
             (slope,) = self._torch.autograd.grad(log_p, pixels)
-            found.append(slope.numpy())
+            found.append(slope.cpu().numpy())
         return np.concatenate(found)[:count]
 
     def _tensor(self, images: Images) -> Any:
-        return self._torch.from_numpy(images.astype(np.float32))
+        return self._torch.from_numpy(images.astype(np.float32)).to(self.device)
 
     def _input(self, pixels: Any) -> Any:
         """Return the input of the model, (n, channels, height, width), for pixels (n, height, width, channels)."""
         pixels = pixels.flip(-1) if self.scaling.reverse else pixels
-        scale, offset = (self._torch.from_numpy(each) for each in (self.scaling.scale, self.scaling.offset))
+        scale, offset = (
+            self._torch.from_numpy(each).to(self.device) for each in (self.scaling.scale, self.scaling.offset)
+        )
         scaled = (pixels * scale + offset).permute(0, 3, 1, 2)
         # With one channel, the transposed tensor counts as contiguous, and contiguous() does nothing. Convolutions then
         # answer in channels-last layout, and x.view(n, -1) fails behind them.
         return scaled.clone(memory_format=self._torch.contiguous_format)
 
     def _scores(self, pixels: Any) -> Any:
-        scores = self._model(self._input(pixels))
+        scores = self._chosen(self._model(self._input(pixels)))
         if self.confidence_kind == "probability":
             return scores.float().clamp_min(FLOOR).log()
         return scores.float()
+
+    def _chosen(self, found: Any) -> Any:
+        """Return the scores among the values that the model returns."""
+        name = self._output or "logits"
+        if isinstance(found, Mapping):
+            return found.get(name)
+        if isinstance(found, tuple | list) and name.isdecimal() and int(name) < len(found):
+            return found[int(name)]
+        return found if isinstance(found, self._torch.Tensor) else getattr(found, name, found)
 
     def _log_confidences(self, logits: Any) -> Any:
         if self.confidence_kind == "softmax":
@@ -131,7 +163,7 @@ class _Loaded:
         except InputError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split())[-160:]
+            said = in_a_line(error)
             raise InputError(
                 f"{where} does not take images of {self.shape} as (n, channels, height, width) float32 ({said}); "
                 "see whether 'shape' is that of its images"
@@ -139,15 +171,49 @@ class _Loaded:
         return np.concatenate(found)[:count]
 
     def _model_output(self, pixels: Any, where: str) -> Array:
-        scores = self._model(self._input(pixels))
+        scores = self._chosen(self._model(self._input(pixels)))
         if not isinstance(scores, self._torch.Tensor) or scores.ndim != 2 or scores.shape[1] < 2:
             shown = tuple(scores.shape[1:]) if isinstance(scores, self._torch.Tensor) else type(scores).__name__
             raise InputError(
                 f"{where} gives outputs of shape {shown}, expected one score a class, (classes,), at least 2 of them; "
-                "export it without what comes behind the scores"
+                "say which value has the scores, 'output: NAME', or export it without what comes behind them"
             )
-        found: Array = scores.float().numpy()
+        found: Array = scores.float().cpu().numpy()
         return found
+
+
+def _program(settings: Torch) -> Program:
+    """Return the model in the file, or a copy of the model in memory in inference mode."""
+    model = settings._object
+    if model is None:
+        return load(settings._content(), settings._where, network=settings.network, trusted=settings._trusted)
+    if not hasattr(model, "eval"):
+        return program_of(model)
+    return Program(copy.deepcopy(model).eval())
+
+
+def _device(torch: Any, device: str, where: str) -> Any:
+    """Return the device of PyTorch for the key ``device``."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise InputError(f"{where}: got 'device: {device}', expected one of {devices(torch)}; say 'device: cpu'")
+    return torch.device(device)
+
+
+def devices(torch: Any) -> str:
+    """Return the devices that PyTorch can use here."""
+    return ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
+
+
+def _digest(model: Any) -> str:
+    state = model.state_dict
+    state = state() if callable(state) else state  # a property of exported programs
+    digest = hashlib.sha256(f"{type(model).__qualname__} {model}".encode())
+    for name, value in state.items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _shape(program: Program, said: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:

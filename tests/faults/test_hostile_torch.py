@@ -170,7 +170,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_that_reaches_outside_is_refused_before_pytorch_is_imported(name, owned, monkeypatch):
-    monkeypatch.setattr(_torch_file, "_package", None)
+    monkeypatch.setattr(_torch_file, "package", None)
     program, said = PROGRAMS[name]
     assert said in refused(script(program))
 
@@ -271,14 +271,14 @@ VALUES = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_values_that_pytorch_would_believe_are_refused_before_it_is_imported(name, owned, monkeypatch):
-    monkeypatch.setattr(_torch_file, "_package", None)
+    monkeypatch.setattr(_torch_file, "package", None)
     kind, value, said = VALUES[name]
     assert said in refused(with_value(kind, value))
     assert not owned.exists()
 
 
 def test_constants_are_checked(owned, monkeypatch):
-    monkeypatch.setattr(_torch_file, "_package", None)
+    monkeypatch.setattr(_torch_file, "package", None)
     bad = together(tensor(storage(3)))
     assert "larger than its part of the archive" in refused(script(constants=bad, **{"constants/0": bytes(8)}))
 
@@ -294,7 +294,7 @@ def test_constants_are_checked(owned, monkeypatch):
     ],
 )
 def test_damaged_values_are_refused(more, owned, monkeypatch):
-    monkeypatch.setattr(_torch_file, "_package", None)
+    monkeypatch.setattr(_torch_file, "package", None)
     assert re.search("holds (damaged values|values, and something behind them)", refused(script(**more)))
 
 
@@ -307,7 +307,7 @@ def test_damaged_values_are_refused(more, owned, monkeypatch):
     ],
 )
 def test_classes_that_could_be_read_in_two_ways_are_refused(program, said, owned, monkeypatch):
-    monkeypatch.setattr(_torch_file, "_package", None)
+    monkeypatch.setattr(_torch_file, "package", None)
     assert said in refused(script(program))
 
 

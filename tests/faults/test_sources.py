@@ -39,10 +39,10 @@ ALLOWED = {
     "fooldeap/testing/batches.py": "copies a batch that a plugin on trial made in this process",
     "fooldeap/testing/every.py": "copies a plugin on trial, as workers will",
 }
-# Where PyTorch may be used, and of what of it: no torch.load; programs that name files are refused before.
+# Where PyTorch may be used, and of what of it. Its only loader of pickles is told to load weights only.
 TORCH = {
-    "plugins/classifier/_torch_file.py": ["model.eval", "torch"],
-    "plugins/classifier/torch.py": ["torch"],
+    "plugins/classifier/_torch_file.py": ["_compiled(torch, parts).eval", "built.eval", "model.eval", "torch"],
+    "plugins/classifier/torch.py": ["copy.deepcopy(model).eval"],
 }
 
 
@@ -64,6 +64,8 @@ def dangers_of_call(node):
         yield of
     if of in ("np.load", "numpy.load", "np.fromfile") and options.get("allow_pickle") != "False":
         yield f"{of} without allow_pickle=False"
+    if of == "torch.load" and options.get("weights_only") != "True":
+        yield f"{of} without weights_only"
     if options.get("shell", "False") != "False":
         yield f"{of} with a shell"
     if name == "load_model" and options.get("safe_mode") != "not trusted":
@@ -87,6 +89,7 @@ def test_sources_do_not_unpickle_or_execute_input():
     [
         *("import pickle", "from pickle import loads", "import torch.hub", "eval('1')", "exec('1')", "os.system('x')"),
         *("np.load(p)", "np.load(p, allow_pickle=True)", "subprocess.run(x, shell=True)", "yaml.YAML(typ='unsafe')"),
+        *("torch.load(p)", "torch.load(p, weights_only=False)"),
         *("YAML()", "keras.models.load_model(p)", "builtins.__import__('x')", "yaml.unsafe_load(x)"),
     ],
 )

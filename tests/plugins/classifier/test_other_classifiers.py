@@ -212,7 +212,7 @@ def _archive(path, **members):
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"data.pkl": "", "version": "3"}, "pickle of torch.save"),
+        ({"data.pkl": "", "version": "3"}, "pickle of torch.save; if it has the weights of a model, name its class"),
         ({"code/__torch__.py": 'y = torch.from_file("x", True, 5)', "data.pkl": ""}, "reaches outside"),
         ({"code/__torch__.py": 'ops.aten.save(y, "x")', "data.pkl": ""}, "reaches outside"),
         ({"models/model.json": "{}"}, "which is code"),
