@@ -1,6 +1,7 @@
 # make run: set up and run the main job.  make test: set up and run the tests but the slow ones.
 # make test-slow: run the slow tests.  make lint, make bench: as they say.
 # make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
+# make coverage: install pytest-cov, and tell which lines the tests of `make test` run.
 # make docs: the documentation as a site, into site/.
 # make refresh: after a change of plugins, bring the tables, schemas and pictures of them in line.
 # make faults: kill runs and workers, break files, and generate YAML files, many times; it takes hours.
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: run test test-slow test-torch lint docs refresh bench faults clean
+.PHONY: run test test-slow test-torch coverage lint docs refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -28,6 +29,10 @@ test-torch: $(READY)
 	$(BIN)/pytest $(PARALLEL) tests/plugins/classifier/test_other_classifiers.py tests/faults/test_hostile_torch.py \
 		tests/plugins/classifier/test_torch_files.py tests/plugins/classifier/test_preprocessing.py \
 		tests/plugins/classifier/test_confidence.py
+
+coverage: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pytest-cov
+	$(BIN)/pytest $(PARALLEL) -m "not slow" --cov=fooldeap --cov=fooldeap_plugins --cov-report=term:skip-covered
 
 lint: $(READY)
 	$(BIN)/ruff check .

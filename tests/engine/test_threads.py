@@ -53,7 +53,13 @@ def by_two_threads(work, items):
 # --- Global random generators ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choices", DEAP.values(), ids=DEAP)
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param(choices, id=name, marks=[pytest.mark.slow] * (name != "operators in an algorithm"))
+        for name, choices in DEAP.items()
+    ],
+)
 def test_runs_with_deap_are_the_same_beside_another_thread(restless, choices):
     small = {"algorithm": {"name": "generational", "population": 12}, **choices}
     if small["algorithm"] == "deap_simple":
