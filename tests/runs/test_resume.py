@@ -82,10 +82,15 @@ def test_resume_is_bit_identical_after_ten_kills(tmp_path, reference, slow_refer
     assert kills == 10
 
 
-def test_ctrl_c_prints_the_command_to_resume(tmp_path, reference):
-    expected, total = reference
+@pytest.mark.parametrize(
+    ("words", "fixture"),
+    [(SLOW, "slow_reference"), pytest.param(SMALL, "reference", marks=pytest.mark.slow)],
+    ids=["tiny", "network"],
+)
+def test_ctrl_c_prints_the_command_to_resume(tmp_path, request, words, fixture):
+    expected, total = request.getfixturevalue(fixture)
     folder = tmp_path / "run"
-    arguments = [str(ROOT / "configs/mnist.yaml"), *SMALL, "--out", str(folder)]
+    arguments = [str(ROOT / "configs/mnist.yaml"), *words, "--out", str(folder)]
     code, said = stopped(arguments, folder, total / 2, signal.SIGINT)
     assert (code, said) == (130, f"fooldeap: interrupted; go on with: fooldeap run --resume {folder}\n")
     fooldeap.resume(folder, quiet=True)

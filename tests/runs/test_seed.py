@@ -13,12 +13,14 @@ def seed():
     return fooldeap.run(ROOT / "configs/seed.yaml", seeds=3, reporters=[], quiet=True)
 
 
+@pytest.mark.slow
 def test_ten_of_ten_are_fooled_with_three_seeds(seed):
     assert len(seed) == 30
     assert [(run.seed, run.target, run.predicted) for run in seed if run.predicted != run.target] == []
     assert max(run.evaluations for run in seed) <= 25_050
 
 
+@pytest.mark.slow
 def test_the_best_scores_are_at_the_ceiling(seed):
     for number in {run.seed for run in seed}:
         scores = [run.score for run in seed if run.seed == number]
