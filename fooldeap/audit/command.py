@@ -59,6 +59,8 @@ def audit(
     from fooldeap.audit.session import AuditFolder
     from fooldeap.audit.session import audit as run_audit
     from fooldeap.audit.settings import numbers_in
+    from fooldeap.report import terminal
+    from fooldeap.report.model import Report
 
     if resume is None and model is None:
         raise InputError("name the model: fooldeap audit mnist_cnn")
@@ -90,4 +92,4 @@ def audit(
         hint = f"see {page}" if page.is_file() else f"to write its page again: fooldeap report {folder}"
         print_line(f"{folder}: is already finished; {hint}")
     elif not quiet:
-        print_line(f"\n{page}")
+        print_line(f"\n{terminal.render(Report.read(folder))}\n\n{page}")

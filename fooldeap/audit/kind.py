@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from fooldeap.audit.page import audit_report
 from fooldeap.audit.session import AuditFolder
+from fooldeap.report.model import Report
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
@@ -17,11 +19,9 @@ class AuditKind(FolderKind):
     folder = AuditFolder
     query_logs = "**/queries.csv"
 
-    def page(self, path: Path) -> str:
-        """Return the page."""
-        from fooldeap.report.audit import audit_page
-
-        return audit_page(path)
+    def report(self, path: Path) -> Report:
+        """Return the report."""
+        return audit_report(path)
 
     def verify(self, folder: AuditFolder, settings: Settings) -> Verification:
         """Repeat the run of every attack. The detection thresholds are not evaluated again."""

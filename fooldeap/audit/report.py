@@ -1,9 +1,8 @@
-"""The results of an audit as JSON, CSV and Markdown."""
+"""The results of an audit as JSON and CSV, and its report."""
 
 import csv
 import io
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +10,10 @@ from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
-from fooldeap.configuration.writing import as_yaml
 from fooldeap.formatting import grouped, percent
-from fooldeap.report.sources import Provenance
-from fooldeap.terminal_text import markdown as escaped
+from fooldeap.report.model import DOCUMENT, TERMINAL, Block, Items, Report, Section, Table, Text
+
+SUMMARY = (*DOCUMENT, TERMINAL)
 
 
 def data(found: Findings) -> dict[str, Any]:
@@ -110,8 +109,8 @@ def _csv(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the table of classes: the fewest evaluations of black-box attacks to each level.
+def class_table(found: Findings) -> Table:
+    """Return the table of classes: the fewest evaluations of black-box attacks to each level.
 
     The last columns have those of white-box attacks to the goal, if there are such attacks, and the best confidence of
     all attacks.
@@ -126,48 +125,53 @@ def class_table(found: Findings) -> tuple[list[str], list[list[str]]]:
             best = found.cheapest(target, GOAL, white_box=True)
             cells.append("not reached" if best is None else grouped(best.images_to[GOAL]))
         rows.append([found.names[target], *cells, percent(found.best_confidence(target))])
-    return header, rows
+    return Table(header, rows)
 
 
-def attack_table(found: Findings) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the table of attacks: classes reached at each level, evaluations and seconds."""
+def attack_table(found: Findings) -> Table:
+    """Return the table of attacks: classes reached at each level, evaluations and seconds."""
     header = ["attack", *(f"reached {words.level(level)}" for level in LEVELS), "evaluations", "seconds"]
     rows = []
     for attack in found.attacks:
         reached = [f"{len(found.costs(attack.name, level))} of {len(found.classes)}" for level in LEVELS]
         spent = [grouped(found.shown[attack.name]), f"{found.seconds[attack.name]:.1f}"]
         rows.append([attack.name, *reached, *spent])
-    return header, rows
+    return Table(header, rows)
 
 
-def markdown(found: Findings, made: Provenance) -> str:
-    """Return the report in Markdown."""
+def build_report(found: Findings) -> Report:
+    """Return the report of an audit."""
+    count = len(found.classes)
+    descriptions = [f"{attack.name}: {attack.what}" for attack in found.attacks]
+    descriptions += [f"{attack.name}: left out, because {words.NEEDS_GRADIENT}." for attack in found.left_out]
+    thresholds = [] if found.real is None else list(_thresholds(found.detection))
+    return Report(
+        title=f"Audit of {found.title}",
+        lead=words.verdict(found),
+        facts=[
+            ("classes attacked", str(count)),
+            (f"classes reached, {words.level(GOAL)}", f"{len(found.lowest_costs(GOAL))} of {count}"),
+            ("evaluations per class and attack", grouped(found.budget)),
+            ("evaluations in total", grouped(sum(found.shown.values()))),
+            ("image size", " × ".join(map(str, found.shape))),
+        ],
+        summary=[Section("Fewest evaluations to fool each class", [class_table(found)], SUMMARY)],
+        details=[
+            Section("Attacks", [Items(descriptions), attack_table(found)]),
+            Section("Detection by thresholds", thresholds),
+            Section("Explanation of the figures", [Items(list(words.meanings(found)))]),
+            Section("Limitations", [Items(list(words.limits(found)))]),
+            Section("Setup", [Text(_setup(found))]),
+        ],
+    )
+
+
+def _setup(found: Findings) -> str:
     height, width, channels = found.shape
-    parts = [
-        f"# Audit of {escaped(found.title)}",
-        f"Image size {height} x {width} x {channels}; seed {found.seed}; "
-        f"{grouped(found.budget)} evaluations per class and attack. {_real_images(found)}",
-        "## Summary",
-        words.verdict(found),
-        "## Fewest evaluations to fool each class",
-        _table(*class_table(found)),
-        "## Attacks",
-        _bullets(
-            [
-                *(f"{attack.name}: {attack.what}" for attack in found.attacks),
-                *(f"{attack.name}: left out, because {words.NEEDS_GRADIENT}." for attack in found.left_out),
-            ]
-        ),
-        _table(*attack_table(found)),
-        *(() if found.real is None else ("## Detection by thresholds", *_thresholds(found.detection))),
-        "## Explanation of the figures",
-        _bullets(words.meanings(found)),
-        "## Limitations",
-        _bullets(words.limits(found)),
-        "## Provenance",
-        *_provenance(found, made),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return (
+        f"Image size {height} x {width} x {channels}; seed {found.seed}; {grouped(found.budget)} evaluations per class "
+        f"and attack. Classifier, SHA-256 {found.digest}. {_real_images(found)}"
+    )
 
 
 def _real_images(found: Findings) -> str:
@@ -176,31 +180,31 @@ def _real_images(found: Findings) -> str:
     if real is None:
         return "No real images were given."
     spread = "" if real["taken"] == real["found"] else f" of {grouped(real['found'])}, evenly spread"
-    return f"Real images: {escaped(real['source'])}, {grouped(real['taken'])}{spread}; SHA-256 {real['sha256']}."
+    return f"Real images: {real['source']}, {grouped(real['taken'])}{spread}; SHA-256 {real['sha256']}."
 
 
-def _thresholds(own: Detection | None) -> Iterator[str]:
+def _thresholds(own: Detection | None) -> Iterator[Block]:
     """Yield the images that were compared, the precision, and the tables of the scores, in all and by attack."""
     if own is None:
-        yield "No fooling images to compare: no image reached 50 % for its class."
+        yield Text("No fooling images to compare: no image reached 50 % for its class.")
         return
-    yield (
+    yield Text(
         f"Fooling images: {grouped(own.overall.fooling)}, the best image of each class and attack if it reached 50 %. "
         f"Real images: {grouped(own.real)}. Distances are measured between {own.features}, to the {NEIGHBOURS}th "
         f"nearest of {grouped(own.reference)} other real images."
     )
-    yield _bullets(words.cautions(own))
+    yield Items(list(words.cautions(own)), warning=True)
     scores = list(own.overall.verdicts)
     if not scores:
         return
     header = ["threshold on", "AUROC", "price: real images refused"]
     rows = [[words.SCORES[score], _auroc(own.overall, score), _price(own.overall, score)] for score in scores]
-    yield "Over all attacks:"
-    yield _table(header, rows)
+    yield Text("Over all attacks:")
+    yield Table(header, rows)
     header = ["attack", "fooling images", *(words.SCORES[score] for score in scores)]
     rows = [[name, str(each.fooling), *(_auroc(each, score) for score in scores)] for name, each in own.attacks.items()]
-    yield "AUROC by attack:"
-    yield _table(header, rows)
+    yield Text("AUROC by attack:")
+    yield Table(header, rows)
 
 
 def _auroc(judged: DetectionResult, score: str) -> str:
@@ -210,23 +214,3 @@ def _auroc(judged: DetectionResult, score: str) -> str:
 def _price(judged: DetectionResult, score: str) -> str:
     share = judged.verdicts[score].real_refused
     return "–" if share is None else f"{100 * share:.1f} %"
-
-
-def _provenance(found: Findings, made: Provenance) -> Iterator[str]:
-    """Yield the classifier, the versions and the plugins of the audit."""
-    yield f"Classifier, SHA-256 {found.digest}:"
-    yield textwrap.indent(as_yaml({"classifier": found.classifier}).rstrip(), 4 * " ")
-    for table in (made.versions, made.plugins):
-        yield _table(table.header, table.rows, left=2)
-    if made.forced:
-        yield "Resumed although these had changed:"
-        yield _bullets(map(escaped, made.forced))
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    lines = [header, [*["---"] * left, *["---:"] * (len(header) - left)], *rows]
-    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
-
-
-def _bullets(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {each}" for each in sentences)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fooldeap.audit import detection, real, report, words
 from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
+from fooldeap.audit.page import audit_report
 from fooldeap.audit.results import AttackResult, ClassResult, Detection, DetectionResult, Findings, read_attack
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
@@ -21,9 +22,10 @@ from fooldeap.engine.timeout import TimeLimit
 from fooldeap.formatting import counted, percent
 from fooldeap.options import Options
 from fooldeap.plugin import Images
-from fooldeap.report import sources
-from fooldeap.report.audit import audit_page
-from fooldeap.report.writing import write_page
+from fooldeap.report import markdown
+from fooldeap.report.common import complete
+from fooldeap.report.html import write_page
+from fooldeap.report.model import DOCUMENT
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.run_folder import RunFolder
@@ -233,9 +235,12 @@ class _Session:
     def _write(self, folder: AuditFolder, found: Findings) -> None:
         folder.write("classes.csv", report.classes_csv(found))
         folder.write("thresholds.csv", report.thresholds_csv(found))
-        folder.write("report.md", report.markdown(found, sources.provenance(folder.path, folder.FILE)))
+        built = report.build_report(found)
+        folder.write(built.FILE, built.to_json())
+        whole = complete(built, folder.path, folder.FILE, provenance=DOCUMENT)
+        folder.write("report.md", markdown.render(whole))
         folder.write(folder.LAST, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
-        write_page(folder, lambda: audit_page(folder.path))
+        write_page(folder, lambda: audit_report(folder.path))
 
     def _print(self, text: str) -> None:
         if not self.quiet:

@@ -53,7 +53,7 @@ class Neighbourhood:
 
     def nearest(self, images: Images, targets: Sequence[int]) -> list[Neighbour]:
         """Return for each image (n, h, w, c) its nearest neighbour in its target class, which has training images."""
-        squares = _squares(images, self._data.train_images)
+        squares = squared_distances(images, self._data.train_images)
         labels = self._data.train_labels
         neighbours = []
         for row, target in zip(squares, targets, strict=True):
@@ -69,11 +69,11 @@ class Neighbourhood:
         if target not in self._typical:
             real = self._data.test_images[self._data.test_labels == target][:TYPICAL]
             own = self._data.train_images[self._data.train_labels == target]
-            self._typical[target] = np.sqrt(_squares(real, own).min(axis=1)) if len(real) else np.empty(0)
+            self._typical[target] = np.sqrt(squared_distances(real, own).min(axis=1)) if len(real) else np.empty(0)
         return self._typical[target]
 
 
-def _squares(images: Images, others: Images) -> NDArray[np.float64]:
+def squared_distances(images: Images, others: Images) -> NDArray[np.float64]:
     """Return the squared distances (n, m). They are exact: float64 represents these sums of integers without error."""
     flat = _flatten(images)
     own = np.square(flat).sum(axis=1)[:, None]

@@ -1,4 +1,4 @@
-"""The components of pages: images with predictions, charts, films, tables. ``templates/parts.html`` renders them."""
+"""What blocks of pages consist of: images with predictions, charts, films. ``templates/parts.html`` renders them."""
 
 import base64
 import math
@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import formatting
-from fooldeap.results import FoolingImage
+from fooldeap.formatting import grouped
+from fooldeap.plugin import Predictions
+from fooldeap.results import FoolingImage, Snapshot
 from fooldeap.terminal_text import printable
 
 MOST_BARS = 12  # classes whose probabilities are shown
 THUMB = 192  # pixels along the longer side of a small image
+FILM_BYTES = 2_000_000  # the largest size of all frames, before compression
+FEWEST_FRAMES = 6  # shown also if they are larger than that
 _DIGITS = 7  # decimal places of a probability
 
 
@@ -103,16 +107,6 @@ class ImageGroup:
 
     title: str
     thumbs: Sequence[Thumb]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts. The first ``left`` columns are aligned to the left, the others, numbers, to the right."""
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: int = 1
-    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,6 +224,43 @@ class Film:
 
     def _name(self, index: int) -> str:
         return printable(name_of(index, self.classes))
+
+
+def thumb(
+    image: NDArray[np.uint8] | None, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int
+) -> Thumb:
+    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
+    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
+    seen = "" if predicted == target else f"seen as {predicted}, "
+    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
+
+
+def thinned(films: Sequence[Film]) -> list[Film]:
+    """Return the films with fewer frames, and if necessary only the first films, so that they fit in `FILM_BYTES`."""
+    size = max((film.images[0].nbytes for film in films), default=1)
+    kept = films[: max(1, FILM_BYTES // (FEWEST_FRAMES * size))]
+    return [film.thinned(max(FEWEST_FRAMES, FILM_BYTES // (len(kept) * size))) for film in kept]
+
+
+def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
+    """Return the snapshots of a run as a film; ``names`` are the names of the classes."""
+    images = np.stack([each.image for each in taken])
+    return Film(
+        title=title,
+        target=target,
+        images=images,
+        probabilities=probabilities_of(taken),
+        generations=[each.generation for each in taken],
+        evaluations=[each.evaluations for each in taken],
+        classes=names,
+    )
+
+
+def probabilities_of(taken: Sequence[Snapshot]) -> NDArray[np.float64]:
+    """Return the confidences of snapshots, float64 (snapshots, classes)."""
+    images = np.stack([each.image for each in taken])
+    logits = np.stack([each.logits for each in taken])
+    return Predictions(logits, images, taken[0].confidence_kind).probabilities
 
 
 def name_of(index: int, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The page of a run: its images, their evolution, charts, a table of results, and provenance."""
+"""The report of a run: its images, their evolution, charts and a table of results. It is a page only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +11,31 @@ from fooldeap.configuration.stopping import clause_of
 from fooldeap.formatting import goal_text, grouped
 from fooldeap.plugin import Predictions
 from fooldeap.report import sources
-from fooldeap.report.neighbours import neighbours
-from fooldeap.report.parts import Card, Chart, Film, ImageGroup, Line, Table, Thumb, name_of, percent
-from fooldeap.report.rendering import render
-from fooldeap.report.writing import write_page
-from fooldeap.results import FrontImage, Result, RunResult, Snapshot
+from fooldeap.report.common import complete
+from fooldeap.report.html import write_page
+from fooldeap.report.model import Block, Cards, Charts, Films, Gallery, Items, Report, Section, Table, Text
+from fooldeap.report.nearest import nearest_digits
+from fooldeap.report.parts import (
+    Card,
+    Chart,
+    Film,
+    ImageGroup,
+    Line,
+    Thumb,
+    film_of,
+    name_of,
+    percent,
+    probabilities_of,
+    thinned,
+)
+from fooldeap.results import FrontImage, Result, RunResult
 from fooldeap.runs.run_folder import RunFolder
 
 MOST_CARDS = 60
 MOST_LINES = 20
 MOST_MEMBERS = 10  # images of a front
-CARD_BYTES = FILM_BYTES = 2_000_000  # the largest size of all images, and of all frames, before compression
-FEWEST_CARDS, FEWEST_FRAMES = 10, 6  # shown also if they are larger than that
+CARD_BYTES = 2_000_000  # the largest size of all images, before compression
+FEWEST_CARDS = 10  # shown also if they are larger than that
 POINTS = 2000  # the largest number of points of all curves of a chart
 WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
 
@@ -30,26 +43,65 @@ WIDE = 20  # the ratio of the largest to the smallest fitness from which the axi
 def write(folder: RunFolder, result: Result) -> None:
     """Write the page of a finished run to its folder."""
     with folder.locked():
-        write_page(folder, lambda: run_page(folder.path, result))
+        write_page(folder, lambda: run_report(folder.path, result))
 
 
-def run_page(folder: Path, result: Result) -> str:
-    """Return the page of a run as HTML. The folder must contain ``config.yaml`` and ``environment.json``."""
-    provenance = sources.provenance(folder, "config.yaml")
-    titles = _titles(result)
-    return render(
-        "run.html",
+def run_report(folder: Path, result: Result) -> Report:
+    """Return the report of a run. The folder must contain ``config.yaml`` and ``environment.json``."""
+    failures = [f"{run}: {reason}" for run, reason in result.failures.items()]
+    report = Report(
         title=result.name,
-        result=result,
         lead=_lead(result),
-        tiles=_tiles(result),
-        cards=cards(result, neighbours(provenance.configuration, result.runs[:MOST_CARDS])),
-        fronts=fronts(result),
-        films=films(result.runs, titles, result.names),
-        charts=charts(result),
-        table=Table(_HEADER, [[title, *_cells(run)] for title, run in zip(titles, result, strict=True)]),
-        failures=result.failures,
-        provenance=provenance,
+        facts=_facts(result),
+        summary=[Section("Failed runs", [Items(failures, warning=True)] if failures else [])],
+        details=[
+            Section(
+                "Results table",
+                [
+                    Table(_HEADER, [[title, *_cells(run)] for title, run in zip(_titles(result), result, strict=True)]),
+                    Text(
+                        "The columns to … give the number of evaluations until the first image with that confidence, "
+                        "or until the goal. An evaluation is a new image that the classifier answers."
+                    ),
+                ],
+            )
+        ],
+    )
+    return complete(report, folder, "config.yaml", pictures=_pictures(folder, result))
+
+
+def _pictures(folder: Path, result: Result) -> list[Section]:
+    beside = nearest_digits(sources.text(folder / "config.yaml"), result.runs[:MOST_CARDS])
+    front, film, curves = fronts(result), films(result.runs, _titles(result), result.names), charts(result)
+    return [
+        Section("Images", _images(result, beside)),
+        Section("Fronts", [Text(_about_fronts(result)), Gallery(front)] if front else []),
+        Section("Evolution", [Text(_ABOUT_FILMS), Films(film)] if film else []),
+        Section("Growth", [Charts(curves)] if curves else []),
+    ]
+
+
+def _images(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Block]:
+    shown = cards(result, beside)
+    blocks: list[Block] = [Cards(shown)] if shown else []
+    if any(card.beside for card in shown):
+        blocks.insert(0, Text("The small picture below each image is the nearest real image of its target class."))
+    if len(result) > len(shown):
+        blocks.append(Text(f"These are the first {len(shown)} of {len(result)} images. The others are in the folder."))
+    return blocks
+
+
+_ABOUT_FILMS = (
+    "The best image after generations 0, 1, 2, 3, 4, 6, 8, 11, 16, … and after the last one. The bars show the "
+    "classifier's probability of each class."
+)
+
+
+def _about_fronts(result: Result) -> str:
+    return (
+        "Images along the Pareto front of each target. No evaluated image is better than one of them in all "
+        "objectives. Below each image: the confidence in the target, and the values of "
+        f"{' and '.join(map(str, result.objectives))}; larger is better."
     )
 
 
@@ -86,15 +138,6 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
     )
 
 
-def thumb(
-    image: NDArray[np.uint8] | None, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int
-) -> Thumb:
-    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
-    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
-    seen = "" if predicted == target else f"seen as {predicted}, "
-    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
-
-
 def fronts(result: Result) -> list[ImageGroup]:
     """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
     kept = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.front][:MOST_LINES]
@@ -116,34 +159,6 @@ def films(runs: Sequence[RunResult], titles: Sequence[str], names: Sequence[str]
     """Return a film of each of the first runs; ``names`` are the names of the classes."""
     kept = [(title, run) for title, run in zip(titles, runs, strict=True) if run.snapshots][:MOST_LINES]
     return thinned([film_of(title, run.target, run.snapshots, names) for title, run in kept])
-
-
-def thinned(films: Sequence[Film]) -> list[Film]:
-    """Return the films with fewer frames, and if necessary only the first films, so that they fit in `FILM_BYTES`."""
-    size = max((film.images[0].nbytes for film in films), default=1)
-    kept = films[: max(1, FILM_BYTES // (FEWEST_FRAMES * size))]
-    return [film.thinned(max(FEWEST_FRAMES, FILM_BYTES // (len(kept) * size))) for film in kept]
-
-
-def film_of(title: str, target: int, taken: Sequence[Snapshot], names: Sequence[str] = ()) -> Film:
-    """Return the snapshots of a run as a film; ``names`` are the names of the classes."""
-    images = np.stack([each.image for each in taken])
-    return Film(
-        title=title,
-        target=target,
-        images=images,
-        probabilities=_probabilities(taken),
-        generations=[each.generation for each in taken],
-        evaluations=[each.evaluations for each in taken],
-        classes=names,
-    )
-
-
-def _probabilities(taken: Sequence[Snapshot]) -> NDArray[np.float64]:
-    """Return the probabilities (snapshots, classes)."""
-    images = np.stack([each.image for each in taken])
-    logits = np.stack([each.logits for each in taken])
-    return Predictions(logits, images, taken[0].confidence_kind).probabilities
 
 
 def charts(result: Result) -> list[Chart]:
@@ -190,7 +205,7 @@ def _curves(run: RunResult) -> tuple[list[int], list[float], list[float]]:
             [row.confidence for row in run.log],
             [row.best for row in run.log],
         )
-    confidence = _probabilities(run.snapshots)[:, run.target].tolist()
+    confidence = probabilities_of(run.snapshots)[:, run.target].tolist()
     return [each.evaluations for each in run.snapshots], confidence, [each.score for each in run.snapshots]
 
 
@@ -237,7 +252,7 @@ def _lead(result: Result) -> str:
     return f"{reached} of {len(result)} images reached the goal for their target: {goal_text(result.goal)}."
 
 
-def _tiles(result: Result) -> list[tuple[str, str]]:
+def _facts(result: Result) -> list[tuple[str, str]]:
     reached = [run.evaluations_to_goal for run in result if run.evaluations_to_goal is not None]
     median = [("median to the goal", grouped(float(np.median(reached))))] if reached else []
     goal = [("reached", f"{len(reached)} of {len(result)}")] if result.goal else []

@@ -13,6 +13,7 @@ from fooldeap.errors import InputError
 from fooldeap.runs.folder import Folder
 
 if TYPE_CHECKING:
+    from fooldeap.report.model import Report
     from fooldeap.result_tools.export import ExportedImage, Source
     from fooldeap.result_tools.verify import Settings, Verification
 
@@ -30,8 +31,8 @@ class FolderKind(ABC):
     query_logs: ClassVar[str] = "queries.csv"
 
     @abstractmethod
-    def page(self, path: Path) -> str:
-        """Return the page of a finished folder, ``report.html``."""
+    def report(self, path: Path) -> "Report":
+        """Return the report of a finished folder."""
 
     @abstractmethod
     def verify(self, folder: Any, settings: "Settings") -> "Verification":

@@ -38,8 +38,10 @@ def _check(path: Path) -> None:
 
 
 def _render(kind: FolderKind, path: Path) -> str:
+    from fooldeap.report import html  # an application, which may be absent
+
     try:
-        return kind.page(path)
+        return html.render(kind.report(path), path)
     except FooldeapError:
         raise
     except Exception as error:  # what is in the files of somebody else shows as any error

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
 from fooldeap.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from fooldeap.report.model import Report
 
 
 class RunKind(FolderKind):
@@ -14,11 +18,11 @@ class RunKind(FolderKind):
 
     folder = RunFolder
 
-    def page(self, path: Path) -> str:
-        """Return the page."""
-        from fooldeap.report.run import run_page
+    def report(self, path: Path) -> "Report":
+        """Return the report."""
+        from fooldeap.report.run import run_report  # an application, which may be absent
 
-        return run_page(path, RunFolder(path).read_result())
+        return run_report(path, RunFolder(path).read_result())
 
     def verify(self, folder: RunFolder, settings: Settings) -> Verification:
         """Repeat the run."""

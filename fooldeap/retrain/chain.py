@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,11 +23,14 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.errors import InputError
 from fooldeap.options import Options
 from fooldeap.plugin import Images, Split
-from fooldeap.report.retrain import retrain_page
-from fooldeap.report.writing import write_page
+from fooldeap.report import markdown, terminal
+from fooldeap.report.common import complete
+from fooldeap.report.html import write_page
+from fooldeap.report.model import Report
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
 from fooldeap.retrain.measures import NetworkMeasures, measure
+from fooldeap.retrain.page import retrain_report
 from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
@@ -48,13 +51,17 @@ class RetrainFolder(Folder):
 
 @dataclass(frozen=True)
 class RetrainingResult:
-    """The result of a chain: the measures of each network, and the folder."""
+    """The result of a chain: the measures of each network, the folder, and the report."""
 
     measures: tuple[NetworkMeasures, ...]
     folder: Path
+    report: Report = field(repr=False)
 
     def __str__(self) -> str:
-        return report.markdown_table(self.measures)
+        return terminal.render(self.report)
+
+    def _repr_markdown_(self) -> str:
+        return markdown.render(self.report)
 
 
 def retrain(
@@ -93,8 +100,8 @@ def retrain(
     if folder is not None:
         _allow_only_executor([*overrides, *arguments])
         if folder.finished:
-            found = read_json(folder.path / folder.LAST)
-            return RetrainingResult(tuple(NetworkMeasures(**each) for each in found), folder.path)
+            measures = tuple(NetworkMeasures(**each) for each in read_json(folder.path / folder.LAST))
+            return RetrainingResult(measures, folder.path, Report.read(folder.path))
     content = folder.config if folder is not None else source or {}
     plugins = registries.each(plugins)
     retraining = load(
@@ -152,13 +159,16 @@ class _Chain:
             fooling.append(images)
         self.folder.unseal()
         first = [images[: len(self.targets)] for images in fooling]
-        for name, content in report.files(measures, self.retraining, first).items():
+        built = report.build_report(measures, self.retraining)
+        for name, content in report.files(measures, first).items():
             self.folder.write(name, content)
+        self.folder.write(built.FILE, built.to_json())
+        self.folder.write("report.md", markdown.render(complete(built, self.folder.path, self.folder.FILE)))
         self.folder.write(self.folder.LAST, json.dumps([each._asdict() for each in measures], indent=1) + "\n")
         if self.retraining.experiment.report:
-            write_page(self.folder, lambda: retrain_page(self.folder.path))
+            write_page(self.folder, lambda: retrain_report(self.folder.path))
         self.folder.seal()
-        return RetrainingResult(tuple(measures), self.folder.path)
+        return RetrainingResult(tuple(measures), self.folder.path, built)
 
     def _folder_of(self, index: int) -> Path:
         return self.folder.path / f"networks/{index + 1:02d}"

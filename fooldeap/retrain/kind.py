@@ -5,10 +5,12 @@ from pathlib import Path
 
 from fooldeap.errors import InputError
 from fooldeap.extensions import FileKind
+from fooldeap.report.model import Report
 from fooldeap.result_tools.export import ExportedImage, Source
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, verify_run
 from fooldeap.retrain.chain import RetrainFolder, check_model
+from fooldeap.retrain.page import retrain_report
 from fooldeap.retrain.schema import schema
 from fooldeap.retrain.settings import KEYS
 from fooldeap.runs.folder import problems_in
@@ -22,11 +24,9 @@ class RetrainingKind(FolderKind):
 
     folder = RetrainFolder
 
-    def page(self, path: Path) -> str:
-        """Return the page."""
-        from fooldeap.report.retrain import retrain_page
-
-        return retrain_page(path)
+    def report(self, path: Path) -> Report:
+        """Return the report."""
+        return retrain_report(path)
 
     def verify(self, folder: RetrainFolder, settings: Settings) -> Verification:
         """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""

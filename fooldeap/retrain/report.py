@@ -1,4 +1,4 @@
-"""The report of a retraining: sentences, table and figures."""
+"""The report of a retraining, its table and its figures."""
 
 import csv
 import io
@@ -10,9 +10,9 @@ import numpy as np
 from fooldeap.formatting import grouped, percent
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
+from fooldeap.report.model import DOCUMENT, MARKDOWN, TERMINAL, Figure, Report, Section, Table, Text
 from fooldeap.results import FoolingImage
 from fooldeap.retrain.measures import NetworkMeasures
-from fooldeap.terminal_text import markdown
 
 if TYPE_CHECKING:
     from fooldeap.retrain.settings import Retraining
@@ -28,18 +28,17 @@ HEADER = (
     "to the goal",
     "earlier images recognised",
 )
+_CHART = "figures/retrain.png", "Confidence of new fooling images, clean accuracy and evaluations, by network"
+_SHEET = "figures/images.png", "Images evolved on each network: one column per target"
 
 
-def files(
-    measures: Sequence[NetworkMeasures], retraining: "Retraining", images: Sequence[Images]
-) -> dict[str, str | bytes]:
-    """Return the content of table, report and figures by file name; ``images`` are the images to show, by network."""
+def files(measures: Sequence[NetworkMeasures], images: Sequence[Images]) -> dict[str, str | bytes]:
+    """Return the content of table and figures by file name; ``images`` are the images to show, by network."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(measures[0]._fields)
     writer.writerows(measures)
-    figures = {**_draw(measures), "figures/images.png": _tile_images(images)}
-    return {"networks.csv": text.getvalue(), "report.md": _markdown(measures, retraining), **figures}
+    return {"networks.csv": text.getvalue(), **_draw(measures), "figures/images.png": _tile_images(images)}
 
 
 def describe(each: NetworkMeasures, networks: int) -> str:
@@ -49,13 +48,6 @@ def describe(each: NetworkMeasures, networks: int) -> str:
         f"network {each.network} of {networks}: {percent(each.accuracy)} accuracy on clean images{recognised}; "
         f"{each.reached} of {each.images} new images reached the goal, median confidence {percent(each.confidence)}"
     )
-
-
-def markdown_table(measures: Sequence[NetworkMeasures]) -> str:
-    """Return a table with one row per network."""
-    rows = [HEADER, *map(_row, measures)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + "---:|" * len(HEADER), *lines[1:]])
 
 
 def _row(each: NetworkMeasures) -> tuple[str, ...]:
@@ -77,28 +69,51 @@ def _format_count(evaluations: float | None) -> str:
     return "∞" if evaluations is None else grouped(evaluations)
 
 
-def _markdown(measures: Sequence[NetworkMeasures], retraining: "Retraining") -> str:
+def build_report(measures: Sequence[NetworkMeasures], retraining: "Retraining") -> Report:
+    """Return the report of a retraining."""
+    return Report(
+        title=retraining.experiment.name,
+        lead=(
+            f"{len(measures)} networks. Each one after the first was trained also on the images that fooled the "
+            "networks before it. Then images were evolved on it."
+        ),
+        facts=_facts(measures),
+        summary=[Section("Networks", [network_table(measures), Figure(*_CHART)], (*DOCUMENT, TERMINAL))],
+        details=[
+            Section(
+                "Images", [Text("The images of the first seed: one row per network."), Figure(*_SHEET)], [MARKDOWN]
+            ),
+            Section("Method", [Text(_method(retraining))]),
+        ],
+    )
+
+
+def _facts(measures: Sequence[NetworkMeasures]) -> list[tuple[str, str]]:
+    first, last = measures[0], measures[-1]
+    return [
+        ("networks", str(len(measures))),
+        ("images evolved", grouped(sum(each.images for each in measures))),
+        ("reached, first network", f"{first.reached} of {first.images}"),
+        ("reached, last network", f"{last.reached} of {last.images}"),
+        ("accuracy, last network", percent(last.accuracy)),
+    ]
+
+
+def _method(retraining: "Retraining") -> str:
     budget = retraining.experiment.stop.evaluations
     return (
-        "\n\n".join(
-            [
-                f"# {markdown(retraining.experiment.name)}",
-                f"{len(measures)} networks named {markdown(retraining.training.name)}. Each network is trained on the "
-                "dataset and on the images evolved on all earlier networks, which form an additional class. Then "
-                f"images are evolved on it, each with {budget or 'any number of'} evaluations at most. The accuracy is "
-                "measured on the test images of the dataset; a test image classified as a fooling image counts as "
-                "wrong. The confidence is the probability of the target. It includes the images that did not "
-                "reach the goal. The earlier images are the fooling images in the training of a network. Percentages "
-                "are rounded down.",
-                markdown_table(measures),
-                "![Confidence of new fooling images, clean accuracy and evaluations, by network](figures/retrain.png)",
-                "## Images",
-                "The images of the first seed: one row per network, one column per target.",
-                "![Images evolved on each network](figures/images.png)",
-            ]
-        )
-        + "\n"
+        f"The networks are named {retraining.training.name}. Each is trained on the dataset and on the images evolved "
+        "on all earlier networks, which form an additional class. Then images are evolved on it, each with "
+        f"{budget or 'any number of'} evaluations at most. The accuracy is measured on the test images of the dataset; "
+        "a test image classified as a fooling image counts as wrong. The confidence is the probability of the target. "
+        "It includes the images that did not reach the goal. The earlier images are the fooling images in the training "
+        "of a network. Percentages are rounded down."
     )
+
+
+def network_table(measures: Sequence[NetworkMeasures]) -> Table:
+    """Return a table with one row per network."""
+    return Table(HEADER, [_row(each) for each in measures], left=0)
 
 
 def _tile_images(images: Sequence[Images]) -> bytes:

@@ -8,7 +8,7 @@ the query log have their own checksums. A finished folder has the checksums of i
 import contextlib
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
 
 from fooldeap.configuration.experiment import Experiment
@@ -229,6 +229,13 @@ def problems_in(path: Path) -> list[str]:
     if sums.is_symlink() or not sums.is_file():
         return [f"{SUMS}: is missing; the folder is not finished, or the file was removed"]
     return problems(path)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file that a file of the folder names; raise `InputError` if it is outside the folder."""
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise InputError(f"{folder}: names the file {name!r}, which is outside this folder; restore it from a copy")
+    return folder / name
 
 
 def _numbered(parent: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from fooldeap.engine import fronts, snapshots
 from fooldeap.errors import FooldeapError, InputError
 from fooldeap.plugin import Predictions
 from fooldeap.results import FoolingImage, FrontImage, LogRow, Result, RunInfo, RunResult, Snapshot
-from fooldeap.runs.folder import Folder, problems_in
+from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
 from fooldeap.storage.sums import SUMS, listing
@@ -120,7 +120,9 @@ class RunFolder(Folder):
         for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
             yield RunResult(
                 **{name: value for name, value in row.items() if name != "image"},
-                image=FoolingImage(taken[-1].image) if taken else self._read_image(row["image"]),
+                image=FoolingImage(taken[-1].image)
+                if taken
+                else FoolingImage.from_file(inside(self.path, row["image"])),
                 log=tuple(logs.get((row["seed"], row["target"]), ())),
                 snapshots=tuple(taken),
                 front=tuple(front),
@@ -129,13 +131,6 @@ class RunFolder(Folder):
     def _by_run(self, name: str, runs: int, unpack: Callable[[bytes, int], list[list[T]]]) -> list[list[T]]:
         path = self.path / name
         return unpack(read(path), runs) if path.is_file() else [[] for _ in range(runs)]
-
-    def _read_image(self, name: str) -> FoolingImage:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise InputError(
-                f"{self.path}: names the file {name!r}, which is outside this folder; restore it from a copy"
-            )
-        return FoolingImage.from_file(self.path / name)
 
     def _read_log(self) -> dict[tuple[int, int], list[LogRow]]:
         """Return the rows of ``log.csv`` by seed and target."""

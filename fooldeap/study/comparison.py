@@ -4,7 +4,7 @@ import contextlib
 import json
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,38 +12,43 @@ from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.options import NO_OPTIONS, Options
-from fooldeap.report.study import study_page
-from fooldeap.report.writing import write_page
+from fooldeap.report import latex, markdown, terminal
+from fooldeap.report.common import complete
+from fooldeap.report.html import write_page
+from fooldeap.report.model import Report
 from fooldeap.results import RunInfo
 from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.files import remove
 from fooldeap.storage.timings import Timings
-from fooldeap.study import definition, figures, plugin_comparison, report, tables, transfer
+from fooldeap.study import definition, figures, plugin_comparison, tables, transfer
 from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.analysis_types import Analysis
 from fooldeap.study.definition import Source, Study
 from fooldeap.study.outcome import Outcome
+from fooldeap.study.page import study_report
 from fooldeap.study.plan import DESIGN, ClassifierGroup, Plan, StudyFolder, name_classifiers, plan, revise_design
 from fooldeap.study.progress import Progress
 from fooldeap.study.records import grid, sorted_rows
+from fooldeap.study.report import build_report
 from fooldeap.study.transfer import Transfer
 from fooldeap.terminal_text import printable
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished study: its results (`Outcome`), its statistics (`Analysis`) and its folder."""
+    """A finished study: its results (`Outcome`), its statistics (`Analysis`), its folder and its report."""
 
     outcome: Outcome
     analysis: Analysis
     folder: Path
+    report: Report = field(repr=False)
 
     def __str__(self) -> str:
-        return report.verdict(self.outcome, self.analysis)
+        return terminal.render(self.report)
 
     def _repr_markdown_(self) -> str:
-        return report.markdown(self.outcome, self.analysis)
+        return markdown.render(self.report)
 
 
 def compare(
@@ -142,13 +147,13 @@ def carry_out(
             session = _Session(planned, folder, quiet=quiet)
             session.evolve()
             outcome = outcome_of(planned, folder, session.failed, extended=design["extended"])
-            analysis = write(outcome, folder, crossed(planned, outcome, folder.recording))
+            analysis, report = write(outcome, folder, crossed(planned, outcome, folder.recording))
             if study.common.report:
-                write_page(folder, lambda: study_page(folder.path))
+                write_page(folder, lambda: study_report(folder.path))
             folder.seal()
         except BaseException as error:
             raise left_behind(error, folder, "fooldeap compare --resume") from error
-    return Comparison(outcome, analysis, folder.path)
+    return Comparison(outcome, analysis, folder.path, report)
 
 
 class _Session:
@@ -256,29 +261,30 @@ def crossed(plan: Plan, outcome: Outcome, recorder: transfer.Recorder = contextl
     return transfer.show_images(outcome, [group.experiments for group in plan.groups], recorder)
 
 
-def texts(outcome: Outcome, analysis: Analysis, crossed: Transfer | None = None) -> dict[str, str]:
+def texts(folder: StudyFolder, outcome: Outcome, analysis: Analysis, report: Report) -> dict[str, str]:
     """Return the text files of a study by file name: tables, summary and report."""
     made = {
         "runs.csv": tables.runs_csv(outcome),
         "curves.csv": tables.curves_csv(outcome),
         "summary.json": tables.summary_json(outcome, analysis),
-        "report.md": report.markdown(outcome, analysis, crossed),
-        **{f"tables/{name}": text for name, text in tables.latex(outcome, analysis).items()},
+        Report.FILE: report.to_json(),
+        "report.md": markdown.render(complete(report, folder.path, folder.FILE)),
+        **{f"tables/{name}": text for name, text in latex.render(report).items()},
     }
-    if crossed is not None:
-        made["transfer.csv"] = crossed.csv()
     if outcome.factors:
         made["factors.csv"] = tables.factors_csv(outcome)
     return made
 
 
-def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> Analysis:
-    """Analyse an outcome, write its tables, figures and report, and return the analysis."""
+def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None) -> tuple[Analysis, Report]:
+    """Analyse an outcome, write its tables, figures and report, and return the analysis and the report."""
     analysis = analyse(outcome)
+    report = build_report(outcome, analysis, crossed)
     ranks = {variant.name: variant.mean_rank for variant in analysis.variants}
     pictures = figures.draw(outcome, ranks, p_values(outcome, analysis), crossed, analysis.factors)
     made: dict[str, str | bytes] = {
-        **texts(outcome, analysis, crossed),
+        **texts(folder, outcome, analysis, report),
+        **({} if crossed is None else {"transfer.csv": crossed.csv()}),
         **{f"figures/{name}": picture for name, picture in pictures.items()},
     }
     for path in [*folder.path.glob("tables/*"), *folder.path.glob("figures/*")]:
@@ -286,4 +292,4 @@ def write(outcome: Outcome, folder: StudyFolder, crossed: Transfer | None = None
             remove(path)
     for name, content in made.items():
         folder.write(name, content)
-    return analysis
+    return analysis, report

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fooldeap.extensions import FileKind
+from fooldeap.report.model import Report
 from fooldeap.result_tools.export import ExportedImage, Source, exported
 from fooldeap.result_tools.kinds import FolderKind
 from fooldeap.result_tools.verify import Settings, Verification, notes
@@ -17,8 +18,10 @@ from fooldeap.storage.inputs import read, read_json
 from fooldeap.study import definition
 from fooldeap.study.analysis import analyse
 from fooldeap.study.comparison import crossed, outcome_of, texts
+from fooldeap.study.page import study_report
 from fooldeap.study.plan import Plan, StudyFolder, plan
 from fooldeap.study.records import Record, record_of
+from fooldeap.study.report import build_report
 from fooldeap.study.schema import schema
 from fooldeap.study.variants import KEYS
 
@@ -30,11 +33,9 @@ class StudyKind(FolderKind):
 
     folder = StudyFolder
 
-    def page(self, path: Path) -> str:
-        """Return the page."""
-        from fooldeap.report.study import study_page
-
-        return study_page(path)
+    def report(self, path: Path) -> Report:
+        """Return the report."""
+        return study_report(path)
 
     def verify(self, folder: StudyFolder, settings: Settings) -> Verification:
         """Repeat runs, compare them with the records, and compare the records with the tables and the report."""
@@ -78,7 +79,9 @@ def _check_texts(planned: Plan, folder: StudyFolder) -> list[str]:
     """Return one line for each table or report that differs from the one computed from the records."""
     summary, design = read_json(folder.path / folder.LAST), folder.design() or {}
     outcome = outcome_of(planned, folder, summary["study"]["failed"], extended=bool(design.get("extended", True)))
-    computed = texts(outcome, analyse(outcome), crossed(planned, outcome))
+    transfer, analysis = crossed(planned, outcome), analyse(outcome)
+    computed = texts(folder, outcome, analysis, build_report(outcome, analysis, transfer))
+    computed |= {} if transfer is None else {"transfer.csv": transfer.csv()}
     paths = {name: folder.path / name for name in computed}
     return [
         f"{name}: differs from the one computed from the records"

@@ -1,4 +1,4 @@
-"""Write the tables of a study as CSV, JSON, LaTeX and Markdown, and format numbers."""
+"""Write the tables of a study as CSV, JSON and for reports, and format numbers."""
 
 import csv
 import io
@@ -9,11 +9,11 @@ from typing import Any
 
 from fooldeap import formatting
 from fooldeap.formatting import grouped
+from fooldeap.report.model import Table
 from fooldeap.study.analysis_types import Analysis, Factor, Level, Pair, VariantMeasures
 from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate
 from fooldeap.study.transfer import Cell, Transfer
-from fooldeap.terminal_text import markdown, printable
 
 # --- For programs ---------------------------------------------------------------------------------------------------
 
@@ -116,52 +116,14 @@ def _to_json(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-# --- For papers -----------------------------------------------------------------------------------------------------
+# --- For reports ------------------------------------------------------------------------------------------------------
 
 
-def latex(outcome: Outcome, analysis: Analysis) -> dict[str, str]:
-    r"""Return LaTeX tables by file name. They need ``\usepackage{booktabs}``; long tables also need ``longtable``."""
-    return {
-        "variants.tex": _tabular(variant_table(analysis), "lrrrrr"),
-        "pairs.tex": _tabular(pair_table(analysis.pairs), "llrrr"),
-        **({"factors.tex": _tabular(factor_table(analysis.factors), "llrrrr")} if analysis.factors else {}),
-    }
-
-
-_PAGE = 45  # rows of a table that fits on one page
-
-
-def _tabular(table: Sequence[Sequence[str]], columns: str) -> str:
-    environment = "longtable" if len(table) > _PAGE else "tabular"
-    header, *body = (" & ".join(map(_escape_tex, row)) + r" \\" for row in table)
-    lines = [rf"\begin{{{environment}}}{{{columns}}}", r"\toprule", header, r"\midrule"]
-    lines += [r"\endhead"] if environment == "longtable" else []
-    return "\n".join([*lines, *body, r"\bottomrule", rf"\end{{{environment}}}", ""])
-
-
-_TEX = {
-    **{character: "\\" + character for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "∞": r"$\infty$",
-    "\u202f": r"\,",
-    "×": r"$\times$",
-}
-
-
-def _escape_tex(cell: str) -> str:
-    text = "".join(_TEX.get(character, character) for character in printable(cell))
-    # After a line break \\, a bracket would start an optional argument.
-    return "{[}" + text[1:] if text.startswith("[") else text
-
-
-def variant_table(analysis: Analysis) -> list[list[str]]:
-    """Return the main table with a header, sorted by mean rank."""
+def variant_table(analysis: Analysis) -> Table:
+    """Return the main table, sorted by mean rank."""
     header = ["variant", "success [95 %]", "median [quartiles]", "ERT [95 %]", "restricted mean", "mean rank"]
-    return [header, *([each.name, *_main_cells(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants)]
+    rows = [[each.name, *_main_cells(each.overall), f"{each.mean_rank:.2f}"] for each in analysis.variants]
+    return Table(header, rows, name="variants")
 
 
 def _main_cells(measures: VariantMeasures) -> list[str]:
@@ -173,20 +135,21 @@ def _main_cells(measures: VariantMeasures) -> list[str]:
     ]
 
 
-def pair_table(pairs: Iterable[Pair]) -> list[list[str]]:
-    """Return the table of pairs with a header."""
+def pair_table(pairs: Iterable[Pair]) -> Table:
+    """Return the table of pairs."""
     header = ["first", "second", "p (Holm)", "A12 [95 %]", "ratio [95 %]"]
-    return [header, *([pair.first, pair.second, *_pair_cells(pair)] for pair in pairs)]
+    return Table(header, [[pair.first, pair.second, *_pair_cells(pair)] for pair in pairs], left=2, name="pairs")
 
 
 def _pair_cells(pair: Pair) -> list[str]:
     return [probability(pair.p_holm), interval(pair.a12, decimal), interval(pair.ratio, decimal)]
 
 
-def factor_table(factors: Iterable[Factor]) -> list[list[str]]:
-    """Return the table of levels with a header, sorted by factor and mean rank."""
+def factor_table(factors: Iterable[Factor]) -> Table:
+    """Return the table of levels, sorted by factor and mean rank."""
     header = ["factor", "level", "settings", "success [95 %]", "evaluations", "mean rank"]
-    return [header, *([factor.name, *_level_cells(factor, level)] for factor in factors for level in factor.levels)]
+    rows = [[factor.name, *_level_cells(factor, level)] for factor in factors for level in factor.levels]
+    return Table(header, rows, left=2, name="factors")
 
 
 def _level_cells(factor: Factor, level: Level) -> list[str]:
@@ -199,30 +162,30 @@ def _level_cells(factor: Factor, level: Level) -> list[str]:
     ]
 
 
-def target_table(analysis: Analysis) -> list[list[str]]:
-    """Return median evaluations by variant and target with a header. Many targets become rows instead of columns."""
+def target_table(analysis: Analysis) -> Table:
+    """Return median evaluations by variant and target. Many targets become rows instead of columns."""
     targets = list(analysis.variants[0].by_target) if analysis.variants else []
     table = [["variant", *map(str, targets)]]
     for variant in analysis.variants:
         table.append([variant.name, *(grouped(variant.by_target[target].to_goal.median) for target in targets)])
-    if len(targets) <= _WIDE:
-        return table
-    (_, *names), *rows = zip(*table, strict=True)
-    return [["target", *names], *map(list, rows)]
+    if len(targets) > _WIDE:
+        (_, *names), *rows = zip(*table, strict=True)
+        table = [["target", *names], *map(list, rows)]
+    return Table(table[0], table[1:])
 
 
 _WIDE = 12  # maximum number of target columns
 
 
-def milestone_table(outcome: Outcome, analysis: Analysis) -> list[list[str]]:
-    """Return median evaluations to 50, 90 and 99 % and the final state of the runs, with a header.
+def milestone_table(outcome: Outcome, analysis: Analysis) -> Table:
+    """Return median evaluations to 50, 90 and 99 % and the final state of the runs.
 
     Confidences above the goal are left out, because a run ends at its goal.
     """
     end = outcome.goal.get("confidence", 1.0)
     levels = [level for level in (50, 90, 99) if level <= 100 * end]
     header = ["variant", *(f"to {level} %" for level in levels), "final confidence", "area", "diversity"]
-    return [header, *([each.name, *_milestone_cells(each.overall, levels)] for each in analysis.variants)]
+    return Table(header, [[each.name, *_milestone_cells(each.overall, levels)] for each in analysis.variants])
 
 
 def _milestone_cells(measures: VariantMeasures, levels: Sequence[int]) -> list[str]:
@@ -230,17 +193,10 @@ def _milestone_cells(measures: VariantMeasures, levels: Sequence[int]) -> list[s
     return [*to, formatting.percent(measures.confidence), decimal(measures.area), f"{measures.diversity:.1f}"]
 
 
-def markdown_table(table: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table. The first ``left`` columns are aligned left, the others right."""
-    header, *body = (f"| {' | '.join(map(markdown, row))} |" for row in table)
-    ruler = "|" + "|".join("---" if index < left else "---:" for index in range(len(table[0]))) + "|"
-    return "\n".join([header, ruler, *body])
-
-
-def transfer_table(transfer: Transfer) -> list[list[str]]:
-    """Return the table of transfer with a header: the images of each variant, shown to each classifier."""
+def transfer_table(transfer: Transfer) -> Table:
+    """Return the table of transfer: the images of each variant, shown to each classifier."""
     header = ["variant", "shown to", "images", "taken [95 %]", "at 99 %", "at 99.99 %", "median confidence"]
-    return [header, *(_transfer_cells(cell) for cell in transfer.cells())]
+    return Table(header, [_transfer_cells(cell) for cell in transfer.cells()], left=2)
 
 
 def _transfer_cells(cell: Cell) -> list[str]:

@@ -16,13 +16,14 @@ from PIL import Image
 from fooldeap import cli, registry
 from fooldeap.audit import detection, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, experiment_data, load_attacks
+from fooldeap.audit.page import audit_report, steps
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.report import sources
-from fooldeap.report.audit import audit_page, steps
+from fooldeap.report import common, html, markdown
+from fooldeap.report.model import DOCUMENT, Report, Section
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.dataset.mnist import Mnist
 
@@ -80,7 +81,7 @@ def test_cheapest_result_is_that_of_the_best_black_box_attack():
     assert found.cheapest(0, GOAL, white_box=True).images_to[GOAL] == 5
     assert found.cheapest(1, 0.5) is None
     assert found.lowest_costs(0.5) == [30]
-    _, first = report.class_table(found)
+    first = report.class_table(found).rows
     assert first[0] == ["0", "30 (genetic)", "50 (cma_es)", "more than 1\u202f000", "more than 1\u202f000", "5", "60 %"]
     assert first[1][1:] == ["more than 1\u202f000"] * 4 + ["not reached", "20 %"]
 
@@ -130,7 +131,8 @@ def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
         judged = DetectionResult(count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)}))
         own = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
         found = make_findings(detected=own)
-        return "\n".join(report._thresholds(own)), list(csv.DictReader(report.thresholds_csv(found).splitlines()))
+        text = markdown.render(Report("", "", details=[Section("", list(report._thresholds(own)))]))
+        return text, list(csv.DictReader(report.thresholds_csv(found).splitlines()))
 
     text, rows = thresholds(4)
     assert ("AUROC by attack" in text, rows) == (False, [])
@@ -386,13 +388,13 @@ def write_audit(found, folder):
     (folder / "environment.json").write_text(json.dumps({"python": "3.1", "command": ["/somewhere/fooldeap", "audit"]}))
     (folder / "audit.yaml").write_text("name: it\n")
     (folder / "audit.json").write_text(json.dumps(report.data(found)))
-    text = report.markdown(found, sources.provenance(folder, "audit.yaml"))
-    (folder / "report.md").write_text(text)
+    (folder / "report.json").write_text(report.build_report(found).to_json())
+    text = markdown.render(common.complete(report.build_report(found), folder, "audit.yaml", provenance=DOCUMENT))
     for each in found.results:
         place = folder / f"attacks/{each.attack}/images/{each.target}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(each.image[:, :, 0]).save(place)
-    return text, audit_page(folder)
+    return text, html.render(audit_report(folder), folder)
 
 
 def visible_text(text):
@@ -405,22 +407,20 @@ def test_class_names_are_escaped(tmp_path):
     detected = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
     named = {0: "0: <script>alert(1)</script>|", 1: "1: b &lt; c & d &#33; [x](y)"}
     found = make_findings(result("cma_es", 0, at5=3), result("cma_es", 1, 0.2), names=named, detected=detected)
-    text, html = write_audit(found, tmp_path)
+    text, page = write_audit(found, tmp_path)
     read = visible_text(MarkdownIt("commonmark").enable("table").render(text))
     for name in named.values():
         assert f"{name}\n" in read
-        assert visible_text(html).count(name) >= 2  # in the table, and with its image
-    assert "<script>alert" not in html
+        assert visible_text(page).count(name) >= 2  # in the table, and with its image
+    assert "<script>alert" not in page
     assert "a|b<i>, 40 of 90, evenly spread; SHA-256 def." in read
     assert "The energy is not listed" in text
     assert "The energy is not listed" not in write_audit(replace(found, detection=None), tmp_path)[0]
     assert {str(level) for level in LEVELS} == set(report.data(found)["classes"][0]["fewest"])
 
 
-def test_report_has_the_command_and_the_classifier_as_yaml(tmp_path):
-    text, html = write_audit(
-        replace(make_findings(), classifier={"name": "tiny", "range": [0, 1], "none": None}), tmp_path
-    )
+def test_report_has_the_command_and_the_configuration(tmp_path):
+    text, page = write_audit(make_findings(), tmp_path)
     assert "| command | fooldeap audit |" in text
-    assert "    classifier:\n      name: tiny\n      range: [0, 1]\n      none: null\n" in text + "\n"
-    assert "fooldeap audit" in visible_text(html)
+    assert "Configuration:\n\n    name: it\n" in text
+    assert "fooldeap audit" in visible_text(page)

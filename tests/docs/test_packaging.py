@@ -49,8 +49,9 @@ def test_the_data_is_in_the_wheel(wheel):
 
 
 def test_pages_can_be_made_from_the_wheel(wheel):
-    code = "import fooldeap.report as r; t = r.render('base.html', title='A page'); print(r.__file__, 'uPlot' in t)"
-    assert python(wheel, code) == f"{wheel}/fooldeap/report/__init__.py True\n"
+    code = "from fooldeap.report import html, model; from pathlib import Path; report = model.Report('A page', ''); "
+    code += "print(html.__file__, 'uPlot' in html.render(report, Path()))"
+    assert python(wheel, code) == f"{wheel}/fooldeap/report/html.py True\n"
     assert (wheel / "fooldeap/report/templates/uplot/LICENSE").read_text().startswith("The MIT License")
 
 

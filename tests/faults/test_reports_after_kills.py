@@ -14,7 +14,7 @@ import fooldeap
 from fooldeap import cli
 from fooldeap.audit import session
 from fooldeap.audit.session import AuditFolder, audit
-from fooldeap.report import sources
+from fooldeap.report import common
 from fooldeap.runs.environment import Environment
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder
@@ -37,7 +37,7 @@ OF_SESSIONS = (
 @pytest.fixture(autouse=True)
 def alike(monkeypatch):
     """Pages without the ledger, a command that is the same for all, and a clock by which nothing takes any time."""
-    monkeypatch.setattr(sources, "_query_log", lambda path: None)
+    monkeypatch.setattr(common, "query_log", lambda path: [])
     monkeypatch.setattr("sys.argv", ["fooldeap"])
     monkeypatch.setattr(time, "perf_counter", lambda: 1000.0)
     monkeypatch.setattr(figures, "draw", lambda *_: {"convergence.png": b"a picture"})  # seconds of drawing

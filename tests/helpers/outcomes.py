@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from fooldeap.report import latex, markdown, terminal
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.outcome import Outcome, RunRow
-from fooldeap.study.report import markdown, verdict
+from fooldeap.study.report import build_report
 
 BUDGET = 10_000
 SPACE = "\u202f"  # groups digits
@@ -72,11 +73,13 @@ def drawn(variants=4, targets=3, seeds=8, rng=None, budget=BUDGET):
 def files(outcome):
     """Return everything that is written of a study, by name."""
     analysis = analyse(outcome)
+    report = build_report(outcome, analysis)
     return {
         "runs.csv": tables.runs_csv(outcome),
         "curves.csv": tables.curves_csv(outcome),
         "summary.json": tables.summary_json(outcome, analysis),
-        "report.md": markdown(outcome, analysis),
-        "verdict": verdict(outcome, analysis),
-        **tables.latex(outcome, analysis),
+        "report.json": report.to_json(),
+        "report.md": markdown.render(report),
+        "terminal": terminal.render(report),
+        **latex.render(report),
     }

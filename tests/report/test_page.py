@@ -11,44 +11,37 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fooldeap.report import Card, Chart, Film, Line, Table, Thumb, render
-from fooldeap.report.parts import percent
-from fooldeap.report.run import cards, thinned
+from fooldeap.report import html, markdown, terminal
+from fooldeap.report.model import Cards, Charts, Code, Figure, Films, Gallery, Items, Report, Section, Table, Text
+from fooldeap.report.parts import Card, Chart, Film, ImageGroup, Line, Thumb, percent, thinned
+from fooldeap.report.run import cards
 from fooldeap.results import FoolingImage, Result, RunResult
 from fooldeap.terminal_text import printable
 
 NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
 
-TEMPLATE = """{% extends "base.html" %}
-{% import "parts.html" as parts %}
-{% block main %}
-{% call parts.section("all", "All components") %}
-{{ parts.tiles([("queries", title)]) }}{{ parts.cards([card]) }}{{ parts.player([film]) }}{{ parts.chart(chart) }}
-{{ parts.table(table) }}{{ parts.text(title, title) }}
-{% endcall %}
-{% endblock %}
-"""
+
+def page_of(text, folder):
+    """Return a page with a block of each kind, each text of which is the given one."""
+    return html.render(Report(text, text, [(text, text)], [Section(text, list(blocks(text).values()))]), folder)
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package that contains a template, like that of another page."""
-    folder = tmp_path / "some_page"
-    (folder / "templates").mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "templates/mine.html").write_text(TEMPLATE)
-    monkeypatch.syspath_prepend(tmp_path)
-    return "some_page"
-
-
-def parts(text):
+def blocks(text):
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    film = Film(text, 1, np.stack([image, image + 1]), np.eye(3)[[0, 1]], [0, 3], [10, 40], [text] * 3)
+    chart = Chart(text, text, text, [Line(text, [1, 2], [0.5, float("nan")])], goal=0.9, goal_label=text)
     return {
-        "title": text,
-        "card": Card(text, image, text, 0.5, [text], True, (image, text)),
-        "film": Film(text, 1, np.stack([image, image + 1]), np.eye(3)[[0, 1]], [0, 3], [10, 40], [text] * 3),
-        "chart": Chart(text, text, text, [Line(text, [1, 2], [0.5, float("nan")])], goal=0.9, goal_label=text),
-        "table": Table([text], [[text]], caption=text),
+        "text": Text(text),
+        "items": Items([text]),
+        "warning": Items([text], warning=True),
+        "table": Table([text], [[text]]),
+        "folded": Table([text], [[text]], title=text),
+        "figure": Figure("none.png", text),
+        "code": Code(text, text),
+        "cards": Cards([Card(text, image, text, 0.5, [text], True, (image, text))], text),
+        "gallery": Gallery([ImageGroup(text, [Thumb(text, image, text, text)])]),
+        "films": Films([film], text),
+        "charts": Charts([chart]),
     }
 
 
@@ -56,8 +49,8 @@ def data_of(page):
     return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
 
 
-def test_all_text_is_escaped(package):
-    page = render("mine.html", package, **parts(NASTY))
+def test_all_text_is_escaped(tmp_path):
+    page = page_of(NASTY, tmp_path)
     assert "onerror=alert(1)>" not in page.replace("onerror=alert(1)&gt;", "")
     assert "<img src=x" not in page
     films, chart = data_of(page)
@@ -65,8 +58,8 @@ def test_all_text_is_escaped(package):
     assert not {"\x1b", "\u202e"} & set(page)
 
 
-def test_the_policy_allows_only_the_scripts_of_the_page(package):
-    page = render("mine.html", package, **parts("words"))
+def test_the_policy_allows_only_the_scripts_of_the_page(tmp_path):
+    page = page_of("words", tmp_path)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     assert policy.startswith("default-src 'none'; img-src data:; ")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
@@ -75,11 +68,11 @@ def test_the_policy_allows_only_the_scripts_of_the_page(package):
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
 
 
-def test_a_film_is_one_png_of_all_frames(package):
-    given = parts("words")
-    film = data_of(render("mine.html", package, **given))[0][0]
+def test_a_film_is_one_png_of_all_frames(tmp_path):
+    (given,) = blocks("words")["films"].films
+    film = data_of(page_of("words", tmp_path))[0][0]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(film["frames"].split(",")[1]))))
-    assert np.array_equal(sheet.reshape(2, 4, 4, 3), given["film"].images)
+    assert np.array_equal(sheet.reshape(2, 4, 4, 3), given.images)
     assert film["probabilities"] == [[1, 0, 0], [0, 1, 0]]
 
 
@@ -151,10 +144,26 @@ def test_a_percentage_has_a_no_break_space():
 
 
 @pytest.mark.parametrize(
-    ("name", "html"),
+    ("name", "expected"),
     [("row_and_column", "row_<wbr>and_<wbr>column"), ("<b>-2", "&lt;b&gt;-<wbr>2"), ("_a.", "_<wbr>a.")],
 )
-def test_names_may_break_after_punctuation(name, html):
-    from fooldeap.report.rendering import _allow_breaks
+def test_names_may_break_after_punctuation(name, expected):
+    assert html._allow_breaks(name) == expected
 
-    assert _allow_breaks(name) == html
+
+def test_a_report_is_read_back_without_the_blocks_of_pages(tmp_path):
+    kept = [each for each in blocks("words").values() if not isinstance(each, Cards | Gallery | Films | Charts)]
+    report = Report("a", "b", [("c", "d")], [Section("e", kept)], [Section("f", [Text("g")], ["html"])])
+    (tmp_path / "report.json").write_text(report.to_json())
+    again = Report.read(tmp_path)
+    assert again.to_json() == report.to_json()
+    assert html.render(again, tmp_path) == html.render(report, tmp_path)
+
+
+def test_markdown_and_terminal_leave_out_what_only_pages_show(tmp_path):
+    report = Report("a", "b", details=[Section("c", list(blocks("words").values()), ["markdown", "terminal"])])
+    assert markdown.render(report) == (
+        "# a\n\nb\n\n## c\n\nwords\n\n- words\n\n- words\n\n| words |\n|---|\n| words |\n\n"
+        "words:\n\n| words |\n|---|\n| words |\n\n![words](none.png)\n\nwords:\n\n    words\n"
+    )
+    assert terminal.render(report) == "b\n\nc:\nwords\n- words\n- words\n\nwords\nwords\n\n\nwords\nwords"

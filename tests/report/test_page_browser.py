@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from helpers.chromium import PROGRAM, Chromium
-from helpers.experiments import KIT, run, tiny
+from helpers.experiments import KIT, tiny
 
+import fooldeap
 from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
 from fooldeap.report.parts import percent
@@ -195,7 +196,7 @@ def test_each_control_and_image_has_a_name(page):
 
 def test_an_added_script_does_not_run(browser, tmp_path):
     folder = tmp_path / "run"
-    run(tiny(targets=[1], stop={"generations": 2}, reporters=[]), folder)
+    fooldeap.run(tiny(targets=[1], stop={"generations": 2}, reporters=[]), out=folder, quiet=True)
     page = (folder / "report.html").read_text()
     assert "</main>" in page
     (folder / "report.html").write_text(page.replace("</main>", "<script>document.title = 'owned'</script></main>"))

@@ -48,18 +48,18 @@ def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
 
 
 def test_each_image_is_compared_with_the_nearest_real_digit(main_job):
-    from fooldeap.report.neighbours import neighbours
+    from fooldeap.report.nearest import nearest_digits
 
     result, folder = main_job
     runs = result.runs[:3]
-    found = neighbours((folder / "config.yaml").read_text(), runs)
+    found = nearest_digits((folder / "config.yaml").read_text(), runs)
     data = registry.load().get("dataset", "mnist").build({}).load()
     for one, each in zip(found, runs, strict=True):
         own = data.train_images[data.train_labels == each.target]
         squares = np.square(own.astype(np.int64) - each.image.pixels).sum(axis=(1, 2, 3))
         assert np.array_equal(one, own[squares.argmin()])
-    assert neighbours("classifier: {name: keras, model: mine.keras}", runs) == [None] * 3
-    assert neighbours("classifier: [", runs) == [None] * 3
+    assert nearest_digits("classifier: {name: keras, model: mine.keras}", runs) == [None] * 3
+    assert nearest_digits("classifier: [", runs) == [None] * 3
 
 
 def test_a_page_written_again_is_identical(copy, capsys):
@@ -106,7 +106,7 @@ def test_a_page_that_fails_does_not_lose_the_results(tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("fooldeap.report.run.run_page", broken)
+    monkeypatch.setattr("fooldeap.report.run.run_report", broken)
     message = r"report.html was not written \(ZeroDivisionError: by accident\); all other results are complete"
     with pytest.warns(match=message):
         fooldeap.run(tiny(targets=[1], stop={"generations": 1}), out=tmp_path / "run", quiet=True)

@@ -1,5 +1,6 @@
 """``report.html`` of a study: it shows the results of the study, and escapes foreign markup."""
 
+import base64
 import json
 import re
 import shutil
@@ -7,11 +8,10 @@ import shutil
 import numpy as np
 import pytest
 from helpers.chromium import PROGRAM, Chromium
-from helpers.experiments import KIT
+from helpers.experiments import KIT, resealed
 from helpers.pages import data_of
 
 from fooldeap.errors import InputError
-from fooldeap.report.markdown import parts
 from fooldeap.result_tools import pages
 from fooldeap.runs.folder import problems_in
 from fooldeap.study.comparison import compare
@@ -98,19 +98,34 @@ def test_an_unfinished_study_has_no_page(copy):
         pages.make(copy)
 
 
-def test_markup_in_a_foreign_report_is_escaped(tmp_path):
-    report = (
-        "# Title\n\n<script>alert(1)</script> [a](javascript:alert(1)) ![x](https://example.org/x.png)\n\n"
-        "## <b>Bold</b> \\| `x`\n\n![up](../secret.png) ![y](/etc/passwd) <img src=x onerror=alert(1)>\n"
-    )
-    (tmp_path / "report").mkdir()
-    (tmp_path / "secret.png").write_bytes(b"secret")
-    (tmp_path / "report/report.md").write_text(report)
-    first, second = parts(tmp_path / "report", "report.md")
-    assert (first.title, second.title) == ("", "<b>Bold</b> | `x`")
-    everything = first.html + second.html
-    assert not re.search(r"<(?!/?(p|i)>)", everything)
-    assert "base64" not in everything
+def test_markup_in_a_foreign_report_is_escaped(copy):
+    nasty = "<script>alert(1)</script> [a](javascript:alert(1)) <img src=x onerror=alert(1)>"
+    report = json.loads((copy / "report.json").read_text())
+    blocks = [
+        {"kind": "text", "text": nasty},
+        {"kind": "items", "texts": [nasty]},
+        {"kind": "code", "text": nasty, "title": nasty},
+        {"kind": "table", "header": [nasty], "rows": [[nasty]]},
+        *({"kind": "figure", "path": path, "alt": nasty} for path in ("../secret.png", "/etc/passwd", "report.json")),
+    ]
+    report["details"] = [{"title": nasty, "outputs": ["html"], "blocks": blocks}]
+    (copy / "report.json").write_text(json.dumps({**report, "title": nasty, "lead": nasty, "facts": [[nasty, nasty]]}))
+    (copy.parent / "secret.png").write_bytes(b"secret")
+    resealed(copy)
+    page = pages.make(copy).read_text()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "<a " not in page.replace('<a class="skip" href="#main">', "")
+    assert base64.b64encode(b"secret").decode() not in page
+    assert page.count("data:image/svg+xml") == 0
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"title": 1}', '{"summary": [3]}'])
+def test_a_damaged_report_is_refused(copy, content):
+    (copy / "report.json").write_text(content)
+    resealed(copy)
+    with pytest.raises(InputError, match=r"study: is damaged \(.*\); restore it from a copy"):
+        pages.make(copy)
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")

@@ -10,15 +10,24 @@ from helpers import outcomes
 from helpers.outcomes import SPACE, files
 
 from fooldeap import formatting
+from fooldeap.report import markdown, terminal
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
-from fooldeap.study.report import markdown, verdict
+from fooldeap.study.report import build_report
+
+
+def as_markdown(outcome):
+    return markdown.render(build_report(outcome, analyse(outcome)))
+
+
+def on_terminal(outcome):
+    return terminal.render(build_report(outcome, analyse(outcome)))
 
 
 def sentences(outcome):
     """Return the lines of the conclusions."""
     heading = "## Conclusions about" if outcome.candidate else "## Conclusions"
-    section = markdown(outcome, analyse(outcome)).split(heading)[1].split("\n## ")[0]
+    section = as_markdown(outcome).split(heading)[1].split("\n## ")[0]
     return [line for line in section.replace(SPACE, " ").splitlines()[1:] if line]
 
 
@@ -85,7 +94,7 @@ def test_variants_with_equal_censored_runs_are_not_called_identical():
 def test_the_report_names_a_variant_better_than_all_others():
     outcome = selection({"tournament-7": SEVEN, "roulette": ROULETTE, "random": NEVER})
     assert sentences(outcome)[2] == "- tournament-7 needs fewer evaluations than every other variant."
-    assert "every other" not in markdown(selection(), analyse(selection()))
+    assert "every other" not in as_markdown(selection())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +112,7 @@ def test_ties_of_the_variant_on_trial_are_reported(others, standing):
 
 def test_the_report_on_a_variant_on_trial_begins_with_its_rank():
     outcome = selection(candidate="roulette")
-    text = markdown(outcome, analyse(outcome))
+    text = as_markdown(outcome)
     assert re.findall("^## (.*)", text, re.M)[0] == "Conclusions about roulette"
     assert "## Conclusions\n" not in text
     assert sentences(outcome)[1:] == [
@@ -169,7 +178,7 @@ def test_no_variants_are_called_equal():
 
 def test_the_report_has_scope_and_caveats():
     outcome = selection(extended=True, paired=False, failed={"broken": "no such plugin"}, seeds=[1, 2, 3, 5, 8, 9])
-    text = markdown(outcome, analyse(outcome)).replace(SPACE, " ")
+    text = as_markdown(outcome).replace(SPACE, " ")
     for part in (
         "- classifier: mnist_cnn",
         "- targets: 3, 8; seeds: 1–3, 5, 8, 9; variants: 3",
@@ -181,19 +190,19 @@ def test_the_report_has_scope_and_caveats():
     ):
         assert part in text
     assert "paired: in a block" not in text
-    assert "- paired: in a block" in markdown(selection(), analyse(selection()))
+    assert "- paired: in a block" in as_markdown(selection())
 
 
 def test_joint_blocks_are_explained():
-    text = markdown(outcome := selection(joint=["roulette"]), analyse(outcome))
+    text = as_markdown(selection(joint=["roulette"]))
     assert "roulette pursues all targets in one run. So a block is a seed" in text
     assert "Blocks are seeds" in text
-    assert "Blocks are target × seed" in markdown(selection(), analyse(selection()))
+    assert "Blocks are target × seed" in as_markdown(selection())
 
 
 def test_markdown_tables_are_rectangular_for_any_names():
     outcome = selection({"a|b*": SEVEN, "`<c>`": FIVE, "\\d": ROULETTE})
-    text = markdown(outcome, analyse(outcome))
+    text = as_markdown(outcome)
     found = re.findall(r"(?:^\|.*\|\n)+", text, re.M)
     assert len(found) == 4
     for table in found:
@@ -207,13 +216,13 @@ def test_markdown_tables_are_rectangular_for_any_names():
 )
 def test_the_report_links_the_figures_that_are_drawn(fields, drawn):
     outcome = selection(**fields)
-    links = re.findall(r"^!\[[^]]+\]\((.*)\)$", markdown(outcome, analyse(outcome)), re.M)
+    links = re.findall(r"^!\[[^]]+\]\((.*)\)$", as_markdown(outcome), re.M)
     names = ["convergence", "ecdf", "targets", "images", *["critical_differences"] * drawn]
     assert links == [f"figures/{name}.png" for name in names]
 
 
 def test_the_main_table_is_by_mean_rank():
-    text = markdown(selection(), analyse(selection()))
+    text = as_markdown(selection())
     main = text.split("## Evaluations to the goal")[1].split("\n\n")[2].replace(SPACE, " ")
     assert main.splitlines()[2].startswith("| tournament-7 | 100 % [75.8, 100] | 575 [")
     assert [line.split(" | ")[0] for line in main.splitlines()[3:]] == ["| tournament-5", "| roulette"]
@@ -222,61 +231,63 @@ def test_the_main_table_is_by_mean_rank():
 
 def test_the_report_on_many_variants_has_pairs_of_the_best_and_of_neighbours():
     outcome = outcomes.outcome(outcomes.drawn(9, 2, 6))
-    text = markdown(outcome, analysis := analyse(outcome))
+    text = as_markdown(outcome)
     shown = re.findall(r"^\| (v\d+) \| (v\d+) \|", text, re.M)
-    order = [each.name for each in analysis.variants]
+    order = [each.name for each in analyse(outcome).variants]
     expected = {frozenset((order[0], name)) for name in order[1:]} | {frozenset(order[i : i + 2]) for i in range(8)}
     assert sorted(map(sorted, shown)) == sorted(map(sorted, expected))
     assert "All 36 pairs" in text
     few = outcomes.outcome(outcomes.drawn(8, 2, 6))
-    assert len(re.findall(r"^\| v\d+ \| v\d+ \|", markdown(few, analyse(few)), re.M)) == 28
+    assert len(re.findall(r"^\| v\d+ \| v\d+ \|", as_markdown(few), re.M)) == 28
 
 
 def test_many_targets_become_rows():
     outcome = outcomes.outcome(outcomes.drawn(2, 13, 2))
     table = tables.target_table(analyse(outcome))
-    assert (len(table), table[0][0], sorted(table[0][1:])) == (14, "target", ["v00", "v01"])
-    row = {name: table[3][column] for column, name in enumerate(table[0])}
+    assert (len(table.rows), table.header[0], sorted(table.header[1:])) == (13, "target", ["v00", "v01"])
+    row = dict(zip(table.header, table.rows[2], strict=True))
     assert row["target"] == "2"
     assert row["v01"] == formatting.grouped(float(np.median(outcome.column("v01", "evaluations_to_goal")[2])))
 
 
-# --- The verdict ----------------------------------------------------------------------------------------------------
+# --- On the terminal --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("candidate", [None, "variant with a name that is much longer than is good for it 05"])
-def test_the_verdict_fits_the_terminal(candidate):
+def test_the_summary_fits_the_terminal(candidate):
     drawn = outcomes.drawn(12, 4, 9, budget=10**7)
     evaluations = {f"variant with a name that is much longer than is good for it {name[1:]}": [
         [count * 1000 for count in row] for row in table] for name, table in drawn.items()}  # fmt: skip
     outcome = outcomes.outcome(evaluations, budget=10**8, candidate=candidate, failed={"other": "wrong " * 30})
-    lines = verdict(outcome, analyse(outcome)).splitlines()
-    assert max(map(len, lines)) <= 100
-    table, conclusions, notes = (part.splitlines() for part in "\n".join(lines).split("\n\n"))
-    assert len(table) == 13
-    assert len({len(line) for line in table}) == 1
+    text = on_terminal(outcome)
+    assert max(map(len, text.splitlines())) <= 100
+    conclusions = text.split("Conclusions")[1].split("\n\n")[0].splitlines()[2:]
     assert 10 <= len(conclusions) <= 12  # not shortened more than needed
-    assert any("report.md" in line for line in conclusions)
-    assert notes[0].startswith("Failed: other: wrong")
+    assert re.fullmatch(r"… \d+ more are in report\.md\.", conclusions[-1])
+    assert "- other: wrong" in text
+    table = text.split("restricted mean.\n\n")[1].split("\n\n")[0].splitlines()
+    assert len(table) == 12 + 2
+    assert len({len(line) for line in table[1:]}) == 1
+    assert ("median" in table[0] + table[1], "ERT" in table[0] + table[1]) == (True, False)  # dropped: too wide
 
 
-def test_the_verdict_has_the_sentences_of_the_report():
-    text = verdict(selection(), analyse(selection())).replace("\n  ", " ").replace(SPACE, " ")
+def test_the_terminal_shows_the_sentences_of_the_report():
+    text = on_terminal(selection()).replace("\n  ", " ").replace(SPACE, " ")
     for sentence in sentences(selection()):
         assert sentence.removeprefix("- ") in text
 
 
-def test_no_line_of_the_verdict_breaks_within_a_statistic():
+def test_no_line_on_the_terminal_breaks_within_a_statistic():
     outcome = outcomes.outcome(outcomes.drawn(9, 3, 9))
-    for line in verdict(outcome, analyse(outcome)).splitlines():
+    for line in on_terminal(outcome).splitlines():
         assert line.count("[") == line.count("]")
         assert not line.strip().startswith(("=", "<"))
 
 
 @pytest.mark.parametrize("length", range(1, 41, 3))
-def test_no_line_of_the_verdict_begins_with_a_percent_sign(length):
+def test_no_line_on_the_terminal_begins_with_a_percent_sign(length):
     outcome = selection({"a" * length: SEVEN, "never": NEVER})
-    text = verdict(outcome, analyse(outcome))
+    text = on_terminal(outcome)
     assert " %" in text
     assert "\n  %" not in text
 
@@ -301,14 +312,14 @@ SMALL = {
 def test_small_and_broken_studies_have_all_files(name):
     found = files(SMALL[name])
     assert set(found) == {
-        "runs.csv", "curves.csv", "summary.json", "report.md", "verdict", "variants.tex", "pairs.tex"
+        "runs.csv", "curves.csv", "summary.json", "report.json", "report.md", "terminal", "variants.tex", "pairs.tex"
     }  # fmt: skip
     json.loads(found["summary.json"], parse_constant=pytest.fail)
     for text in found.values():
         assert not re.search(r"\b(nan|inf|None)\b", text)
     for failed in SMALL[name].failed:
         assert f"- {failed}: broken" in found["report.md"]
-        assert f"Failed: {failed}: broken" in found["verdict"]
+        assert f"- {failed}: broken" in found["terminal"]
 
 
 @pytest.mark.parametrize(
@@ -322,7 +333,7 @@ def test_small_and_broken_studies_have_all_files(name):
     ],
 )
 def test_conclusions_of_small_and_broken_studies(name, sentence):
-    assert sentence in verdict(SMALL[name], analyse(SMALL[name]))
+    assert sentence in on_terminal(SMALL[name])
     assert any(sentence in line for line in sentences(SMALL[name]))
 
 

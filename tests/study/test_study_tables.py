@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fooldeap import formatting
+from fooldeap.report import latex
 from fooldeap.study import tables
 from fooldeap.study.analysis import analyse
 from fooldeap.study.outcome import RunRow
+from fooldeap.study.report import build_report
 from fooldeap.study.stats import Estimate
 
 # --- CSV ------------------------------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ def test_summary_is_strict_json_with_all_of_the_analysis():
 
 def test_latex_tables_are_rectangular_and_escaped():
     outcome = outcomes.outcome({"50%_a&b": [[1500, None]], "[c]^~\\{#$}": [[None, None]]})
-    for text in tables.latex(outcome, analyse(outcome)).values():
+    for text in latex.render(build_report(outcome, analyse(outcome))).values():
         lines = text.splitlines()
         columns = len(re.fullmatch(r"\\begin\{tabular\}\{([lr]+)\}", lines[0])[1])
         rows = [line for line in lines if line.endswith(r" \\")]
@@ -129,7 +131,7 @@ def test_latex_tables_are_rectangular_and_escaped():
             r"\bottomrule",
             r"\end{tabular}",
         )
-    main = tables.latex(outcome, analyse(outcome))["variants.tex"]
+    main = latex.render(build_report(outcome, analyse(outcome)))["variants.tex"]
     assert r"50\%\_a\&b & 50 \%" in main
     assert r"{[}c]\textasciicircum{}\textasciitilde{}\textbackslash{}\{\#\$\} & 0 \%" in main
     assert r"$\infty$" in main
@@ -138,7 +140,7 @@ def test_latex_tables_are_rectangular_and_escaped():
 
 
 def test_a_table_longer_than_a_page_is_a_longtable():
-    pairs = tables.latex(o := outcomes.outcome(outcomes.drawn(11, 1, 3)), analyse(o))["pairs.tex"]
+    pairs = latex.render(build_report(o := outcomes.outcome(outcomes.drawn(11, 1, 3)), analyse(o)))["pairs.tex"]
     assert pairs.count(r" \\") == 56
     assert pairs.startswith(r"\begin{longtable}{llrrr}")
     assert r"\endhead" in pairs

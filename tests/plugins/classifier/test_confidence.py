@@ -11,7 +11,7 @@ from fooldeap.audit.session import audit
 from fooldeap.contracts import log_confidences
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError, PluginError
-from fooldeap.report.run import film_of
+from fooldeap.report.parts import film_of
 from fooldeap.results import FoolingImage
 from fooldeap_plugins.classifier._scores import confidence_kind, logarithms
 from fooldeap_plugins.classifier.callable import FunctionClassifier

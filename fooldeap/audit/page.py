@@ -1,50 +1,26 @@
-"""The page of an audit: the share of classes reached, the images of each attack, and the whole report."""
+"""Build the page of an audit: its report, the share of classes reached, and the images of each attack."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fooldeap.formatting import grouped, level
 from fooldeap.report import sources
-from fooldeap.report.markdown import PROVENANCE, parts
+from fooldeap.report.common import complete
+from fooldeap.report.model import DOCUMENT, Block, Cards, Charts, Report, Section, Text
 from fooldeap.report.parts import Card, Chart, Line, percent
-from fooldeap.report.rendering import render
 from fooldeap.storage.inputs import read_json
 
 SHOWN, VALUES = 20, 6_000_000  # the largest number of classes whose images are shown, and of values in these images
 Data = Mapping[str, Any]  # of audit.json
 
 
-def audit_page(folder: Path) -> str:
-    """Return the page of a finished audit as HTML."""
+def audit_report(folder: Path) -> Report:
+    """Return the report of a finished audit, with the pictures of its page."""
     data = read_json(folder / "audit.json")
-    height, width, channels = data["shape"]
-    shown = data["classes"][: max(1, min(SHOWN, VALUES // (len(data["attacks"]) * height * width * channels)))]
-    about, _, first, *others = parts(folder, "report.md")  # the second section, the summary, is the lead
-    return render(
-        "audit.html",
-        title=f"Audit of {data['title']}",
-        lead=data["verdict"],
-        tiles=_tiles(data),
-        charts=[_chart(data, each) for each in (data["levels"][0], data["levels"][-1])],
-        galleries=list(_galleries(folder, data, shown)),
-        left_out=len(data["classes"]) - len(shown),
-        about=about,
-        first=first,
-        report=[part for part in others if part.title not in PROVENANCE],
-        provenance=sources.provenance(folder, "audit.yaml"),
-    )
-
-
-def _tiles(data: Data) -> list[tuple[str, str]]:
-    goal, count = data["levels"][-1], len(data["classes"])
-    return [
-        ("classes attacked", str(count)),
-        (f"classes reached, {level(goal)}", f"{len(_lowest_costs(data, goal))} of {count}"),
-        ("evaluations per class and attack", grouped(data["budget"])),
-        ("evaluations in total", grouped(sum(attack["images"] for attack in data["attacks"]))),
-        ("image size", " × ".join(map(str, data["shape"]))),
-    ]
+    charts = [_chart(data, each) for each in (data["levels"][0], data["levels"][-1])]
+    pictures = [Section("Classes reached", [Charts(charts)]), Section("Images", list(_images(folder, data)))]
+    return complete(Report.read(folder), folder, "audit.yaml", pictures=pictures, provenance=DOCUMENT)
 
 
 # --- Curves ---------------------------------------------------------------------------------------------------------
@@ -92,15 +68,20 @@ def steps(costs: Iterable[int], classes: int, last: int) -> tuple[list[float], l
 # --- Images ---------------------------------------------------------------------------------------------------------
 
 
-def _galleries(folder: Path, data: Data, classes: Sequence[Data]) -> Iterator[tuple[str, str, list[Card]]]:
-    """Yield the name, the description and the images of each attack."""
+def _images(folder: Path, data: Data) -> Iterator[Block]:
+    """Yield the images of each attack."""
+    height, width, channels = data["shape"]
+    most = max(1, min(SHOWN, VALUES // (len(data["attacks"]) * height * width * channels)))
+    classes, left_out = data["classes"][:most], len(data["classes"][most:])
+    more = f" The images of {left_out} more classes are in the folder." if left_out else ""
+    yield Text(f"The best image of each class and attack.{more}")
     names = {each["class"]: each["name"] for each in data["classes"]}
     images = sources.Images(folder)
     for attack in data["attacks"]:
         tries = [(each["class"], each["attacks"].get(attack["name"])) for each in classes]
         cards = [_card(images, names, target, each) for target, each in tries if each is not None]
         if cards:
-            yield attack["name"], attack["what"], cards
+            yield Cards(cards, f"{attack['name']}: {attack['what']}")
 
 
 def _card(images: sources.Images, names: Mapping[int, str], target: int, each: Data) -> Card:

@@ -1,69 +1,53 @@
-"""The page of a study: its conclusions, charts, the images of each variant, and the whole report."""
+"""Build the page of a study: its report, and charts, images and films from the files of its folder."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fooldeap.engine import snapshots
-from fooldeap.formatting import goal_text, grouped
 from fooldeap.report import sources
-from fooldeap.report.markdown import CAVEATS, parts
-from fooldeap.report.parts import Chart, Film, ImageGroup, Line, Thumb
-from fooldeap.report.rendering import render
-from fooldeap.report.run import film_of, thinned, thumb
+from fooldeap.report.common import complete
+from fooldeap.report.model import Block, Charts, Films, Gallery, Report, Section, Text
+from fooldeap.report.parts import Chart, Film, ImageGroup, Line, Thumb, film_of, thinned, thumb
 from fooldeap.storage.inputs import read, read_json
 
 MOST_VARIANTS = 24
 MOST_TARGETS = 20
 Row = Mapping[str, str]
-_CONCLUSIONS = ("Conclusions", "Where ")  # the title of the conclusions of a study, or of a plugin compared by --try
 
 
-def study_page(folder: Path) -> str:
-    """Return the page of a finished study as HTML."""
+def study_report(folder: Path) -> Report:
+    """Return the report of a finished study, with the pictures of its page."""
+    return complete(Report.read(folder), folder, "study.yaml", pictures=list(_pictures(folder)))
+
+
+def _pictures(folder: Path) -> Iterator[Section]:
     summary = read_json(folder / "summary.json")
-    study = summary["study"]
     ranked = sorted(summary["variants"], key=lambda name: (summary["variants"][name]["mean_rank"], name))
+    shown, left_out = ranked[:MOST_VARIANTS], len(ranked[MOST_VARIANTS:])
     rows = sources.rows(folder / "runs.csv")
-    first = [row for row in rows if row["seed"] == str(min(study["seeds"], default=0))]
-    report = parts(folder, "report.md")
-    conclusions = [part for part in report if part.title.startswith(_CONCLUSIONS) or part.title in CAVEATS]
-    return render(
-        "study.html",
-        title=study["name"],
-        lead=_lead(study),
-        tiles=_tiles(study, rows),
-        conclusions=sorted(conclusions, key=lambda part: part.title in CAVEATS),
-        groups=_gallery(folder, ranked[:MOST_VARIANTS], first),
-        left_out=max(0, len(ranked) - MOST_VARIANTS),
-        seed=first[0]["seed"] if first else "",
-        films=_films(folder, ranked[:MOST_VARIANTS], first),
-        charts=_charts(ranked[:MOST_VARIANTS], rows, sources.rows(folder / "curves.csv"), study["budget"]),
-        report=[part for part in report if part not in conclusions],
-        provenance=sources.provenance(folder, "study.yaml"),
-    )
-
-
-def _lead(study: Mapping[str, Any]) -> str:
-    count = len(study["variants"])
-    return (
-        f"{count} {'variant' if count == 1 else 'variants'}, compared by the number of evaluations of "
-        f"{study['classifier']} until the goal is reached: {goal_text(study['goal'])}."
-    )
-
-
-def _tiles(study: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]:
-    reached = sum(bool(row["evaluations_to_goal"]) for row in rows)
-    return [
-        ("variants", str(len(study["variants"]))),
-        ("targets", str(len(study["targets"]))),
-        ("seeds", str(len(study["seeds"]))),
-        ("reached", f"{grouped(reached)} of {grouped(len(rows))}"),
-        ("budget per target", grouped(study["budget"])),
-    ]
+    first = [row for row in rows if row["seed"] == str(min(summary["study"]["seeds"], default=0))]
+    charts = _charts(shown, rows, sources.rows(folder / "curves.csv"), summary["study"]["budget"])
+    yield Section("Growth", [Charts(charts)] if charts else [])
+    if shown and first:
+        blocks: list[Block] = [
+            Text(
+                f"The best image of each variant for each target, for seed {first[0]['seed']}. The variants are sorted "
+                "by mean rank. Below each image: the target, the confidence, and the evaluations until the goal."
+            ),
+            Gallery(_gallery(folder, shown, first)),
+        ]
+        yield Section(
+            "Images", [*blocks, *([Text(f"{left_out} more variants are not shown here.")] if left_out else [])]
+        )
+    if films := _films(folder, shown, first):
+        about = Text(
+            "The best images of all variants after the same number of evaluations. The bars show the classifier's "
+            "probability of each class."
+        )
+        yield Section("Evolution", [about, *films])
 
 
 def _gallery(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[ImageGroup]:
@@ -81,8 +65,8 @@ def _thumb(images: sources.Images, row: Row) -> Thumb:
     return thumb(image, *figures)
 
 
-def _films(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[tuple[str, list[Film]]]:
-    """Return for each target a title and the films of all variants."""
+def _films(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[Films]:
+    """Return for each target the films of all variants."""
     targets = sorted({int(row["target"]) for row in rows})[:MOST_TARGETS]
     every = [
         film
@@ -91,8 +75,9 @@ def _films(folder: Path, variants: Sequence[str], rows: Sequence[Row]) -> list[t
         for row in rows
         if row["variant"] == name and row["target"] == str(target) and (film := _film(folder, row)) is not None
     ]
-    films = [(f"Target {target}", [film for film in thinned(every) if film.target == target]) for target in targets]
-    return [(title, own) for title, own in films if own]
+    kept = thinned(every)
+    found = [(target, own) for target in targets if (own := [film for film in kept if film.target == target])]
+    return [Films(own, f"Target {target}", open=index == 0) for index, (target, own) in enumerate(found)]
 
 
 def _film(folder: Path, row: Row) -> Film | None:
