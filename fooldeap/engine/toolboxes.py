@@ -79,7 +79,8 @@ def build(
         selectable = contract_checks.selectable(experiment.selection.plugin.options["objectives"])
         select = operator(experiment.selection, stream(seed, targets, "select"))
         toolbox.register("select", _Limited(most, _Guarded(experiment.selection.plugin, selectable, select)))
-    one = experiment.algorithm.plugin.options["objectives"] == "one"
+    # With `evaluate`, the algorithm is the caller's, not that of the experiment.
+    one = not evaluate and experiment.algorithm.plugin.options["objectives"] == "one"
     check = contract_checks.single_objective if one else None
     toolbox.register("fitness", operator(experiment.fitness, check=check))
     toolbox.register("map", map)
