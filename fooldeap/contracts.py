@@ -64,6 +64,8 @@ class Classifier(Protocol):
       float32, same shape as the images
     * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
     * ``names``: the names of the classes, or None
+    * ``probed``: the number of images that it has shown to the model by itself, for ``queries.csv``
+    * ``allow_code()``: called before first use if the user trusts the code in the model file
     * ``confidence_kind``: how the confidence in a class follows from the logits, see `log_confidences`
     * ``alternatives()``: yields classifiers with other preprocessing of the pixels, each with the key that sets it; if
       one of them has a better accuracy on the dataset, the key is suggested

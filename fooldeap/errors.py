@@ -1,7 +1,8 @@
 """Error types by cause, and the "did you mean" hint of messages."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 LONGEST = 400  # characters of another library's error message; the traceback has the full message
 
@@ -67,6 +68,24 @@ class blaming:  # noqa: N801 - it is used as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception | SystemExit) and not isinstance(error, FooldeapError):
             raise raised_by(self._name, error, self._where) from error
+
+
+@contextlib.contextmanager
+def blaming_damage(path: object, cure: str = "restore it from a copy") -> Iterator[None]:
+    """Attribute every error in the block to a damaged file or folder. Files of others can cause any error.
+
+    Raises
+    ------
+    InputError
+        Instead of any error that is not one of fooldeap.
+    """
+    try:
+        yield
+    except FooldeapError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:LONGEST]
+        raise InputError(f"{path}: is damaged ({type(error).__name__}: {text}); {cure}") from error
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:

@@ -7,6 +7,8 @@ import re
 import sys
 import unicodedata
 
+_LONGEST = 2000  # characters of a line; values from files can be of any length
+
 
 def printable(text: object) -> str:
     r"""Return text without terminal commands: control characters are written as ``\x1b``.
@@ -25,9 +27,13 @@ def _shown(character: str) -> str:
 
 
 def tell(text: object) -> None:
-    """Print text to stderr. Every line starts with ``fooldeap:``, so that it cannot imitate other programs."""
+    """Print text to stderr. Every line starts with ``fooldeap:``, so that it cannot imitate other programs.
+
+    The middle of a very long line is left out.
+    """
     for line in printable(text).split("\n"):
-        print(f"fooldeap: {line}".rstrip(), file=sys.stderr)
+        shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+        print(f"fooldeap: {shown}".rstrip(), file=sys.stderr)
 
 
 def markdown(text: object) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
 from fooldeap.audit.detection import DetectionScore
-from fooldeap.errors import InputError
+from fooldeap.errors import blaming_damage
 from fooldeap.results import FoolingImage
 from fooldeap.storage.inputs import read_json
 
@@ -149,13 +149,11 @@ def read_attack(folder: Path, attack: Attack, classes: Sequence[int]) -> AttackR
         A file of the folder is damaged.
     """
     path = folder / "result.json"
-    try:
+    with blaming_damage(path, "remove its folder to repeat the attack"):
         content = read_json(path)
         results = [_read_class(folder, attack, run, len(classes)) for run in content["runs"]]
         failures = {str(label): str(error) for label, error in content.get("failures", {}).items()}
         return AttackResult(results, float(content["seconds"]), int(content["evaluations"]), failures)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise InputError(f"{path}: the file is damaged ({error}); remove its folder to repeat the attack") from None
 
 
 def _read_class(folder: Path, attack: Attack, run: dict[str, Any], classes: int) -> ClassResult:

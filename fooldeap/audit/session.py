@@ -221,14 +221,14 @@ class _Session:
         classifier = self.settings.classifier
         evaluator = Evaluator(classifier, TimeLimit(str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
+        everything = np.concatenate([images, reference])
         with folder.recording(evaluator):
-            shown = evaluator.probe_logits(np.concatenate([images, reference]))
+            shown = evaluator.probe_logits(everything)
+            inner = evaluator.probe_features(everything)
         scores = detection.compute_scores(shown[: len(images)], evaluator.confidence_kind)
         vectors, name = shown, "logits"
-        if (features := getattr(classifier, "features", None)) is not None:
-            inner = _compute_features(features, np.concatenate([images, reference]), evaluator.rows)
-            if inner is not None:
-                vectors, name = inner, "the features before the last layer"
+        if inner is not None:
+            vectors, name = inner, "the features before the last layer"
         distances = detection.compute_distances(vectors[: len(images)], vectors[len(images) :])
         return {**scores, "distance": distances}, name
 
@@ -245,9 +245,3 @@ class _Session:
     def _print(self, text: str) -> None:
         if not self.quiet:
             print(printable(text), flush=True)
-
-
-def _compute_features(features: Any, images: Images, rows: int) -> NDArray[np.float32] | None:
-    """Return the features of images, computed in batches of ``rows``; None if the classifier has no features."""
-    batches = [features(images[start : start + rows]) for start in range(0, len(images), rows)]
-    return None if any(each is None for each in batches) else np.concatenate(batches)

@@ -148,6 +148,21 @@ class Evaluator:
         self.queries.probes += len(images)
         return logits
 
+    def probe_features(self, images: Images) -> NDArray[np.float32] | None:
+        """Return the features of images, float32 (n, d), or None if the classifier has none. They count as probes."""
+        if getattr(self.classifier, "features", None) is None:
+            return None
+        found = []
+        for start in range(0, len(images), self.rows):
+            chunk = images[start : start + self.rows]
+            with self._query(len(chunk)):
+                features = self._call("features", chunk)
+            if features is None:
+                return None
+            self.queries.probes += len(chunk)
+            found.append(features)
+        return np.concatenate(found)
+
     def answers_black(self) -> bool:
         """Return whether the classifier answers black images."""
         try:

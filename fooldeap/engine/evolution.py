@@ -117,6 +117,9 @@ class Run:
         self._logits.append(logits)
         complete = self._answered() == len(self._batch.new)
         if complete and self._ask.gradient:
+            if self._journal is not None and self._evaluator.billable:  # keep the logits before the next query
+                self._journal.write_answer(Answer(self._batch.digest, logits, complete=False))
+                logits = logits[:0]
             self._gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
         if self._journal is not None:
             self._journal.write_answer(Answer(self._batch.digest, logits, self._gradient, complete))
@@ -243,8 +246,8 @@ class Run:
 
 
 def _fits(recorded: Answer, new: int) -> bool:
-    """Return whether an answer has ``new`` rows. An incomplete answer has fewer."""
-    return len(recorded.logits) == new if recorded.complete else len(recorded.logits) < new
+    """Return whether an answer has ``new`` rows. An incomplete answer may have fewer."""
+    return len(recorded.logits) == new if recorded.complete else len(recorded.logits) <= new
 
 
 def drive(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.engine import query_log
-from fooldeap.errors import FooldeapError, InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.result_tools.kinds import open_finished
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
@@ -127,9 +127,10 @@ def export(folder: Path, npz: Path | None = None, png: Path | None = None) -> Co
     for option, path in (("--npz", npz), ("--png", png)):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{option}: no folder {str(path.parent)!r}; create it first")
-    collection = collect(folder)
-    archive = None if npz is None else collection.archive()
-    images = None if png is None else collection.files()
+    with blaming_damage(folder):
+        collection = collect(folder)
+        archive = None if npz is None else collection.archive()
+        images = None if png is None else collection.files()
     archive_exists = npz is not None and archive is not None and _exists("--npz", npz, archive)
     if png is not None and images is not None and not _exists("--png", png, images):
         _write_folder(png, images)
@@ -162,7 +163,7 @@ def _write_folder(path: Path, files: dict[str, bytes]) -> None:
     """Write a folder atomically."""
     destination = path.resolve()
     remove_leftovers(destination.parent)
-    with temporary_name(destination.parent) as temporary:
+    with temporary_name(destination) as temporary:
         make_folder(temporary)
         for name, content in files.items():
             make_folders(temporary, (temporary / name).parent)
@@ -180,14 +181,9 @@ def collect(folder: Path) -> Collection:
     """
     kind, finished = open_finished(folder)
     source = Source(folder)
-    try:
+    with blaming_damage(folder):
         evolved = tuple(sorted(kind.images(source), key=lambda each: (each.variant, each.seed, each.target)))
         provenance = _provenance(source, finished, kind.query_logs, evolved)
-    except FooldeapError:
-        raise
-    except Exception as error:  # the readers of JSON, CSV and PNG raise errors of many types for damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{folder}: is damaged ({reason}); restore it from a copy") from None
     if not evolved:
         raise InputError(f"{folder}: contains no images to export")
     return Collection(evolved, provenance)

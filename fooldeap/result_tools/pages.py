@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fooldeap.errors import LONGEST, FooldeapError, InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.result_tools.kinds import FolderKind, open_finished
 from fooldeap.runs.folder import problems_in
 from fooldeap.storage.files import remove_all_leftovers, write_whole
@@ -40,10 +40,5 @@ def _check(path: Path) -> None:
 def _render(kind: FolderKind, path: Path) -> str:
     from fooldeap.report import html  # an application, which may be absent
 
-    try:
+    with blaming_damage(path):
         return html.render(kind.report(path), path)
-    except FooldeapError:
-        raise
-    except Exception as error:  # what is in the files of somebody else shows as any error
-        said = " ".join(str(error).split())[:LONGEST]
-        raise InputError(f"{path}: is damaged ({type(error).__name__}: {said}); restore it from a copy") from error

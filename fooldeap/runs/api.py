@@ -92,15 +92,15 @@ def resume(
     parameters are those of `run`.
     """
     options = Options(trust_model, no_plugins, force)
-    opened = RunFolder.open(Path(folder), force=force)
-    if opened.settled:  # a process that was killed at its end leaves no page
-        missing = not (opened.path / PAGE).exists()
-        return _report(opened, load(folder), wanted=missing and reading.read(opened.config).data.get("report", True))
     for word in overrides:
         if not re.match(r"executor[.=]|on_error=", word):
             raise InputError(
                 f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
             )
+    opened = RunFolder.open(Path(folder), force=force)
+    if opened.settled:  # a process that was killed at its end leaves no page
+        missing = not (opened.path / PAGE).exists()
+        return _report(opened, load(folder), wanted=missing and reading.read(opened.config).data.get("report", True))
     experiment = config.load(
         opened.config, overrides, arguments=config.executor_for(workers), plugins=plugins, options=options
     )

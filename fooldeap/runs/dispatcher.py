@@ -140,4 +140,5 @@ class Dispatcher:
         """Count the probes that compare the classifier's bits in another process with those in this process."""
         if place not in self._probed and not self.evaluator.billable:
             self.evaluator.queries.probes += ROWS * (2 if len(self._probed) == 1 else 1)
+            self.evaluator.queries.probes += getattr(self.task.classifier, "probed", 0)
             self._probed.add(place)

@@ -12,7 +12,7 @@ from typing import Any
 
 from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.configuration.reading import ENVIRONMENT, MADE_AT
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.plugin import Plugin
 from fooldeap.storage.files import write_whole
 from fooldeap.storage.inputs import digest_of, read, read_json
@@ -132,11 +132,11 @@ class Environment:
 
     def _known(self) -> dict[str, Any]:
         path = self.path / ENVIRONMENT
-        try:
+        with blaming_damage(path):
             known = read_json(path) if path.is_file() else {}
-            return {**known, _NOTED: {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
+            lists = {name: [str(each) for each in known.get(name, [])] for name in (_FORCED, _WARNINGS)}
+            noted = {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}
+            return {**known, **{name: each for name, each in lists.items() if each}, _NOTED: noted}
 
     def _write(self, known: dict[str, Any]) -> None:
         write_whole(self.path / ENVIRONMENT, (json.dumps(known, indent=2) + "\n").encode())

@@ -87,14 +87,12 @@ class Folder:
         files.make_parents(place.parent)
         files.remove_leftovers(place.parent)
         try:
-            with files.temporary_name(place.parent) as temporary:
+            with files.temporary_name(place) as temporary:
                 files.make_folder(temporary)
                 Environment(temporary).begin(cls.FILE, configuration, experiments, place)
                 files.publish(temporary, place)
         except FileExistsError:
             return False
-        except FileError as error:
-            raise FileError(str(error).replace(str(temporary), str(path))) from error
         return True
 
     @classmethod
@@ -175,7 +173,7 @@ class Folder:
             rows = read_json(self.path / "calibration.json")["rows"]
         except (FileError, InputError, ValueError, KeyError, TypeError):
             return None
-        return rows if rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
+        return rows if isinstance(rows, int) and rows in range(ROWS, MOST_ROWS + 1, ROWS) else None
 
     def write(self, name: str, content: bytes | str) -> Path:
         """Write a file below the folder atomically."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts, snapshots
-from fooldeap.errors import FooldeapError, InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.plugin import Predictions
 from fooldeap.results import FoolingImage, FrontImage, LogRow, Result, RunInfo, RunResult, Snapshot
 from fooldeap.runs.folder import Folder, inside, problems_in
@@ -92,7 +92,7 @@ class RunFolder(Folder):
         InputError
             A file is damaged.
         """
-        try:
+        with blaming_damage(self.path):
             data = read_json(self.path / self.LAST)
             return Result(
                 name=data["name"],
@@ -106,12 +106,6 @@ class RunFolder(Folder):
                 names=tuple(data.get("names", ())),
                 objectives=tuple(data.get("objectives", ())),
             )
-        except FooldeapError:
-            raise
-        except Exception as error:  # damaged files can cause any error
-            raise InputError(
-                f"{self.path}: is damaged ({type(error).__name__}: {error}); restore it from a copy"
-            ) from None
 
     def _read_runs(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[RunResult]:
         all_snapshots: list[list[Snapshot]] = self._by_run(snapshots.FILE, len(rows), snapshots.unpacked)

@@ -78,6 +78,7 @@ class Session:
             self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
             self.evaluator.rows = self.calibration.rows
+            self.evaluator.queries.probes += getattr(work.classifier, "probed", 0)
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
         except BaseException:
             self.close()

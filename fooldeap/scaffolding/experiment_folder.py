@@ -6,6 +6,7 @@ from pathlib import Path
 from fooldeap.errors import InputError
 from fooldeap.scaffolding import plugin_file
 from fooldeap.storage.files import write_whole
+from fooldeap.storage.inputs import read
 
 MUTATION = "my_mutation"
 _FILES = {"README.md": "experiment_folder.md.txt", "experiment.yaml": "experiment_folder.yaml.txt"}
@@ -26,11 +27,13 @@ def write(folder: Path) -> list[Path]:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); name a new or an empty folder") from None
-    if names:
-        raise InputError(f"{folder}: already contains {names[0]!r}; name a new or an empty folder: fooldeap init DIR")
-    written = list(plugin_file.write("mutation", MUTATION, folder))
     templates = resources.files("fooldeap.data") / "templates"
-    for name, template in _FILES.items():  # the experiment is written last, because it needs the other files
-        write_whole(folder / name, (templates / template).read_bytes())
-        written.append(folder / name)
-    return written
+    files = dict(plugin_file.contents("mutation", MUTATION, folder))
+    files |= {folder / name: (templates / template).read_bytes() for name, template in _FILES.items()}
+    for name in names:  # an interrupted command leaves some of the files
+        path = folder / name
+        if path not in files or not path.is_file() or read(path) != files[path]:
+            raise InputError(f"{folder}: already contains {name!r}; name a new or an empty folder: fooldeap init DIR")
+    for path, content in files.items():  # the experiment is written last, because it needs the other files
+        write_whole(path, content)
+    return list(files)

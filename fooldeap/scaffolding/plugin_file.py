@@ -5,7 +5,7 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +30,20 @@ def write(kind: str, name: str, folder: Path) -> tuple[Path, Path]:
     InputError
         The kind has no template, the name is invalid, the folder does not exist, or a file exists. Nothing was written.
     """
+    files = dict(contents(kind, name, folder))
+    if not folder.is_dir():
+        raise InputError(f"--out: no folder {str(folder)!r}; create it first")
+    for file in files:
+        if file.exists():
+            raise InputError(f"{file}: already exists; choose another name, or another folder with --out")
+    for file, content in files.items():
+        write_whole(file, content)
+    plugin, test = files
+    return plugin, test
+
+
+def contents(kind: str, name: str, folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield the path and the content of the two files; errors as for `write`."""
     if kind not in kinds():
         raise InputError(
             f"no template for the kind {kind!r}{did_you_mean(kind, kinds())}; expected one of {', '.join(kinds())}"
@@ -39,17 +53,9 @@ def write(kind: str, name: str, folder: Path) -> tuple[Path, Path]:
     values = {"NAME": name, "CLASS": camel, "KIND": kind, "TARGET": target}
     files = {folder / f"{name}.py": f"{kind}.py.txt", folder / f"test_{name}.py": "test.py.txt"}
     _check_name(kind, name, target, files.values())
-    if not folder.is_dir():
-        raise InputError(f"--out: no folder {str(folder)!r}; create it first")
-    for file in files:
-        if file.exists():
-            raise InputError(f"{file}: already exists; choose another name, or another folder with --out")
     for file, template in files.items():
         text = (_TEMPLATES / template).read_text(encoding="utf-8")
-        filled = re.sub(r"\b(NAME|CLASS|KIND|TARGET)\b", lambda word: values[word[0]], text)
-        write_whole(file, filled.encode())
-    plugin, test = files
-    return plugin, test
+        yield file, re.sub(r"\b(NAME|CLASS|KIND|TARGET)\b", lambda word: values[word[0]], text).encode()
 
 
 def _check_name(kind: str, name: str, target: str, templates: Iterable[str]) -> None:

@@ -40,14 +40,19 @@ _in_use: set[str] = set()  # temporary names of this process
 
 
 @contextlib.contextmanager
-def temporary_name(folder: Path) -> Iterator[Path]:
-    """Yield a path for a temporary file or folder in ``folder``. It is removed after an error."""
-    path = folder / f".fooldeap-{socket.gethostname()}-{os.getpid()}-{next(_numbers)}.part"
+def temporary_name(final: Path) -> Iterator[Path]:
+    """Yield a path for a temporary file or folder beside ``final``, which is to be its name.
+
+    After an error it is removed. The message of a `FileError` then names ``final``.
+    """
+    path = final.parent / f".fooldeap-{socket.gethostname()}-{os.getpid()}-{next(_numbers)}.part"
     _in_use.add(path.name)
     try:
         yield path
-    except BaseException:
+    except BaseException as error:
         _remove_temporary(path)
+        if isinstance(error, FileError):
+            raise FileError(str(error).replace(str(path), str(final))) from error
         raise
     finally:
         _in_use.discard(path.name)
@@ -103,7 +108,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
     A symbolic link with this name is replaced; its target is not changed.
     """
-    with temporary_name(path.parent) as temporary, _told(path, "written"):
+    with temporary_name(path) as temporary, _told(path, "written"):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
         try:
             _write(descriptor, content, 0)
@@ -197,10 +202,15 @@ class Appended:
         self.path = path
         self._changed = self._broken = False
         with _told(path, "written"):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | (os.O_TRUNC if anew else 0)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
             self._descriptor: int | None = os.open(path, flags, 0o666)
             try:
                 found = os.fstat(self._descriptor)
+                if found.st_nlink > 1:  # writing would change another file, perhaps outside the folder
+                    raise FileError(f"{path}: is a hard link to another file; replace it by a copy of this file")
+                if anew:
+                    os.ftruncate(self._descriptor, 0)
+                    found = os.fstat(self._descriptor)
             except BaseException:
                 os.close(self._descriptor)
                 raise

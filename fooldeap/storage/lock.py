@@ -31,16 +31,16 @@ class _Owner(NamedTuple):
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder against other processes.
+def locked(subject: Path, file_name: str | None = None) -> Iterator[None]:
+    """Lock a folder against other processes, or another subject with a lock file of this name beside it.
 
     Raises
     ------
     InputError
-        Another process works in the folder. The message names it.
+        Another process works on it. The message names the process.
     """
-    path = folder / LOCK
-    file = _taken(path)
+    path = subject / LOCK if file_name is None else subject.with_name(file_name)
+    file = _taken(path, subject)
     try:
         _sign(file)
         yield
@@ -52,11 +52,11 @@ def locked(folder: Path) -> Iterator[None]:
             file.close()
 
 
-def _taken(path: Path) -> Appended:
+def _taken(path: Path, subject: Path) -> Appended:
     while True:
         file = Appended(path)
         try:
-            _refuse_another(path, file)
+            _refuse_another(path, subject, file)
             if _is(path, file):  # False if its previous owner removed it in the meantime
                 return file
         except BaseException:
@@ -65,9 +65,9 @@ def _taken(path: Path) -> Appended:
         file.close()
 
 
-def _refuse_another(path: Path, file: Appended) -> None:
+def _refuse_another(path: Path, subject: Path, file: Appended) -> None:
     owner = _owner(file)
-    works = f"{path.parent}: in use by another process" + (f" ({owner})" if owner else "")
+    works = f"{subject}: in use by another process" + (f" ({owner})" if owner else "")
     if not _free(file, owner):
         raise InputError(f"{works}; wait until it ends, or end it")
     if owner is not None and owner.host != socket.gethostname():

@@ -10,7 +10,7 @@ from typing import Any
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.results import RunInfo
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.session import Session
@@ -37,10 +37,8 @@ class StudyFolder(Folder):
     def design(self) -> dict[str, Any] | None:
         """Return the planned variants, targets and seeds, and whether the plan was changed; None without a plan."""
         path = self.path / DESIGN
-        try:
+        with blaming_damage(path):
             return dict(read_json(path)) if path.is_file() else None
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: is damaged ({error}); restore it from a copy") from None
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.engine import snapshots
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.results import FoolingImage, RunInfo, RunResult
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import files, inputs
@@ -104,7 +104,7 @@ class Records:
         path = self._record_path(info)
         if not self.exists(info):
             return None
-        try:
+        with blaming_damage(path, "remove it to repeat the run"):
             raw = inputs.read(path)
             content = inputs.parsed(raw)
             del content["sha256"]
@@ -112,9 +112,6 @@ class Records:
                 raise ValueError("its checksum does not match")
             found = {name: content[name] for name in belongs_to}
             records = [self._restore(dict(run), info) for run in content["runs"]]
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            message = f"{path}: is damaged ({type(error).__name__}: {error}); remove it to repeat the run"
-            raise InputError(message) from None
         for name, value in belongs_to.items():
             if found[name] != value and not self.force:
                 raise InputError(

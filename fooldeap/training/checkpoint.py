@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.storage import npz
 from fooldeap.storage.files import remove, write_whole
 from fooldeap.storage.inputs import parsed, read
@@ -60,7 +59,7 @@ class Checkpoint:
         """Return the state; None without a file. Raise `InputError` for a damaged file and one of another training."""
         if not self.path.exists():
             return None
-        try:
+        with blaming_damage(self.path, "remove it to start the training again"):
             header, arrays = _unpack(read(self.path))
             belongs_to = dict(header["belongs_to"])
             state = State(
@@ -70,8 +69,6 @@ class Checkpoint:
                 [arrays[f"weights-{index}"] for index in range(header["weights"])],
                 [arrays[f"variables-{index}"] for index in range(header["variables"])],
             )
-        except (ValueError, KeyError, TypeError, IndexError, BadZipFile):
-            raise InputError(f"{self.path}: the file is damaged; remove it to start the training again") from None
         changed = [name for name, each in self._belongs_to.items() if belongs_to.get(name) != each]
         if changed:
             raise InputError(

@@ -28,6 +28,7 @@ from fooldeap.plugin import Images, Rng, Split
 from fooldeap.randomness import preserved
 from fooldeap.storage import inputs
 from fooldeap.storage.files import remove_leftovers, write_whole
+from fooldeap.storage.lock import locked
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
 from fooldeap.training.network import PREDICTED, build, in_a_line
@@ -78,11 +79,12 @@ def train(
     remove_leftovers(path.parent)
     command = " ".join(["fooldeap train", _named(config_path), *overrides, "--out", _named(path)])
     data = loaded(dataset)
-    if _is_trained(training, data, path):
-        _checkpoint(training, data, path).remove()  # a process that was killed at the very end leaves it
-        return None
-    _refuse_others(training, data, path)
-    return train_on(data, training, path, document, command, progress=progress)
+    with locked(path, f".{path.stem}.lock"):
+        if _is_trained(training, data, path):
+            _checkpoint(training, data, path).remove()  # a process that was killed at the very end leaves it
+            return None
+        _refuse_others(training, data, path)
+        return train_on(data, training, path, document, command, progress=progress)
 
 
 def train_on(
@@ -111,6 +113,8 @@ def _trained(
     data: Split, training: Training, path: Path, document: Document, command: str, *, progress: bool
 ) -> TrainingResult:
     classes = _check_data(training, data, document)
+    its_files = path.with_suffix(".md"), path
+    from_before = [each for each in its_files if each.exists()]
 
     tf = tensorflow()
     import keras
@@ -132,6 +136,7 @@ def _trained(
         test_accuracy=_accuracy(model, data.test_images, data.test_labels),
         sha256=hashlib.sha256(content).hexdigest(),
     )
+    _refuse_existing(each for each in its_files if each not in from_before)
     write_whole(trained.card, card(trained, training, data, model, command).encode())
     write_whole(trained.model, content)
     checkpoint.remove()
@@ -158,10 +163,14 @@ def _refuse_others(training: Training, data: Split, path: Path) -> None:
     """Refuse to overwrite a model or a card, unless this training was interrupted while it wrote them."""
     if _checkpoint(training, data, path).read() is not None:
         return
-    for taken in (path, path.with_suffix(".md")):
-        if taken.exists():
+    _refuse_existing((path, path.with_suffix(".md")))
+
+
+def _refuse_existing(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
             raise InputError(
-                f"{taken}: the file exists, and was not written by this training with these settings; "
+                f"{path}: the file exists, and was not written by this training with these settings; "
                 "choose another --out, or remove the file"
             )
 

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fooldeap.errors import FileError
 from fooldeap.plugin import InputError
 from fooldeap.storage.archives import Archive, UnsafeArchiveError, packed
+from fooldeap.storage.files import write_whole
 from fooldeap.storage.npz import most_unpacked
 
 from ._keras_allowed import is_allowed, resolved
@@ -65,8 +67,10 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
         custom = _custom_objects(architecture) if trusted else None
         with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder:
             copy = Path(folder) / f"model{suffix}"
-            copy.write_bytes(checked)
+            write_whole(copy, checked)
             return keras.models.load_model(copy, custom_objects=custom, compile=False, safe_mode=not trusted)
+    except FileError:  # the temporary copy cannot be written
+        raise
     except Exception as error:
         raise InputError(f"{where} {_said(error, trusted)}") from error
 

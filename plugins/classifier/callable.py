@@ -13,7 +13,7 @@ from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dat
 
 from ._code import digest_of_code, in_a_line, object_of
 from ._model import SentAsSettings
-from ._scores import Outputs, as_scores, check_size, confidence_kind, logarithms, names_in, probes
+from ._scores import PROBES, Outputs, as_scores, check_size, confidence_kind, logarithms, names_in, probes
 
 
 @classifier("callable")
@@ -106,6 +106,11 @@ class FunctionClassifier(SentAsSettings):
                 f"({len(images)}, {self.classes}); mend it, or see whether 'shape' is that of its images"
             ) from error
         return confidence_kind(scores, self.outputs, self._where)
+
+    @property
+    def probed(self) -> int:
+        """The number of probe images that the function was shown."""
+        return 0 if self.billable or "confidence_kind" not in self.__dict__ else PROBES
 
     @cached_property
     def _function(self) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.commands import call
-from helpers.experiments import KIT, TINY
+from helpers.experiments import KIT, TINY, resealed
 from hostile import ESCAPE, VARIED, harmless, quoted
 
 import fooldeap
@@ -149,3 +149,79 @@ def test_verify_announces_the_plugins_of_a_foreign_folder(finished, capfd):
     assert "which --no-plugins forbids" in capfd.readouterr().err
     assert call("verify", finished, "--sample", "1") == 0
     assert f"fooldeap: runs the plugins in {KIT}, named in {finished}/study.yaml\n" in capfd.readouterr().err
+
+
+@pytest.fixture
+def run_by_mail(tmp_path):
+    """A finished run of somebody else, in the folder ``mail``."""
+    data = {**TINY, "plugins": [str(KIT)], "targets": [1], "stop": {"evaluations": 30, "confidence": None}}
+    fooldeap.run(data, out=tmp_path / "mail", quiet=True)
+    return tmp_path / "mail"
+
+
+def test_a_hard_link_to_a_file_elsewhere_is_not_written_to(run_by_mail, tmp_path, capfd):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    (run_by_mail / ".lock").hardlink_to(notes)
+    assert call("report", run_by_mail) == 1
+    assert f"{run_by_mail}/.lock: is a hard link to another file; " in harmless(capfd)
+    (run_by_mail / ".lock").unlink()
+    (run_by_mail / "result.json").unlink()
+    journal = next(run_by_mail.glob("journal/*.journal"))
+    kept = tmp_path / "other.journal"
+    kept.hardlink_to(journal)
+    content = kept.read_bytes()
+    assert call("run", "--resume", run_by_mail, "--quiet") == 1
+    assert f"{journal}: is a hard link to another file; " in harmless(capfd)
+    assert (kept.read_bytes(), notes.read_text()) == (content, "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("environment.json", '"python": "3', '"python": "\\ud800'),
+        ("result.json", '"evaluations": 30', '"evaluations": 1e308'),
+        ("result.json", '"evaluations": 30', f'"evaluations": {10**30}'),
+        ("result.json", '"predicted": ', '"predicted": 1.5e400'),
+    ],
+)
+@pytest.mark.parametrize("option", ["--npz", "--png"])
+def test_odd_values_are_exported_or_refused_in_a_line(name, old, new, option, run_by_mail, tmp_path, capfd):
+    path = run_by_mail / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    resealed(run_by_mail)
+    assert call("export", run_by_mail, option, tmp_path / "out.npz") in (0, 2)
+    harmless(capfd)
+
+
+def test_odd_lists_in_the_environment_are_a_line(run_by_mail, capfd):
+    (run_by_mail / "result.json").unlink()
+    path = run_by_mail / "environment.json"
+    kept = json.loads(path.read_text())
+    for odd in (5, {"a": 1}, "text", None):
+        path.write_text(json.dumps({**kept, "forced": odd}))
+        assert call("run", "--resume", run_by_mail, "--quiet") in (0, 2)
+        (run_by_mail / "result.json").unlink(missing_ok=True)
+    harmless(capfd)
+
+
+def test_a_batch_size_that_is_no_integer_is_measured_again(run_by_mail):
+    (run_by_mail / "result.json").unlink()
+    (run_by_mail / "calibration.json").write_text('{"rows": 32.0}')
+    assert RunFolder(run_by_mail).rows is None
+    assert fooldeap.resume(run_by_mail, quiet=True).evaluations == 30
+
+
+def test_a_long_value_of_a_file_is_shortened(run_by_mail, capfd):
+    path = run_by_mail / "result.json"
+    path.write_text(path.read_text().replace("images/1.png", "A" * 100_000))
+    resealed(run_by_mail)
+    assert call("export", run_by_mail, "--png", run_by_mail.parent / "out") == 2
+    assert len(harmless(capfd)) < 3000
+
+
+def test_other_keys_are_refused_for_a_finished_run_too(run_by_mail, capfd):
+    assert call("run", "--resume", run_by_mail, "seed=9") == 2
+    assert "--resume: got 'seed=9', expected " in harmless(capfd)

@@ -7,8 +7,13 @@ import sys
 import time
 
 import pytest
-from helpers.experiments import bits
+from helpers.experiments import KIT, bits
 from helpers.query_logs import sessions
+
+from fooldeap.configuration import config
+from fooldeap.runs.experiment_session import ExperimentSession
+from fooldeap.runs.folder import State
+from fooldeap.runs.run_folder import RunFolder
 
 SEED = os.environ.get("FOOLDEAP_TEST_SEED", "paid")
 BUDGET, POPULATION, TARGETS = 600, 20, 2
@@ -115,3 +120,47 @@ def test_a_signal_leaves_a_row(place, signal):
     process.communicate()
     assert process.returncode != 0
     check_bill(place, 1)
+
+
+def test_a_kill_between_logits_and_gradient_pays_for_one_query_twice(tmp_path, monkeypatch):
+    data = {
+        "classifier": "billable",
+        "plugins": [str(KIT)],
+        "targets": [1],
+        "algorithm": "gradient_ascent",
+        "genome": "pixels",
+        "stop": {"evaluations": 6, "confidence": None},
+        "reporters": [],
+    }
+    shown = []
+
+    def run(gradients):
+        """Run or resume until so many gradients were answered; count the images of each kind."""
+        with ExperimentSession(config.load(data)) as session:
+            logits, gradient = session.classifier.logits, session.classifier.gradient
+            asked = []
+
+            def killing(images, target):
+                if len(asked) == gradients:
+                    raise KeyboardInterrupt
+                asked.append(len(images))
+                return gradient(images, target)
+
+            def counting(images):
+                shown.append(len(images))
+                return logits(images)
+
+            session.classifier.logits, session.classifier.gradient = counting, killing
+            folder = RunFolder(tmp_path / "out")
+            resumed = folder.state is State.UNFINISHED
+            folder = RunFolder.open(folder.path) if resumed else RunFolder.create(session.experiment, folder.path)
+            return session.run(folder, resumed=resumed, quiet=True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(2)
+    before = sum(shown)
+    result = run(10)
+    assert result.evaluations == 6
+    # `Tiny.gradient` calls `logits`, so both kinds of queries are counted. The killed one shows no image here.
+    assert before == 3 + 2
+    assert sum(shown) == 6 + 6, "no answer was lost"

@@ -1,5 +1,6 @@
 """Training: bit-identical results, resumption, and checks of every key, layer and path."""
 
+import hashlib
 import random
 import re
 import sys
@@ -11,6 +12,7 @@ from helpers.training import CONFIG, Stripes
 
 from fooldeap.errors import InputError
 from fooldeap.lazy_tensorflow import tensorflow
+from fooldeap.storage.lock import locked
 from fooldeap.training.checkpoint import Checkpoint
 from fooldeap.training.train import _shifted, train
 
@@ -146,6 +148,47 @@ def test_a_checkpoint_that_is_left_at_the_end_is_removed(config, monkeypatch):
     assert not config.with_name("tiny.training").exists()
 
 
+def test_a_file_that_appears_during_the_training_is_kept(config, monkeypatch):
+    card = config.with_name("tiny.md")
+    with monkeypatch.context() as patch:
+        write = Checkpoint.write
+        patch.setattr(Checkpoint, "write", lambda self, state: (write(self, state), card.write_text("mine")))
+        with pytest.raises(InputError, match=f"^{card}: the file exists"):
+            trained(config, "epochs=1", out="tiny.keras")
+    assert card.read_text() == "mine"
+    card.unlink()
+    assert trained(config, "epochs=1", out="tiny.keras").model.is_file()
+
+
+def test_one_process_trains_a_model_at_a_time(config, monkeypatch):
+    model = config.with_name("tiny.keras")
+    with locked(model, ".tiny.lock"), pytest.raises(InputError, match=f"^{model}: another process works on it"):
+        trained(config, "epochs=1", out="tiny.keras")
+    assert not model.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b'"epoch": 1', b'"epoch": Infinity'),
+        lambda content: content.replace(b"PK\x03\x04", b"PK\x03\x05"),
+        lambda content: content.replace(b"PK\x01\x02", b"PK\x01\x03"),
+    ],
+)
+def test_a_forged_checkpoint_is_refused_in_a_line(config, monkeypatch, change):
+    kill_after(monkeypatch, 1)
+    with pytest.raises(Killed):
+        trained(config, out="tiny.keras")
+    monkeypatch.undo()
+    path = config.with_name("tiny.training")
+    rest = path.read_bytes().partition(b"\n")[2]
+    forged = change(rest)
+    assert forged != rest
+    path.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
+    with pytest.raises(InputError, match=f"^{path}: is damaged .*; remove it to start the training again"):
+        Checkpoint(path, {}).read()
+
+
 def test_damaged_or_foreign_checkpoint_is_refused(config, monkeypatch):
     kill_after(monkeypatch, 1)
     with pytest.raises(Killed):
@@ -159,11 +202,11 @@ def test_damaged_or_foreign_checkpoint_is_refused(config, monkeypatch):
         flipped = bytearray(content)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
-        with pytest.raises(InputError, match=f"^{path}: the file is damaged; remove it"):
+        with pytest.raises(InputError, match=f"^{path}: is damaged .*; remove it"):
             Checkpoint(path, {}).read()
     for length in range(0, len(content), 997):
         path.write_bytes(content[:length])
-        with pytest.raises(InputError, match=f"^{path}: the file is damaged; remove it"):
+        with pytest.raises(InputError, match=f"^{path}: is damaged .*; remove it"):
             Checkpoint(path, {}).read()
 
 
