@@ -189,7 +189,7 @@ def test_a_repeated_export_changes_nothing(finished, tmp_path):
         ("../../secret.png", "../../secret.png: is outside the folder; expected a file below "),
         ("/etc/hostname", "/etc/hostname: is outside the folder; expected a file below "),
         ("images/9.png", "images/9.png: is missing; restore it from a copy"),
-        ("table.md", ": is damaged (it is not a readable PNG picture"),
+        ("table.md", ": is damaged (ValueError: it is not a readable PNG picture"),
         (7, ": is damaged ("),
     ],
 )

@@ -45,6 +45,11 @@ def test_hidden_files_are_ignored(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "Next: fooldeap run experiment.yaml"
     names = {".git", "README.md", "experiment.yaml", "my_mutation.py", "test_my_mutation.py"}
     assert {path.name for path in tmp_path.iterdir()} == names
+    (tmp_path / "test_my_mutation.py").unlink()  # as after an interruption
+    assert call("init") == 0
+    assert {path.name for path in tmp_path.iterdir()} == names
+    (tmp_path / "README.md").write_text("mine")
+    capsys.readouterr()
     assert call("init") == 2
     assert capsys.readouterr().err == (
         "fooldeap: .: already contains 'README.md'; name a new or an empty folder: fooldeap init DIR\n"

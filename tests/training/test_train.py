@@ -162,7 +162,7 @@ def test_a_file_that_appears_during_the_training_is_kept(config, monkeypatch):
 
 def test_one_process_trains_a_model_at_a_time(config, monkeypatch):
     model = config.with_name("tiny.keras")
-    with locked(model, ".tiny.lock"), pytest.raises(InputError, match=f"^{model}: another process works on it"):
+    with locked(model, ".tiny.lock"), pytest.raises(InputError, match=f"^{model}: in use by another process"):
         trained(config, "epochs=1", out="tiny.keras")
     assert not model.exists()
 
