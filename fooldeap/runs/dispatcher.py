@@ -14,7 +14,7 @@ from fooldeap.engine.evaluation import ROWS, Evaluator, Query
 from fooldeap.engine.evolution import Run
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import PluginError, RunError, blaming
-from fooldeap.plugin import Array, Batch, Executor, Images, Toolbox
+from fooldeap.plugin import Array, Batch, Executor, Images
 from fooldeap.results import RunInfo
 from fooldeap.runs.worker_task import TOKEN, RunGroup, RunOutcome, TaskResult, WorkerId, WorkerTask, here
 from fooldeap.storage.files import remove, write_whole
@@ -40,10 +40,6 @@ class Dispatcher:
         self._here = here()
         shares = executor.processes * PIECES if executor.processes > 1 else 1
         self.evaluator = Evaluator(work.classifier, work.limit, self._ask, shares)
-
-    def toolbox(self, info: RunInfo) -> Toolbox:
-        """Return the toolbox of a run, with its random streams at their start."""
-        return self.task.toolbox(info, self.evaluator, decode=self.decoder(info), map=self.executor.map)
 
     def run(self, info: RunInfo, **arguments: Any) -> Run:
         """Return a run at its start, as `WorkerTask.run` does."""

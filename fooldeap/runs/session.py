@@ -106,7 +106,8 @@ class Session:
 
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, with its random streams at their start."""
-        return self.dispatcher.toolbox(info)
+        decode = self.dispatcher.decoder(info)
+        return self.dispatcher.task.toolbox(info, self.evaluator, decode=decode, map=self.executor.map)
 
     def evolve(
         self,

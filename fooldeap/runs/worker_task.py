@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,9 +71,9 @@ class RunOutcome(NamedTuple):
     journal: bytes | None = None  # if it could not be written to the experiment's own folder
 
     @classmethod
-    def of(cls, run: Run, rows: Sequence[LogRow] = ()) -> "RunOutcome":
+    def of(cls, run: Run) -> "RunOutcome":
         """Return the outcome of an ended run."""
-        return cls(run.info, list(rows), run.results(), run.statistics.evaluations, run.failure)
+        return cls(run.info, run.statistics.log, run.results(), run.statistics.evaluations, run.failure)
 
 
 class GroupOutcome(NamedTuple):
@@ -233,19 +233,17 @@ class WorkerTask:
             earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)
             evaluator.record(row)
-        collector = _Collector()
         waiting = (
             self.run(
                 info,
                 evaluator,
                 journal=journals and journals / info.journal,
-                observer=collector,
                 clock=_Clock(group.elapsed.get(info, 0.0)),
             )
             for info in group.infos
         )
         driven = drive(waiting, evaluator, group.width, isolate=self.isolates)
-        ended = [RunOutcome.of(run, collector.rows.pop(run.info, [])) for run in driven]
+        ended = [RunOutcome.of(run) for run in driven]
         queries = evaluator.queries
         evaluator.record(None)
         if row is not None:
@@ -274,14 +272,6 @@ class _Clock:
     def __call__(self) -> float:
         self._start = self._start or time.perf_counter()
         return self._before + time.perf_counter() - self._start
-
-
-class _Collector(Observer):
-    def __init__(self) -> None:
-        self.rows: dict[RunInfo, list[LogRow]] = {}
-
-    def on_generation(self, run: RunInfo, row: LogRow) -> None:
-        self.rows.setdefault(run, []).append(row)
 
 
 @functools.lru_cache(maxsize=2)
