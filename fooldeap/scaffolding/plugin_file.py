@@ -59,7 +59,7 @@ def contents(kind: str, name: str, folder: Path) -> Iterator[tuple[Path, bytes]]
 
 
 def _check_name(kind: str, name: str, target: str, templates: Iterable[str]) -> None:
-    """Raise `InputError` if a name is no Python name, or is used by Python, by the templates or by another plugin."""
+    """Raise `InputError` if a name is not a Python name, or is used by Python, a template or another plugin."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.startswith("test_") or keyword.iskeyword(name):
         raise InputError(
             f"got the name {name!r}, expected lower-case letters, digits and '_', starting with a letter, not with "

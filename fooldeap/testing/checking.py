@@ -40,7 +40,7 @@ class CheckResult:
             return "\n".join(f"not checked: {line}" for line in self.unchecked.splitlines())
         if self.broken:
             return "\n".join(f"{self.plugin}: {sentence} ({name})" for name, sentence in self.broken.items())
-        return f"{self.plugin}: all its contracts hold"
+        return f"{self.plugin}: all contracts passed"
 
 
 def check(files: Iterable[Path], needed: Iterable[Any] = (), words: Iterable[str] = ()) -> list[CheckResult]:

@@ -21,7 +21,7 @@ def _raises_errors_of_the_function(subject: Subject) -> None:
         list(subject.build().map(_fail, [1, 2]))
     except ArithmeticError:
         return
-    raise ContractViolation("it loses an error of the function; raise it again")
+    raise ContractViolation("it hides an error of the function; raise it again")
 
 
 def _square(number: int) -> int:

@@ -29,19 +29,19 @@ LAYERS = (
     *("SeparableConv2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"),
 )
 PREDICTED = 1000  # images at a time, where the accuracy is measured
-MOST_WEIGHTS = 1 << 28  # of a network; Adam needs four arrays of so many
+MOST_WEIGHTS = 1 << 28  # of a network; Adam needs four arrays of this size
 MOST_OUTPUTS = 1 << 33  # values in the output of a layer for a batch
 
 
 def build(training: Training, shape: tuple[int, ...], classes: int, document: Document) -> Any:
-    """Return the network as a `keras.Sequential`, its weights drawn.
+    """Return the network as a `keras.Sequential` with random initial weights.
 
     Parameters
     ----------
     training : its settings
     shape : of an image, (h, w, c)
     classes : the number of probabilities that it gives
-    document : says the settings, for messages
+    document : the settings with their positions, for messages
 
     Raises
     ------
@@ -68,30 +68,30 @@ def build(training: Training, shape: tuple[int, ...], classes: int, document: Do
     if not valid:
         raise document.error(
             ("layers",),
-            f"end in {classes} probabilities, one a class of dataset {training.dataset!r}; "
-            f"let the last be 'Dense: {{units: {classes}, activation: softmax}}'",
+            f"expected {classes} probabilities as output, one per class of the dataset {training.dataset!r}; "
+            f"add the last layer 'Dense: {{units: {classes}, activation: softmax}}'",
         )
     return model
 
 
 class _Size:
-    """How large a network may be, checked before memory is taken."""
+    """Limits for the size of a network, checked before memory is allocated."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch, self._weights = max(batch_size, PREDICTED), 0
 
     def check_output(self, kind: str, shape: tuple[int | None, ...]) -> None:
-        """Refuse a layer whose output, but for the axis of images, has this shape."""
+        """Refuse a layer if an output of this shape is too large. The first axis, for the images, is not counted."""
         values = self._batch * math.prod(size or 0 for size in shape[1:])
         if values > MOST_OUTPUTS:
-            got = f"gives {values:.3g} values for {self._batch:,} images"
+            got = f"got {values:.3g} output values for {self._batch:,} images"
             raise InputError(f"{kind}: {got}, expected at most {MOST_OUTPUTS:.3g}; make it smaller")
 
     def check_weights(self, kind: str, shape: tuple[int, ...]) -> None:
-        """Count an array of weights, and refuse one too many."""
+        """Count the weights of an array, and refuse too many weights."""
         self._weights += math.prod(shape)
         if self._weights > MOST_WEIGHTS:
-            got = f"brings the network to {self._weights:.3g} weights"
+            got = f"got {self._weights:.3g} weights in the network"
             raise InputError(f"{kind}: {got}, expected at most {MOST_WEIGHTS:.3g}; make it smaller")
 
 
@@ -100,10 +100,10 @@ def _add(model: Any, layer: Layer, size: _Size) -> None:
 
     (kind, options), *more = [(layer, {})] if isinstance(layer, str) else layer.items()
     if more:
-        raise InputError(f"got {shown(layer)}, expected one layer an item, as '- {kind}: {{...}}'")
+        raise InputError(f"got {shown(layer)}, expected one layer per item, such as '- {kind}: {{...}}'")
     if kind not in LAYERS:
         raise InputError(f"no layer is named {kind!r}{did_you_mean(kind, LAYERS)}")
-    # Named by position, as Keras counts layers through the whole process and the names are part of the file.
+    # Names are part of the file, and Keras would count the layers of all networks in the process.
     named = {"name": f"{kind.lower()}_{len(model.layers)}", **options}
     try:
         made = getattr(keras.layers, kind)(**named)
@@ -118,7 +118,7 @@ def _add(model: Any, layer: Layer, size: _Size) -> None:
 
 
 def in_a_line(error: Exception) -> str:
-    """Return what Keras or TensorFlow said in one line, without the colours that they put in for a terminal."""
+    """Return a message of Keras or TensorFlow in one line, without terminal colours."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     return printable(" ".join(text.split()))[:LONGEST] or type(error).__name__
 

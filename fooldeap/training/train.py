@@ -246,7 +246,7 @@ def _fit(model: Any, training: Training, data: Split, checkpoint: Checkpoint, pr
 
 @contextlib.contextmanager
 def _naming_failures(name: str) -> Iterator[None]:
-    """Make an error of Keras or TensorFlow one of a line."""
+    """Convert an error of Keras or TensorFlow to one line."""
     try:
         yield
     except FooldeapError:

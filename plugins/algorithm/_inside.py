@@ -55,5 +55,5 @@ def check_rates(crossover_rate: float, mutation_rate: float) -> None:
     """Raise InputError if the two rates sum to more than 1. A child results from at most one of the two operators."""
     if crossover_rate + mutation_rate > 1:
         raise InputError(
-            f"crossover_rate and mutation_rate: got {crossover_rate} and {mutation_rate}, at most 1 together"
+            f"crossover_rate and mutation_rate: got {crossover_rate} and {mutation_rate}, expected at most 1 in sum"
         )

@@ -68,7 +68,9 @@ def _read(path: Path) -> Array:
         raise InputError(f"{where} cannot be read ({error})") from None
     if len(content) != math.prod(sizes):
         got = len(content) if len(content) < math.prod(sizes) else "more"
-        raise InputError(f"{where} holds {got} values, its header says {math.prod(sizes)}; damaged?")
+        raise InputError(
+            f"{where} has {got} values, expected {math.prod(sizes)} as in its header; use an undamaged file"
+        )
     return np.frombuffer(content, np.uint8).reshape(sizes)
 
 
@@ -77,5 +79,5 @@ def _sizes(file: io.BufferedIOBase, where: str) -> tuple[int, ...]:
     axes = start[3] if len(start) == 4 and start[:3] == bytes([0, 0, _UBYTE]) else 0
     sizes = file.read(4 * axes) if 1 <= axes <= _MOST_AXES else b""
     if not sizes or len(sizes) < 4 * axes:
-        raise InputError(f"{where} is no IDX file of unsigned bytes")
+        raise InputError(f"{where} is not an IDX file of unsigned bytes")
     return tuple(np.frombuffer(sizes, ">u4").tolist())

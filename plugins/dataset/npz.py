@@ -18,7 +18,7 @@ _EXPORTED = ("images", "labels")
 class Npz:
     """A ``.npz`` file at ``path`` with x_train, y_train, x_test and y_test, as Keras keeps its data.
 
-    Or with images and labels, as ``fooldeap export`` writes them: then they are for training and for testing alike.
+    Or with images and labels, as ``fooldeap export`` writes them: then training and test images are the same.
     Images are uint8 (n, h, w) or (n, h, w, c), labels integers (n,). Pickled arrays are refused.
     """
 
@@ -39,7 +39,7 @@ class Npz:
             raise InputError(f"{where} {error}") from None
         except Exception as error:  # damage can raise any error of zipfile, zlib or NumPy
             said = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{where} is no readable .npz archive ({said})") from None
+            raise InputError(f"{where} is not a readable .npz archive ({said})") from None
         if missing:
             raise InputError(f"{where} has no array {missing[0]!r}; expected {', '.join(_NAMES)}, or images and labels")
         return split(where, *arrays)

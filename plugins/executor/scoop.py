@@ -99,7 +99,7 @@ class Scoop(Executor):
         listed = sum(host.workers for host in others if host.local)
         if listed and self.workers not in ("auto", listed):
             raise InputError(
-                f"workers: got {self.workers}, but {self.hosts} gives this machine {listed}; remove workers"
+                f"workers: got {self.workers}, but {self.hosts} lists {listed} for this machine; remove workers"
             )
         local_workers = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
         ours = [this_machine(local_workers - 1)] if local_workers > 1 else []

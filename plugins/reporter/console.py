@@ -60,7 +60,7 @@ class Console(Reporter):
         verb = "resuming" if session.resumed else "evolving"
         self._print(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
         if session.accuracy is not None:
-            self._print(f"the classifier is right on {percent(session.accuracy)} of the test images")
+            self._print(f"accuracy of the classifier on the test images: {percent(session.accuracy)}")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None
@@ -144,8 +144,8 @@ def _format_summary(result: Result) -> str:
     several = f"{fewest} to {most} images" if fewest < most else counted(most, "image")
     parts = [
         f"{sum(run.reached for run in result)} of {len(result)} reached the goal" if result.goal else "",
-        f"{several} on a front by {' and '.join(result.objectives)}" if sizes else "",
-        f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s ({rate:,.0f} a second)",
+        f"{several} on the Pareto front of {' and '.join(result.objectives)}" if sizes else "",
+        f"{counted(result.evaluations, 'evaluation')} in {result.seconds:.1f} s ({rate:,.0f} per second)",
         str(result.folder or ""),
     ]
     return "; ".join(part for part in parts if part)

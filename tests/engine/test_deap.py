@@ -282,7 +282,7 @@ def test_operators_in_the_engine_leave_global_randomness_alone(name):
 
 
 def test_rates_that_are_too_much_together_are_refused():
-    with pytest.raises(InputError, match="at most 1 together"):
+    with pytest.raises(InputError, match="expected at most 1 in sum"):
         run(tiny(algorithm={"name": "deap_mu_plus_lambda", "crossover_rate": 0.8}))
 
 

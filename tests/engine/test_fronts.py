@@ -185,5 +185,8 @@ def test_the_console_says_how_large_fronts_are(capsys):
     result, _ = run(tiny(**{**CHOICES, "reporters": ["console"], "stop": {"confidence": None, "evaluations": 60}}))
     sizes = {len(each.front) for each in result}
     said = "".join(capsys.readouterr()).splitlines()[-1]
-    assert f"{min(sizes)} to {max(sizes)} images on a front by" in said or f"{min(sizes)} images on a front" in said
+    assert (
+        f"{min(sizes)} to {max(sizes)} images on the Pareto front of" in said
+        or f"{min(sizes)} images on the Pareto front of" in said
+    )
     assert "reached the goal" not in said, "there was none"

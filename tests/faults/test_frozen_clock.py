@@ -50,7 +50,7 @@ def test_a_run(tmp_path, monkeypatch, capsys):
     frozen, going = with_and_without_a_clock(work, tmp_path, monkeypatch)
     assert bits(frozen) == bits(going)
     assert json.loads((frozen / "result.json").read_text())["seconds"] == 0
-    assert "120 evaluations in 0.0 s (0 a second)" in capsys.readouterr().out
+    assert "120 evaluations in 0.0 s (0 per second)" in capsys.readouterr().out
 
 
 def test_a_study_and_its_forecast(tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ def test_data_sets_of_pickled_objects(owned, tmp_path):
     (tmp_path / "pickle.npz").write_bytes(pickle.dumps(Payload(owned)))
     np.save(tmp_path / "array.npy", np.array([Payload(owned)], object), allow_pickle=True)
     for name in ("data.npz", "pickle.npz", "array.npy"):
-        with pytest.raises(InputError, match=r"^dataset 'npz': .* is no readable \.npz archive"):
+        with pytest.raises(InputError, match=r"^dataset 'npz': .* is not a readable \.npz archive"):
             registry.load().get("dataset", "npz").build({"path": str(tmp_path / name)}).load()
     assert not owned.exists()
 

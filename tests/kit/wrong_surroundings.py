@@ -200,7 +200,7 @@ class Backwards:
 @executor("wrong-silent")
 @dataclass
 class Silent:
-    """It loses an error of the function."""
+    """It hides an error of the function."""
 
     def map(self, function, items):
         for item in items:

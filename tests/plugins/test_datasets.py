@@ -42,13 +42,13 @@ def test_idx(tmp_path, ending):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no IDX file"),
-        (b"\0\0\x08", "no IDX file"),
-        (struct.pack(">BBBB100I", 0, 0, 8, 100, *[1] * 100) + b"x", "no IDX file"),
-        (struct.pack(">BBBB", 0, 0, 8, 0) + b"x", "no IDX file"),
+        (b"", "is not an IDX file"),
+        (b"\0\0\x08", "is not an IDX file"),
+        (struct.pack(">BBBB100I", 0, 0, 8, 100, *[1] * 100) + b"x", "is not an IDX file"),
+        (struct.pack(">BBBB", 0, 0, 8, 0) + b"x", "is not an IDX file"),
         (idx(IMAGES[:0]), "training images are (0, 4, 3), expected at least one image"),
-        (idx(IMAGES, code=13), "no IDX file of unsigned bytes"),
-        (idx(IMAGES)[:-1], "holds 59 values, its header says 60"),
+        (idx(IMAGES, code=13), "is not an IDX file of unsigned bytes"),
+        (idx(IMAGES)[:-1], "has 59 values, expected 60 as in its header"),
         (idx(LABELS), "training images are uint8 (5,), expected uint8 (n, height, width[, channels])"),
         (idx(IMAGES[:3]), "got training labels uint8 (5,), expected integers (3,), one for each image"),
         (None, "has no 'train-images-idx3-ubyte' or 'train-images-idx3-ubyte.gz'"),
@@ -94,7 +94,7 @@ def test_npz(tmp_path):
         ({"y_test": LABELS[:4]}, "got test labels uint8 (4,), expected integers (5,), one for each image"),
         ({"y_test": np.stack([LABELS, LABELS], 1)}, "got test labels uint8 (5, 2), expected integers (5,)"),
         ({"x_train": IMAGES / 255}, "training images are float64 (5, 4, 3), expected uint8"),
-        ({"x_train": np.array([{}], object)}, "no readable .npz archive"),
+        ({"x_train": np.array([{}], object)}, "is not a readable .npz archive"),
     ],
 )
 def test_invalid_npz_files_are_refused(tmp_path, arrays, said):
@@ -104,7 +104,7 @@ def test_invalid_npz_files_are_refused(tmp_path, arrays, said):
         load("npz", path=str(tmp_path / "own.npz"))
     assert said in str(error.value)
     (tmp_path / "own.npz").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="no readable"):
+    with pytest.raises(InputError, match="is not a readable"):
         load("npz", path=str(tmp_path / "own.npz"))
 
 

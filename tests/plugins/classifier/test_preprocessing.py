@@ -152,7 +152,7 @@ def test_better_input_range_is_suggested_with_both_accuracies(tanh, capsys):
     own, other = percent(accuracy(1, 2000)), percent(accuracy(1 / 255, 500))
     assert text.startswith(f"the classifier is right on {own} of 2000 test images, and on ")
     assert text.endswith(f"on {other} of 500 with other pixels; say 'input_range: [0, 1]'")
-    assert f"the classifier is right on {own} of the test images" in out
+    assert f"accuracy of the classifier on the test images: {own}" in out
     assert prepared.evaluator.queries.probes >= 2000 + 500 + 2 * 500  # own, and two other ranges
 
 
@@ -160,7 +160,7 @@ def test_right_input_range_gets_no_warning(tanh, capsys):
     path, accuracy = tanh
     texts, out, _ = said(capsys, model=path, input_range=[0, 1])
     assert texts == []
-    assert f"the classifier is right on {percent(accuracy(1 / 255, 2000))} of the test images" in out
+    assert f"accuracy of the classifier on the test images: {percent(accuracy(1 / 255, 2000))}" in out
 
 
 def test_better_preset_is_suggested_for_colours(keras):

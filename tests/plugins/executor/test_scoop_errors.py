@@ -83,7 +83,7 @@ def test_workers_that_do_not_start_are_an_error(tmp_path):
         ("a\x1b[2J 1", "hosts.txt:1"),
         ("a ²", "hosts.txt:1"),
         ("a 1\na 2\n", "lists 'a' twice"),
-        ("localhost 3\n", "workers: got 2, but .* gives this machine 3"),
+        ("localhost 3\n", "workers: got 2, but .* lists 3 for this machine"),
     ],
 )
 def test_invalid_hosts_files_are_refused(tmp_path, text, message):

@@ -31,7 +31,7 @@ def test_output_without_a_terminal_is_plain_lines(tmp_path):
     assert any(line.startswith("  seed 1, target 0: seen as") for line in lines)
     assert "| target | predicted | confidence | score | evaluations |" in lines
     assert lines[-1].endswith(str(tmp_path / "run"))
-    assert re.match(r"\d of 2 reached the goal; [\d,]+ evaluations in [\d.]+ s \([\d,]+ a second\); ", lines[-1])
+    assert re.match(r"\d of 2 reached the goal; [\d,]+ evaluations in [\d.]+ s \([\d,]+ per second\); ", lines[-1])
 
 
 def test_quiet_prints_nothing(tmp_path):
