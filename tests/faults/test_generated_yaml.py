@@ -26,6 +26,7 @@ from fooldeap.audit.battery import experiment_data, load_attacks
 from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import InputError
+from fooldeap.options import NO_OPTIONS
 from fooldeap.retrain import chain
 from fooldeap.retrain import settings as retrainings
 from fooldeap.runs.session import Session
@@ -89,7 +90,7 @@ class Described(NamedTuple):
 
 def load_training(path, plugins):
     document = trainings.said(path)
-    return Described(*trainings.checked(document, config.registry_of(document, plugins)), document)
+    return Described(*trainings.checked(document, config.registry_of(document, plugins, NO_OPTIONS)), document)
 
 
 def build_network(described, bench):
