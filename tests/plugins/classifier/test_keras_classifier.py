@@ -116,7 +116,7 @@ def test_tensorflow_comes_late_and_without_a_word():
         "assert classifier.gradient(images, 0).shape == images.shape\n"
         "tensorflow(threads=1)\n"
         "try: tensorflow(threads=2)\n"
-        "except RunError as error: assert 'only before its first use' in str(error)\n"
+        "except RunError as error: assert 'is already running' in str(error)\n"
         "else: assert False\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -149,7 +149,7 @@ def test_network_that_a_file_names_is_announced_or_refused(cnn, tmp_path, monkey
     settings = "{name: torch, model: weights.pth, network: 'model.py:CNN', shape: [8, 8, 1], input_range: [0, 1]}"
     (tmp_path / "it.yaml").write_text(f"classifier: {settings}\ntargets: 1\nstop: {{evaluations: 9}}\nreporters: []\n")
     assert call("run", "it.yaml", "--no-plugins") == 2
-    assert "--no-plugins refuses" in capfd.readouterr().err
+    assert "--no-plugins forbids" in capfd.readouterr().err
     assert call("run", "it.yaml") == 0
     assert "uses classifier.network: " in capfd.readouterr().err
 
