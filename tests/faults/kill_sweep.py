@@ -3,7 +3,8 @@
 ``kill_sweep.py JOB FOLDER CHOSEN`` prints a summary as JSON. For each call, in a new folder: the command is killed
 there. Then the same command is tried again, and if that is refused, the command that its message prints. One of the two
 must end with exit code 0 and leave exactly the files that an undisturbed command leaves. A call that writes bytes is
-tried again with half of its bytes written. CHOSEN is a number, of calls that are always the same sample, or a part of
+tried again with half of its bytes written. Journals are written ten times a second, so the number of calls varies: a
+command that ends before its call must leave the same files, too. CHOSEN is a number, of calls that are always the same sample, or a part of
 all calls, from ``0/4`` to ``3/4``.
 
 The commands run in forks of this process, which has imported everything: a fresh start would take a second each time,
@@ -25,6 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 KIT = HERE.parent / "kit"
 WRITING = ("open", "write", "pwrite", "fsync", "ftruncate", "replace", "rename", "mkdir", "rmdir", "unlink", "chmod")
+BYTES = ("write", "pwrite")
 VOLATILE = ("environment.json", "timings.csv", "queries.csv", "workers.csv", "calibration.json", "SHA256SUMS")
 SECONDS = re.compile(rb'"seconds": [0-9.e+-]+|\| [0-9.]+ \|$', re.MULTILINE)
 
@@ -95,11 +97,14 @@ JOBS = {
 
 
 class Killer:
-    """Counts calls that write below a folder, and kills the process just before the n-th."""
+    """Counts calls that write below a folder, and kills the process just before the n-th.
+
+    With ``half``, only calls that write bytes are counted, and half of the bytes of the n-th are written.
+    """
 
     def __init__(self, folder, number, half):
         self.folder, self.number, self.half = str(folder), number, half
-        self.calls, self.inside, self.descriptors = [], 0, set()
+        self.calls, self.counted, self.inside, self.descriptors = [], 0, 0, set()
 
     def install(self):
         for name in WRITING:
@@ -142,7 +147,10 @@ class Killer:
 
     def _step(self, name, function, arguments):
         self.calls.append(name)
-        if len(self.calls) == self.number:
+        if self.half and name not in BYTES:
+            return
+        self.counted += 1
+        if self.counted == self.number:
             if self.half:
                 function(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2], *arguments[2:])
             os.kill(os.getpid(), signal.SIGKILL)
@@ -202,7 +210,7 @@ class Sweep:
     def __init__(self, job, place):
         command, before = JOBS[job]
         self.words, self.place, self.folder = shlex.split(command), place, place / "work"
-        self.start = place / "start"
+        self.start, self.kills = place / "start", 0
         self.start.mkdir(parents=True)
         for name, content in FILES.items():
             (self.start / name).write_text(content.format(kit=KIT, here=HERE))
@@ -217,7 +225,7 @@ class Sweep:
     def cases(self, chosen):
         """Return the calls to kill at, and whether half of the bytes are written first."""
         every = [(number, False) for number in range(1, len(self.calls) + 1)]
-        every += [(number, True) for number, name in enumerate(self.calls, 1) if name in ("write", "pwrite")]
+        every += [(number, True) for number in range(1, sum(name in BYTES for name in self.calls) + 1)]
         if "/" in chosen:
             part, parts = map(int, chosen.split("/"))
             return every[part::parts]
@@ -227,9 +235,9 @@ class Sweep:
         """Kill the command at a call, finish it, and return what is wrong, None if nothing is."""
         self._begin()
         code, said, _ = run(self.words, self.folder, number, half)
-        if code != -signal.SIGKILL:
-            return f"was not killed: {code} {said}"
-        code, said, _ = run(self.words, self.folder)
+        if code == -signal.SIGKILL:
+            self.kills += 1
+            code, said, _ = run(self.words, self.folder)
         if code != 0:
             printed = re.findall(r"fooldeap \w+ --resume [^\s;,]+", said)
             if not printed:
@@ -268,11 +276,11 @@ def main():
     sweep = Sweep(job, place)
     cases = sweep.cases(chosen)
     problems = [
-        f"{number}{' half' if half else ''} ({sweep.calls[number - 1]}): {problem}"
+        f"{number}{' half' if half else ''}: {problem}"
         for number, half in cases
         if (problem := sweep.problem(number, half)) is not None
     ]
-    print(json.dumps({"job": job, "calls": len(sweep.calls), "kills": len(cases), "problems": problems}))
+    print(json.dumps({"job": job, "calls": len(sweep.calls), "kills": sweep.kills, "problems": problems}))
 
 
 if __name__ == "__main__":
