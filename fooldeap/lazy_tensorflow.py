@@ -37,9 +37,9 @@ def tensorflow(threads: int | None = None) -> Any:
     Raises
     ------
     InputError
-        Keras runs on another backend already.
+        Keras already uses a different backend.
     RunError
-        TensorFlow runs with another number of threads already.
+        TensorFlow already runs with a different number of threads.
     """
     tf = _imported(threads or _limit)
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:

@@ -42,9 +42,9 @@ class Checker:
         """Raise `InputError` if there were mistakes: one line for each mistake, in the order of the file."""
         if self.problems:
             in_order = sorted(self.problems, key=lambda problem: (problem[0].line > 0, problem[0]))
-            told = [str(error) for _, error in in_order[:MOST_TOLD]]
-            more = len(in_order) - len(told)
-            raise InputError("\n".join([*told, *([f"and {more} more mistakes"] if more else [])]))
+            lines = [str(error) for _, error in in_order[:MOST_TOLD]]
+            more = len(in_order) - len(lines)
+            raise InputError("\n".join([*lines, *([f"and {more} more mistakes"] if more else [])]))
 
     def values(
         self,

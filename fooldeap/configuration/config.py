@@ -170,12 +170,12 @@ def _as_text(path: Path) -> str:
 
 def admit_commands(experiments: Iterable[Experiment]) -> None:
     """Announce each command that a file makes plugins run, once, or refuse it."""
-    told = set()
+    announced = set()
     for experiment in experiments:
         for path, value in _commands(experiment):
-            if (path, value) not in told:
+            if (path, value) not in announced:
                 _admit(experiment.document, path, f"uses {dotted(path)}: {value}", experiment.options)
-            told.add((path, value))
+            announced.add((path, value))
 
 
 def _commands(experiment: Experiment) -> Iterator[tuple[Key, str]]:
@@ -338,11 +338,11 @@ _WHOLE: dict[Any, Any] = {"uint8": (0, 255), "bool": (0, 1)}  # the full range o
 
 def fits(operator: Plugin, genome: Plugin) -> bool:
     """Return whether an operator works on a genome, see `fooldeap.plugin.mutation`."""
-    said = operator.options.get("genome", "any")
-    if said == "any":
+    declared = operator.options.get("genome", "any")
+    if declared == "any":
         return True
     dtype, bounds = getattr(genome.target, "dtype", None), getattr(genome.target, "bounds", None)
-    if said is None:
+    if declared is None:
         return dtype is not None
     named = named_by(operator)
     # An operator that names a dtype may return any value of it.
@@ -351,5 +351,5 @@ def fits(operator: Plugin, genome: Plugin) -> bool:
 
 def named_by(operator: Plugin) -> tuple[str, ...]:
     """Return the genomes and dtypes that an operator names."""
-    said = operator.options.get("genome", "any")
-    return () if said in (None, "any") else (said,) if isinstance(said, str) else tuple(said)
+    declared = operator.options.get("genome", "any")
+    return () if declared in (None, "any") else (declared,) if isinstance(declared, str) else tuple(declared)

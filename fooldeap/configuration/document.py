@@ -118,8 +118,8 @@ def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
                 message = f"got an integer of {value.bit_length()} bits, expected at most 64 bits"
                 raise error_at(Position(place), inner, message)
             places[inner] = Position(place)
-        said = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
-        document = put_under(path, data[key], said, Position(place)).merge_onto(document)
+        inner_document = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
+        document = put_under(path, data[key], inner_document, Position(place)).merge_onto(document)
     return document
 
 

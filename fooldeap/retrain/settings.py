@@ -92,13 +92,13 @@ def load(
 
 
 def _training(document: Document, registry: Registry) -> tuple[Training, Choice, Document]:
-    said = document.data.get("training")
-    if isinstance(said, dict):
+    given = document.data.get("training")
+    if isinstance(given, dict):
         return _checked(document.subtree(("training",), ()), registry)
-    if not isinstance(said, str):
-        got = "is missing" if said is None else f"got {shown(said)}"
+    if not isinstance(given, str):
+        got = "is missing" if given is None else f"got {shown(given)}"
         raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")
-    path = document.folders.get(("training",), Path.cwd()) / said
+    path = document.folders.get(("training",), Path.cwd()) / given
     try:
         return _checked(reading.read(path), registry)
     except InputError as error:

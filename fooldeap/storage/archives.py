@@ -166,12 +166,12 @@ def _end(content: bytes) -> tuple[int, int, int]:
     at = len(content) - _END.size
     if at < 0 or b"PK\5\6" not in content:
         raise ArchiveError("is not a zip archive")
-    signature, *said, comment = _END.unpack_from(content, at)
+    signature, *fields, comment = _END.unpack_from(content, at)
     if signature != b"PK\5\6" or comment:
         raise ArchiveError("has a comment or other bytes after its end record")
     if content[max(0, at - _LOCATOR.size) : at].startswith(b"PK\6\7"):
-        said, at = _end64(content, at - _LOCATOR.size, said)
-    disk, first, here, count, size, start = said
+        fields, at = _end64(content, at - _LOCATOR.size, fields)
+    disk, first, here, count, size, start = fields
     if disk or first or here != count:
         raise ArchiveError("is split into several volumes")
     if start + size != at:
@@ -179,7 +179,7 @@ def _end(content: bytes) -> tuple[int, int, int]:
     return count, size, start
 
 
-def _end64(content: bytes, locator: int, said: list[int]) -> tuple[list[int], int]:
+def _end64(content: bytes, locator: int, fields: list[int]) -> tuple[list[int], int]:
     """Return the values of the zip64 end record, and its offset. Check that they agree with the other end record."""
     at = locator - _END64.size
     if at < 0 or _LOCATOR.unpack_from(content, locator)[1:] != (0, at, 1):
@@ -188,7 +188,7 @@ def _end64(content: bytes, locator: int, said: list[int]) -> tuple[list[int], in
     if signature != b"PK\6\6" or size != _END64.size - 12:
         raise ArchiveError("has a damaged zip64 end record")
     full = [_FULL_COUNT] * 4 + [_FULL] * 2
-    if any(short not in (value, most) for short, value, most in zip(said, found, full, strict=True)):
+    if any(short not in (value, most) for short, value, most in zip(fields, found, full, strict=True)):
         raise ArchiveError("has two end records that disagree")
     return found, at
 
@@ -197,8 +197,8 @@ def _entry(content: bytes, at: int, end: int) -> tuple[_Entry, int]:
     """Return the entry at an offset of the directory, and the offset of the next entry."""
     if at + _ENTRY.size > end or content[at : at + 4] != b"PK\1\2":
         raise ArchiveError("has a damaged directory")
-    said = _ENTRY.unpack_from(content, at)
-    _, _, version, flags, method, _, _, crc, size, unpacked, name_size, extra_size, comment, disk, _, _, offset = said
+    fields = _ENTRY.unpack_from(content, at)
+    _, _, version, flags, method, _, _, crc, size, unpacked, name_size, extra_size, comment, disk, _, _, offset = fields
     name_end = at + _ENTRY.size + name_size
     if name_end + extra_size > end or comment or disk:
         raise ArchiveError("has a damaged directory, or comments in it")
@@ -285,8 +285,8 @@ def _header(content: bytes, entry: _Entry, end: int) -> tuple[int, bool]:
     at = entry.offset + _HEADER.size
     if at > end:
         raise ArchiveError(f"has a part {entry.name[:60]!r} that is cut short")
-    said = _HEADER.unpack_from(content, entry.offset)
-    signature, version, flags, method, _, _, crc, size, unpacked, name_size, extra_size = said
+    fields = _HEADER.unpack_from(content, entry.offset)
+    signature, version, flags, method, _, _, crc, size, unpacked, name_size, extra_size = fields
     start = at + name_size + extra_size
     wide = _extra(content[at + name_size : min(start, end)])
     unpacked, size = _widened((unpacked, size), wide)

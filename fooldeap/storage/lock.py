@@ -87,8 +87,8 @@ def _free(file: Appended, owner: _Owner | None) -> bool:
 
 def _owner(file: Appended) -> _Owner | None:
     try:
-        said = parsed(file.read(file.size, 0))
-        return _Owner(int(said["process"]), str(said["host"]), str(said["since"]))
+        found = parsed(file.read(file.size, 0))
+        return _Owner(int(found["process"]), str(found["host"]), str(found["since"]))
     except (ValueError, KeyError, TypeError):
         return None  # its process was killed before it wrote its name
 

@@ -56,7 +56,7 @@ class Checkpoint:
         self.path, self._belongs_to = path, dict(belongs_to)
 
     def read(self) -> State | None:
-        """Return the state; None without a file. Raise `InputError` for a damaged file and one of another training."""
+        """Return the state; None without a file. A damaged file, or one of a different training, is refused."""
         if not self.path.exists():
             return None
         with blaming_damage(self.path, "remove it to start the training again"):

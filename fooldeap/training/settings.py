@@ -65,7 +65,7 @@ class TrainingResult:
     sha256: str
 
 
-def said(path: Path, overrides: Sequence[str] = ()) -> Document:
+def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
     """Read a training file and apply ``key=value`` overrides, without checks."""
     document = reading.from_overrides(overrides).merge_onto(reading.read(path))
     document.data.setdefault("plugins", [])
@@ -74,7 +74,7 @@ def said(path: Path, overrides: Sequence[str] = ()) -> Document:
 
 def read(path: Path, overrides: Sequence[str] = (), plugins: Iterable[Any] = ()) -> tuple[Training, Choice]:
     """Return the checked settings of a training file, ``key=value`` overrides applied, and the dataset it names."""
-    document = said(path, overrides)
+    document = read_document(path, overrides)
     return checked(document, config.registry_of(document, plugins, NO_OPTIONS))
 
 

@@ -32,7 +32,7 @@ from fooldeap.storage.lock import locked
 from fooldeap.training.card import card, content_of, digest_of, tells_of, versions_of
 from fooldeap.training.checkpoint import Checkpoint, State
 from fooldeap.training.network import PREDICTED, build, in_a_line
-from fooldeap.training.settings import Training, TrainingResult, checked, said
+from fooldeap.training.settings import Training, TrainingResult, checked, read_document
 
 CHECKPOINT = ".training"  # ending of the file with the state of an unfinished training
 
@@ -72,7 +72,7 @@ def train(
     InputError
         A key, a layer or a path is invalid, or another file exists at the path. Nothing was trained.
     """
-    document = said(Path(config_path), overrides)
+    document = read_document(Path(config_path), overrides)
     options = Options(no_plugins=no_plugins)
     training, dataset = checked(document, config.registry_of(document, plugins, options))
     path = _writable(Path(out or f"{training.name}.keras"))
@@ -252,8 +252,8 @@ def _naming_failures(name: str) -> Iterator[None]:
     except FooldeapError:
         raise
     except Exception as error:
-        told = f"{type(error).__name__}: {in_a_line(error)}"
-        raise RunError(f"training {name!r} failed ({told}); change its layers") from error
+        reason = f"{type(error).__name__}: {in_a_line(error)}"
+        raise RunError(f"training {name!r} failed ({reason}); change its layers") from error
 
 
 def _shifted(images: Images, most: int, rng: Rng) -> Images:

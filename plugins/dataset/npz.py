@@ -38,8 +38,8 @@ class Npz:
         except npz.TooLarge as error:
             raise InputError(f"{where} {error}") from None
         except Exception as error:  # damage can raise any error of zipfile, zlib or NumPy
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{where} is not a readable .npz archive ({said})") from None
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{where} is not a readable .npz archive ({reason})") from None
         if missing:
             raise InputError(f"{where} has no array {missing[0]!r}; expected {', '.join(_NAMES)}, or images and labels")
         return split(where, *arrays)

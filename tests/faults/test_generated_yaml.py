@@ -89,7 +89,7 @@ class Described(NamedTuple):
 
 
 def load_training(path, plugins):
-    document = trainings.said(path)
+    document = trainings.read_document(path)
     return Described(*trainings.checked(document, config.registry_of(document, plugins, NO_OPTIONS)), document)
 
 

@@ -107,7 +107,7 @@ def test_tensorflow_comes_late_and_without_a_word():
         "from fooldeap.errors import RunError\n"
         "from fooldeap.lazy_tensorflow import tensorflow\n"
         "from fooldeap_plugins.classifier.keras import Keras\n"
-        "assert Keras.from_object(object()) is None\n"
+        "assert not Keras.takes(object())\n"
         "classifier = Keras(); classifier.digest\n"
         "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules\n"
         "tensorflow(threads=1)\n"
