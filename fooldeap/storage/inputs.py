@@ -38,7 +38,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 _CURES = {
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "bring its folder back"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "restore its folder"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable"),
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENAMETOOLONG: "give it a shorter name",
@@ -168,7 +168,7 @@ def _check_name(path: Path) -> None:
     except UnicodeEncodeError:
         valid = False
     if not valid:
-        raise InputError(f"{str(path)!r}: is not a path; name a file")
+        raise InputError(f"{str(path)!r}: is not a valid path; name a file")
 
 
 def _refuse_others(path: Path, mode: int) -> None:

@@ -134,7 +134,7 @@ def test_a_folder_that_vanishes_while_it_runs(small, tmp_path, monkeypatch, gene
             shutil.rmtree(path, ignore_errors=True)
 
     monkeypatch.setattr("fooldeap_plugins.reporter.images.Images.on_generation", vanishes)
-    with pytest.raises(FileError, match="; bring its folder back, then resume with: ") as raised:
+    with pytest.raises(FileError, match="; restore its folder, then resume with: ") as raised:
         small.go_on(path)
     check_is_one_line(raised.value, path)
     assert not path.exists(), "it is not made anew"
