@@ -65,7 +65,9 @@ class LogRow(NamedTuple):
     best: Annotated[float, Column("the highest fitness of the generation", "fitness")]
     mean: Annotated[float, Column("the mean fitness", "fitness")]
     worst: Annotated[float, Column("the lowest fitness", "fitness")]
-    std: Annotated[float, Column("the population standard deviation of the fitness", "fitness")]
+    std: Annotated[
+        float, Column("the standard deviation of the fitness over the generation, with divisor n", "fitness")
+    ]
     confidence: Annotated[float, Column("the highest confidence in the target class")]
     diversity: Annotated[
         float,

@@ -7,7 +7,7 @@ numbers. To add an attack, add a file with these keys:
 - ``charged``: how evaluations are counted for a class. ``own``: each class has a run of its own and is charged that
   run's evaluations; ``shared``: one run pursues all classes, and each class is charged an equal share; ``common``: each
   evaluation of one run counts for every class
-- ``white_box``: whether the attack sees inside the classifier (default: false); such an attack needs a gradient
+- ``white_box``: whether the attack uses gradients of the classifier (default: false)
 - ``one_part_in``: the attack gets the budget divided by this number (default: 1)
 - ``experiment``: the keys of the experiment file that differ between attacks. The values ``$waves`` and ``$contrast``
   are replaced by numbers that depend on the image size, see `fit_to_images`

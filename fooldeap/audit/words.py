@@ -48,15 +48,15 @@ def verdict(found: Findings) -> str:
 def _doubts(warnings: Sequence[str]) -> str:
     """Return the warnings about the classifier as sentences, and their consequence."""
     listed = " ".join(f"Warning: {text}." for text in warnings)
-    return f"{listed} Until this is solved, the figures say nothing about the robustness of the classifier."
+    return f"{listed} Until this is solved, the numbers say nothing about the robustness of the classifier."
 
 
 def meanings(found: Findings) -> Iterator[str]:
     """Yield sentences that explain the figures."""
     yield (
-        "An evaluation is a distinct image that the classifier answers; an image that is repeated in a batch, or from "
-        f"the batch before, does not count again. The figures come from one seed, {found.seed}. Another seed gives "
-        "other figures of the same order."
+        "An evaluation is one query: the classifier is shown an image that is not in the cache. The cache holds the "
+        f"images of the current and the previous batch. The numbers come from one seed, {found.seed}. Another seed "
+        "gives other numbers of the same order."
     )
     yield (
         "No attack starts from a real image. A class is reached at 99 % when the classifier gives it at least 99 % for "
@@ -82,7 +82,8 @@ def _explain_attacks(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
             names[f"one run pursues all classes, and each class is charged its share, {share}"].append(attack.name)
         if attack.white_box:
             names[
-                "white box: it sees inside the classifier, as no remote attacker does, so it is listed separately"
+                "white box: it uses gradients of the classifier, which a remote attacker does not have, so it is listed "
+                "separately"
             ].append(attack.name)
         if attack.one_part_in > 1:
             names[f"gets the budget divided by {attack.one_part_in}"].append(attack.name)

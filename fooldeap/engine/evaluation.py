@@ -275,8 +275,12 @@ class Batch:
         return Batch(self.images[:rows], self.digests[:rows], self.sources[:rows], self.new[:left])
 
 
-class Memory:
-    """The cache of a run: the images of its last batch by digest. Unchanged individuals are not evaluated again."""
+class Cache:
+    """The cache of a run: the images of its last batch by digest.
+
+    An image of the current or the previous batch is not evaluated again. It is, if it returns later, or if the algorithm
+    asks for gradients and the previous batch has none.
+    """
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}

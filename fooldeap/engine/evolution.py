@@ -15,7 +15,7 @@ import numpy as np
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
-from fooldeap.engine.evaluation import Batch, Evaluator, Memory, Rows
+from fooldeap.engine.evaluation import Batch, Evaluator, Cache, Rows
 from fooldeap.engine.run_statistics import RunStatistics, alone
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by
@@ -70,7 +70,7 @@ class Run:
         self._toolbox, self._evaluator = toolbox, evaluator
         self._journal, self._clock = journal, clock
         self._observer = observer or Observer()
-        self._memory = Memory()
+        self._cache = Cache()
         self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
         if not hasattr(self._evolution, "send"):
             raise PluginError(f"{self._plugin} is no generator; it must yield genomes: reply = yield genomes")
@@ -95,7 +95,7 @@ class Run:
 
     def uncached(self) -> Rows:
         """Return the images that the classifier must answer; may be empty."""
-        self._batch = self._memory.lookup(self._images, gradient=self._ask.gradient)
+        self._batch = self._cache.lookup(self._images, gradient=self._ask.gradient)
         if self.statistics.left is not None:
             self._batch = self._batch.cut(self.statistics.left)
         self.start = self.start or self._batch.digest
@@ -128,7 +128,7 @@ class Run:
         """Send the answers to the algorithm, both replayed and new ones."""
         self._count()
         logits = self._logits[0] if len(self._logits) == 1 else np.concatenate(self._logits)
-        everything, gradient = self._memory.answer(self._batch, logits, self._shaped_gradient())
+        everything, gradient = self._cache.answer(self._batch, logits, self._shaped_gradient())
         predictions = Predictions(everything, self._batch.images, self._evaluator.confidence_kind)
         self._reply = Reply(predictions, self.info.targets, self._toolbox.fitness, gradient)
 
@@ -212,7 +212,7 @@ class Run:
     def _count(self) -> None:
         """Count the images answered by cache and journal. The evaluator counts the rest."""
         queries = self._evaluator.queries
-        queries.memory += len(self._batch.digests) - len(self._batch.new)
+        queries.cache += len(self._batch.digests) - len(self._batch.new)
         queries.journal += 0 if self._recorded is None else len(self._recorded.logits)
 
     def _answered(self) -> int:

@@ -26,7 +26,7 @@ class Queries:
 
     Attributes
     ----------
-    memory : answered by the run's cache: the image was in this batch or in the previous one
+    cache : answered by the run's cache: the image was in this batch or in the previous one
     journal : answered by the journal of an earlier session
     classifier : answered by the classifier
     gradients : shown once more for the gradient
@@ -36,7 +36,7 @@ class Queries:
     uncertain : images of queries that did not return because the process was killed, interrupted or failed
     """
 
-    memory: int = 0
+    cache: int = 0
     journal: int = 0
     classifier: int = 0
     gradients: int = 0
@@ -48,7 +48,7 @@ class Queries:
     @property
     def asked(self) -> int:
         """Number of images that the algorithms asked about."""
-        return self.memory + self.journal + self.classifier
+        return self.cache + self.journal + self.classifier
 
     @property
     def shown(self) -> int:

@@ -1,7 +1,7 @@
 """The sections that every report has.
 
 To add a section to every report of a run, study, audit and retraining, add it to `complete`. It then appears in
-``report.html`` and ``report.md``, or only in the outputs that the section names. The text of the section may depend on
+``report.html`` and, except for runs, in ``report.md``, or only in one of them if the section says so. The text of the section may depend on
 the files of the folder. The ``report.md`` of a study must depend on its records only, so that `fooldeap verify` can
 compare it: a section about this machine or this session belongs to pages only.
 """
@@ -57,7 +57,7 @@ def _provenance(folder: Path, configuration: str) -> Iterator[Block]:
     if sessions := query_log(folder / "queries.csv"):
         yield Text(
             "The query log: the number of images in each session. asked: images that the algorithms asked for. They "
-            "were answered from the cache (memory), from the journal or by the classifier. shown: all images that the "
+            "were answered from the cache, from the journal or by the classifier. shown: all images that the "
             "classifier answered, padding and probes included. uncertain: images of queries that did not return, "
             "because the session was killed, interrupted or failed."
         )

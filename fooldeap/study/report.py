@@ -127,7 +127,7 @@ def _setup(outcome: Outcome) -> Iterator[Block]:
         ]
     )
     yield Text(
-        "Evaluations are distinct images shown to the classifier. The results hold for this classifier, these targets "
+        "An evaluation is one query: the classifier is shown an image that is not in the cache. The results hold for this classifier, these targets "
         "and this budget."
     )
 

@@ -18,7 +18,7 @@ FLUSH_SECONDS = 1.0
 class Csv(Reporter):
     """Write ``log.csv`` while the experiment runs.
 
-    Without this reporter, the file is written at the end only.
+    Without this reporter, the file is written at the end only. Its columns are the fields of `fooldeap.results.LogRow`.
     """
 
     def on_start(self, session: ExperimentInfo) -> None:

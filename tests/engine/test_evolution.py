@@ -1,4 +1,4 @@
-"""The engine: counts, budgets, stops, memory, lockstep, and the contract that carries every kind of algorithm."""
+"""The engine: counts, budgets, stops, cache, lockstep, and the contract that carries every kind of algorithm."""
 
 import numpy as np
 import pytest

@@ -157,10 +157,10 @@ def test_accuracy_checks_are_probes_outside_the_budget(tmp_path, classifier):
 
 
 def test_the_counts_add_up():
-    queries = Queries(memory=2, journal=3, classifier=5, gradients=17, padding=7, probes=11, lost=13, uncertain=1)
+    queries = Queries(cache=2, journal=3, classifier=5, gradients=17, padding=7, probes=11, lost=13, uncertain=1)
     assert queries.asked == 2 + 3 + 5
     assert queries.shown == 5 + 17 + 7 + 11 + 13
-    queries.add(Queries(memory=1, classifier=1))
+    queries.add(Queries(cache=1, classifier=1))
     assert queries == Queries(3, 3, 6, 17, 7, 11, 13, 1)
 
 

@@ -37,7 +37,7 @@ def check_adds_up(folder: Path) -> None:
         assert all(0 < evaluations <= budget for evaluations in of_runs)
         assert all(run["evaluations"] <= budget for run in result["runs"])
     for row in sessions(folder):
-        assert row["asked"] == row["memory"] + row["journal"] + row["classifier"]
+        assert row["asked"] == row["cache"] + row["journal"] + row["classifier"]
         assert row["shown"] == sum(row[name] for name in SUM)
     last = sessions(folder)[-1]
     assert last["journal"] + last["classifier"] == result["evaluations"], "each image was answered once"
@@ -49,7 +49,7 @@ def check_study_adds_up(folder: Path) -> None:
         runs = {(row["variant"], row["seed"], row["target"]): int(row["evaluations"]) for row in csv.DictReader(file)}
     rows = sessions(folder)
     for row in rows:
-        assert row["asked"] == row["memory"] + row["journal"] + row["classifier"]
+        assert row["asked"] == row["cache"] + row["journal"] + row["classifier"]
         assert row["shown"] == sum(row[name] for name in SUM)
     assert sum(row["classifier"] for row in rows) == sum(runs.values())
     assert max(runs.values()) <= YAML(typ="safe").load(folder / "study.yaml")["budget"]
