@@ -82,8 +82,8 @@ def _explain_attacks(attacks: Sequence[Attack], classes: int) -> Iterator[str]:
             names[f"one run pursues all classes, and each class is charged its share, {share}"].append(attack.name)
         if attack.white_box:
             names[
-                "white box: it uses gradients of the classifier, which a remote attacker does not have, so it is listed "
-                "separately"
+                "white box: it uses gradients of the classifier, which a remote attacker does not have, so it is "
+                "listed separately"
             ].append(attack.name)
         if attack.one_part_in > 1:
             names[f"gets the budget divided by {attack.one_part_in}"].append(attack.name)

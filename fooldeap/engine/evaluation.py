@@ -278,8 +278,8 @@ class Batch:
 class Cache:
     """The cache of a run: the images of its last batch by digest.
 
-    An image of the current or the previous batch is not evaluated again. It is, if it returns later, or if the algorithm
-    asks for gradients and the previous batch has none.
+    An image of the current or the previous batch is not evaluated again. It is evaluated again if it returns later, or
+    if the algorithm asks for gradients and the previous batch has none.
     """
 
     def __init__(self) -> None:

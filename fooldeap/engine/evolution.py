@@ -15,7 +15,7 @@ import numpy as np
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
-from fooldeap.engine.evaluation import Batch, Evaluator, Cache, Rows
+from fooldeap.engine.evaluation import Batch, Cache, Evaluator, Rows
 from fooldeap.engine.run_statistics import RunStatistics, alone
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by

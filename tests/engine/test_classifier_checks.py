@@ -165,7 +165,7 @@ def test_audit_of_a_constant_classifier_does_not_call_it_robust(tmp_path):
     text = (folder / "report.md").read_text()
     summary = re.search(r"## Summary\n\n(.*)\n", text)[1]
     assert summary.startswith("Warning: the classifier gives the same output for all 64 probe images")
-    assert "the figures say nothing about the robustness of the classifier" in summary
+    assert "the numbers say nothing about the robustness of the classifier" in summary
     assert "gradient: left out, because it needs a gradient, which this classifier does not have." in text
     data = json.loads((folder / "audit.json").read_text())
     assert data["left_out"] == [{"name": "gradient", "why": "it needs a gradient, which this classifier does not have"}]

@@ -4,12 +4,11 @@
 there. Then the same command is tried again, and if that is refused, the command that its message prints. One of the two
 must end with exit code 0 and leave exactly the files that an undisturbed command leaves. A call that writes bytes is
 tried again with half of its bytes written. Journals are written ten times a second, so the number of calls varies: a
-command that ends before its call must leave the same files, too. CHOSEN is a number, of calls that are always the same sample, or a part of
-all calls, from ``0/4`` to ``3/4``.
+command that ends before its call must leave the same files, too. CHOSEN is a number, of calls that are always the same
+sample, or a part of all calls, from ``0/4`` to ``3/4``.
 
 The commands run in forks of this process, which has imported everything: a fresh start would take a second each time,
-and three with TensorFlow. TensorFlow may be imported before a fork, but its devices must not be
-opened.
+and three with TensorFlow. TensorFlow may be imported before a fork, but its devices must not be opened.
 """
 
 import hashlib
