@@ -159,7 +159,7 @@ def test_unseeded_randomness_is_detected(tmp_path):
 def test_another_configuration_is_refused(tmp_path):
     run(tiny(targets=[0], stop={"evaluations": 30}), tmp_path / "run")
     (tmp_path / "run/result.json").unlink()
-    with pytest.raises(InputError, match="another experiment"):
+    with pytest.raises(InputError, match="experiment has changed"):
         ExperimentSession(tiny("mutation.rate=0.5", targets=[0], stop={"evaluations": 30})).run(
             RunFolder.open(tmp_path / "run")
         )
