@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.experiments import KIT, ROOT
 
 ALWAYS = {"doctor", "export", "init", "plugins", "report", "run", "schema", "verify"}
 # By package: the command that is missing without it.
@@ -30,7 +30,7 @@ def test_the_other_commands_work_without_an_application(application, tmp_path):
     (tmp_path / "fooldeap_plugins").symlink_to(ROOT / "plugins")
     shutil.rmtree(tmp_path / "fooldeap" / application)
     words = [
-        f"run {ROOT / 'configs/mnist.yaml'} stop.evaluations=500 --out run --quiet",
+        f"run {ROOT / 'configs/mnist.yaml'} classifier=tiny --plugins {KIT} stop.evaluations=500 --out run --quiet",
         "verify run --sample 2",
         "export run --npz images.npz",
         *(["report run"] if application != "report" else []),

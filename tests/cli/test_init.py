@@ -11,6 +11,7 @@ from helpers.commands import call
 COMMANDS = r"^\$ fooldeap (.*)$"
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_work(tmp_path, monkeypatch, capsys):
     assert call("init", str(tmp_path / "mine")) == 0
     assert capsys.readouterr().out.endswith(f"Next: cd {tmp_path / 'mine'} && fooldeap run experiment.yaml\n")

@@ -288,7 +288,7 @@ def test_the_report_of_a_study_says_that_it_was_forced(study, tmp_path, monkeypa
     with pytest.raises(InputError, match=r"deap has changed from [\d.]+ to 9.9"):
         fooldeap.compare(resume=folder, quiet=True)
     fooldeap.compare(resume=folder, quiet=True, force=True)
-    assert "with --force although deap was" in (folder / "report.md").read_text()
+    assert "with --force although deap has changed from" in (folder / "report.md").read_text()
 
 
 def test_resume_leaves_a_finished_run_unchanged(finished):
