@@ -42,8 +42,10 @@ class Subject:
 
     @functools.cached_property
     def accuracy(self) -> float | None:
-        """The accuracy on at most 2000 test images, or None without a dataset."""
-        return None if self.data is None else _accuracy(self.evaluator, self.data, ACCURACY_IMAGES)
+        """The accuracy on at most 2000 test images. None without a dataset, or if the classifier is billable."""
+        if self.data is None or self.evaluator.billable:
+            return None
+        return _accuracy(self.evaluator, self.data, ACCURACY_IMAGES)
 
     def confidences(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the confidence in each class, (n, classes)."""
@@ -91,7 +93,7 @@ def unit_logits(subject: Subject) -> str | None:
     return (
         f"'outputs: logits' is set, and all outputs for {len(noise)} probe images lie between {noise.min():.3g} and "
         f"{noise.max():.3g}; a softmax over values in 0..1 cannot exceed {percent(most)}, so no class can be reached; "
-        "if each number is the probability of its class, say 'outputs: sigmoid'"
+        "if each number is the probability of its class, set 'outputs: sigmoid'"
     )
 
 
@@ -105,7 +107,7 @@ def extreme_logits(subject: Subject) -> str | None:
     apart = float(np.median(np.ptp(noise, axis=1))) if len(noise) else 0.0
     if apart <= FAR_APART:
         return None
-    cure = "say 'input_range: [0, 1]'" if subject.has_key("input_range") else "scale them"
+    cure = "set 'input_range: [0, 1]'" if subject.has_key("input_range") else "scale them"
     return (
         f"the logits of an image of noise lie {apart:,.0f} apart, so every confidence is all or nothing: if the "
         f"classifier was trained on other pixels than 0..255, {cure}"
@@ -117,17 +119,17 @@ def low_accuracy(subject: Subject) -> str | None:
     own, data, evaluator = subject.accuracy, subject.data, subject.evaluator
     if own is None or data is None:
         return None
-    right = f"the classifier is right on {percent(own)} of {len(data.test_images[:ACCURACY_IMAGES])} test images"
+    right = f"the classifier is correct on {percent(own)} of {len(data.test_images[:ACCURACY_IMAGES])} test images"
     if own < 1 - MARGIN and (alternatives := getattr(evaluator.classifier, "alternatives", None)):
         found = {key: _accuracy_as(evaluator, other, data) for key, other in alternatives()}
         best = max(found, key=found.__getitem__, default="")
         if best and found[best] >= _accuracy(evaluator, data, FEWER_IMAGES) + MARGIN:
             count = len(data.test_images[:FEWER_IMAGES])
-            return f"{right}, and on {percent(found[best])} of {count} with other pixels; say '{best}'"
+            return f"{right}, and on {percent(found[best])} of {count} with other pixels; set '{best}'"
     if own >= BADLY_LOADED:
         return None
     return (
-        f"{right}: it looks badly loaded; check its input range, its class order and whether it was trained on "
+        f"{right}: it was probably loaded wrongly; check its input range, its class order and whether it was trained on "
         "inverted colours"
     )
 

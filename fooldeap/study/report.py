@@ -127,8 +127,8 @@ def _setup(outcome: Outcome) -> Iterator[Block]:
         ]
     )
     yield Text(
-        "An evaluation is one query: the classifier is shown an image that is not in the cache. The results hold for this classifier, these targets "
-        "and this budget."
+        "An evaluation is one query: the classifier is shown an image that is not in the cache. The results hold for "
+        "this classifier, these targets and this budget."
     )
 
 

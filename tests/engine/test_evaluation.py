@@ -219,7 +219,7 @@ def test_wrong_pixel_range_of_a_network_is_warned_of():
     keras.utils.set_random_seed(1)
     model.layers[-1].set_weights([np.random.default_rng(0).normal(0, 0.5, (784, 10)), np.zeros(10)])
     few = {"stop": {"evaluations": 10}}
-    with pytest.warns(fooldeap.FooldeapWarning, match=r"trained on other pixels .*, say 'input_range: \[0, 1\]'"):
+    with pytest.warns(fooldeap.FooldeapWarning, match=r"trained on other pixels .*, set 'input_range: \[0, 1\]'"):
         fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits"}, **few)
     fooldeap.fool(model, 1, classifier={"name": "keras", "outputs": "logits", "input_range": [0, 1]}, **few)
 

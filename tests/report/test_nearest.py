@@ -57,7 +57,7 @@ def test_the_reporter_writes_a_table_and_a_picture(tmp_path):
         assert picture.width > 2 * picture.height
 
 
-@pytest.mark.filterwarnings("ignore:the classifier is right on")  # the labels are made up
+@pytest.mark.filterwarnings("ignore:the classifier is correct on")  # the labels are made up
 def test_the_real_images_are_those_of_the_experiment(tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), np.arange(60) % 4
@@ -71,7 +71,7 @@ def test_the_real_images_are_those_of_the_experiment(tmp_path):
     assert float(row["distance"]) == pytest.approx(distances.min())
 
 
-@pytest.mark.filterwarnings("ignore:the classifier is right on")
+@pytest.mark.filterwarnings("ignore:the classifier is correct on")
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int8])
 def test_targets_without_real_images_are_left_out(tmp_path, dtype):
     rng = np.random.default_rng(0)

@@ -21,7 +21,7 @@ def prepared(*overrides):
 def test_a_model_that_was_badly_loaded_is_warned_of():
     # It rescales images itself; told that it does not, it sees nearly black ones.
     with pytest.warns(
-        FooldeapWarning, match=r"is right on [\d.]+ % of 2000 test images.*say 'input_range: \[0, 255\]'"
+        FooldeapWarning, match=r"is correct on [\d.]+ % of 2000 test images.*set 'input_range: \[0, 255\]'"
     ):
         prepared("dataset=mnist", "classifier={name: keras, input_range: [-1, 1]}")
 

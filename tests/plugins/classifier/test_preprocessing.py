@@ -150,8 +150,8 @@ def test_better_input_range_is_suggested_with_both_accuracies(tanh, capsys):
     (text, *_), out, prepared = said(capsys, model=path)
     assert accuracy(1 / 255, 500) - accuracy(1, 500) > 0.05, "the model of the test saturates"
     own, other = percent(accuracy(1, 2000)), percent(accuracy(1 / 255, 500))
-    assert text.startswith(f"the classifier is right on {own} of 2000 test images, and on ")
-    assert text.endswith(f"on {other} of 500 with other pixels; say 'input_range: [0, 1]'")
+    assert text.startswith(f"the classifier is correct on {own} of 2000 test images, and on ")
+    assert text.endswith(f"on {other} of 500 with other pixels; set 'input_range: [0, 1]'")
     assert f"accuracy of the classifier on the test images: {own}" in out
     assert prepared.evaluator.queries.probes >= 2000 + 500 + 2 * 500  # own, and two other ranges
 
@@ -179,7 +179,7 @@ def test_better_preset_is_suggested_for_colours(keras):
     # It was trained on BGR with caffe's mean, so its classes are the channels in reverse order.
     model.layers[-1].set_weights([np.eye(3)[::-1] * 5, np.array([123.68, 116.779, 103.939]) * 5])
     stop = {"evaluations": 10}
-    with pytest.warns(FooldeapWarning, match=r"100 % of 500 with other pixels; say 'preprocessing: caffe'"):
+    with pytest.warns(FooldeapWarning, match=r"100 % of 500 with other pixels; set 'preprocessing: caffe'"):
         fooldeap.fool(
             model, 1, classifier={"outputs": "logits"}, dataset="colours", plugins=[Colours], stop=stop, quiet=True
         )
