@@ -129,8 +129,8 @@ def low_accuracy(subject: Subject) -> str | None:
     if own >= BADLY_LOADED:
         return None
     return (
-        f"{right}: it was probably loaded wrongly; check its input range, its class order and whether it was trained on "
-        "inverted colours"
+        f"{right}: it was probably loaded wrongly; check its input range, its class order and whether it was trained "
+        "on inverted colours"
     )
 
 

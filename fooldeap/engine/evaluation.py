@@ -189,7 +189,7 @@ class Evaluator:
     def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
         """Return the gradient of log p(target) with respect to the image: float32, same shape as the images."""
         if getattr(self.classifier, "gradient", None) is None:
-            raise InputError("the algorithm asks for gradients, which this classifier does not give")
+            raise InputError("the algorithm asks for gradients, which this classifier does not have")
         chunks = [images[start : start + self.rows] for start in range(0, len(images), self.rows)]
         with self._query(len(images)):
             answers = list(self._ask([("gradient", chunk, target) for chunk in chunks]))
@@ -197,7 +197,7 @@ class Evaluator:
         self.queries.gradients += len(images)
         if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
             raise PluginError(
-                f"{self._name} gave a gradient {described(found)}, expected finite float32 {images.shape}"
+                f"{self._name} returned a gradient {described(found)}, expected finite float32 {images.shape}"
             )
         return found
 
@@ -222,11 +222,11 @@ class Evaluator:
     def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)
         if not isinstance(logits, np.ndarray) or logits.shape != expected or logits.dtype != np.float32:
-            raise PluginError(f"{self._name} gave {described(logits)}, expected float32 {expected}{_cure(logits)}")
+            raise PluginError(f"{self._name} returned {described(logits)}, expected float32 {expected}{_cure(logits)}")
         if not np.isfinite(logits).all():
             count = np.count_nonzero(~np.isfinite(logits).all(axis=1))
             raise fault(
-                f"{self._name} gave NaN or infinity for {count} of {len(images)} images, expected finite logits; does "
+                f"{self._name} returned NaN or infinity for {count} of {len(images)} images, expected finite logits; does "
                 "the model overflow on noise?"
             )
         return logits

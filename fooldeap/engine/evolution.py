@@ -73,7 +73,7 @@ class Run:
         self._cache = Cache()
         self._evolution: Evolution = experiment.algorithm.build()(toolbox, stream(info.seed, info.targets, "algorithm"))
         if not hasattr(self._evolution, "send"):
-            raise PluginError(f"{self._plugin} is no generator; it must yield genomes: reply = yield genomes")
+            raise PluginError(f"{self._plugin} is not a generator; it must yield genomes: reply = yield genomes")
         self._reply: Reply
         self._ask: Ask
         self._images: Images
@@ -205,7 +205,7 @@ class Run:
         ):
             raise PluginError(
                 f"{self._journal.path}: generation {self.statistics.generation + 1} is not the one recorded: a plugin "
-                "or library changed, or draws randomness from elsewhere than rng; resume with what it was started with"
+                "or library changed, or draws randomness from elsewhere than rng; restore them, or start a new run"
             )
         return recorded
 
@@ -308,7 +308,7 @@ def _ask_one_by_one(query: Sequence[tuple[Run, Rows]], evaluator: Evaluator, err
     if not any(found) and not evaluator.answers_black():
         raise error
     if all(found):
-        again = "asked again, run by run, it answers, and the runs go on"
+        again = "the same images, shown run by run, were answered, so the runs continue"
         warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
     return [answers and answers[0] for answers in found]
 

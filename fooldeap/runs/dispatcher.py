@@ -111,7 +111,9 @@ class Dispatcher:
         with blaming(plugin):
             for done in self.executor.map(function, items):
                 if not isinstance(done, TaskResult):
-                    raise PluginError(f"{plugin} gave {described(done)}, expected what the function that it maps gives")
+                    raise PluginError(
+                        f"{plugin} returned {described(done)}, expected the results of the function that it maps"
+                    )
                 missing -= 1
                 if missing < 0:
                     break
@@ -119,7 +121,7 @@ class Dispatcher:
                 yield done.value
         if missing:
             few = "fewer" if missing > 0 else "more"
-            raise PluginError(f"{plugin} gave {few} results than there were items, {len(items)}")
+            raise PluginError(f"{plugin} returned {few} results than there were items, {len(items)}")
         self.evaluator.queries.uncertain += (self.executor.sent_again - sent_again) * uncertain
 
     def _count(self, done: TaskResult) -> None:

@@ -111,7 +111,7 @@ class ExperimentSession(Session):
                             if self.experiment.on_error == "stop":
                                 raise run.failure
                             failures[run.info.label] = str(run.failure)
-                            warn(f"{run.info.label} failed: {run.failure}; the others go on")
+                            warn(f"{run.info.label} failed: {run.failure}; the other runs continue")
                         ended.append(run)
                 result = self._result(ended, failures, timings.seconds)
                 reporters.call("on_finish", result)

@@ -286,7 +286,7 @@ def left_behind(error: BaseException, folder: Folder, command: str) -> BaseExcep
     """Write the traceback of an error to the folder. Return an error that names this file and the command to resume."""
     told, first = printable("".join(traceback.format_exception(error))), _first(error)
     if isinstance(first, KeyboardInterrupt):
-        return KeyboardInterrupt(f"interrupted; go on with: {command} {folder.path}")
+        return KeyboardInterrupt(f"interrupted; to continue: {command} {folder.path}")
     if isinstance(first, FileError):
         return FileError(str(first))  # not an error in a program, so a traceback does not help
     if not isinstance(first, RunError | InputError | OSError):

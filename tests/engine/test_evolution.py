@@ -207,16 +207,16 @@ def test_gradients(tmp_path):
         ({"algorithm": "empty"}, r"algorithm 'empty' .* expected at least one genome"),
         ({"algorithm": "cheat"}, r"write 'reply = yield genomes'"),
         ({"algorithm": "joint_ascent", "targets": [0, 1]}, r"asks for a gradient, which is for runs with one target"),
-        ({"algorithm": "no_generator"}, r"is no generator"),
+        ({"algorithm": "no_generator"}, r"is not a generator"),
         (
             {"algorithm": "not_finite"},
             r"'not_finite' at generation 1 of seed1-target0 yielded genomes that are not finite",
         ),
         ({"algorithm": "tuples"}, r"'tuples' at generation 0 of seed1-target0 yielded tuple"),
-        ({"algorithm": "ascent", "classifier": "steep"}, r"gave a gradient float64 .* expected finite float32"),
+        ({"algorithm": "ascent", "classifier": "steep"}, r"returned a gradient float64 .* expected finite float32"),
         (
             {"classifier": "double"},
-            r"gave float64 \(32, 4\), expected float32 \(32, 4\); return logits.astype\(numpy.float32\)",
+            r"returned float64 \(32, 4\), expected float32 \(32, 4\); return logits.astype\(numpy.float32\)",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_fault_names_the_plugin(arguments, message):
 
 
 def test_a_classifier_without_finite_answers_is_refused():
-    with pytest.raises(InputError, match=r"classifier: gave NaN or infinity for (\d+) of \1 images"):
+    with pytest.raises(InputError, match=r"classifier: returned NaN or infinity for (\d+) of \1 images"):
         run(tiny(classifier="broken", targets=[0]))
 
 

@@ -207,7 +207,7 @@ def test_one_failure_stops_all_runs_unless_skipped(tmp_path):
     }
     with pytest.raises(PluginError, match="bad luck"):
         run(tiny(**choices), tmp_path / "stopped")
-    with pytest.warns(FooldeapWarning, match=r"seed1-target\d failed: .*bad luck.*; the others go on"):
+    with pytest.warns(FooldeapWarning, match=r"seed1-target\d failed: .*bad luck.*; the other runs continue"):
         result, _ = run(tiny(**choices, on_error="skip"), tmp_path / "skipped")
     assert 0 < len(result.failures) < 3
     assert len(result) == 3  # what was found until then is kept

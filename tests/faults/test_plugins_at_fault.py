@@ -116,10 +116,10 @@ reporters: [csv, images]
 """
 WRONG = {  # kind and fault of the plugin: what is said of it
     "classifier raises": "classifier 'doubtful' raised ZeroDivisionError: no luck",
-    "classifier nan": "classifier 'doubtful' gave NaN or infinity",
-    "classifier shape": "classifier 'doubtful' gave float32 (",
-    "classifier dtype": "classifier 'doubtful' gave float16 (",
-    "classifier none": "classifier 'doubtful' gave NoneType, expected float32 (",
+    "classifier nan": "classifier 'doubtful' returned NaN or infinity",
+    "classifier shape": "classifier 'doubtful' returned float32 (",
+    "classifier dtype": "classifier 'doubtful' returned float16 (",
+    "classifier none": "classifier 'doubtful' returned NoneType, expected float32 (",
     "fitness raises": "fitness 'doubtful' raised ZeroDivisionError: no luck",
     "fitness nan": "fitness 'doubtful' returned values that are not finite",
     "fitness shape": "fitness 'doubtful' returned float64 (",
@@ -192,7 +192,7 @@ def test_other_targets_continue_if_failures_are_skipped(tmp_path, fooldeap_run, 
     assert len(said) == 2
     assert said[0].startswith("fooldeap: warning: seed1-target1 failed: ")
     assert "'doubtful'" in said[0]
-    assert said[0].endswith("; the others go on")
+    assert said[0].endswith("; the other runs continue")
     again = f"to try again: fooldeap run --resume {folder}"
     assert said[1] == f"fooldeap: 1 run failed; the results of the other runs are in {folder}; {again}"
     result, right = json.loads((folder / "result.json").read_text()), json.loads(expected["result.json"])
@@ -297,7 +297,7 @@ def test_a_classifier_at_fault_from_the_start_makes_no_folder(tmp_path, fooldeap
     (tmp_path / "plugin.py").write_text(PLUGIN.replace('due("classifier", 4)', 'due("classifier", 0)'))
     code, said = fooldeap_run(fault, str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"))
     # Answers that are not finite are those of the model that the user named: wrong input, at its key in the file.
-    known = {"classifier nan": (2, f"{tmp_path / 'run.yaml'}:2:13: classifier: gave NaN or infinity")}
+    known = {"classifier nan": (2, f"{tmp_path / 'run.yaml'}:2:13: classifier: returned NaN or infinity")}
     expected, words = known.get(fault, (1, WRONG[fault]))
     assert (code, len(said)) == (expected, 1)
     assert said[0].startswith(f"fooldeap: {words}")
@@ -384,8 +384,11 @@ def test_a_dataset(load, said):
         ({"open": failing(ValueError)}, "raised ValueError: no luck"),
         ({"map": failing(ValueError)}, "raised ValueError: no luck"),
         ({"map": lambda self, function, items: None}, "raised TypeError: 'NoneType'"),
-        ({"map": lambda self, function, items: []}, "gave fewer results than there were items, 1"),
-        ({"map": lambda self, function, items: map(function, [*items, *items])}, "gave more results than there were"),
+        ({"map": lambda self, function, items: []}, "returned fewer results than there were items, 1"),
+        (
+            {"map": lambda self, function, items: map(function, [*items, *items])},
+            "returned more results than there were",
+        ),
         ({"map": lambda self, function, items: items}, "gave tuple, expected what the function that it maps gives"),
         ({"close": failing(ValueError)}, "raised ValueError: no luck"),
     ],

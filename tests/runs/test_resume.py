@@ -92,7 +92,7 @@ def test_ctrl_c_prints_the_command_to_resume(tmp_path, request, words, fixture):
     folder = tmp_path / "run"
     arguments = [str(ROOT / "configs/mnist.yaml"), *words, "--out", str(folder)]
     code, said = stopped(arguments, folder, total / 2, signal.SIGINT)
-    assert (code, said) == (130, f"fooldeap: interrupted; go on with: fooldeap run --resume {folder}\n")
+    assert (code, said) == (130, f"fooldeap: interrupted; to continue: fooldeap run --resume {folder}\n")
     fooldeap.resume(folder, quiet=True)
     assert bits(folder) == expected
 

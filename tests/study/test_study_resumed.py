@@ -39,7 +39,7 @@ def test_an_interrupted_study_is_resumed(study, tmp_path, moment):
         Run, "finish_generation", after=moment + len(SELECTIONS)
     ) as raised:  # the rehearsals call settle too
         compare(tmp_path / "study")
-    assert "go on with: fooldeap compare --resume" in str(raised.value)
+    assert "to continue: fooldeap compare --resume" in str(raised.value)
     assert not (tmp_path / "study/report.md").exists()
     resumed = fooldeap.compare(resume=tmp_path / "study", quiet=True)
     assert bits(resumed.folder) == bits(study.folder)

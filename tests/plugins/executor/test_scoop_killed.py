@@ -84,7 +84,7 @@ def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, 
     said = said_until_its_end(process, 30)
     if by == signal.SIGINT:
         assert process.returncode == 130, said
-        went_on = f"go on with: fooldeap run --resume {tmp_path / 'run'}"
+        went_on = f"to continue: fooldeap run --resume {tmp_path / 'run'}"
         assert unannounced(said).strip() == f"fooldeap: interrupted; {went_on}"
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
     assert not folder.exists()
