@@ -255,7 +255,9 @@ def test_a_classifier_that_fails_once_is_asked_again_where_runs_may_fail_alone(t
     folder = tmp_path / "run"
     code, said = fooldeap_run("once raises", str(tmp_path / "run.yaml"), "on_error=skip", "--out", str(folder))
     assert (code, len(said)) == (0, 1)
-    assert said[0].startswith("fooldeap: warning: classifier 'doubtful' raised ZeroDivisionError: no luck; asked again")
+    assert said[0].startswith(
+        "fooldeap: warning: classifier 'doubtful' raised ZeroDivisionError: no luck; the same images"
+    )
     assert bits(folder) == expected
 
 
@@ -389,7 +391,7 @@ def test_a_dataset(load, said):
             {"map": lambda self, function, items: map(function, [*items, *items])},
             "returned more results than there were",
         ),
-        ({"map": lambda self, function, items: items}, "gave tuple, expected what the function that it maps gives"),
+        ({"map": lambda self, function, items: items}, "returned tuple, expected the results of the function"),
         ({"close": failing(ValueError)}, "raised ValueError: no luck"),
     ],
 )
