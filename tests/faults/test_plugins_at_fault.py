@@ -258,8 +258,6 @@ def test_a_classifier_that_fails_once_is_asked_again_where_runs_may_fail_alone(t
     assert said[0].startswith(
         "fooldeap: warning: classifier 'doubtful' raised ZeroDivisionError: no luck; the same images"
     )
-        "fooldeap: warning: classifier 'doubtful' raised ZeroDivisionError: no luck; the same images"
-    )
     assert bits(folder) == expected
 
 
