@@ -226,8 +226,8 @@ class Evaluator:
         if not np.isfinite(logits).all():
             count = np.count_nonzero(~np.isfinite(logits).all(axis=1))
             raise fault(
-                f"{self._name} returned NaN or infinity for {count} of {len(images)} images, expected finite logits; does "
-                "the model overflow on noise?"
+                f"{self._name} returned NaN or infinity for {count} of {len(images)} images, expected finite logits; "
+                "does the model overflow on noise?"
             )
         return logits
 
