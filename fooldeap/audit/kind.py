@@ -6,9 +6,8 @@ from pathlib import Path
 from fooldeap.audit.page import audit_report
 from fooldeap.audit.session import AuditFolder
 from fooldeap.report.model import Report
-from fooldeap.result_tools.export import ExportedImage, Source, exported
-from fooldeap.result_tools.kinds import FolderKind
-from fooldeap.result_tools.verify import Settings, Verification, verify_run
+from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
+from fooldeap.result_tools.verify import verify_run
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder
 

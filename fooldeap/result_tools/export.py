@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.engine import query_log
 from fooldeap.errors import InputError, blaming_damage
-from fooldeap.result_tools.kinds import open_finished
+from fooldeap.result_tools.kinds import ExportedImage, Source, open_finished
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
 from fooldeap.storage.files import (
@@ -28,28 +28,10 @@ from fooldeap.storage.files import (
     temporary_name,
     write_whole,
 )
-from fooldeap.storage.inputs import parsed, read
-from fooldeap.storage.sums import digest, problems
+from fooldeap.storage.inputs import read
+from fooldeap.storage.sums import digest
 
 _MACHINE = ("python", "platform", "machine", "packages", "plugins")  # other keys may contain paths of the user
-
-
-class ExportedImage(NamedTuple):
-    """One evolved image, uint8 (h, w, c), and its results.
-
-    ``variant`` is the variant of a study or the attack of an audit; it is empty for a run. ``evaluations`` is the
-    number of evaluations of the whole run.
-    """
-
-    image: NDArray[np.uint8]
-    target: int
-    seed: int
-    variant: str
-    predicted: int
-    confidence: float
-    score: float
-    evaluations: int
-    evaluations_to_goal: int | None
 
 
 @dataclass(frozen=True)
@@ -187,55 +169,6 @@ def collect(folder: Path) -> Collection:
     if not evolved:
         raise InputError(f"{folder}: contains no images to export")
     return Collection(evolved, provenance)
-
-
-class Source:
-    """The files of a finished folder. A file that does not match its checksum is refused."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._problems = {problem.partition(":")[0]: problem for problem in problems(folder)}
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file."""
-        if name in self._problems:
-            raise InputError(f"{self.folder / self._problems[name]}; restore it from a copy")
-        return read(self._path(name))
-
-    def read_json(self, name: str) -> Any:
-        """Return the data of a JSON file."""
-        return parsed(self.read(name))
-
-    def names(self, pattern: str) -> list[str]:
-        """Return the sorted relative paths of the files that match a glob pattern."""
-        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.glob(pattern))
-
-    def image(self, name: str) -> NDArray[np.uint8]:
-        """Return an image, uint8 (h, w, c)."""
-        if not self._path(name).is_file():
-            raise InputError(f"{self.folder / name}: is missing; restore it from a copy")
-        return FoolingImage.from_png(self.read(name)).pixels
-
-    def _path(self, name: str) -> Path:
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
-            raise InputError(f"{name}: is outside the folder; expected a file below {self.folder}")
-        return self.folder / name
-
-
-def exported(run: dict[str, Any], variant: str, image: NDArray[np.uint8]) -> ExportedImage:
-    """Return an image with its results, from the entry of its run in a result or record."""
-    to_goal = run["evaluations_to_goal"]
-    return ExportedImage(
-        image=image,
-        target=int(run["target"]),
-        seed=int(run["seed"]),
-        variant=variant,
-        predicted=int(run["predicted"]),
-        confidence=float(run["confidence"]),
-        score=float(run["score"]),
-        evaluations=int(run["evaluations"]),
-        evaluations_to_goal=None if to_goal is None else int(to_goal),
-    )
 
 
 def _provenance(source: Source, folder: Folder, pattern: str, evolved: Sequence[ExportedImage]) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fooldeap.result_tools.export import ExportedImage, Source, exported
-from fooldeap.result_tools.kinds import FolderKind
-from fooldeap.result_tools.verify import Settings, Verification, verify_run
+from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
+from fooldeap.result_tools.verify import verify_run
 from fooldeap.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:

@@ -2,13 +2,11 @@
 
 import io
 import json
-import random
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal
 
 from fooldeap import registry
 from fooldeap.configuration import config
@@ -16,7 +14,7 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
 from fooldeap.options import Options
-from fooldeap.result_tools.kinds import open_finished
+from fooldeap.result_tools.kinds import Settings, Verification, open_finished
 from fooldeap.results import RunInfo
 from fooldeap.runs.environment import changes
 from fooldeap.runs.experiment_session import ExperimentSession
@@ -41,32 +39,6 @@ _VARYING = (
 _LATER = ("snapshots.npz", "fronts.npz", "front.csv")  # folders of earlier versions do not have these files
 _PICTURES = "figures"
 CHANGED_CLASSIFIER = "the classifier has changed since the run: its digest differs from that in environment.json"
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The result of `verify`.
-
-    Attributes
-    ----------
-    checked : the folder, and which part of it was checked
-    problems : what differs, one line each; empty if everything was reproduced
-    notes : what was not checked, and how this machine differs from the one that wrote the folder
-    """
-
-    checked: str
-    problems: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def reproduced(self) -> bool:
-        """Whether everything that was checked is bit-identical."""
-        return not self.problems
-
-    def __str__(self) -> str:
-        outcome = "reproduced, bit-identical" if self.reproduced else "NOT reproduced"
-        return "\n".join([f"{self.checked}: {outcome}", *self.problems, *(f"(note: {note})" for note in self.notes)])
 
 
 def verify(
@@ -97,27 +69,6 @@ def verify(
     kind, folder = open_finished(Path(path))
     settings = Settings(sample, workers, registry.each(plugins), Options(trust_model, no_plugins))
     return kind.verify(folder, settings)
-
-
-class Settings(NamedTuple):
-    """The parameters of `verify`."""
-
-    sample: int | None
-    workers: int | Literal["auto"] | None
-    plugins: tuple[Any, ...]
-    options: Options
-
-    def executor(self, **more: str) -> dict[str, Any]:
-        """Return the key ``executor`` of an experiment that uses these workers; empty if none are requested."""
-        return config.executor_for(self.workers, **more)
-
-    def loading(self) -> dict[str, Any]:
-        """Return the arguments of the functions that load a configuration."""
-        return {"plugins": self.plugins, "options": self.options}
-
-    def choose(self, every: Sequence[T]) -> list[T]:
-        """Return the sample, which is always the same, or everything if no sample is requested."""
-        return list(every) if self.sample is None else random.Random(0).sample(every, min(self.sample, len(every)))
 
 
 def verify_run(folder: Folder, settings: Settings) -> Verification:

@@ -6,9 +6,8 @@ from pathlib import Path
 from fooldeap.errors import InputError
 from fooldeap.extensions import FileKind
 from fooldeap.report.model import Report
-from fooldeap.result_tools.export import ExportedImage, Source
-from fooldeap.result_tools.kinds import FolderKind
-from fooldeap.result_tools.verify import Settings, Verification, verify_run
+from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification
+from fooldeap.result_tools.verify import verify_run
 from fooldeap.retrain.chain import RetrainFolder, check_model
 from fooldeap.retrain.page import retrain_report
 from fooldeap.retrain.schema import schema

@@ -8,9 +8,8 @@ import numpy as np
 
 from fooldeap.extensions import FileKind
 from fooldeap.report.model import Report
-from fooldeap.result_tools.export import ExportedImage, Source, exported
-from fooldeap.result_tools.kinds import FolderKind
-from fooldeap.result_tools.verify import Settings, Verification, notes
+from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
+from fooldeap.result_tools.verify import notes
 from fooldeap.runs.folder import problems_in
 from fooldeap.runs.session import Session
 from fooldeap.runs.worker_task import RunOutcome

@@ -13,7 +13,8 @@ from PIL import Image
 import fooldeap
 from fooldeap.configuration import config
 from fooldeap.plugin import Predictions
-from fooldeap.result_tools.export import Collection, ExportedImage, collect
+from fooldeap.result_tools.export import Collection, collect
+from fooldeap.result_tools.kinds import ExportedImage
 from fooldeap_plugins.dataset.npz import Npz
 
 
