@@ -48,7 +48,7 @@ class RunStatistics:
         self.info, self.stop, self._clock, self.confidence_kind = info, stop, clock, confidence_kind
         self.evaluations = 0
         self.generation = -1
-        self.log: list[LogRow] = []
+        self._logs: dict[int, list[LogRow]] = {target: [] for target in info.targets}
         self._best = {target: _Best() for target in info.targets}
         self.batches_without_new = 0
         self._diversity = 0.0
@@ -78,10 +78,16 @@ class RunStatistics:
             rows.append(
                 LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, self._diversity)
             )
-        self.log.extend(rows)
+        for row in rows:
+            self._logs[row.target].append(row)
         if due(self.generation):
             self._take_snapshots()
         return rows
+
+    @property
+    def log(self) -> list[LogRow]:
+        """The rows of all targets, ordered by generation."""
+        return [row for rows in zip(*self._logs.values(), strict=True) for row in rows]
 
     @property
     def reached(self) -> bool:
@@ -157,7 +163,7 @@ class RunStatistics:
             generations=self.generation,
             stopped=stopped,
             image=FoolingImage(best.image),
-            log=tuple(row for row in self.log if row.target == target),
+            log=tuple(self._logs[target]),
             snapshots=tuple(best.snapshots),
             front=best.front.images,
         )

@@ -34,7 +34,7 @@ EDITS = [
     ),
     (
         STATISTICS,
-        "\n        self.log.extend(rows)",
+        "\n        for row in rows:",
         "\n        rows = [row._replace(half=row.confidence / 2) for row in rows]",
     ),
 ]
