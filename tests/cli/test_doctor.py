@@ -28,6 +28,7 @@ def versions(**installed):
     return version
 
 
+@pytest.mark.slow
 def test_all_checks_pass_on_a_complete_installation(capsys):
     assert call("doctor") == 0
     lines = capsys.readouterr().out.splitlines()

@@ -211,6 +211,7 @@ def test_runs_end_by_the_budget_and_not_by_generations():
     assert short.variants["short"].stop.generations == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_study_works(path):
     study = definition.load(path, ["seeds=1", "targets=[3]", "budget=300"])

@@ -95,7 +95,12 @@ def test_each_figure_is_written_as_png_and_svg_of_the_right_width(small):
 
 @pytest.mark.parametrize(
     "outcome",
-    [study(1, 1, 1), study(2, 3, 4), study(3, 3, 3, joint=("v01",)), study(3, 14, 2, channels=3, goal={"score": 7})],
+    [
+        study(1, 1, 1),
+        study(2, 3, 4),
+        study(3, 3, 3, joint=("v01",)),
+        pytest.param(study(3, 14, 2, channels=3, goal={"score": 7}), marks=pytest.mark.slow),
+    ],
     ids=["one run", "two variants", "joint", "many targets, colour, score"],
 )
 def test_studies_of_every_shape_are_drawn(outcome):
@@ -133,6 +138,7 @@ for name, picture in figures.draw(tests.study(), tests.ranked(tests.study()), np
 """
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_in_another_process(small):
     environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True)

@@ -145,6 +145,7 @@ class X:
 QUICK = ["seeds=1", "targets=[1]", "budget=100"]
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_a_plugin_is_compared_with_the_stock_plugins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
