@@ -6,7 +6,11 @@
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":
+    raise SystemExit("fooldeap: runs on Linux and macOS, not on Windows; use the Windows Subsystem for Linux (WSL)")
 
 if TYPE_CHECKING:
     from fooldeap.engine.individuals import individual_view

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import Nested
 from fooldeap.results import SOFTMAX, ExperimentInfo, LogRow, Result, RunInfo, RunResult
 
@@ -69,6 +69,7 @@ class Classifier(Protocol):
     * ``confidence_kind``: how the confidence in a class follows from the logits, see `log_confidences`
     * ``alternatives()``: yields classifiers with other preprocessing of the pixels, each with the key that sets it; if
       one of them has a better accuracy on the dataset, the key is suggested
+    * ``computes_on``: the name of the device that computes, for the provenance of results
     * ``rejection``: the class for images of no other class, or None; ``targets: all`` leaves it out
     * ``takes(model)``: a class method that returns whether the plugin accepts a model in memory
     * ``from_object(model, **parameters)``: a class method that returns a classifier for such a model
@@ -211,6 +212,24 @@ class Predictions:
 def confidence_kind_of(classifier: object) -> str:
     """Return how the confidence of a classifier follows from its logits."""
     return str(getattr(classifier, "confidence_kind", SOFTMAX))
+
+
+def class_number(name: int | str, classifier: object) -> int:
+    """Return the number of the class with a name. A number is returned unchanged.
+
+    Raises
+    ------
+    InputError
+        The classifier has no names, or no class of this name.
+    """
+    names = tuple(getattr(classifier, "names", None) or ())
+    if isinstance(name, int):
+        return name
+    if name in names:
+        return names.index(name)
+    if not names:
+        raise InputError(f"got the class {name!r}, but the classifier has no names; set class_names, or use numbers")
+    raise InputError(f"got the class {name!r}, expected one of: {', '.join(names[:30])}{did_you_mean(name, names)}")
 
 
 def log_confidences(logits: NDArray[np.float32], kind: str) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Formats numbers consistently for terminals, pages, reports and pictures."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 
 _DIGITS = 5  # of a share; three digits of a percentage
@@ -16,6 +16,11 @@ def percent(share: float) -> str:
         return "< 0.001 %"
     down = _exact(share).quantize(Decimal(1).scaleb(-_DIGITS), ROUND_DOWN)
     return f"{down:.3%}".removesuffix("%").removesuffix(".000") + " %"
+
+
+def proportion(share: float) -> str:
+    """Return a share of things that were counted, such as an accuracy, in percent: 99.27 %, 16.67 %, 50 %."""
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def rounded_down(share: float, digits: int) -> float:
@@ -42,6 +47,11 @@ _GOALS: dict[str, Callable[[float], str]] = {
     "confidence": lambda share: f"{level(share)} confidence",
     "score": lambda score: f"a score of {score:g}",
 }
+
+
+def class_label(number: int, names: Sequence[str]) -> str:
+    """Return the number of a class, followed by its name if it has one: 3, 3: happy."""
+    return f"{number}: {names[number]}" if number < len(names) else str(number)
 
 
 def counted(number: int, noun: str) -> str:

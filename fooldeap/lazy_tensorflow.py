@@ -21,6 +21,11 @@ def limit_threads(threads: int | None) -> None:
     _limit = threads
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may use. macOS and Windows cannot tell; there it is all cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def thread_limit() -> int | None:
     """Return the default number of threads of a model. None: one per core."""
     return _limit

@@ -1,6 +1,5 @@
 """Run result types, and the events of a run."""
 
-import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.formatting import percent
+from fooldeap.formatting import class_label, percent
 from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 
 SOFTMAX = "softmax"
-MOST_LABEL = 190  # bytes; file systems limit names to 255 bytes, and some to fewer
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
 
 
@@ -29,11 +27,7 @@ class RunInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """A name that is valid for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``.
-
-        If the list of targets is too long for the name, their number and a digest stand for it:
-        ``seed1-100targets-7359508de4ad460c``.
-        """
+        """A name that is valid for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``."""
         return f"{self.variant}/{self._own_label}" if self.variant else self._own_label
 
     @property
@@ -43,11 +37,7 @@ class RunInfo(NamedTuple):
             return f"seed{self.seed}-target{first}"
         if self.targets == tuple(range(first, last + 1)):
             return f"seed{self.seed}-targets{first}-{last}"
-        listed = "_".join(map(str, self.targets))
-        label = f"seed{self.seed}-targets{listed}"
-        if len(label) <= MOST_LABEL:
-            return label
-        return f"seed{self.seed}-{len(self.targets)}targets-{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+        return f"seed{self.seed}-targets{'_'.join(map(str, self.targets))}"
 
     @property
     def journal(self) -> str:
@@ -239,8 +229,8 @@ class Result:
     ``evaluations`` counts each image once, even if one run pursued several targets. ``seconds`` is the time of the
     evolution only. ``failures`` are the reasons of failed runs by label; their results so far are included in ``runs``.
     ``names`` are the names of the classes, if the classifier has them. ``objectives`` are the names of the objectives,
-    if there are fronts. ``result[3]`` is the result of target 3; with several seeds, ``result[3, 2]`` is that of seed
-    2.
+    if there are fronts. ``result[3]`` is the result of target 3, and ``result["happy"]`` that of the class with this
+    name; with several seeds, ``result[3, 2]`` is that of seed 2.
     """
 
     name: str
@@ -254,8 +244,10 @@ class Result:
     names: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
 
-    def __getitem__(self, key: int | tuple[int, int]) -> RunResult:
+    def __getitem__(self, key: int | str | tuple[int | str, int]) -> RunResult:
         target, *seed = key if isinstance(key, tuple) else (key,)
+        if isinstance(target, str) and target in self.names:
+            target = self.names.index(target)
         found = [run for run in self.runs if run.target == target and seed in ([], [run.seed])]
         if len(found) == 1:
             return found[0]
@@ -303,8 +295,8 @@ class Result:
         missed = f"failed after {run.evaluations}" if run.stopped == "failed" else missed
         spent = f"{run.evaluations_to_goal}" if run.reached else missed
         return [
-            str(run.target),
-            str(run.predicted),
+            class_label(run.target, self.names),
+            class_label(run.predicted, self.names),
             percent(run.confidence),
             f"{run.score:.4g}",
             spent,
@@ -332,6 +324,7 @@ class ExperimentInfo:
     """The information that reporters get at the start: the experiment, its runs, and the output folder (or None).
 
     ``accuracy`` is that of the classifier on the test images of the dataset, or None without a dataset.
+    ``names`` are the names of the classes, if it has them.
     """
 
     name: str
@@ -342,3 +335,4 @@ class ExperimentInfo:
     folder: OutputFolder | None
     resumed: bool = False
     accuracy: float | None = None
+    names: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ def audit(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="The model: a shipped model, a .keras, .onnx, .pt or .pt2 file, module:function, or a YAML file.",
+            help="A shipped model, a .keras, .h5, .onnx, .pt, .pth or .pt2 file, module:function, or a YAML file.",
         ),
     ] = None,
     overrides: Annotated[
@@ -42,7 +42,7 @@ def audit(
         typer.Option(metavar="N", help="Evaluations for each class and attack, for example 5000 or 1e6."),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(metavar="LIST", help="The classes to attack, for example 0-3,7.")
+        str | None, typer.Option(metavar="LIST", help="The classes to attack, for example 0-3,7 or happy.")
     ] = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the audit in this folder.")] = None,
@@ -58,7 +58,7 @@ def audit(
     """
     from fooldeap.audit.session import AuditFolder
     from fooldeap.audit.session import audit as run_audit
-    from fooldeap.audit.settings import numbers_in
+    from fooldeap.audit.settings import classes_in
     from fooldeap.report import terminal
     from fooldeap.report.model import Report
 
@@ -78,7 +78,7 @@ def audit(
             *(overrides or ()),
             images=images,
             budget=None if budget is None else parse_whole_number("--budget", budget),
-            classes=None if classes is None else numbers_in(classes),
+            classes=None if classes is None else classes_in(classes),
             out=out,
             resume=resume,
             plugins=plugins or (),

@@ -88,7 +88,7 @@ def _spread_indices(count: int) -> NDArray[np.int64]:
 
 def _load_pictures(folder: Path, shape: tuple[int, int, int]) -> tuple[Images, int]:
     """Return resized pictures, and the number of pictures in the folder."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in folder.rglob("*") if _is_picture(file, folder))
     if not files:
         raise InputError(f"--images {folder}: got no picture, expected files that end in {', '.join(SUFFIXES)}")
     folders = {folder.resolve(), *(file.resolve().parent for file in files)}
@@ -98,6 +98,12 @@ def _load_pictures(folder: Path, shape: tuple[int, int, int]) -> tuple[Images, i
                 f"--images {folder}: {each} was written by fooldeap, expected real images; name another folder"
             )
     return np.array([_load_picture(files[index], shape) for index in _spread_indices(len(files))]), len(files)
+
+
+def _is_picture(file: Path, folder: Path) -> bool:
+    """Return whether a file is a picture. Hidden files, such as ``._x.png`` of macOS, are not."""
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
 
 
 def _is_fooldeap_output(folder: Path) -> bool:

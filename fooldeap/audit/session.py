@@ -46,7 +46,7 @@ def audit(
     *overrides: str,
     images: str | Path | None = None,
     budget: int | None = None,
-    classes: Iterable[int] | None = None,
+    classes: Iterable[int | str] | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     plugins: Iterable[Any] = (),
@@ -63,7 +63,7 @@ def audit(
     overrides : keys of the classifier as on the command line, ``"classifier.input_range=[0,1]"``, or ``"seed=2"``
     images : real images to compare with the fooling images, see `fooldeap.audit.real.load`
     budget : evaluations per class and attack; None: 5000, or 500 for large images
-    classes : the classes to attack; None: all, or ten evenly spread ones if there are more than twenty
+    classes : numbers or names of the classes to attack; None: all, or ten evenly spread ones if there are more than 20
     out : the output folder; None: the next free one in ``runs/<name>/``
     resume : the folder of an interrupted audit, instead of a model
     plugins, quiet, trust_model, no_plugins, force : as for `fooldeap.run` and `fooldeap.resume`

@@ -14,10 +14,12 @@ from fooldeap import registry as registries
 from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.choices import Choice, loaded
-from fooldeap.configuration.experiment import Experiment
+from fooldeap.configuration.experiment import ClassName, Experiment
 from fooldeap.contract_checks import check_classifier
+from fooldeap.contracts import class_number
 from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.errors import InputError
+from fooldeap.formatting import class_label
 from fooldeap.options import NO_OPTIONS, Options
 
 YAML = (".yaml", ".yml")
@@ -33,7 +35,7 @@ class _AuditKeys:
     """The keys of an audit file that an experiment file does not have."""
 
     budget: Annotated[int, Ge(1), Le(10**12)] | None = None
-    classes: Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)] | None = None
+    classes: Annotated[tuple[Annotated[int, Ge(0)] | ClassName, ...], Len(1)] | None = None
     images: Annotated[str, "file", "directory"] | None = None
 
 
@@ -71,8 +73,7 @@ class Settings:
 
     def name_of(self, target: int) -> str:
         """Return the number of a class, followed by its name if it has one."""
-        names = getattr(self.classifier, "names", None)
-        return f"{target}: {names[target]}" if names else str(target)
+        return class_label(target, getattr(self.classifier, "names", None) or ())
 
     @property
     def dataset(self) -> Any:
@@ -107,7 +108,7 @@ def load(
     plugins: Iterable[Any] = (),
     folder: Path | None = None,
     budget: int | None = None,
-    classes: Iterable[int] | None = None,
+    classes: Iterable[int | str] | None = None,
     images: str | None = None,
     options: Options = NO_OPTIONS,
 ) -> Settings:
@@ -168,7 +169,7 @@ def _check_function(classifier: Mapping[str, Any], overrides: Iterable[str]) -> 
 
 
 def _load_classifier(
-    experiment: Experiment, *, budget: int | None, classes: Iterable[int] | None, images: str | None
+    experiment: Experiment, *, budget: int | None, classes: Iterable[int | str] | None, images: str | None
 ) -> Settings:
     with experiment.blaming("classifier"):
         classifier = experiment.build_classifier()
@@ -182,7 +183,15 @@ def _load_classifier(
             "--budget: is missing; every evaluation costs money, so set the number of evaluations per class and attack"
         )
     default = BUDGET_FOR_LARGE if shape[0] * shape[1] * shape[2] > LARGE else DEFAULT_BUDGET
-    chosen = _choose_classes(classes, targets_of(classifier))
+    try:
+        numbers = (
+            None
+            if classes is None
+            else [class_number(each, classifier) if isinstance(each, str) else each for each in classes]
+        )
+    except InputError as error:
+        raise InputError(f"--classes: {error}") from None
+    chosen = _choose_classes(numbers, targets_of(classifier))
     return Settings(experiment, classifier, budget or default, chosen, images, gradient)
 
 
@@ -212,13 +221,16 @@ def _has_gradient(classifier: Any) -> bool:
     return True
 
 
-def numbers_in(text: str) -> list[int]:
-    """Return the classes in a text of numbers and ranges separated by commas, such as ``0-3,7``."""
-    found: list[int] = []
+def classes_in(text: str) -> list[int | str]:
+    """Return the classes in a text of numbers, ranges and names separated by commas, such as ``0-3,7,happy``."""
+    found: list[int | str] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
+        if part.strip()[:1].isalpha():
+            found.append(part.strip())
+            continue
         if not (first.isdecimal() and (last.isdecimal() if dash else not last)) or len(first + last) > 12:
-            raise InputError(f"--classes: got {text[:60]!r}, expected numbers and ranges, such as 0-3,7")
+            raise InputError(f"--classes: got {text[:60]!r}, expected numbers, ranges and names, such as 0-3,7")
         if int(last or first) < int(first):
             raise InputError(
                 f"--classes: got {part.strip()!r}, expected the smaller number first; write {last}-{first}"

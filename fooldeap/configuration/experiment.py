@@ -31,6 +31,12 @@ Name = Annotated[
     ),
 ]
 Target = Annotated[int, Ge(0)]
+_CLASS_NAME = r"^[^\n]{1,80}$"
+ClassName = Annotated[
+    str,
+    StringConstraints(pattern=_CLASS_NAME),
+    WithJsonSchema({"type": "string", "pattern": _CLASS_NAME, "description": "the name of a class"}),
+]
 
 # The keys that choose a plugin, in the order of their use. `reporters` is a list, `dataset` may be null.
 CHOICES = (
@@ -53,7 +59,7 @@ class _Plain:
     name: Name
     seed: Annotated[int, Ge(0)]
     seeds: Count
-    targets: Literal["all"] | Target | Annotated[list[Target], Len(1)]
+    targets: Literal["all"] | Target | ClassName | Annotated[list[Target | ClassName], Len(1)]
     concurrent_runs: Count
     on_error: Literal["stop", "skip"]
     report: bool
@@ -72,7 +78,7 @@ class Experiment:
     name: str
     seed: int
     seeds: int
-    targets: Literal["all"] | tuple[int, ...]
+    targets: Literal["all"] | tuple[int | str, ...]
     stop: Stop
     classifier: Choice
     dataset: Choice | None

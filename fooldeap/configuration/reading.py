@@ -238,6 +238,8 @@ class _Reader:
             kind = {"int": "an integer", "float": "a number", "bool": "true or false"}.get(tag, tag)
             message = f"got {shown(node.value)}, expected {kind}; quote it to mean text"
             raise error_at(self.at(node), path, message) from None
+        if isinstance(value, float) and "e" in node.value.lower() and value.is_integer() and abs(value) < 2**53:
+            return int(value)  # 1e3 is accepted where an integer is expected
         if isinstance(value, int) and not has_64_bits(value):
             raise self.out_of_range(node, path)
         return value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fooldeap.engine.calibration import BY_CHANCE, Calibration
 from fooldeap.engine.evaluation import ROWS, Evaluator
 from fooldeap.errors import FooldeapError
-from fooldeap.formatting import percent
+from fooldeap.formatting import percent, proportion
 from fooldeap.plugin import Classifier, Images, Predictions, Split
 
 FAR_APART = 300  # between logits of noise; a softmax in float32 is 0 or 1 if they differ by 104
@@ -119,13 +119,13 @@ def low_accuracy(subject: Subject) -> str | None:
     own, data, evaluator = subject.accuracy, subject.data, subject.evaluator
     if own is None or data is None:
         return None
-    right = f"the classifier is correct on {percent(own)} of {len(data.test_images[:ACCURACY_IMAGES])} test images"
+    right = f"the classifier is correct on {proportion(own)} of {len(data.test_images[:ACCURACY_IMAGES])} test images"
     if own < 1 - MARGIN and (alternatives := getattr(evaluator.classifier, "alternatives", None)):
         found = {key: _accuracy_as(evaluator, other, data) for key, other in alternatives()}
         best = max(found, key=found.__getitem__, default="")
         if best and found[best] >= _accuracy(evaluator, data, FEWER_IMAGES) + MARGIN:
             count = len(data.test_images[:FEWER_IMAGES])
-            return f"{right}, and on {percent(found[best])} of {count} with other pixels; set '{best}'"
+            return f"{right}, and on {proportion(found[best])} of {count} with other pixels; set '{best}'"
     if own >= BADLY_LOADED:
         return None
     return (

@@ -1,5 +1,7 @@
 """Check that everything fooldeap needs is installed and works, and say how to fix what is not."""
 
+import importlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -40,7 +42,8 @@ class Finding(NamedTuple):
 
 def examine() -> Iterator[Finding]:
     """Run all checks and yield their findings. A check that raises an error yields a ``bad`` finding."""
-    for check in (python, packages, plugins, cores, tensorflow, models, scoop, extras, current_folder, terminal):
+    machine = (python, packages, plugins, cores, tensorflow, devices)
+    for check in (*machine, models, scoop, extras, current_folder, terminal):
         try:
             yield from check()
         except FooldeapError as error:
@@ -120,7 +123,9 @@ def plugins() -> Iterator[Finding]:
 
 def cores() -> Iterator[Finding]:
     """Report the number of cores that this process may use."""
-    usable, total = len(os.sched_getaffinity(0)), os.cpu_count()
+    from fooldeap.lazy_tensorflow import usable_cores
+
+    usable, total = usable_cores(), os.cpu_count()
     hint = "; to use them all: --workers auto" if usable > 1 else ""
     yield Finding("ok", f"{usable} of {total} cores can be used{hint}")
 
@@ -134,6 +139,21 @@ def tensorflow() -> Iterator[Finding]:
     seconds = time.perf_counter() - start
     threads = tf.config.threading.get_intra_op_parallelism_threads() or "one per core"
     yield Finding("ok", f"TensorFlow {tf.__version__}: imported in {seconds:.1f} s, threads: {threads}")
+
+
+def devices() -> Iterator[Finding]:
+    """Report the devices that TensorFlow, ONNX Runtime and PyTorch can use."""
+    from fooldeap import lazy_tensorflow
+
+    gpus = len(lazy_tensorflow.tensorflow().config.list_physical_devices("GPU"))
+    found = [f"TensorFlow: {', '.join(['cpu', *(f'cuda:{number}' for number in range(gpus))])}"]
+    if importlib.util.find_spec("onnxruntime") is not None:
+        providers = importlib.import_module("onnxruntime").get_available_providers()
+        found.append(f"ONNX Runtime: {', '.join(each.removesuffix('ExecutionProvider') for each in providers)}")
+    if importlib.util.find_spec("torch") is not None:
+        count = importlib.import_module("torch").cuda.device_count()
+        found.append(f"PyTorch: {', '.join(['cpu', *(f'cuda:{number}' for number in range(count))])}")
+    yield Finding("ok", f"devices: {'; '.join(found)}")
 
 
 def models() -> Iterator[Finding]:

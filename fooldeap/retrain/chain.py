@@ -141,7 +141,10 @@ class _Chain:
         self.data = _limit(loaded(retraining.dataset), retraining.chain.images)
         self.classes = int(max(self.data.train_labels.max(), self.data.test_labels.max())) + 1
         base = retraining.experiment
-        self.targets = list(range(self.classes)) if base.targets == "all" else list(base.targets)
+        wanted = range(self.classes) if base.targets == "all" else base.targets
+        self.targets = [each for each in wanted if isinstance(each, int)]
+        if len(self.targets) < len(wanted):
+            raise base.error("targets", "got the name of a class, expected numbers, because the networks have no names")
         if max(self.targets) >= self.classes:
             raise base.error("targets", f"got {max(self.targets)}, expected classes from 0 to {self.classes - 1}")
         refuse(with_classes(retraining.training, self.classes), self.data, retraining.document)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fooldeap.formatting import grouped, percent
+from fooldeap.formatting import grouped, percent, proportion
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
 from fooldeap.report.model import DOCUMENT, MARKDOWN, TERMINAL, Figure, Report, Section, Table, Text
@@ -43,9 +43,9 @@ def files(measures: Sequence[NetworkMeasures], images: Sequence[Images]) -> dict
 
 def describe(each: NetworkMeasures, networks: int) -> str:
     """Return a sentence about a network, for the terminal."""
-    recognised = "" if each.recognised is None else f", {percent(each.recognised)} of the earlier images recognised"
+    recognised = "" if each.recognised is None else f", {proportion(each.recognised)} of the earlier images recognised"
     return (
-        f"network {each.network} of {networks}: {percent(each.accuracy)} accuracy on clean images{recognised}; "
+        f"network {each.network} of {networks}: {proportion(each.accuracy)} accuracy on clean images{recognised}; "
         f"{each.reached} of {each.images} new images reached the goal, median confidence {percent(each.confidence)}"
     )
 
@@ -55,13 +55,13 @@ def _row(each: NetworkMeasures) -> tuple[str, ...]:
     return (
         str(each.network),
         f"{each.fooling}",
-        percent(each.accuracy),
+        proportion(each.accuracy),
         f"{each.images}",
-        percent(each.reached / each.images),
+        proportion(each.reached / each.images),
         f"{percent(each.confidence)} [{low}, {high}]",
         _format_count(each.evaluations_half),
         _format_count(each.evaluations),
-        "–" if each.recognised is None else percent(each.recognised),
+        "–" if each.recognised is None else proportion(each.recognised),
     )
 
 
@@ -95,7 +95,7 @@ def _facts(measures: Sequence[NetworkMeasures]) -> list[tuple[str, str]]:
         ("images evolved", grouped(sum(each.images for each in measures))),
         ("reached, first network", f"{first.reached} of {first.images}"),
         ("reached, last network", f"{last.reached} of {last.images}"),
-        ("accuracy, last network", percent(last.accuracy)),
+        ("accuracy, last network", proportion(last.accuracy)),
     ]
 
 

@@ -111,7 +111,7 @@ def resume(
 
 def fool(
     model: Any,
-    target: int | list[int] | str = "all",
+    target: int | str | list[int | str] = "all",
     *overrides: str,
     plugins: Iterable[Any] = (),
     workers: int | Literal["auto"] | None = None,
@@ -126,7 +126,7 @@ def fool(
     model : a model in memory that a classifier plugin accepts (a Keras model, a PyTorch module, an ONNX session or a
         function), a classifier, a model file, or a value of the key ``classifier``: a mapping or the name of a plugin.
         For a model in memory, ``classifier={"shape": [28, 28, 1]}`` sets the parameters of its plugin
-    target : a class, a list of classes, or ``"all"``
+    target : a class by number or name, a list of classes, or ``"all"``
     overrides, plugins, workers, quiet, trust_model, arguments : as for `run`, but by default without reporters; other
         processes need a model that they can load
     """

@@ -55,11 +55,14 @@ class Environment:
         if self._changed:
             self._write(self._with_forced(known))
 
-    def check_classifier(self, digest: str, depends_on: str | None = None, warnings: Iterable[str] = ()) -> None:
+    def check_classifier(
+        self, digest: str, depends_on: str | None = None, warnings: Iterable[str] = (), device: str | None = None
+    ) -> None:
         """Record the digest of the classifier, or check that it is unchanged.
 
         If known, also record what the answers depend on and the warnings about the classifier, see `Calibration`. The
-        strongest dependency of all sessions is kept, because each session tries only some batch sizes.
+        strongest dependency of all sessions is kept, because each session tries only some batch sizes. ``device`` is
+        the device that computes.
 
         Raises
         ------
@@ -74,7 +77,8 @@ class Environment:
         found = [each for each in (known.get(_ANSWERS), depends_on) if each in _DEPENDENCIES]
         answers = {_ANSWERS: max(found, key=_DEPENDENCIES.index)} if found else {}
         texts = list(dict.fromkeys([*known.get(_WARNINGS, []), *warnings]))
-        noted = {**noted, "classifier": digest, **answers, **({_WARNINGS: texts} if texts else {})}
+        found_by = {"device": device} if device else {}
+        noted = {**noted, "classifier": digest, **found_by, **answers, **({_WARNINGS: texts} if texts else {})}
         if noted != known:
             self._write(noted)
 

@@ -125,7 +125,8 @@ class ExperimentSession(Session):
         """Check that a folder can be resumed, before any of its files changes."""
         folder.environment.check([self.experiment])
         found = self.calibration
-        folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings)
+        device = getattr(self.classifier, "computes_on", None)
+        folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings, device)
         for info in self.runs:
             self.dispatcher.task.journal(info, folder.journal(info)).close()
         folder.unseal()  # for failed runs that are tried again
@@ -176,6 +177,7 @@ class ExperimentSession(Session):
             folder=folder,
             resumed=resumed,
             accuracy=self.calibration.accuracy,
+            names=tuple(getattr(self.classifier, "names", None) or ()),
         )
 
 

@@ -16,6 +16,7 @@ from fooldeap.configuration.choices import loaded
 from fooldeap.configuration.document import has_64_bits
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.contract_checks import check_classifier, label_fault
+from fooldeap.contracts import class_number
 from fooldeap.engine.calibration import Calibration, calibrate
 from fooldeap.engine.classifier_checks import Subject, targets_of, warnings_about
 from fooldeap.engine.evaluation import Evaluator
@@ -269,7 +270,13 @@ def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Itera
         The classifier does not have these classes, or a seed has more than 64 bits.
     """
     targets, classes = experiment.targets, classifier.classes
-    wanted = tuple(targets_of(classifier)) if targets == "all" else targets
+    try:
+        numbers = targets_of(classifier) if targets == "all" else [class_number(each, classifier) for each in targets]
+        wanted = tuple(numbers)
+    except InputError as error:
+        raise experiment.error("targets", str(error)) from None
+    if len(set(wanted)) < len(wanted):
+        raise experiment.error("targets", "names a class twice, expected each target once")
     beyond = [target for target in wanted if target >= classes]
     if beyond:
         raise experiment.error("targets", f"got {beyond[0]}, expected classes from 0 to {classes - 1}")

@@ -81,7 +81,17 @@ def _free(file: Appended, owner: _Owner | None) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # on a file system without locks, check whether the process exists
-        return owner is None or owner.host != socket.gethostname() or not Path(f"/proc/{owner.process}").exists()
+        return owner is None or owner.host != socket.gethostname() or not _exists(owner.process)
+    return True
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends no signal
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
     return True
 
 

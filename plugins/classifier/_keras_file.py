@@ -11,6 +11,7 @@ import io
 import json
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,25 @@ from fooldeap.storage.archives import Archive, UnsafeArchiveError, packed
 from fooldeap.storage.files import write_whole
 from fooldeap.storage.npz import most_unpacked
 
+from ._code import in_a_line
 from ._keras_allowed import is_allowed, resolved
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that contain code
-CONFIGURATION = "config.json"
+CONFIGURATION, METADATA = "config.json", "metadata.json"
+KERAS_2 = (
+    "save it as .h5 with tf_keras, convert it with tf2onnx for the classifier 'onnx', or call it with tf_keras for the "
+    "classifier 'callable', see 'Keras 2' in docs/classifiers.md"
+)
+_MAGIC = {b"\x89HDF\r\n\x1a\n": ".h5", b"PK\3\4": ".keras"}
+# Keys of layers that have no effect: with this value, or with any (...), because the layer never uses them.
+_UNUSED = {"kernel_initializer": ..., "kernel_regularizer": ..., "kernel_constraint": ...}
+_IDLE: dict[str, dict[str, Any]] = {
+    **{name: {"groups": 1} for name in ("DepthwiseConv1D", "DepthwiseConv2D")},
+    **{name: {"groups": 1, **_UNUSED} for name in ("SeparableConv1D", "SeparableConv2D")},
+    **{name: {"groups": 1} for name in ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")},
+    **{name: {"time_major": False} for name in ("LSTM", "GRU", "SimpleRNN")},
+}
 MOST_CONFIGURATION = 1 << 26  # bytes
 _TRUST = "or, if you trust its author, run with --trust-model (in Python: trust_model=True)"
 
@@ -51,8 +66,9 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
     """
     import keras
 
+    suffix = next((each for magic, each in _MAGIC.items() if content.startswith(magic)), suffix)  # of the content
     try:
-        architecture, checked = (_archive if suffix == ".keras" else _hdf5)(content, where)
+        architecture, checked, version = (_archive if suffix == ".keras" else _hdf5)(content, where)
     except InputError:
         raise
     except UnsafeArchiveError as error:
@@ -61,25 +77,30 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
         raise InputError(
             f"{where}: the file is damaged or no Keras model; save it with model.save('NAME.keras')"
         ) from None
+    old = version.startswith("2.")
     if not trusted:
-        _check_code(architecture, where)
+        _check_code(architecture, where, f"was written by Keras {version}" if old else None)
     try:
         custom = _custom_objects(architecture) if trusted else None
-        with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder:
+        with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder, warnings.catch_warnings():
             copy = Path(folder) / f"model{suffix}"
             write_whole(copy, checked)
+            # Keras 2 wrote the shape of the input into the first layer, which Keras 3 accepts with a warning.
+            warnings.filterwarnings("ignore", "Do not pass an `input_shape`", UserWarning)
             return keras.models.load_model(copy, custom_objects=custom, compile=False, safe_mode=not trusted)
     except FileError:  # the temporary copy cannot be written
         raise
     except Exception as error:
-        raise InputError(f"{where} {_said(error, trusted)}") from error
+        said = _said(error, trusted)
+        said = f"was written by Keras {version}, and Keras 3 {said}; {KERAS_2}" if old else said
+        raise InputError(f"{where} {said}") from error
 
 
 # --- Files ----------------------------------------------------------------------------------------------------------
 
 
-def _archive(content: bytes, where: str) -> tuple[Any, bytes]:
-    """Return the configuration in a ``.keras`` archive, and a new archive of the checked parts."""
+def _archive(content: bytes, where: str) -> tuple[Any, bytes, str]:
+    """Return the configuration in a ``.keras`` archive, a new archive of the checked parts, and the Keras version."""
     import h5py
 
     archive = Archive(content)
@@ -96,16 +117,44 @@ def _archive(content: bytes, where: str) -> tuple[Any, bytes]:
     if isinstance(architecture, dict):
         architecture.pop("compile_config", None)  # the model is not compiled
     parts[CONFIGURATION] = json.dumps(architecture).encode()
-    return architecture, packed(parts)
+    metadata = _json(parts.get(METADATA, b"{}"))
+    return architecture, packed(parts), str(metadata.get("keras_version", ""))
 
 
-def _hdf5(content: bytes, where: str) -> tuple[Any, bytes]:
-    """Return the configuration in an HDF5 file, and the content of the file."""
+def _hdf5(content: bytes, where: str) -> tuple[Any, bytes, str]:
+    """Return the configuration in an HDF5 file, the content of the file for Keras 3, and the Keras version."""
     import h5py
 
     with h5py.File(io.BytesIO(content), "r") as file:
         _check_arrays(file, most_unpacked(len(content)), where)
-        return _json(file.attrs["model_config"]), content
+        if "model_config" not in file.attrs:
+            raise InputError(
+                f"{where} has weights alone, without the layers; build the model in Python, then "
+                "model.load_weights(...) and model.save('NAME.keras')"
+            )
+        text, version = file.attrs["model_config"], file.attrs.get("keras_version", b"")
+        version = version.decode("utf-8", "replace") if isinstance(version, bytes) else str(version)
+        architecture = _json(text)
+    if version.startswith("2.") and _for_keras_3(architecture):
+        copy = io.BytesIO(content)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(architecture)
+        content = copy.getvalue()
+    return architecture, content, version
+
+
+def _for_keras_3(architecture: Any) -> bool:
+    """Remove values that Keras 2 writes, that Keras 3 refuses and that have no effect. Return whether any was found."""
+    changed = False
+    for part in _named(architecture):
+        values = part.get("config")
+        if not isinstance(values, dict):
+            continue
+        for name, idle in _IDLE.get(str(part["class_name"]), {}).items():
+            if name in values and (idle is ... or values[name] == idle):
+                del values[name]
+                changed = True
+    return changed
 
 
 def _json(text: str | bytes) -> Any:
@@ -149,9 +198,13 @@ def _refuse_size(where: str, size: int) -> None:
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
-def _check_code(architecture: Any, where: str) -> None:
+def _check_code(architecture: Any, where: str, old: str | None = None) -> None:
+    """Refuse code. ``old`` says that Keras 2 wrote the file, or is None."""
     for each in _named(architecture):
         if not (_registered(each) or is_allowed(each)):
+            if old is not None and str(each["class_name"]) not in CODE:
+                name = str(each.get("config") if each["class_name"] == "function" else each["class_name"])
+                raise InputError(f"{where} {old} and uses {name[:60]!r}, which Keras 3 cannot load; {KERAS_2}")
             raise InputError(f"{where} {_refusal(each)}, {_TRUST}")
 
 
@@ -221,4 +274,4 @@ def _said(error: Exception, trusted: bool) -> str:
         return f"needs {custom[1][:60]!r}, which no module that it names has; install that, or use it from Python"
     if custom:
         return _needs(custom[1])
-    return f"does not load: {type(error).__name__}: {text[:160]}"
+    return f"does not load: {type(error).__name__}: {in_a_line(error)}"

@@ -40,6 +40,10 @@ class LoadedImages(Loaded, Protocol):
         """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
 
     @property
+    def device(self) -> Any:
+        """The device that computes."""
+
+    @property
     def scaling(self) -> Scaling:
         """The map from grey levels to the input of the model."""
 
@@ -191,6 +195,11 @@ class ImageModel(FromFile):
         """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
         return self._loaded.confidence_kind
 
+    @property
+    def computes_on(self) -> str:
+        """The device that computes, for the provenance of results."""
+        return str(self._loaded.device)
+
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
             raise InputError(f"{self._where}: got 'device: {self.device[:40]}', expected auto, cpu, cuda or cuda:0")
@@ -253,8 +262,32 @@ def path_of(model: str, plugin: Plugin) -> Path:
     return path
 
 
+# Formats without a plugin, by suffix: the section of docs/classifiers.md with a recipe.
+_RECIPES = {
+    **dict.fromkeys((".tflite", ".lite"), "TFLite"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "scikit-learn"),
+    **dict.fromkeys((".safetensors", ".bin"), "Hugging Face"),
+    ".pb": "SavedModel",
+    ".json": "TensorFlow.js",
+}
+
+
+def _recipe(path: Path) -> str | None:
+    """Return the section of docs/classifiers.md about a model in another format, or None."""
+    if path.is_dir():
+        inside = {"saved_model.pb": "SavedModel", "model.json": "TensorFlow.js", "config.json": "Hugging Face"}
+        return next((section for name, section in inside.items() if (path / name).is_file()), None)
+    return _RECIPES.get(path.suffix.lower()) if path.exists() else None
+
+
 def _fault(path: Path, plugin: Plugin, shipped: Iterable[str]) -> str:
     """Return the reason why the plugin cannot read a path, and the cure."""
+    recipe = _recipe(path)
+    if recipe is not None:
+        return (
+            "is for no plugin; call it from a function with the classifier 'callable', or convert it, see "
+            f"'{recipe}' in docs/classifiers.md"
+        )
     known = registry.load()
     reader = known.formats().get(path.suffix.lower(), plugin.name)
     if reader != plugin.name:

@@ -177,7 +177,7 @@ def _with_weights(network: str, content: bytes, where: str) -> Any:
                 "required arguments; write one: 'def network(): return CLASS(...)'"
             ) from None
     if not isinstance(built, torch.nn.Module):
-        raise InputError(f"{named} gives a {type(built).__name__}, expected a torch.nn.Module; name its class")
+        raise InputError(f"{named} gives {type(built).__name__}, expected a torch.nn.Module; name its class")
     try:
         weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from fooldeap.errors import InputError, RunError
+from fooldeap.lazy_tensorflow import usable_cores
 
 from ._calls import Call, raise_failures
 from ._folder import PrivateFolder
@@ -178,7 +179,7 @@ def _list_tunnels(remote: Sockets, local: Sockets) -> list[str]:
 
 
 def _worker_settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: int) -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) // (host.workers + 1) if host.local else 1
+    cores = usable_cores() // (host.workers + 1) if host.local else 1
     return {
         "count": host.workers,
         "machine": machine,

@@ -1,13 +1,12 @@
 """Evaluation in several processes with SCOOP, on this machine and on others."""
 
 import atexit
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from fooldeap.lazy_tensorflow import limit_threads
+from fooldeap.lazy_tensorflow import limit_threads, usable_cores
 from fooldeap.plugin import Command, Executor, File, Ge, Gt, InputError, Le, dataclass, executor, field
 
 from ._hosts import MOST_WORKERS, Host, read_hosts, this_machine
@@ -58,7 +57,7 @@ class Scoop(Executor):
         """Start SCOOP and all workers, which load ``work`` at the same time as this process."""
         from ._pool import LaunchedPool, Pool
 
-        threads = max(1, len(os.sched_getaffinity(0)) // self._local_processes)
+        threads = max(1, usable_cores() // self._local_processes)
         limit_threads(threads)
         self._work = work
         atexit.register(self.close)
@@ -101,7 +100,7 @@ class Scoop(Executor):
             raise InputError(
                 f"workers: got {self.workers}, but {self.hosts} lists {listed} for this machine; remove workers"
             )
-        local_workers = listed or (len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers)
+        local_workers = listed or (usable_cores() if self.workers == "auto" else self.workers)
         ours = [this_machine(local_workers - 1)] if local_workers > 1 else []
         return ours + [host for host in others if not host.local]
 

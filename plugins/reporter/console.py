@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.console import Console as Screen
 from rich.table import Table
 
-from fooldeap.formatting import counted, per_second, percent
+from fooldeap.formatting import class_label, counted, per_second, percent, proportion
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -60,7 +61,7 @@ class Console(Reporter):
         verb = "resuming" if session.resumed else "evolving"
         self._print(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
         if session.accuracy is not None:
-            self._print(f"accuracy of the classifier on the test images: {percent(session.accuracy)}")
+            self._print(f"accuracy of the classifier on the test images: {proportion(session.accuracy)}")
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None
@@ -88,7 +89,7 @@ class Console(Reporter):
             if self._view is not None:
                 self._view.keep(result)
             else:
-                self._print(f"  {_format_result(result)}")
+                self._print(f"  {_format_result(result, self._session.names)}")
 
     def on_finish(self, result: Result) -> None:
         """Print the images, the table and the summary."""
@@ -124,7 +125,7 @@ class Console(Reporter):
         ended, budget = (row.seed, row.target) in self._ended, self._session.budget
         done = 1.0 if ended else row.evaluations / budget if budget else 0.0
         note = f"{percent(row.confidence):>9}  {counted(row.evaluations, 'evaluation')}"
-        return Bar(f"{seed}target {row.target}", done, note)
+        return Bar(f"{seed}target {class_label(row.target, self._session.names)}", done, note)
 
     def _format_time_left(self, rate: float) -> str:
         """Return the longest time left as text: the time if every run uses its whole budget."""
@@ -151,14 +152,14 @@ def _format_summary(result: Result) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _format_result(result: RunResult) -> str:
-    seen = f"seen as {result.predicted} with {percent(result.confidence)}"
+def _format_result(result: RunResult, names: Sequence[str]) -> str:
+    seen = f"seen as {class_label(result.predicted, names)} with {percent(result.confidence)}"
     way = (
         f"after {counted(result.evaluations_to_goal, 'evaluation')}"
         if result.evaluations_to_goal is not None
         else f"goal not reached ({result.stopped})"
     )
-    return f"seed {result.seed}, target {result.target}: {seen}, {way}"
+    return f"seed {result.seed}, target {class_label(result.target, names)}: {seen}, {way}"
 
 
 def _build_table(result: Result) -> Table:

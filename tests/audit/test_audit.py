@@ -171,7 +171,7 @@ def test_classifier_plugin_follows_from_the_model_name(model, plugin):
 def test_ten_evenly_spread_classes_are_chosen_of_more_than_twenty():
     assert settings._choose_classes(None, range(20)) == tuple(range(20))
     assert settings._choose_classes(None, range(1000)) == tuple(range(0, 1000, 100))
-    assert settings.numbers_in("0-3,7, 9") == [0, 1, 2, 3, 7, 9]
+    assert settings.classes_in("0-3,7, 9") == [0, 1, 2, 3, 7, 9]
 
 
 @pytest.fixture
@@ -200,7 +200,8 @@ def real_images(tmp_path):
         ),
         (["{tiny}", "mutation.rate=2"], "expected a key of the classifier"),
         (["{tiny}", "--classes", "0-9"], "expected classes from 0 to 3"),
-        (["{tiny}", "--classes", "a"], "expected numbers and ranges"),
+        (["{tiny}", "--classes", "a"], "got the class 'a', but the classifier has no names"),
+        (["{tiny}", "--classes", "1;2"], "expected numbers, ranges and names"),
         (["{tiny}", "--classes", "3-1"], "expected the smaller number first; write 1-3"),
         (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
         (["{tiny}", "--budget", "0"], "expected a whole number from 1"),

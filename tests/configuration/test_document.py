@@ -42,7 +42,7 @@ def test_an_alias_is_placed_at_its_anchor(tmp_path):
         ("1_000", 1000),
         ("0x10", 16),
         ("010", 10),
-        ("1e3", 1000.0),
+        ("1e3", 1000),
         ("-.5", -0.5),
         ("true", True),
         ("yes", "yes"),

@@ -26,7 +26,8 @@ PAGES = [
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 RUN = {"python", "yaml", "console"}
-SHOWN = {"", "text", "json", "sh"}  # what is not run: output, formats, and commands of the next table or of minutes
+# What is not run: output, formats, commands of the next table or of minutes, and code that test_recipes.py runs.
+SHOWN = {"", "text", "json", "sh", "py"}
 
 # The commands of README and the tutorial that are not run here: the gate makes them, or they take minutes.
 SET_UP = {

@@ -10,7 +10,7 @@ import fooldeap
 from fooldeap.configuration import config
 from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.formatting import percent
+from fooldeap.formatting import proportion
 from fooldeap.plugin import Split, dataclass, dataset
 from fooldeap.registry import load
 from fooldeap.runs.experiment_session import ExperimentSession
@@ -149,7 +149,7 @@ def test_better_input_range_is_suggested_with_both_accuracies(tanh, capsys):
     path, accuracy = tanh
     (text, *_), out, prepared = said(capsys, model=path)
     assert accuracy(1 / 255, 500) - accuracy(1, 500) > 0.05, "the model of the test saturates"
-    own, other = percent(accuracy(1, 2000)), percent(accuracy(1 / 255, 500))
+    own, other = proportion(accuracy(1, 2000)), proportion(accuracy(1 / 255, 500))
     assert text.startswith(f"the classifier is correct on {own} of 2000 test images, and on ")
     assert text.endswith(f"on {other} of 500 with other pixels; set 'input_range: [0, 1]'")
     assert f"accuracy of the classifier on the test images: {own}" in out
@@ -160,7 +160,7 @@ def test_right_input_range_gets_no_warning(tanh, capsys):
     path, accuracy = tanh
     texts, out, _ = said(capsys, model=path, input_range=[0, 1])
     assert texts == []
-    assert f"accuracy of the classifier on the test images: {percent(accuracy(1 / 255, 2000))}" in out
+    assert f"accuracy of the classifier on the test images: {proportion(accuracy(1 / 255, 2000))}" in out
 
 
 def test_better_preset_is_suggested_for_colours(keras):

@@ -98,7 +98,7 @@ def test_weights_with_their_class(cnn, tmp_path, name, wrap):
     ("name", "expected"),
     [
         ("model.py:Demanding", "expected a class or function without required arguments; write one: 'def network"),
-        ("model.py:nothing", "gives a int, expected a torch.nn.Module"),
+        ("model.py:nothing", "gives int, expected a torch.nn.Module"),
         ("model.py:Other", "does not fit the weights .*Unexpected key.*torch.Size.*; name the class they are of"),
         ("model.py:CNNN", "did you mean 'CNN'"),
         ("model.py", "expected package.module:name or file.py:name"),
