@@ -1,11 +1,8 @@
 """An audit as a kind of YAML file and as a kind of folder."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from fooldeap.audit.page import audit_report
 from fooldeap.audit.session import AuditFolder
-from fooldeap.report.model import Report
 from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
 from fooldeap.result_tools.verify import verify_run
 from fooldeap.runs.folder import problems_in
@@ -17,10 +14,6 @@ class AuditKind(FolderKind):
 
     folder = AuditFolder
     query_logs = "**/queries.csv"
-
-    def report(self, path: Path) -> Report:
-        """Return the report."""
-        return audit_report(path)
 
     def verify(self, folder: AuditFolder, settings: Settings) -> Verification:
         """Repeat the run of every attack. The detection thresholds are not evaluated again."""

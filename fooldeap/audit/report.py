@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +12,25 @@ from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.formatting import grouped, percent
-from fooldeap.report.model import DOCUMENT, TERMINAL, Block, Items, Report, Section, Table, Text
+from fooldeap.report.model import (
+    DOCUMENT,
+    HTML,
+    TERMINAL,
+    Block,
+    Card,
+    Cards,
+    Chart,
+    Charts,
+    Items,
+    Line,
+    Report,
+    Section,
+    Table,
+    Text,
+)
 
 SUMMARY = (*DOCUMENT, TERMINAL)
+SHOWN, VALUES = 20, 6_000_000  # the largest number of classes whose images are shown, and of values in these images
 
 
 def data(found: Findings) -> dict[str, Any]:
@@ -64,7 +81,7 @@ def _class(found: Findings, target: int) -> dict[str, Any]:
                 "confidence": each.confidence,
                 "fooling": each.fooling,
                 "images_to": {str(level): count for level, count in each.images_to.items()},
-                "image": f"attacks/{each.attack}/images/{target}.png",
+                "image": _image_path(each),
             }
             for each in results
             if each is not None
@@ -155,8 +172,10 @@ def build_report(found: Findings) -> Report:
             ("evaluations in total", grouped(sum(found.shown.values()))),
             ("image size", " × ".join(map(str, found.shape))),
         ],
-        summary=[Section("Fewest evaluations to fool each class", [class_table(found)], SUMMARY)],
-        details=[
+        sections=[
+            Section("Fewest evaluations to fool each class", [class_table(found)], SUMMARY),
+            Section("Classes reached", [Charts([_chart(found, LEVELS[0]), _chart(found, LEVELS[-1])])], [HTML]),
+            Section("Images", list(_images(found)), [HTML]),
             Section("Attacks", [Items(descriptions), attack_table(found)]),
             Section("Detection by thresholds", thresholds),
             Section("Explanation of the figures", [Items(list(words.meanings(found)))]),
@@ -164,6 +183,65 @@ def build_report(found: Findings) -> Report:
             Section("Setup", [Text(_setup(found))]),
         ],
     )
+
+
+def _chart(found: Findings, at: float) -> Chart:
+    """Return the share of classes reached over the evaluations per class: the best black-box attack, and each attack.
+
+    ``at`` is the confidence that counts as reached.
+    """
+    costs = [("best black-box attack", found.lowest_costs(at), found.budget)]
+    for attack in sorted(found.attacks, key=lambda attack: attack.white_box):
+        label = f"{attack.name} (white box)" if attack.white_box else attack.name
+        costs.append((label, found.costs(attack.name, at), attack.budget))
+    return Chart(
+        title=f"Classes reached, {words.level(at)}",
+        x_label="evaluations per class",
+        y_label="share of the classes",
+        lines=[Line(label, *steps(each, len(found.classes), last)) for label, each, last in costs],
+        low=0.0,
+        high=1.02,
+        percent=True,
+    )
+
+
+def steps(costs: Sequence[int], classes: int, last: int) -> tuple[list[float], list[float]]:
+    """Return x and y of a step function from 1 to ``last``: the share of classes with a cost of at most x."""
+    x = [1.0, *map(float, sorted(costs)), float(last)]
+    y = [0.0, *((index + 1) / classes for index in range(len(costs))), len(costs) / classes]
+    return x, y
+
+
+def _images(found: Findings) -> Iterator[Block]:
+    """Yield the images of each attack."""
+    most = max(1, min(SHOWN, VALUES // (len(found.attacks) * math.prod(found.shape))))
+    left_out = len(found.classes[most:])
+    more = f" The images of {left_out} more classes are in the folder." if left_out else ""
+    yield Text(f"The best image of each class and attack.{more}")
+    for attack in found.attacks:
+        results = [found.get(attack.name, target) for target in found.classes[:most]]
+        if cards := [_card(found, each) for each in results if each is not None]:
+            yield Cards(cards, f"{attack.name}: {attack.what}")
+
+
+def _card(found: Findings, each: ClassResult) -> Card:
+    reached = max(each.images_to, default=None)
+    return Card(
+        title=f"class {found.names[each.target]}",
+        image=_image_path(each),
+        seen=found.names.get(each.predicted, str(each.predicted)),
+        confidence=each.confidence if each.predicted == each.target else None,
+        lines=[
+            f"{percent(each.confidence)} for this class"
+            if reached is None
+            else f"{words.level(reached)} after {grouped(each.images_to[reached])} evaluations"
+        ],
+        good=each.fooling,
+    )
+
+
+def _image_path(each: ClassResult) -> str:
+    return f"attacks/{each.attack}/images/{each.target}.png"
 
 
 def _setup(found: Findings) -> str:

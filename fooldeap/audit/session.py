@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from fooldeap.audit import detection, real, report, words
 from fooldeap.audit.battery import Attack, experiment_data, load_attacks
 from fooldeap.audit.detection import Floats
-from fooldeap.audit.page import audit_report
 from fooldeap.audit.results import AttackResult, ClassResult, Detection, DetectionResult, Findings, read_attack
 from fooldeap.audit.settings import Settings, load
 from fooldeap.configuration import config
@@ -240,7 +239,7 @@ class _Session:
         whole = complete(built, folder.path, folder.FILE, provenance=DOCUMENT)
         folder.write("report.md", markdown.render(whole))
         folder.write(folder.LAST, json.dumps(report.data(found), indent=2, ensure_ascii=False) + "\n")
-        write_page(folder, lambda: audit_report(folder.path))
+        write_page(folder, lambda: whole)
 
     def _print(self, text: str) -> None:
         if not self.quiet:

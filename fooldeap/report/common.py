@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fooldeap.formatting import grouped
-from fooldeap.report import sources
 from fooldeap.report.model import HTML, Block, Code, Items, Report, Section, Table, Text
-from fooldeap.storage.inputs import read_json
+from fooldeap.storage.inputs import read, read_json, rows_of
 
 _DEPENDS_ON = {
     "image": "only the image",
@@ -24,14 +23,7 @@ _DEPENDS_ON = {
 }
 
 
-def complete(
-    report: Report,
-    folder: Path,
-    configuration: str,
-    *,
-    pictures: Sequence[Section] = (),
-    provenance: Sequence[str] = (HTML,),
-) -> Report:
+def complete(report: Report, folder: Path, configuration: str, *, provenance: Sequence[str] = (HTML,)) -> Report:
     """Return a report with the sections that every report has.
 
     Parameters
@@ -39,12 +31,10 @@ def complete(
     report : the report
     folder : the folder, with ``environment.json``
     configuration : the name of the configuration file in the folder
-    pictures : the sections that only the page shows
     provenance : the outputs that show the provenance
     """
     blocks = list(_provenance(folder, configuration))
-    details = [*report.details, Section("Provenance", blocks, provenance)]
-    return replace(report, pictures=pictures, details=details)
+    return replace(report, sections=[*report.sections, Section("Provenance", blocks, provenance)])
 
 
 def _provenance(folder: Path, configuration: str) -> Iterator[Block]:
@@ -62,7 +52,7 @@ def _provenance(folder: Path, configuration: str) -> Iterator[Block]:
             "because the session was killed, interrupted or failed."
         )
         yield Table(list(sessions[0]), [list(row.values()) for row in sessions])
-    yield Code(sources.text(folder / configuration), "Configuration")
+    yield Code(read(folder / configuration).decode(errors="replace"), "Configuration")
     yield Table(["item", "value"], list(_versions(environment)), left=2, title="Versions")
     plugins = [(str(name), str(digest)[:16]) for name, digest in environment.get("plugins", {}).items()]
     if plugins:
@@ -83,7 +73,8 @@ def _versions(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def query_log(path: Path) -> list[dict[str, str]]:
     """Return the rows of the query log without its last column; empty if the file is missing."""
-    return [{name: _count(row[name]) for name in list(row)[:-1]} for row in sources.rows(path)]
+    rows = rows_of(read(path)) if path.is_file() else []
+    return [{name: _count(row[name]) for name in list(row)[:-1]} for row in rows]
 
 
 def _count(cell: Any) -> str:

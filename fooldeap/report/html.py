@@ -14,18 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fooldeap.errors import FooldeapError, FooldeapWarning, InputError
-from fooldeap.report.model import HTML, Figure, Report
-from fooldeap.report.parts import data_uri, percent
+from fooldeap.errors import FooldeapError, FooldeapWarning
+from fooldeap.report.model import HTML, Report, percent
+from fooldeap.report.pictures import Pictures
 from fooldeap.results import OutputFolder
-from fooldeap.runs.folder import inside
-from fooldeap.storage.inputs import read
 from fooldeap.storage.sums import PAGE
 from fooldeap.terminal_text import printable
 
-LARGEST_SVG = 1 << 19  # bytes; instead of a larger SVG, the PNG is embedded
 _HERE = "fooldeap.report"
-_KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 def render(report: Report, folder: Path) -> str:
@@ -35,10 +31,11 @@ def render(report: Report, folder: Path) -> str:
     early, script = _file("early.js"), _file("uplot/uPlot.iife.min.js") + "\n" + _file("page.js")
     policy = " ".join(f"'sha256-{_digest(each)}'" for each in (early, script))
     template = _environment().get_template("report.html")
+    sections = report.shown(HTML)
     page: str = template.render(
         report=report,
-        sections=report.sections(HTML),
-        embed=lambda figure: _embed(folder, figure),
+        sections=sections,
+        pictures=Pictures(folder, sections),
         early=Markup(early),
         script=Markup(script),
         style=Markup(_file("uplot/uPlot.min.css") + "\n" + _file("style.css")),
@@ -60,19 +57,6 @@ def write_page(folder: OutputFolder, report: Callable[[], Report]) -> None:
         folder.write(PAGE, text)
 
 
-def _embed(folder: Path, figure: Figure) -> str | None:
-    """Return a figure as a data URI: its SVG if that exists and is small, otherwise its PNG; None if there is none."""
-    try:
-        path = inside(folder, figure.path)
-    except InputError:
-        return None
-    svg = path.with_suffix(".svg")
-    chosen = svg if svg.is_file() and svg.stat().st_size <= LARGEST_SVG else path
-    if chosen.suffix not in _KINDS or not chosen.is_file():
-        return None
-    return data_uri(read(chosen), _KINDS[chosen.suffix])
-
-
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -85,7 +69,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "breakable": _allow_breaks, "data": lambda part: part.data()}
+    environment.filters |= {"percent": percent, "breakable": _allow_breaks}
     return environment
 
 

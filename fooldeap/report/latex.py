@@ -21,7 +21,7 @@ _TEX = {
 
 def render(report: Report) -> dict[str, str]:
     r"""Return the tables by file name. They need ``\usepackage{booktabs}``; long tables also need ``longtable``."""
-    blocks = (block for section in report.sections(LATEX) for block in section.blocks)
+    blocks = (block for section in report.shown(LATEX) for block in section.blocks)
     return {f"{block.name}.tex": _table(block) for block in blocks if isinstance(block, Table)}
 
 

@@ -11,7 +11,7 @@ from fooldeap.terminal_text import printable
 def render(report: Report) -> str:
     """Return a report as Markdown. It links to the figures."""
     parts = [f"# {escaped(report.title)}", escaped(report.lead)]
-    for section in report.sections(MARKDOWN):
+    for section in report.shown(MARKDOWN):
         parts += [f"## {escaped(section.title)}", *(text for block in section.blocks if (text := _block(block)))]
     return "\n\n".join(parts) + "\n"
 

@@ -3,50 +3,51 @@
 Every output is rendered from it: `fooldeap.report.markdown`, `html`, `latex` and `terminal`. All text is plain; the
 renderers escape it. A block that an output cannot show, such as a chart in Markdown, is left out there.
 
+An image is named by its path in the folder of the report, or is a data URI.
+
 To add a section to every report, see `fooldeap.report.common`. To add a kind of block, add a class here, and its case
 in each renderer that shows it.
 """
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from fooldeap.report.parts import Card, Chart, Film, ImageGroup
+from fooldeap import formatting
+from fooldeap.formatting import grouped
 from fooldeap.storage.inputs import read_json
 
 MARKDOWN, HTML, LATEX, TERMINAL = "markdown", "html", "latex", "terminal"
 DOCUMENT = (MARKDOWN, HTML)
 
 
-class Block:
-    """A part of a section. Pages fold a block with a ``title``; ``kind`` names its class in templates and in JSON."""
+class Titleless:
+    """A block without a title. Pages fold a block with a title; ``kind`` names the class in templates and in JSON."""
 
-    kind: ClassVar[str]
     title = ""
 
 
 @dataclass(frozen=True)
-class Text(Block):
+class Text(Titleless):
     """A paragraph."""
 
     text: str
-    kind = "text"
+    kind: Literal["text"] = "text"
 
 
 @dataclass(frozen=True)
-class Items(Block):
+class Items(Titleless):
     """A list of sentences. ``warning``: they are caveats."""
 
     texts: Sequence[str]
     warning: bool = False
-    kind = "items"
+    kind: Literal["items"] = "items"
 
 
 @dataclass(frozen=True)
-class Table(Block):
+class Table:
     """A table of texts. The first ``left`` columns are aligned to the left, the others, numbers, to the right.
 
     ``name`` is the name of its LaTeX file, without suffix.
@@ -57,63 +58,178 @@ class Table(Block):
     left: int = 1
     name: str = ""
     title: str = ""
-    kind = "table"
+    kind: Literal["table"] = "table"
 
 
 @dataclass(frozen=True)
-class Figure(Block):
+class Figure(Titleless):
     """A picture in the folder of the report, and its description. ``path`` names the PNG; pages prefer a small SVG."""
 
     path: str
     alt: str
-    kind = "figure"
+    kind: Literal["figure"] = "figure"
 
 
 @dataclass(frozen=True)
-class Code(Block):
+class Code:
     """Text in a fixed font, such as YAML."""
 
     text: str
     title: str = ""
-    kind = "code"
+    kind: Literal["code"] = "code"
+
+
+# --- Pictures of pages ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Cards(Block):
+class Card:
+    """A large image with the prediction of a classifier.
+
+    Parameters
+    ----------
+    title : such as ``"target 3"``
+    image : the image
+    seen : the predicted class; None if it is unknown
+    confidence : the probability of the target
+    lines : more text, one entry per line
+    good : whether the image reached its goal; None for a run without a goal
+    beside : an image to compare with, and its caption
+    """
+
+    title: str
+    image: str
+    seen: str | None = None
+    confidence: float | None = None
+    lines: Sequence[str] = ()
+    good: bool | None = None
+    beside: tuple[str, str] | None = None
+
+    @property
+    def alt(self) -> str:
+        """The text alternative of the image."""
+        seen = f", seen as {self.seen}" if self.seen is not None else ""
+        confidence = f" with {percent(self.confidence)}" if self.confidence is not None else ""
+        return f"Image for {self.title}{seen}{confidence}"
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A small image: title, image, confidence as text, more text, and whether it reached its goal; None without one."""
+
+    title: str
+    image: str
+    certain: str
+    more: str = ""
+    good: bool | None = None
+
+
+@dataclass(frozen=True)
+class ImageGroup:
+    """A titled row of small images."""
+
+    title: str
+    thumbs: Sequence[Thumb]
+
+
+@dataclass(frozen=True)
+class Film:
+    """The evolution of an image, with the predictions of the classifier.
+
+    Parameters
+    ----------
+    title : such as ``"3"``
+    target : the target class
+    path : a file of snapshots in the folder, see `fooldeap.engine.snapshots`
+    index, runs : the position of the run in this file, and the number of runs in it
+    classes : the names of the classes; a class without a name is shown as its number
+    """
+
+    title: str
+    target: int
+    path: str
+    index: int = 0
+    runs: int = 1
+    classes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A step curve, such as a best value so far."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of step curves. Readers can read off values with mouse or keyboard, and make the axes logarithmic.
+
+    Parameters
+    ----------
+    title, x_label, y_label : the labels
+    lines : the curves, with ascending x; each keeps its value until its next point
+    log_x, log_y : whether the axes are logarithmic at first
+    low, high : the range of the linear y axis; None: the range of the values
+    goal : a level to draw, with the label ``goal_label``
+    percent : whether y is a share, shown in percent
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line]
+    log_x: bool = True
+    log_y: bool = False
+    low: float | None = None
+    high: float | None = None
+    goal: float | None = None
+    goal_label: str = ""
+    percent: bool = False
+
+    @property
+    def alt(self) -> str:
+        """The text alternative of the chart."""
+        return f"{self.title}: {self.y_label} over {self.x_label}, {len(self.lines)} curves"
+
+
+@dataclass(frozen=True)
+class Cards:
     """Large images with predictions, on pages only."""
 
     cards: Sequence[Card]
     title: str = ""
-    kind = "cards"
+    kind: Literal["cards"] = "cards"
 
 
 @dataclass(frozen=True)
-class Gallery(Block):
+class Gallery(Titleless):
     """Titled rows of small images, on pages only."""
 
     groups: Sequence[ImageGroup]
-    kind = "gallery"
+    kind: Literal["gallery"] = "gallery"
 
 
 @dataclass(frozen=True)
-class Films(Block):
+class Films:
     """Evolving images, on pages only. One slider plays the films together. ``open``: not folded at first."""
 
     films: Sequence[Film]
     title: str = ""
     open: bool = True
-    kind = "films"
+    kind: Literal["films"] = "films"
 
 
 @dataclass(frozen=True)
-class Charts(Block):
+class Charts(Titleless):
     """Charts of curves, on pages only."""
 
     charts: Sequence[Chart]
-    kind = "charts"
+    kind: Literal["charts"] = "charts"
 
 
-_STORED: dict[str, type[Any]] = {each.kind: each for each in (Text, Items, Table, Figure, Code)}
+Block = Text | Items | Table | Figure | Code | Cards | Gallery | Films | Charts
 
 
 @dataclass(frozen=True)
@@ -139,9 +255,7 @@ class Report:
     title : the title
     lead : one or two sentences
     facts : the most important figures, as pairs of a name and a value
-    summary : the sections to read first
-    details : the other sections
-    pictures : sections that only pages show, between the summary and the details
+    sections : the sections, in the order of every output
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -149,42 +263,48 @@ class Report:
     title: str
     lead: str
     facts: Sequence[tuple[str, str]] = ()
-    summary: Sequence[Section] = ()
-    details: Sequence[Section] = ()
-    pictures: Sequence[Section] = field(default=(), repr=False)
+    sections: Sequence[Section] = ()
 
-    def sections(self, output: str) -> list[Section]:
-        """Return the sections that an output shows, in order; sections without blocks are left out."""
-        every = (*self.summary, *self.pictures, *self.details)
-        return [section for section in every if output in section.outputs and section.blocks]
+    def shown(self, output: str) -> list[Section]:
+        """Return the sections that an output shows; sections without blocks are left out."""
+        return [section for section in self.sections if output in section.outputs and section.blocks]
 
     def to_json(self) -> str:
-        """Return the content of ``report.json``: the report without the sections that only other outputs show."""
-        content = {
-            "title": self.title,
-            "lead": self.lead,
-            "facts": self.facts,
-            "summary": [_data(each) for each in self.summary if HTML in each.outputs],
-            "details": [_data(each) for each in self.details if HTML in each.outputs],
-        }
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        """Return the content of ``report.json``: the report without the sections that pages do not show."""
+        content: bytes = _adapter().dump_json(replace(self, sections=self.shown(HTML)), indent=1)
+        return content.decode() + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> "Report":
-        """Return the report in a folder. Any error means that the file is damaged."""
-        content = read_json(folder / cls.FILE)
-        summary, details = ([_section(each) for each in content[part]] for part in ("summary", "details"))
-        return cls(**{**content, "summary": summary, "details": details})
+        """Return the report in a folder.
+
+        Raises
+        ------
+        ValueError
+            The file is damaged.
+        """
+        report: Report = _adapter().validate_python(read_json(folder / cls.FILE))
+        return report
 
 
-def _data(section: Section) -> dict[str, Any]:
-    blocks = [{"kind": block.kind, **vars(block)} for block in section.blocks]
-    return {"title": section.title, "outputs": section.outputs, "blocks": blocks}
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Report)
 
 
-def _section(data: dict[str, Any]) -> Section:
-    blocks = [
-        _STORED[each["kind"]](**{name: value for name, value in each.items() if name != "kind"})
-        for each in data["blocks"]
-    ]
-    return Section(data["title"], blocks, data["outputs"])
+def percent(share: float) -> str:
+    """Return a share in percent, rounded down, with a no-break space."""
+    return formatting.percent(share).replace(" ", "\u00a0")
+
+
+def name_of(index: int, names: Sequence[str]) -> str:
+    """Return the name of a class, or its number if it has no name."""
+    return str(names[index]) if index < len(names) else str(index)
+
+
+def thumb(image: str, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int) -> Thumb:
+    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
+    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
+    seen = "" if predicted == target else f"seen as {predicted}, "
+    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)

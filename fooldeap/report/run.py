@@ -8,28 +8,36 @@ from numpy.typing import NDArray
 
 from fooldeap import formatting
 from fooldeap.configuration.stopping import clause_of
+from fooldeap.engine import snapshots
 from fooldeap.formatting import goal_text, grouped
 from fooldeap.plugin import Predictions
-from fooldeap.report import sources
 from fooldeap.report.common import complete
 from fooldeap.report.html import write_page
-from fooldeap.report.model import Block, Cards, Charts, Films, Gallery, Items, Report, Section, Table, Text
-from fooldeap.report.nearest import nearest_digits
-from fooldeap.report.parts import (
+from fooldeap.report.model import (
+    Block,
     Card,
+    Cards,
     Chart,
+    Charts,
     Film,
+    Films,
+    Gallery,
     ImageGroup,
+    Items,
     Line,
+    Report,
+    Section,
+    Table,
+    Text,
     Thumb,
-    film_of,
     name_of,
     percent,
-    probabilities_of,
-    thinned,
 )
+from fooldeap.report.nearest import nearest_digits
+from fooldeap.report.pictures import picture, probabilities_of, small_picture
 from fooldeap.results import FrontImage, Result, RunResult
 from fooldeap.runs.run_folder import RunFolder
+from fooldeap.storage.inputs import read
 
 MOST_CARDS = 60
 MOST_LINES = 20
@@ -49,36 +57,34 @@ def write(folder: RunFolder, result: Result) -> None:
 def run_report(folder: Path, result: Result) -> Report:
     """Return the report of a run. The folder must contain ``config.yaml`` and ``environment.json``."""
     failures = [f"{run}: {reason}" for run, reason in result.failures.items()]
+    beside = nearest_digits(read(folder / "config.yaml").decode(errors="replace"), result.runs[:MOST_CARDS])
+    front, curves, titles = fronts(result), charts(result), _titles(result)
+    films = [
+        Film(title, run.target, snapshots.FILE, index, len(result), result.names)
+        for index, (title, run) in enumerate(zip(titles, result, strict=True))
+        if run.snapshots
+    ][:MOST_LINES]
+    rows = [[title, *_cells(run)] for title, run in zip(titles, result, strict=True)]
     report = Report(
         title=result.name,
         lead=_lead(result),
         facts=_facts(result),
-        summary=[Section("Failed runs", [Items(failures, warning=True)] if failures else [])],
-        details=[
-            Section(
-                "Results table",
-                [
-                    Table(_HEADER, [[title, *_cells(run)] for title, run in zip(_titles(result), result, strict=True)]),
-                    Text(
-                        "The columns to … give the number of evaluations until the first image with that confidence, "
-                        "or until the goal. An evaluation is a new image that the classifier answers."
-                    ),
-                ],
-            )
+        sections=[
+            Section("Failed runs", [Items(failures, warning=True)] if failures else []),
+            Section("Images", _images(result, beside)),
+            Section("Fronts", [Text(_about_fronts(result)), Gallery(front)] if front else []),
+            Section("Evolution", [Text(_ABOUT_FILMS), Films(films)] if films else []),
+            Section("Growth", [Charts(curves)] if curves else []),
+            Section("Results table", [Table(_HEADER, rows), Text(_ABOUT_TABLE)]),
         ],
     )
-    return complete(report, folder, "config.yaml", pictures=_pictures(folder, result))
+    return complete(report, folder, "config.yaml")
 
 
-def _pictures(folder: Path, result: Result) -> list[Section]:
-    beside = nearest_digits(sources.text(folder / "config.yaml"), result.runs[:MOST_CARDS])
-    front, film, curves = fronts(result), films(result.runs, _titles(result), result.names), charts(result)
-    return [
-        Section("Images", _images(result, beside)),
-        Section("Fronts", [Text(_about_fronts(result)), Gallery(front)] if front else []),
-        Section("Evolution", [Text(_ABOUT_FILMS), Films(film)] if film else []),
-        Section("Growth", [Charts(curves)] if curves else []),
-    ]
+_ABOUT_TABLE = (
+    "The columns to … give the number of evaluations until the first image with that confidence, or until the goal. An "
+    "evaluation is a new image that the classifier answers."
+)
 
 
 def _images(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Block]:
@@ -129,12 +135,12 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
         lines.append(f"goal not reached: {clause_of(run.stopped)}")
     return Card(
         title=f"target {title}",
-        image=run.image.pixels,
+        image=picture(run.image.pixels),
         seen=name_of(run.predicted, result.names),
         confidence=run.confidence,
         lines=lines,
         good=run.reached if result.goal else None,
-        beside=None if beside is None else (beside, f"The nearest real {run.target}"),
+        beside=None if beside is None else (picture(beside), f"The nearest real {run.target}"),
     )
 
 
@@ -152,13 +158,7 @@ def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
 def _member(run: RunResult, each: FrontImage) -> Thumb:
     (probabilities,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
     objectives = ", ".join(f"{value:.3g}" for value in each.objectives)
-    return Thumb(str(run.target), each.image, percent(probabilities[run.target]), objectives)
-
-
-def films(runs: Sequence[RunResult], titles: Sequence[str], names: Sequence[str] = ()) -> list[Film]:
-    """Return a film of each of the first runs; ``names`` are the names of the classes."""
-    kept = [(title, run) for title, run in zip(titles, runs, strict=True) if run.snapshots][:MOST_LINES]
-    return thinned([film_of(title, run.target, run.snapshots, names) for title, run in kept])
+    return Thumb(str(run.target), small_picture(each.image), percent(probabilities[run.target]), objectives)
 
 
 def charts(result: Result) -> list[Chart]:

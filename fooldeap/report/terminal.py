@@ -16,7 +16,7 @@ _UNBROKEN = re.compile(r"\w+ [=<] \S+|\S+ %|ratio \S+ \[[^][]*\]|\[[^][]*\]")
 def render(report: Report) -> str:
     """Return the sections for the terminal, at most `WIDTH` columns wide. Long lists are cut."""
     parts = ["\n".join(_wrapped(report.lead))]
-    for section in report.sections(TERMINAL):
+    for section in report.shown(TERMINAL):
         lines = [f"{section.title}:"]
         for block in section.blocks:
             space = [""] if isinstance(block, Table) else []
@@ -58,7 +58,7 @@ def _table(table: Table) -> Iterator[str]:
     rows = [[_cut(cell) for cell in row] for row in table.rows]
     header = list(table.header)
     while True:
-        widths = [max(map(len, [*words.split(), *cells])) for words, *cells in zip(header, *rows, strict=True)]
+        widths = [max(map(len, [*words.split(" "), *cells])) for words, *cells in zip(header, *rows, strict=True)]
         if sum(widths) + 2 * len(widths) - 2 <= WIDTH or len(widths) <= 2:
             break
         for row in (header, *rows):

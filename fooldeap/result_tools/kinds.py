@@ -162,9 +162,12 @@ class FolderKind(ABC):
     folder: ClassVar[type[Folder]]
     query_logs: ClassVar[str] = "queries.csv"
 
-    @abstractmethod
     def report(self, path: Path) -> "Report":
         """Return the report of a finished folder."""
+        from fooldeap.report.common import complete  # an application, which may be absent
+        from fooldeap.report.model import Report
+
+        return complete(Report.read(path), path, self.folder.FILE)
 
     @abstractmethod
     def verify(self, folder: Any, settings: Settings) -> Verification:

@@ -30,7 +30,6 @@ from fooldeap.report.model import Report
 from fooldeap.results import FoolingImage
 from fooldeap.retrain import report
 from fooldeap.retrain.measures import NetworkMeasures, measure
-from fooldeap.retrain.page import retrain_report
 from fooldeap.retrain.settings import Retraining, load, with_classes
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
@@ -152,7 +151,7 @@ class _Chain:
     def run(self, folder: RetrainFolder) -> RetrainingResult:
         """Train the missing networks, evolve the missing images, and write the report."""
         self.folder = folder
-        fooling, measures = list[NDArray[np.uint8]](), list[NetworkMeasures]()
+        fooling, measures, runs = list[NDArray[np.uint8]](), list[NetworkMeasures](), []
         for index in range(self.retraining.chain.networks):
             earlier = np.concatenate([self.data.train_images[:0], *fooling])
             model = self._train(index, earlier)
@@ -160,16 +159,18 @@ class _Chain:
             measures.append(measure(index + 1, model, results, earlier, self.data))
             self._print(report.describe(measures[-1], self.retraining.chain.networks))
             fooling.append(images)
+            runs.append(results)
         self.folder.unseal()
         first = [images[: len(self.targets)] for images in fooling]
-        built = report.build_report(measures, self.retraining)
+        built = report.build_report(measures, self.retraining, runs)
         for name, content in report.files(measures, first).items():
             self.folder.write(name, content)
         self.folder.write(built.FILE, built.to_json())
-        self.folder.write("report.md", markdown.render(complete(built, self.folder.path, self.folder.FILE)))
+        whole = complete(built, self.folder.path, self.folder.FILE)
+        self.folder.write("report.md", markdown.render(whole))
         self.folder.write(self.folder.LAST, json.dumps([each._asdict() for each in measures], indent=1) + "\n")
         if self.retraining.experiment.report:
-            write_page(self.folder, lambda: retrain_report(self.folder.path))
+            write_page(self.folder, lambda: whole)
         self.folder.seal()
         return RetrainingResult(tuple(measures), self.folder.path, built)
 

@@ -1,15 +1,12 @@
 """A retraining as a kind of YAML file and as a kind of folder."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from fooldeap.errors import InputError
 from fooldeap.extensions import FileKind
-from fooldeap.report.model import Report
 from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification
 from fooldeap.result_tools.verify import verify_run
 from fooldeap.retrain.chain import RetrainFolder, check_model
-from fooldeap.retrain.page import retrain_report
 from fooldeap.retrain.schema import schema
 from fooldeap.retrain.settings import KEYS
 from fooldeap.runs.folder import problems_in
@@ -22,10 +19,6 @@ class RetrainingKind(FolderKind):
     """The folder of a retraining."""
 
     folder = RetrainFolder
-
-    def report(self, path: Path) -> Report:
-        """Return the report."""
-        return retrain_report(path)
 
     def verify(self, folder: RetrainFolder, settings: Settings) -> Verification:
         """Repeat the runs on every network. The networks must match their model cards; they are not trained again."""

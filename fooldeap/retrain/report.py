@@ -2,21 +2,38 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fooldeap.engine import snapshots
 from fooldeap.formatting import grouped, percent, proportion
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
-from fooldeap.report.model import DOCUMENT, MARKDOWN, TERMINAL, Figure, Report, Section, Table, Text
+from fooldeap.report.model import (
+    DOCUMENT,
+    HTML,
+    MARKDOWN,
+    TERMINAL,
+    Figure,
+    Film,
+    Films,
+    Gallery,
+    ImageGroup,
+    Report,
+    Section,
+    Table,
+    Text,
+    thumb,
+)
 from fooldeap.results import FoolingImage
 from fooldeap.retrain.measures import NetworkMeasures
 
 if TYPE_CHECKING:
     from fooldeap.retrain.settings import Retraining
 
+MOST_FILMS = 20  # of a network
 HEADER = (
     "network",
     "fooling images in training",
@@ -69,8 +86,10 @@ def _format_count(evaluations: float | None) -> str:
     return "∞" if evaluations is None else grouped(evaluations)
 
 
-def build_report(measures: Sequence[NetworkMeasures], retraining: "Retraining") -> Report:
-    """Return the report of a retraining."""
+def build_report(
+    measures: Sequence[NetworkMeasures], retraining: "Retraining", runs: Sequence[Sequence[Mapping[str, Any]]]
+) -> Report:
+    """Return the report of a retraining; ``runs`` are the results of the runs on each network."""
     return Report(
         title=retraining.experiment.name,
         lead=(
@@ -78,14 +97,37 @@ def build_report(measures: Sequence[NetworkMeasures], retraining: "Retraining") 
             "networks before it. Then images were evolved on it."
         ),
         facts=_facts(measures),
-        summary=[Section("Networks", [network_table(measures), Figure(*_CHART)], (*DOCUMENT, TERMINAL))],
-        details=[
+        sections=[
+            Section("Networks", [network_table(measures), Figure(*_CHART)], (*DOCUMENT, TERMINAL)),
             Section(
                 "Images", [Text("The images of the first seed: one row per network."), Figure(*_SHEET)], [MARKDOWN]
             ),
+            Section("Images", [Text(_ABOUT_IMAGES), Gallery([_group(*each) for each in enumerate(runs, 1)])], [HTML]),
+            Section("Evolution", [Text(_ABOUT_FILMS), *(_films(*each) for each in enumerate(runs, 1))], [HTML]),
             Section("Method", [Text(_method(retraining))]),
         ],
     )
+
+
+_ABOUT_IMAGES = (
+    "The best images of the first seed on each network. Below each image: the target, the confidence, and the "
+    "evaluations until the goal."
+)
+_ABOUT_FILMS = "The evolution of these images. The bars show the network's probability of each class."
+
+
+def _group(network: int, runs: Sequence[Mapping[str, Any]]) -> ImageGroup:
+    names = ("target", "predicted", "confidence", "evaluations_to_goal", "evaluations")
+    first = [run for run in runs if run["seed"] == runs[0]["seed"]]
+    thumbs = [thumb(f"networks/{network:02d}/run/{run['image']}", *(run[name] for name in names)) for run in first]
+    return ImageGroup(f"Network {network}", thumbs)
+
+
+def _films(network: int, runs: Sequence[Mapping[str, Any]]) -> Films:
+    path = f"networks/{network:02d}/run/{snapshots.FILE}"
+    first = [(index, run["target"]) for index, run in enumerate(runs) if run["seed"] == runs[0]["seed"]]
+    films = [Film(str(target), target, path, index, len(runs)) for index, target in first[:MOST_FILMS]]
+    return Films(films, f"Network {network}", open=network == 1)
 
 
 def _facts(measures: Sequence[NetworkMeasures]) -> list[tuple[str, str]]:

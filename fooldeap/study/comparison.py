@@ -26,7 +26,6 @@ from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.analysis_types import Analysis
 from fooldeap.study.definition import Source, Study
 from fooldeap.study.outcome import Outcome
-from fooldeap.study.page import study_report
 from fooldeap.study.plan import DESIGN, ClassifierGroup, Plan, StudyFolder, name_classifiers, plan, revise_design
 from fooldeap.study.progress import Progress
 from fooldeap.study.records import grid, sorted_rows
@@ -149,7 +148,7 @@ def carry_out(
             outcome = outcome_of(planned, folder, session.failed, extended=design["extended"])
             analysis, report = write(outcome, folder, crossed(planned, outcome, folder.recording))
             if study.common.report:
-                write_page(folder, lambda: study_report(folder.path))
+                write_page(folder, lambda: complete(report, folder.path, folder.FILE))
             folder.seal()
         except BaseException as error:
             raise left_behind(error, folder, "fooldeap compare --resume") from error

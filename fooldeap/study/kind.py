@@ -2,12 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from fooldeap.extensions import FileKind
-from fooldeap.report.model import Report
 from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
 from fooldeap.result_tools.verify import notes
 from fooldeap.runs.folder import problems_in
@@ -17,7 +16,6 @@ from fooldeap.storage.inputs import read, read_json
 from fooldeap.study import definition
 from fooldeap.study.analysis import analyse
 from fooldeap.study.comparison import crossed, outcome_of, texts
-from fooldeap.study.page import study_report
 from fooldeap.study.plan import Plan, StudyFolder, plan
 from fooldeap.study.records import Record, record_of
 from fooldeap.study.report import build_report
@@ -31,10 +29,6 @@ class StudyKind(FolderKind):
     """The folder of a study."""
 
     folder = StudyFolder
-
-    def report(self, path: Path) -> Report:
-        """Return the report."""
-        return study_report(path)
 
     def verify(self, folder: StudyFolder, settings: Settings) -> Verification:
         """Repeat runs, compare them with the records, and compare the records with the tables and the report."""

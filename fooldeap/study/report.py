@@ -1,16 +1,40 @@
 """Build the report of a study. Its renderings are ``report.md``, ``report.html``, the LaTeX tables and the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from fooldeap.formatting import goal_text, grouped
-from fooldeap.report.model import DOCUMENT, LATEX, TERMINAL, Block, Figure, Items, Report, Section, Table, Text
+from fooldeap.report.model import (
+    DOCUMENT,
+    HTML,
+    LATEX,
+    TERMINAL,
+    Block,
+    Chart,
+    Charts,
+    Figure,
+    Film,
+    Films,
+    Gallery,
+    ImageGroup,
+    Items,
+    Line,
+    Report,
+    Section,
+    Table,
+    Text,
+    Thumb,
+    thumb,
+)
 from fooldeap.study import tables
 from fooldeap.study.analysis import p_values
 from fooldeap.study.analysis_types import Analysis, Pair
 from fooldeap.study.cautions import caution_text
 from fooldeap.study.conclusions import conclude, factor_sentences
-from fooldeap.study.outcome import Outcome
+from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import EXACT, RESAMPLES
 from fooldeap.study.transfer import Transfer
 from fooldeap.study.words import format_ranges, friedman_text
@@ -22,18 +46,20 @@ FIGURES = {
     "images": "The best images of the first seed and their confidence",
     "critical_differences": "Mean ranks. A bar connects variants that are not separated",
 }
+MOST_VARIANTS, MOST_TARGETS = 24, 20  # whose images and films are shown
 FEW_VARIANTS = 8  # up to this number, the report has every pair
 SUMMARY = (*DOCUMENT, TERMINAL)
 
 
 def build_report(outcome: Outcome, analysis: Analysis, transfer: Transfer | None = None) -> Report:
-    """Return the report of a study. Its figures are in ``figures/``."""
+    """Return the report of a study. Its figures, images and snapshots are files in the folder of the study."""
     return Report(
         title=outcome.name,
         lead=_lead(outcome),
         facts=_facts(outcome),
-        summary=[Section(*each, SUMMARY) for each in _summary(outcome, analysis)],
-        details=[
+        sections=[
+            *(Section(*each, SUMMARY) for each in _summary(outcome, analysis)),
+            *(Section(*each, [HTML]) for each in _pictures(outcome, analysis)),
             *(Section(*each) for each in _details(outcome, analysis, transfer)),
             Section("Tables", list(_latex_tables(analysis)), [LATEX]),
         ],
@@ -86,6 +112,61 @@ def _main(outcome: Outcome, analysis: Analysis) -> Iterator[Block]:
     yield tables.variant_table(analysis)
     if test := analysis.friedman:
         yield Text(f"Friedman's test over {test.blocks} blocks: {friedman_text(test)}.")
+
+
+def _pictures(outcome: Outcome, analysis: Analysis) -> Iterator[Titled]:
+    shown, left_out = analysis.variants[:MOST_VARIANTS], len(analysis.variants[MOST_VARIANTS:])
+    if not shown:
+        return
+    names, seed, targets = [each.name for each in shown], outcome.seeds[0], outcome.targets[:MOST_TARGETS]
+    yield "Growth", [Charts(_charts(outcome, names))]
+    images: list[Block] = [
+        Text(
+            f"The best image of each variant for each target, for seed {seed}. The variants are sorted by mean rank. "
+            "Below each image: the target, the confidence, and the evaluations until the goal."
+        ),
+        Gallery([ImageGroup(name, [_thumb(outcome.run(name, each, seed)) for each in targets]) for name in names]),
+    ]
+    yield "Images", [*images, *([Text(f"{left_out} more variants are not shown here.")] if left_out else [])]
+    films: list[Block] = [
+        Films([_film(name, target, seed) for name in names], f"Target {target}", open=target == targets[0])
+        for target in targets
+    ]
+    about = (
+        "The best images of all variants after the same number of evaluations. The bars show the classifier's "
+        "probability of each class."
+    )
+    yield "Evolution", [Text(about), *films]
+
+
+def _thumb(run: RunRow) -> Thumb:
+    path = f"variants/{run.variant}/images/seed-{run.seed}/{run.target}.png"
+    return thumb(path, run.target, run.predicted, run.confidence, run.evaluations_to_goal, run.evaluations)
+
+
+def _film(variant: str, target: int, seed: int) -> Film:
+    return Film(variant, target, f"variants/{variant}/snapshots/seed-{seed}/{target}.npz")
+
+
+def _charts(outcome: Outcome, names: Sequence[str]) -> list[Chart]:
+    x, keys = outcome.grid.tolist(), [(target, seed) for target in outcome.targets for seed in outcome.seeds]
+    medians = {name: np.median([outcome.curves[name, *key] for key in keys], axis=0) for name in names}
+    confidence = [Line(name, x, medians[name].tolist()) for name in names]
+    shares = [_share(outcome, name) for name in names]
+    axes: dict[str, Any] = {"low": 0.0, "high": 1.02, "percent": True}
+    return [
+        Chart("Confidence, median over runs", "evaluations", "confidence", confidence, **axes),
+        Chart("Runs that reached the goal", "evaluations", "share of the runs", shares, **axes),
+    ]
+
+
+def _share(outcome: Outcome, name: str) -> Line:
+    """Return the share of the runs of a variant that reached the goal, over evaluations."""
+    goals = outcome.column(name, "evaluations_to_goal")
+    reached = np.sort(goals[np.isfinite(goals)]).astype(int)
+    counts = np.unique(np.concatenate([[1], reached, [max(outcome.budget, reached.max(initial=1))]]))
+    shares = np.searchsorted(reached, counts, side="right") / goals.size
+    return Line(name, counts.tolist(), shares.tolist())
 
 
 def _details(outcome: Outcome, analysis: Analysis, transfer: Transfer | None) -> Iterator[Titled]:

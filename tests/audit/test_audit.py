@@ -16,7 +16,6 @@ from PIL import Image
 from fooldeap import cli, registry
 from fooldeap.audit import detection, real, report, session, settings, words
 from fooldeap.audit.battery import GOAL, LEVELS, experiment_data, load_attacks
-from fooldeap.audit.page import audit_report, steps
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.audit.session import audit
 from fooldeap.cli import options
@@ -87,7 +86,7 @@ def test_cheapest_result_is_that_of_the_best_black_box_attack():
 
 
 def test_share_of_classes_grows_by_one_class_at_each_cost():
-    x, y = steps([40, 7], 4, 100)
+    x, y = report.steps([40, 7], 4, 100)
     assert (x, y) == ([1, 7, 40, 100], [0, 0.25, 0.5, 0.5])
 
 
@@ -131,7 +130,7 @@ def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
         judged = DetectionResult(count, detection.verdicts({"margin": np.arange(9.0)}, {"margin": np.ones(count)}))
         own = Detection(judged, {"cma_es": judged}, 20, 20, "logits")
         found = make_findings(detected=own)
-        text = markdown.render(Report("", "", details=[Section("", list(report._thresholds(own)))]))
+        text = markdown.render(Report("", "", sections=[Section("", list(report._thresholds(own)))]))
         return text, list(csv.DictReader(report.thresholds_csv(found).splitlines()))
 
     text, rows = thresholds(4)
@@ -395,7 +394,8 @@ def write_audit(found, folder):
         place = folder / f"attacks/{each.attack}/images/{each.target}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(each.image[:, :, 0]).save(place)
-    return text, html.render(audit_report(folder), folder)
+    page = html.render(common.complete(Report.read(folder), folder, "audit.yaml"), folder)
+    return text, page
 
 
 def visible_text(text):

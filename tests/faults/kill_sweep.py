@@ -27,7 +27,7 @@ KIT = HERE.parent / "kit"
 WRITING = ("open", "write", "pwrite", "fsync", "ftruncate", "replace", "rename", "mkdir", "rmdir", "unlink", "chmod")
 BYTES = ("write", "pwrite")
 VOLATILE = ("environment.json", "timings.csv", "queries.csv", "workers.csv", "calibration.json", "SHA256SUMS")
-SECONDS = re.compile(rb'"seconds": [0-9.e+-]+|\| [0-9.]+ \|$', re.MULTILINE)
+SECONDS = re.compile(rb'"seconds": [0-9.e+-]+|\| [0-9.]+ \|$|^ +"[0-9]+\.[0-9]"$', re.MULTILINE)
 
 EXPERIMENT = """
 name: swept

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import fooldeap
 from fooldeap import formatting
-from fooldeap.report.parts import Chart, Film, Line
+from fooldeap.report.model import Chart, Film, Line
+from fooldeap.report.pictures import Pictures, film_data
+from fooldeap.results import Snapshot
 from fooldeap.study import tables
 
 
@@ -54,11 +56,13 @@ def test_a_share_keeps_its_first_digits(share):
     assert kept == pytest.approx(share, rel=1.1e-6, abs=0)
 
 
-def test_a_page_is_not_given_more_than_there_is():
+def test_a_page_is_not_given_more_than_there_is(tmp_path):
     almost = math.nextafter(1, 0)
-    film = Film("3", 0, np.zeros((1, 2, 2, 1), np.uint8), np.array([[almost, 1 - almost]]), [0], [1])
     chart = Chart("Growth", "images", "confidence", [Line("3", [1], [almost])], percent=True)
-    assert film.data()["probabilities"][0][0] == chart.data()["lines"][0]["y"][0] == 0.9999999
+    assert Pictures(tmp_path).chart(chart)["lines"][0]["y"][0] == 0.9999999
+    logits = np.array([0, -35], np.float32)
+    film = film_data(Film("3", 0, ""), [Snapshot(0, 1, 0.5, np.zeros((2, 2, 1), np.uint8), logits)])
+    assert film["probabilities"][0][0] == 0.9999999
 
 
 def test_an_image_has_one_confidence_wherever_it_is_shown(tmp_path, capsys):

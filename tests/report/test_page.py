@@ -3,19 +3,40 @@
 import base64
 import hashlib
 import io
-import json
 import re
 from importlib import resources
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from helpers.pages import data_of
 from PIL import Image
 
+from fooldeap.engine import snapshots
 from fooldeap.report import html, markdown, terminal
-from fooldeap.report.model import Cards, Charts, Code, Figure, Films, Gallery, Items, Report, Section, Table, Text
-from fooldeap.report.parts import Card, Chart, Film, ImageGroup, Line, Thumb, percent, thinned
+from fooldeap.report.model import (
+    Card,
+    Cards,
+    Chart,
+    Charts,
+    Code,
+    Figure,
+    Film,
+    Films,
+    Gallery,
+    ImageGroup,
+    Items,
+    Line,
+    Report,
+    Section,
+    Table,
+    Text,
+    Thumb,
+    percent,
+)
+from fooldeap.report.pictures import Pictures, film_data, picture, thinned
 from fooldeap.report.run import cards
-from fooldeap.results import FoolingImage, Result, RunResult
+from fooldeap.results import FoolingImage, Result, RunResult, Snapshot
 from fooldeap.terminal_text import printable
 
 NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
@@ -23,13 +44,21 @@ NASTY = '</script><img src=x onerror=alert(1)>"\x1b[2J\u202e'
 
 def page_of(text, folder):
     """Return a page with a block of each kind, each text of which is the given one."""
+    (folder / "snapshots.npz").write_bytes(snapshots.packed([Mock(snapshots=taken(np.eye(3)[[0, 1]]))]))
     return html.render(Report(text, text, [(text, text)], [Section(text, list(blocks(text).values()))]), folder)
 
 
+def taken(probabilities, images=None):
+    """Return snapshots with these probabilities of the classes."""
+    with np.errstate(divide="ignore"):
+        logits = np.maximum(np.log(probabilities), -1e9).astype(np.float32)
+    images = [np.full((4, 4, 3), index, np.uint8) for index in range(len(logits))] if images is None else images
+    return [Snapshot(index, 10 * index, 0.5, *each) for index, each in enumerate(zip(images, logits, strict=True))]
+
+
 def blocks(text):
-    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    film = Film(text, 1, np.stack([image, image + 1]), np.eye(3)[[0, 1]], [0, 3], [10, 40], [text] * 3)
-    chart = Chart(text, text, text, [Line(text, [1, 2], [0.5, float("nan")])], goal=0.9, goal_label=text)
+    image = picture(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+    chart = Chart(text, text, text, [Line(text, [1, 2], [0.5, 0.7])], goal=0.9, goal_label=text)
     return {
         "text": Text(text),
         "items": Items([text]),
@@ -40,13 +69,9 @@ def blocks(text):
         "code": Code(text, text),
         "cards": Cards([Card(text, image, text, 0.5, [text], True, (image, text))], text),
         "gallery": Gallery([ImageGroup(text, [Thumb(text, image, text, text)])]),
-        "films": Films([film], text),
+        "films": Films([Film(text, 1, "snapshots.npz", classes=[text] * 3)], text),
         "charts": Charts([chart]),
     }
-
-
-def data_of(page):
-    return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
 
 
 def test_all_text_is_escaped(tmp_path):
@@ -69,10 +94,9 @@ def test_the_policy_allows_only_the_scripts_of_the_page(tmp_path):
 
 
 def test_a_film_is_one_png_of_all_frames(tmp_path):
-    (given,) = blocks("words")["films"].films
     film = data_of(page_of("words", tmp_path))[0][0]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(film["frames"].split(",")[1]))))
-    assert np.array_equal(sheet.reshape(2, 4, 4, 3), given.images)
+    assert np.array_equal(sheet.reshape(2, 4, 4, 3)[:, 0, 0, 0], [0, 1])
     assert film["probabilities"] == [[1, 0, 0], [0, 1, 0]]
 
 
@@ -80,32 +104,34 @@ def test_a_film_shows_the_target_and_the_most_probable_classes():
     rng = np.random.default_rng(1)
     probabilities = rng.dirichlet(np.ones(200), 9)
     target = int(probabilities.max(axis=0).argmin())
-    film = Film("x", target, np.zeros((9, 2, 2, 1), np.uint8), probabilities, range(9), range(9)).data()
+    film = film_data(Film("x", target, "snapshots.npz"), taken(probabilities))
     highest = np.argsort(-probabilities.max(axis=0))[:11]
     assert film["classes"] == [str(each) for each in sorted([target, *highest])]
     assert film["classes"][film["target"]] == str(target)
 
 
 def test_a_thinned_film_keeps_its_first_and_last_frame():
-    film = Film("x", 0, np.zeros((50, 2, 2, 1), np.uint8), np.ones((50, 1)), range(50), range(50))
-    thinned = film.thinned(8)
-    assert len(thinned.images) == len(thinned.generations) == 8
-    assert (thinned.generations[0], thinned.generations[-1]) == (0, 49)
-    assert film.thinned(50) is film
+    film = taken(np.full((50, 2), 0.5))
+    few = thinned(film, 8)
+    assert len(few) == 8
+    assert (few[0].generation, few[-1].generation) == (0, 49)
+    assert thinned(film, 50) is film
 
 
-def test_the_page_stays_small_with_large_images():
+def test_the_page_stays_small_with_large_images(tmp_path):
     image = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    film = Film("x", 0, np.stack([image] * 25), np.ones((25, 2)), range(25), range(25))
-    kept = thinned([film] * 20)
+    films = [Mock(snapshots=taken(np.full((25, 2), 0.5), [image] * 25))] * 20
+    (tmp_path / "snapshots.npz").write_bytes(snapshots.packed(films))
+    section = Section("", [Films([Film("x", 0, "snapshots.npz", index, 20) for index in range(20)])])
+    kept = Pictures(tmp_path, [section]).films(section.blocks[0].films)
     assert kept
-    assert all(6 <= len(each.images) <= 25 for each in kept)
-    assert sum(each.images.nbytes for each in kept) <= 2_000_000
+    assert all(6 <= len(each["generations"]) <= 25 for each in kept)
+    assert sum(len(each["generations"]) for each in kept) * image.nbytes <= 2_000_000
     run = RunResult(0, 1, 0, 1.0, 1.0, 9, 9, {}, 1, "goal", FoolingImage(image), ())
     result = Result("x", 1, {}, 9, 1.0, (run,) * 100)
     assert len(cards(result, [None] * 100)) == 2_000_000 // image.nbytes
-    small = Thumb("x", image, "")
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.source.split(",")[1]))))
+    (tmp_path / "x.png").write_bytes(FoolingImage(image).png())
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(Pictures(tmp_path).thumb("x.png").split(",")[1]))))
     assert shown.shape == (112, 112, 3)
     assert shown[3, 5] == pytest.approx(image[6:8, 10:12].mean(axis=(0, 1)), abs=0.51)
 
@@ -151,17 +177,17 @@ def test_names_may_break_after_punctuation(name, expected):
     assert html._allow_breaks(name) == expected
 
 
-def test_a_report_is_read_back_without_the_blocks_of_pages(tmp_path):
-    kept = [each for each in blocks("words").values() if not isinstance(each, Cards | Gallery | Films | Charts)]
-    report = Report("a", "b", [("c", "d")], [Section("e", kept)], [Section("f", [Text("g")], ["html"])])
+def test_a_report_is_read_back(tmp_path):
+    page = page_of("words", tmp_path)
+    report = Report("words", "words", [("words", "words")], [Section("words", list(blocks("words").values()))])
     (tmp_path / "report.json").write_text(report.to_json())
     again = Report.read(tmp_path)
     assert again.to_json() == report.to_json()
-    assert html.render(again, tmp_path) == html.render(report, tmp_path)
+    assert html.render(again, tmp_path) == page
 
 
 def test_markdown_and_terminal_leave_out_what_only_pages_show(tmp_path):
-    report = Report("a", "b", details=[Section("c", list(blocks("words").values()), ["markdown", "terminal"])])
+    report = Report("a", "b", sections=[Section("c", list(blocks("words").values()), ["markdown", "terminal"])])
     assert markdown.render(report) == (
         "# a\n\nb\n\n## c\n\nwords\n\n- words\n\n- words\n\n| words |\n|---|\n| words |\n\n"
         "words:\n\n| words |\n|---|\n| words |\n\n![words](none.png)\n\nwords:\n\n    words\n"

@@ -8,7 +8,7 @@ from helpers.experiments import KIT, tiny
 import fooldeap
 from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
-from fooldeap.report.parts import percent
+from fooldeap.report.model import percent
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 

@@ -101,14 +101,16 @@ def test_an_unfinished_study_has_no_page(copy):
 def test_markup_in_a_foreign_report_is_escaped(copy):
     nasty = "<script>alert(1)</script> [a](javascript:alert(1)) <img src=x onerror=alert(1)>"
     report = json.loads((copy / "report.json").read_text())
+    thumb = {"title": nasty, "image": f"data:x{nasty}", "certain": nasty}
     blocks = [
         {"kind": "text", "text": nasty},
         {"kind": "items", "texts": [nasty]},
         {"kind": "code", "text": nasty, "title": nasty},
         {"kind": "table", "header": [nasty], "rows": [[nasty]]},
+        {"kind": "gallery", "groups": [{"title": nasty, "thumbs": [thumb]}]},
         *({"kind": "figure", "path": path, "alt": nasty} for path in ("../secret.png", "/etc/passwd", "report.json")),
     ]
-    report["details"] = [{"title": nasty, "outputs": ["html"], "blocks": blocks}]
+    report["sections"] = [{"title": nasty, "outputs": ["html"], "blocks": blocks}]
     (copy / "report.json").write_text(json.dumps({**report, "title": nasty, "lead": nasty, "facts": [[nasty, nasty]]}))
     (copy.parent / "secret.png").write_bytes(b"secret")
     resealed(copy)
@@ -120,7 +122,21 @@ def test_markup_in_a_foreign_report_is_escaped(copy):
     assert page.count("data:image/svg+xml") == 0
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"title": 1}', '{"summary": [3]}'])
+@pytest.mark.parametrize("block", ["cards", "films"])
+def test_pictures_outside_the_folder_are_refused(copy, block):
+    blocks = {
+        "cards": {"cards": [{"title": "", "image": "../secret.png"}]},
+        "films": {"films": [{"title": "", "target": 0, "path": "../secret.npz"}]},
+    }
+    report = json.loads((copy / "report.json").read_text())
+    sections = [{"title": "x", "outputs": ["html"], "blocks": [{"kind": block, **blocks[block]}]}]
+    (copy / "report.json").write_text(json.dumps({**report, "sections": sections}))
+    resealed(copy)
+    with pytest.raises(InputError, match="which is outside this folder; restore it from a copy"):
+        pages.make(copy)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"title": 1}', '{"title": "", "lead": "", "sections": [3]}'])
 def test_a_damaged_report_is_refused(copy, content):
     (copy / "report.json").write_text(content)
     resealed(copy)

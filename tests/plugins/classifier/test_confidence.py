@@ -11,7 +11,7 @@ from fooldeap.audit.session import audit
 from fooldeap.contracts import log_confidences
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError, PluginError
-from fooldeap.report.parts import film_of
+from fooldeap.report.pictures import probabilities_of
 from fooldeap.results import FoolingImage
 from fooldeap_plugins.classifier._scores import confidence_kind, logarithms
 from fooldeap_plugins.classifier.callable import FunctionClassifier
@@ -89,8 +89,7 @@ def test_run_on_a_sigmoid_model_reports_its_probability_in_every_file(keras, tmp
         assert own[run.target] >= 0.99
         assert run.predicted == own.argmax()
         assert run.snapshots[-1].confidence_kind == "sigmoid"
-        film = film_of("", run.target, run.snapshots)
-        np.testing.assert_allclose(film.probabilities[-1], own, atol=1e-6)
+        np.testing.assert_allclose(probabilities_of(run.snapshots)[-1], own, atol=1e-6)
     (again, _) = snapshots.unpacked((tmp_path / "run/snapshots.npz").read_bytes(), 2)
     assert str(again[-1].confidence_kind) == "sigmoid"
     assert fooldeap.load(tmp_path / "run")[3].confidence == result[3].confidence
