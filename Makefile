@@ -1,5 +1,5 @@
 # make run: set up and run the main job.  make test: set up and run the tests but the slow ones.
-# make test-slow: run the slow tests.  make lint, make bench: as they say.
+# make test-slow: run the slow tests.  make test-all: run both.  make lint, make bench: as they say.
 # make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
 # make coverage: install pytest-cov, and tell which lines the tests of `make test` run.
 # make docs: the documentation as a site, into site/.
@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: run test test-slow test-torch coverage lint docs refresh bench faults clean
+.PHONY: run test test-slow test-all test-torch coverage lint docs refresh bench faults clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -23,6 +23,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m slow
+
+test-all: $(READY)
+	$(BIN)/pytest $(PARALLEL)
 
 test-torch: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch]'
