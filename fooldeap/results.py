@@ -1,5 +1,6 @@
 """Run result types, and the events of a run."""
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from fooldeap.formatting import class_label, percent
 from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 
 SOFTMAX = "softmax"
+MOST_LABEL = 190  # bytes; file systems limit names to 255 bytes, and some to fewer
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
 
 
@@ -27,7 +29,11 @@ class RunInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """A name that is valid for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``."""
+        """A name that is valid for a file: ``seed1-target3``, ``seed1-targets0-9``, ``roulette/seed1-target3``.
+
+        If the list of targets is too long for the name, their number and a digest stand for it:
+        ``seed1-100targets-7359508de4ad460c``.
+        """
         return f"{self.variant}/{self._own_label}" if self.variant else self._own_label
 
     @property
@@ -37,7 +43,11 @@ class RunInfo(NamedTuple):
             return f"seed{self.seed}-target{first}"
         if self.targets == tuple(range(first, last + 1)):
             return f"seed{self.seed}-targets{first}-{last}"
-        return f"seed{self.seed}-targets{'_'.join(map(str, self.targets))}"
+        listed = "_".join(map(str, self.targets))
+        label = f"seed{self.seed}-targets{listed}"
+        if len(label) <= MOST_LABEL:
+            return label
+        return f"seed{self.seed}-{len(self.targets)}targets-{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
 
     @property
     def journal(self) -> str:
