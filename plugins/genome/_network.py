@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -116,32 +116,25 @@ class Network:
         return self.sources + by * (self.sources >= first), self.targets + by * (self.targets >= first)
 
 
-def compute_outputs(networks: Sequence[Network], places: Floats) -> Floats:
-    """Compute the outputs of each network at each place, float32 (n, outputs, places). n is at least 1.
+def compute_blocks(networks: Sequence[Network], places: Floats) -> Iterator[tuple[slice, slice, Floats]]:
+    """Yield the outputs of the networks at all places, in blocks: which networks, which places, and their outputs.
 
-    ``places`` are the inputs, float32 (4, places). Each row of the result has the same bits whatever the other networks
-    are.
+    ``places`` are the inputs, float32 (4, places). The outputs of a block are float32 (networks, outputs, places). Each
+    row has the same bits whatever the other networks are.
     """
-    found = np.empty((len(networks), networks[0].outputs, places.shape[1]), np.float32)
-    for start in range(0, len(networks), BATCH):
-        part = slice(start, start + BATCH)
-        _compute(networks[part], places, found[part])
-    return found
-
-
-def _compute(networks: Sequence[Network], places: Floats, found: Floats) -> None:
-    """Write the outputs of each network at each place into ``found``."""
-    layout = _Layout(networks)
-    for start in range(0, places.shape[1], BLOCK):
-        block = slice(start, start + BLOCK)
-        values = np.empty((layout.rows, places[:, block].shape[1]), np.float32)
-        values[:INPUTS] = places[:, block]
-        for level, links in zip(layout.levels, layout.links, strict=True):
-            # Each row is summed link by link, independently of the other rows.
-            values[level[0].start : level[-1].stop] = links @ values
-            for group in level:
-                FUNCTIONS[group.function](values[group.start : group.stop])
-        found[..., block] = values[layout.outputs]
+    for first in range(0, len(networks), BATCH):
+        part = slice(first, first + BATCH)
+        layout = _Layout(networks[part])
+        for start in range(0, places.shape[1], BLOCK):
+            block = slice(start, start + BLOCK)
+            values = np.empty((layout.rows, places[:, block].shape[1]), np.float32)
+            values[:INPUTS] = places[:, block]
+            for level, links in zip(layout.levels, layout.links, strict=True):
+                # Each row is summed link by link, independently of the other rows.
+                values[level[0].start : level[-1].stop] = links @ values
+                for group in level:
+                    FUNCTIONS[group.function](values[group.start : group.stop])
+            yield part, block, values[layout.outputs]
 
 
 class _Group(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from helpers.experiments import tiny
 from helpers.resuming import check_resumes_wherever_cut
 
-from fooldeap_plugins.genome._network import BATCH, BLOCK, INPUTS, Network, compute_outputs, input_grid
+from fooldeap_plugins.genome._network import BATCH, BLOCK, INPUTS, Network, compute_blocks, input_grid
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
 
@@ -26,6 +26,14 @@ def grown(shape, count, rounds=40, seed=1):
     for _ in range(rounds):
         networks = cppn(networks, rng, add_node=0.3, delete_node=0.1, add_link=0.4, delete_link=0.1)
     return networks
+
+
+def compute_outputs(networks, places):
+    """Return the outputs of each network at each place, float32 (networks, outputs, places)."""
+    found = np.empty((len(networks), networks[0].outputs, places.shape[1]), np.float32)
+    for part, block, values in compute_blocks(networks, places):
+        found[part, :, block] = values
+    return found
 
 
 def value(network, node, place):
@@ -71,6 +79,23 @@ def test_colours_are_hue_saturation_and_value():
     for image, (hue, saturation, brightness) in zip(images, shares, strict=True):
         expected = [colorsys.hsv_to_rgb(*hsv) for hsv in zip(hue, saturation, brightness, strict=True)]
         assert np.abs(image.reshape(-1, 3) - 255 * np.array(expected)).max() <= 0.51
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (28, 28, 3), (23, 61, 3), (1, 1, 3), (96, 80, 3)])
+@pytest.mark.parametrize("count", [1, 7, BATCH + 3])
+def test_decoding_in_blocks_has_the_same_bits_as_decoding_at_once(shape, count):
+    count = count if shape[0] < 90 else min(count, 20)
+    networks = grown(shape, count, rounds=8, seed=count)
+    for network in networks[::3]:
+        network.weights *= np.float32(50)  # outputs at the limits
+    values = compute_outputs(networks, input_grid(*shape[:2])).reshape(count, shape[2], *shape[:2])
+    shares = (np.moveaxis(values, 1, 3) + 1) / 2
+    if shape[2] == 3:
+        hue, saturation, brightness = (shares[..., index, None] for index in range(3))
+        sector = (np.array([5, 3, 1], np.float32) + 6 * hue) % 6
+        shares = brightness - brightness * saturation * np.clip(np.minimum(sector, 4 - sector), 0, 1)
+    expected = np.clip(np.rint(255 * shares), 0, 255).astype(np.uint8)
+    assert np.array_equal(Cppn(shape).decode(networks), expected)
 
 
 def test_images_do_not_depend_on_each_other():
