@@ -276,7 +276,7 @@ def _method(outcome: Outcome, analysis: Analysis) -> Iterator[Block]:
     family = f" of {outcome.candidate} with each other variant" if outcome.candidate else ""
     yield Text(
         "Success rates have Wilson's score interval (Wilson 1927). ERT is the expected running time with restarts: all "
-        "evaluations divided by the number of successes (Auger and Hansen 2005). The restricted mean is the mean of "
+        "evaluations divided by the number of successes (Hansen et al. 2021). The restricted mean is the mean of "
         "min(evaluations, budget) (Irwin 1949)."
     )
     yield Text(

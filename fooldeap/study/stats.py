@@ -55,7 +55,7 @@ def quantile(evaluations: ArrayLike, share: float) -> float:
 
 
 def expected_running_time(evaluations: ArrayLike, spent: ArrayLike) -> float:
-    """Return the expected running time, the mean cost of a success if failed runs restart (Auger and Hansen 2005).
+    """Return the expected running time, the mean cost of a success if failed runs restart (Hansen et al. 2021).
 
     ``spent`` has the evaluations of each run until its success or its end. The result is infinite without a success.
     """
