@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
-from fooldeap.formatting import class_label, percent
+from fooldeap.formatting import class_label, level, percent
 from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 
 SOFTMAX = "softmax"
+MANY_TARGETS, BEST = 20, 10  # with more targets, a summary and the best results come first
+LEVELS = (0.5, 0.9, 0.99, 0.9999)  # confidences in the summary
 MOST_LABEL = 190  # bytes; file systems limit names to 255 bytes, and some to fewer
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
 
@@ -274,8 +276,7 @@ class Result:
 
     def image_name(self, run: RunResult) -> str:
         """Return the relative path of a run's image: ``images/3.png``; with several seeds ``images/seed-2/3.png``."""
-        several = len({other.seed for other in self.runs}) > 1
-        return f"images/{f'seed-{run.seed}/' if several else ''}{run.target}.png"
+        return f"images/{f'seed-{run.seed}/' if self._several_seeds else ''}{run.target}.png"
 
     def data(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
@@ -291,13 +292,50 @@ class Result:
             **({"objectives": list(self.objectives)} if self.objectives else {}),
         }
 
-    def markdown(self) -> str:
-        """Return the table ``target | predicted | confidence | score | evaluations``."""
-        several = len({run.seed for run in self.runs}) > 1
-        head = ["seed"] * several + ["target", "predicted", "confidence", "score", "evaluations"]
-        lines = [head, ["---:"] * len(head)]
-        lines += [[str(run.seed)] * several + self.cells(run) for run in self.runs]
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    @property
+    def has_many_targets(self) -> bool:
+        """Whether there are more than 20 targets, so that reports begin with a summary."""
+        return len({run.target for run in self.runs}) > MANY_TARGETS
+
+    def best(self, count: int = BEST) -> list[RunResult]:
+        """Return the runs with the highest confidence, the most confident one first."""
+        return sorted(self.runs, key=lambda run: -run.confidence)[:count]
+
+    def summary(self) -> dict[str, str]:
+        """Return the number of classes, the median confidence, and how many classes reached each level."""
+        median = percent(float(np.median([run.confidence for run in self.runs])))
+        reached = {each: len({run.target for run in self.runs if run.confidence >= each}) for each in LEVELS}
+        return {
+            "classes": str(len({run.target for run in self.runs})),
+            "median confidence": median,
+            **{f"classes at {level(each)}": str(count) for each, count in reached.items()},
+        }
+
+    def markdown(self, *, brief: bool = False) -> str:
+        """Return the table ``target | predicted | confidence | score | evaluations``.
+
+        With more than 20 targets, a summary and a table of the best ten come first. If ``brief``, they are all.
+        """
+        if not self.has_many_targets:
+            return self._table(self.runs)
+        summary = self.summary()
+        parts = [_markdown(list(summary), [list(summary.values())])]
+        parts.append(f"The {BEST} images with the highest confidence:\n\n{self._table(self.best())}")
+        if not brief:
+            parts.append(f"All images:\n\n{self._table(self.runs)}")
+        return "\n".join(parts)
+
+    def _table(self, runs: Iterable[RunResult]) -> str:
+        return _markdown(self.header, map(self.cells, runs))
+
+    @property
+    def header(self) -> list[str]:
+        """The header of the table. There is a column for the seed if there are several."""
+        return ["seed"] * self._several_seeds + ["target", "predicted", "confidence", "score", "evaluations"]
+
+    @cached_property
+    def _several_seeds(self) -> bool:
+        return len({run.seed for run in self.runs}) > 1
 
     def cells(self, run: RunResult) -> list[str]:
         """Return the table's cells for a run. If there is a goal, the last cell has the evaluations to the goal."""
@@ -305,6 +343,7 @@ class Result:
         missed = f"failed after {run.evaluations}" if run.stopped == "failed" else missed
         spent = f"{run.evaluations_to_goal}" if run.reached else missed
         return [
+            *[str(run.seed)] * self._several_seeds,
             class_label(run.target, self.names),
             class_label(run.predicted, self.names),
             percent(run.confidence),
@@ -316,6 +355,11 @@ class Result:
     def _scalars(run: RunResult) -> dict[str, Any]:
         names = RunResult.__dataclass_fields__
         return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front")}
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown. All columns are aligned to the right."""
+    return "".join(f"| {' | '.join(line)} |\n" for line in [header, ["---:"] * len(header), *rows])
 
 
 class OutputFolder(Protocol):

@@ -1,6 +1,7 @@
 """The report of a run: its images, their evolution, charts and a table of results. It is a page only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +58,16 @@ def write(folder: RunFolder, result: Result) -> None:
 def run_report(folder: Path, result: Result) -> Report:
     """Return the report of a run. The folder must contain ``config.yaml`` and ``environment.json``."""
     failures = [f"{run}: {reason}" for run, reason in result.failures.items()]
-    beside = nearest_digits(read(folder / "config.yaml").decode(errors="replace"), result.runs[:MOST_CARDS])
-    front, curves, titles = fronts(result), charts(result), _titles(result)
+    chosen = replace(result, runs=tuple(result.best(len(result)))) if result.has_many_targets else result
+    beside = nearest_digits(read(folder / "config.yaml").decode(errors="replace"), chosen.runs[:MOST_CARDS])
+    front, curves, titles = fronts(chosen), charts(chosen), _titles(result)
+    places = {(run.seed, run.target): place for place, run in enumerate(result)}
     films = [
-        Film(title, run.target, snapshots.FILE, index, len(result), result.names)
-        for index, (title, run) in enumerate(zip(titles, result, strict=True))
+        Film(title, run.target, snapshots.FILE, places[run.seed, run.target], len(result), result.names)
+        for title, run in zip(_titles(chosen), chosen, strict=True)
         if run.snapshots
     ][:MOST_LINES]
+    cut = _about_choice(chosen, MOST_LINES, f"At most {MOST_LINES}")
     rows = [[title, *_cells(run)] for title, run in zip(titles, result, strict=True)]
     report = Report(
         title=result.name,
@@ -71,10 +75,10 @@ def run_report(folder: Path, result: Result) -> Report:
         facts=_facts(result),
         sections=[
             Section("Failed runs", [Items(failures, warning=True)] if failures else []),
-            Section("Images", _images(result, beside)),
-            Section("Fronts", [Text(_about_fronts(result)), Gallery(front)] if front else []),
-            Section("Evolution", [Text(_ABOUT_FILMS), Films(films)] if films else []),
-            Section("Growth", [Charts(curves)] if curves else []),
+            Section("Images", _images(chosen, beside)),
+            Section("Fronts", [Text(_about_fronts(result)), *cut, Gallery(front)] if front else []),
+            Section("Evolution", [Text(_ABOUT_FILMS), *cut, Films(films)] if films else []),
+            Section("Growth", [*cut, Charts(curves)] if curves else []),
             Section("Results table", [Table(_HEADER, rows), Text(_ABOUT_TABLE)]),
         ],
     )
@@ -89,12 +93,20 @@ _ABOUT_TABLE = (
 
 def _images(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Block]:
     shown = cards(result, beside)
-    blocks: list[Block] = [Cards(shown)] if shown else []
+    blocks: list[Block] = _about_choice(result, len(shown), f"{len(shown)}")
     if any(card.beside for card in shown):
-        blocks.insert(0, Text("The small picture below each image is the nearest real image of its target class."))
-    if len(result) > len(shown):
-        blocks.append(Text(f"These are the first {len(shown)} of {len(result)} images. The others are in the folder."))
-    return blocks
+        blocks.append(Text("The small picture below each image is the nearest real image of its target class."))
+    return [*blocks, Cards(shown)] if shown else []
+
+
+def _about_choice(result: Result, most: int, number: str) -> list[Block]:
+    """Say which images are shown, if not all are."""
+    which = "those with the highest confidence" if result.has_many_targets else "the first ones"
+    text = (
+        f"{number} of the {len(result)} images are shown: {which}. The results table lists all images, and the folder "
+        "images has their files."
+    )
+    return [Text(text)] if len(result) > most else []
 
 
 _ABOUT_FILMS = (
@@ -256,4 +268,5 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     reached = [run.evaluations_to_goal for run in result if run.evaluations_to_goal is not None]
     median = [("median to the goal", grouped(float(np.median(reached))))] if reached else []
     goal = [("reached", f"{len(reached)} of {len(result)}")] if result.goal else []
-    return [*goal, ("evaluations", grouped(result.evaluations)), *median, ("seconds", f"{result.seconds:.1f}")]
+    many = [*result.summary().items()] if result.has_many_targets else []
+    return [*goal, *many, ("evaluations", grouped(result.evaluations)), *median, ("seconds", f"{result.seconds:.1f}")]

@@ -2,11 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from rich.console import Console as Screen
-from rich.table import Table
+from rich.table import Column, Table
 
 from fooldeap.formatting import class_label, counted, per_second, percent, proportion
 from fooldeap.plugin import (
@@ -29,6 +29,7 @@ from ._pace import Pace
 from ._view import View
 
 MAX_BARS = 20
+MAX_LINES = 20  # results of one run, without a terminal
 SHARE = 0.01  # largest share of the time for drawing, without the first and the last drawing
 
 
@@ -37,11 +38,11 @@ SHARE = 0.01  # largest share of the time for drawing, without the first and the
 class Console(Reporter):
     """Show progress bars, the best images, the time left, and finally a table of results.
 
-    There is one bar for each target. If bars and images do not both fit on the screen, only the images are shown, with
-    the confidence in their captions. ``every`` is the smallest number of seconds between two drawings. If the output is
-    not a terminal, lines are printed instead, and the smallest interval is ten times as long. Drawing takes at most 1 %
-    of the time, so on a slow terminal it happens less often. ``images: false`` turns off the images; they also need a
-    terminal with colours.
+    With more than 20 targets, a summary and the best ten results take the place of the table. There is one bar for each
+    target. If bars and images do not both fit on the screen, only the images are shown, with the confidence in their
+    captions. ``every`` is the smallest number of seconds between two drawings. If the output is not a terminal, lines
+    are printed instead, and the smallest interval is ten times as long. Drawing takes at most 1 % of the time, so on a
+    slow terminal it happens less often. ``images: false`` turns off the images; they also need a terminal with colours.
     """
 
     on_screen: ClassVar[bool] = True
@@ -88,7 +89,7 @@ class Console(Reporter):
             self._ended.add((result.seed, result.target))
             if self._view is not None:
                 self._view.keep(result)
-            else:
+            elif len(results) <= MAX_LINES:
                 self._print(f"  {_format_result(result, self._session.names)}")
 
     def on_finish(self, result: Result) -> None:
@@ -96,7 +97,8 @@ class Console(Reporter):
         if self._view is not None:
             self._view.close()
             self._view.print_images()
-        self._print(result.markdown() if self._view is None else _build_table(result))
+        for table in [result.markdown(brief=True)] if self._view is None else _build_tables(result):
+            self._print(table)
         self._print(_format_summary(result))
 
     def on_abort(self) -> None:
@@ -162,12 +164,15 @@ def _format_result(result: RunResult, names: Sequence[str]) -> str:
     return f"seed {result.seed}, target {class_label(result.target, names)}: {seen}, {way}"
 
 
-def _build_table(result: Result) -> Table:
-    table = Table()
-    several = len({run.seed for run in result}) > 1
-    for head in ["seed"] * several + ["target", "predicted", "confidence", "score", "evaluations"]:
-        table.add_column(head, justify="right")
-    for run in result:
-        style = None if run.reached else "yellow"
-        table.add_row(*[str(run.seed)] * several, *result.cells(run), style=style)
-    return table
+def _build_tables(result: Result) -> Iterator[Table]:
+    runs, title = list(result), None
+    if result.has_many_targets:
+        summary = Table(*[Column(name, justify="right") for name in result.summary()])
+        summary.add_row(*result.summary().values())
+        yield summary
+        runs = result.best()
+        title = f"The {len(runs)} images with the highest confidence"
+    table = Table(*[Column(name, justify="right") for name in result.header], title=title)
+    for run in runs:
+        table.add_row(*result.cells(run), style=None if run.reached else "yellow")
+    yield table

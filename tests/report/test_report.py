@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ import fooldeap
 from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
+from fooldeap.report.model import Films
+from fooldeap.report.run import run_report
 from fooldeap.result_tools import pages
+from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import problems_in
 
 
@@ -45,6 +49,34 @@ def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
     assert confidence["goal"] == 0.9999
     for text in ("model: mnist_cnn", "tensorflow", "59\u202f805", "seen as <b>7</b>"):
         assert text in page
+
+
+def test_the_page_of_many_targets_shows_the_best_and_lists_all(copy):
+    few = fooldeap.load(copy)
+    image = few.runs[0].image.pixels.repeat(28, 0).repeat(28, 1).repeat(3, 2)  # too large for 30 of them on the page
+    runs = [replace(few.runs[0], target=target, confidence=(target + 1) / 100) for target in range(30)]
+    runs = [replace(run, image=FoolingImage(image), snapshots=()) for run in runs]
+    report = run_report(copy, replace(few, runs=tuple(runs)))
+    sections = {section.title: section.blocks for section in report.sections}
+    assert dict(report.facts)["median confidence"] == "15.500 %"
+    said, cards = sections["Images"]
+    assert said.text.startswith("13 of the 30 images are shown: those with the highest confidence.")
+    assert [card.title for card in cards.cards] == [f"target {target}" for target in reversed(range(17, 30))]
+    said, charts = sections["Growth"]
+    assert said.text.startswith("At most 20 of the 30 images are shown")
+    assert [line.label for line in charts.charts[0].lines] == [str(target) for target in reversed(range(10, 30))]
+    assert [row[0] for row in sections["Results table"][0].rows] == [str(target) for target in range(30)]
+    assert not [
+        block for block in run_report(copy, few).sections[1].blocks if "are shown" in getattr(block, "text", "")
+    ]
+
+
+def test_films_of_many_targets_keep_their_places_in_the_file(copy):
+    few = fooldeap.load(copy)
+    runs = [replace(few.runs[0], target=target, confidence=(target + 1) / 100) for target in range(30)]
+    sections = run_report(copy, replace(few, runs=tuple(runs))).sections
+    (films,) = (block.films for each in sections for block in each.blocks if isinstance(block, Films))
+    assert [(film.target, film.index, film.runs) for film in films] == [(n, n, 30) for n in reversed(range(10, 30))]
 
 
 def test_each_image_is_compared_with_the_nearest_real_digit(main_job):

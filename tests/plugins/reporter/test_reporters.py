@@ -6,15 +6,17 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.experiments import KIT, ROOT, run, tiny
 from PIL import Image
 
+from fooldeap import registry
 from fooldeap.errors import PluginError
 from fooldeap.images.pictures import contact_sheet, growth
-from fooldeap.results import FoolingImage, LogRow, Result, RunResult
+from fooldeap.results import ExperimentInfo, FoolingImage, LogRow, Result, RunInfo, RunResult
 
 
 def command(folder, *words):
@@ -108,6 +110,60 @@ def result_of(shape, targets=(0, 1, 2), seeds=(1, 2)):
             log = tuple(LogRow(seed, target, g, 10 * g + 10, g + 1.0, 0.5, 0.1, 0.1, g / 9, 3.0) for g in range(9))
             runs.append(RunResult(target, seed, target, 0.99, 9.0, 90, 80, {}, 8, "goal", image, log))
     return Result("made up", 1, {"confidence": 0.99}, 540, 1.0, tuple(runs))
+
+
+def many_results(targets=30, seeds=(1,)):
+    """Return a result in which target 7 has 99.995 % confidence, targets 3 and 9 have 60 %, and the others .5 %."""
+    result = result_of((4, 4, 1), range(targets), seeds)
+    special = {7: 0.99995, 3: 0.6, 9: 0.6}
+    return replace(result, runs=tuple(replace(run, confidence=special.get(run.target, 0.005)) for run in result))
+
+
+def test_a_summary_and_the_best_results_come_first_with_many_targets():
+    result = many_results()
+    lines = result.markdown().splitlines()
+    assert lines[:3] == [
+        "| classes | median confidence | classes at 50 % | classes at 90 % | classes at 99 % | classes at 99.99 % |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| 30 | 0.500 % | 3 | 1 | 1 | 1 |",
+    ]
+    best, every = (lines.index(each) for each in ("The 10 images with the highest confidence:", "All images:"))
+    targets = [line.split(" | ")[0].removeprefix("| ") for line in lines]
+    assert targets[best + 4 : every - 1] == list("7390124568")
+    assert targets[every + 4 :] == list(map(str, range(30)))
+    assert result.markdown(brief=True).splitlines() == lines[: every - 1]
+
+
+def test_a_class_counts_once_in_the_summary_with_several_seeds():
+    assert list(many_results(seeds=(1, 2)).summary().values()) == ["30", "0.500 %", "3", "1", "1", "1"]
+
+
+def test_twenty_targets_have_one_table():
+    lines = many_results(20).markdown().splitlines()
+    assert lines[0] == "| target | predicted | confidence | score | evaluations |"
+    assert len(lines) == 22
+
+
+@pytest.mark.parametrize("on_a_terminal", [True, False])
+def test_the_console_shows_ten_of_many_results(on_a_terminal, capsys, monkeypatch):
+    if on_a_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("COLUMNS", "140")
+    result = many_results()
+    info = RunInfo(1, tuple(range(30)))
+    console = registry.load().get("reporter", "console").build({"images": False})
+    console.on_start(ExperimentInfo("many", (info,), result.goal, None, {}, None))
+    console.on_run_end(list(result))
+    capsys.readouterr()
+    console.on_finish(result)
+    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().out)
+    assert (
+        text.index("median confidence")
+        < text.index("The 10 images with the highest confidence")
+        < text.index("99.995 %")
+    )
+    assert len(re.findall(r"not reached|\b80\b", text)) == 10
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
