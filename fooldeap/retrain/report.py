@@ -149,7 +149,7 @@ def _method(retraining: "Retraining") -> str:
         f"{budget or 'any number of'} evaluations at most. The accuracy is measured on the test images of the dataset; "
         "a test image classified as a fooling image counts as wrong. The confidence is the probability of the target. "
         "It includes the images that did not reach the goal. The earlier images are the fooling images in the training "
-        "of a network. Percentages are rounded down."
+        "of a network. Confidences are rounded down."
     )
 
 

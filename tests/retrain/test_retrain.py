@@ -140,9 +140,9 @@ def test_report_has_a_table_and_figures(done):
     assert (done.folder / "SHA256SUMS").is_file()
 
 
-def test_percentages_are_rounded_down():
+def test_confidences_are_rounded_down_and_proportions_are_rounded():
     measures = NetworkMeasures(2, 60, 0.9905, 40, 39, 0.999899, 0.9712, 0.99991, 700, None, 0.99999)
-    row = ["2", "60", "99.050 %", "40", "97.500 %", "99.989 % [97.120 %, 99.991 %]", "700", "∞", "99.999 %"]
+    row = ["2", "60", "99.05 %", "40", "97.5 %", "99.989 % [97.120 %, 99.991 %]", "700", "∞", "100 %"]
     assert list(report.network_table([measures]).rows[0]) == row
 
 
