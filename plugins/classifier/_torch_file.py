@@ -31,6 +31,7 @@ _CURE = (
     "export it with torch.onnx.export(model, images, 'NAME.onnx'), or save its weights with "
     "torch.save(model.state_dict(), 'NAME.pth') and name its class: 'network: file.py:CLASS'"
 )
+_ZIP = b"PK\3\4"
 _SAFE_VERSION = (2, 6)  # the first version of PyTorch whose loader of weights cannot be made to run code
 _TRUST = "if you trust its author, run with --trust-model (in Python: trust_model=True)"
 # The parts of a TorchScript archive that PyTorch needs. Names are relative to the common folder.
@@ -58,6 +59,8 @@ def load(content: bytes, where: str, *, network: str | None, trusted: bool) -> P
     InputError
         The file is of another kind, it needs trust that is not given, or it cannot be loaded.
     """
+    if network is not None and not content.startswith(_ZIP):  # a pickle, as PyTorch wrote it before version 1.6
+        return Program(_with_weights(network, content, where))
     try:
         parts = Archive(content).parts()
     except UnsafeArchiveError as error:

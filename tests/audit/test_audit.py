@@ -265,6 +265,15 @@ def test_pictures_of_a_folder_are_resized_and_scaled_to_8_bits(tmp_path):
         real.load(str(tmp_path), (8, 10, 3))
 
 
+def test_hidden_files_are_no_pictures(tmp_path):
+    for index in range(40):
+        Image.fromarray(np.full((8, 8), index, np.uint8)).save(tmp_path / f"{index:02}.png")
+    (tmp_path / "._00.png").write_bytes(b"of macOS")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden/x.png").write_bytes(b"of an editor")
+    assert real.load(str(tmp_path), (8, 8, 1)).found == 40
+
+
 def test_images_of_an_archive_are_sampled_and_checked(tmp_path):
     np.savez(tmp_path / "many.npz", x_test=RNG.integers(0, 256, (5000, 4, 4, 1), dtype=np.uint8), x_train=np.zeros(3))
     many = real.load(str(tmp_path / "many.npz"), (4, 4, 1))

@@ -112,6 +112,13 @@ def test_wrong_network_is_refused_in_one_line(cnn, tmp_path, monkeypatch, name, 
     assert "\n" not in str(error.value)
 
 
+def test_weights_in_the_format_before_version_1_6(cnn, tmp_path):
+    torch.save(cnn.state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    network = f"{tmp_path / 'model.py'}:CNN"
+    classifier = Torch(model=str(tmp_path / "old.pth"), network=network, shape=SHAPE, input_range=(0, 1))
+    np.testing.assert_allclose(classifier.logits(IMAGES), independent(cnn), atol=1e-5)
+
+
 def test_pickle_of_a_whole_model_runs_no_code(cnn, tmp_path, monkeypatch):
     class Payload:
         def __reduce__(self):
