@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from fooldeap.configuration import config
-from fooldeap.images.pictures import contact_sheet
+from fooldeap.images.pictures import contact_sheets
 from fooldeap.plugin import Result
 from fooldeap.runs.experiment_session import ExperimentSession
 
@@ -61,7 +61,7 @@ def main() -> None:
             print(row(model, name, result, experiment.algorithm.plugin.options["targets"] == "all"), flush=True)
             if arguments.images and name == FEWEST:
                 arguments.images.mkdir(parents=True, exist_ok=True)
-                (arguments.images / f"{Path(model).stem}.png").write_bytes(contact_sheet(first_seed(result)))
+                (arguments.images / f"{Path(model).stem}.png").write_bytes(next(contact_sheets(first_seed(result))))
 
 
 def row(model: str, name: str, result: Result, joint: bool) -> str:

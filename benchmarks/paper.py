@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from fooldeap.configuration import config
-from fooldeap.images.pictures import contact_sheet
+from fooldeap.images.pictures import contact_sheets
 from fooldeap.plugin import Result, RunResult
 from fooldeap.runs.experiment_session import ExperimentSession
 
@@ -39,7 +39,7 @@ def main() -> None:
             results[path.stem] = result = prepared.run(None)
         if arguments.images:
             arguments.images.mkdir(parents=True, exist_ok=True)
-            (arguments.images / f"{path.stem}.png").write_bytes(contact_sheet(first_seed(result)))
+            (arguments.images / f"{path.stem}.png").write_bytes(next(contact_sheets(first_seed(result))))
     print("\n".join(confidences(results)))
     print("\n".join(["", *evaluations(results)]))
 

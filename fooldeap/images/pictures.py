@@ -1,7 +1,8 @@
-"""Draw pictures of results: the contact sheet, the growth curves and the fronts."""
+"""Draw pictures of results: the contact sheets, the growth curves and the fronts."""
 
 import io
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
 
 TILE = 224  # pixels along the longer side of an image on the contact sheet
+MOST_HEIGHT = 4000  # pixels of a contact sheet; one row may be higher
 _CAPTION = 44  # height in pixels
 _GAP = 12  # pixels between tiles
 _COLUMNS = 5
@@ -20,11 +22,16 @@ _WIDE = 20  # the ratio of the largest to the smallest fitness from which the ax
 _LEGEND = 20  # the largest number of targets in a legend
 
 
-def contact_sheet(result: Result) -> bytes:
-    """Return a PNG of all images, enlarged, each with its target, prediction and confidence."""
+def contact_sheets(result: Result) -> Iterator[bytes]:
+    """Yield PNGs of all images, enlarged, each with its target, prediction and confidence.
+
+    A sheet has at most about `MOST_HEIGHT` pixels in height. More images are on further sheets.
+    """
     several_seeds = len({run.seed for run in result}) > 1
-    tiles = [_tile(run, show_seed=several_seeds, missed=bool(result.goal) and not run.reached) for run in result]
-    return _sheet(tiles)
+    tiles = (_tile(run, show_seed=several_seeds, missed=bool(result.goal) and not run.reached) for run in result)
+    for first in tiles:
+        rows = max(1, (MOST_HEIGHT - _GAP) // (first.height + _GAP))
+        yield _sheet([first, *itertools.islice(tiles, rows * _COLUMNS - 1)])
 
 
 def side_by_side(pairs: Sequence[tuple[Images, Images]], captions: Sequence[str]) -> bytes:

@@ -15,8 +15,9 @@ from PIL import Image
 
 from fooldeap import registry
 from fooldeap.errors import PluginError
-from fooldeap.images.pictures import contact_sheet, growth
+from fooldeap.images.pictures import contact_sheets, growth
 from fooldeap.results import ExperimentInfo, FoolingImage, LogRow, Result, RunInfo, RunResult
+from fooldeap.runs.run_folder import RunFolder
 
 
 def command(folder, *words):
@@ -112,6 +113,32 @@ def result_of(shape, targets=(0, 1, 2), seeds=(1, 2)):
     return Result("made up", 1, {"confidence": 0.99}, 540, 1.0, tuple(runs))
 
 
+@pytest.mark.parametrize(
+    ("shape", "targets", "heights"),
+    [
+        ((28, 28, 1), 70, [14 * 280 + 12]),
+        ((28, 28, 1), 71, [14 * 280 + 12, 292]),
+        ((300, 300, 3), 111, [11 * 356 + 12, 11 * 356 + 12, 368]),
+        ((4100, 40, 1), 6, [4168, 4168]),  # higher than a sheet
+    ],
+)
+def test_images_that_do_not_fit_on_a_sheet_are_on_further_sheets(tmp_path, shape, targets, heights):
+    result = result_of(shape, range(targets), [1])
+    info = ExperimentInfo("many", (RunInfo(1, tuple(range(targets))),), {}, None, {}, RunFolder(tmp_path))
+    images = registry.load().get("reporter", "images").build({})
+    images.on_start(info)
+    images.on_finish(result)
+    names = ["contact_sheet.png", *(f"contact_sheet-{number}.png" for number in range(2, len(heights) + 1))]
+    assert {path.name for path in (tmp_path / "images").iterdir()} == set(names)
+    sheets = [np.asarray(Image.open(tmp_path / "images" / name)) for name in names]
+    assert [len(sheet) for sheet in sheets] == heights
+    first = result.runs[targets - 1 if len(sheets) > 1 else 0].image.pixels  # of the last sheet
+    scale = max(1, 224 // max(shape[:2]))
+    enlarged = np.broadcast_to(first.repeat(scale, 0).repeat(scale, 1), (scale * shape[0], scale * shape[1], 3))
+    left = 12 + max(0, 224 - enlarged.shape[1]) // 2
+    assert np.array_equal(sheets[-1][12 : 12 + len(enlarged), left : left + enlarged.shape[1]], enlarged)
+
+
 def many_results(targets=30, seeds=(1,)):
     """Return a result in which target 7 has 99.995 % confidence, targets 3 and 9 have 60 %, and the others .5 %."""
     result = result_of((4, 4, 1), range(targets), seeds)
@@ -169,7 +196,8 @@ def test_the_console_shows_ten_of_many_results(on_a_terminal, capsys, monkeypatc
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
 def test_pictures_have_any_shape(shape):
     result = result_of(shape)
-    with Image.open(io.BytesIO(contact_sheet(result))) as sheet:
+    (only,) = contact_sheets(result)
+    with Image.open(io.BytesIO(only)) as sheet:
         assert sheet.width >= 5 * 224
     with Image.open(io.BytesIO(growth(result))) as figure:
         assert figure.width > 1000
