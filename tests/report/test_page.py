@@ -118,6 +118,17 @@ def test_a_thinned_film_keeps_its_first_and_last_frame():
     assert thinned(film, 50) is film
 
 
+@pytest.mark.parametrize(("side", "shown"), [(8, 4), (400, 1)])
+def test_the_page_says_how_many_films_it_shows(tmp_path, side, shown):
+    film = taken(np.full((2, 2), 0.5), [np.zeros((side, side, 3), np.uint8)] * 2)
+    (tmp_path / "snapshots.npz").write_bytes(snapshots.packed([Mock(snapshots=film)] * 4))
+    films = Films([Film("x", 0, "snapshots.npz", index, 4) for index in range(4)])
+    page = html.render(Report("x", "x", [], [Section("x", [films])]), tmp_path)
+    assert len(data_of(page)[0]) == shown
+    assert ("1 of 4 animations are shown." in page) == (shown < 4)
+    assert ("animations are shown" in page) == (shown < 4)
+
+
 def test_the_page_stays_small_with_large_images(tmp_path):
     image = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     films = [Mock(snapshots=taken(np.full((25, 2), 0.5), [image] * 25))] * 20
