@@ -27,8 +27,8 @@ class Stop:
     confidence: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,
         Field(
-            description="the goal: the confidence in the target class, which the classifier's `outputs` define; by "
-            "default, its softmax probability"
+            description="the goal: the confidence in the target class that must be reached. The classifier's `outputs` "
+            "define confidence; by default, it is the softmax probability of the class"
         ),
     ] = 0.9999
     score: Annotated[
