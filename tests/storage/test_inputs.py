@@ -136,7 +136,9 @@ def test_a_link_is_followed_only_where_the_user_named_it(tmp_path):
         inputs.read(tmp_path / "loop", named=True)
 
 
-@pytest.mark.parametrize(("named", "kind", "cure"), [(True, InputError, "check its name"), (False, FileError, "bring")])
+@pytest.mark.parametrize(
+    ("named", "kind", "cure"), [(True, InputError, "check its name"), (False, FileError, "restore its folder")]
+)
 def test_a_file_that_is_not_there_is_told_in_a_line(named, kind, cure, tmp_path):
     with pytest.raises(kind, match=rf"none: cannot be read \(No such file or directory\); {cure}"):
         inputs.read(tmp_path / "none", named=named)
