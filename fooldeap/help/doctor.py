@@ -1,5 +1,6 @@
 """Check that everything fooldeap needs is installed and works, and say how to fix what is not."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -145,8 +146,10 @@ def devices() -> Iterator[Finding]:
     """Report the devices that TensorFlow, ONNX Runtime and PyTorch can use."""
     from fooldeap import lazy_tensorflow
 
-    gpus = len(lazy_tensorflow.tensorflow().config.list_physical_devices("GPU"))
-    found = [f"TensorFlow: {', '.join(['cpu', *(f'cuda:{number}' for number in range(gpus))])}"]
+    found = []
+    with contextlib.suppress(Exception):  # the check of TensorFlow reports it
+        gpus = len(lazy_tensorflow.tensorflow().config.list_physical_devices("GPU"))
+        found.append(f"TensorFlow: {', '.join(['cpu', *(f'cuda:{number}' for number in range(gpus))])}")
     if importlib.util.find_spec("onnxruntime") is not None:
         providers = importlib.import_module("onnxruntime").get_available_providers()
         found.append(f"ONNX Runtime: {', '.join(each.removesuffix('ExecutionProvider') for each in providers)}")

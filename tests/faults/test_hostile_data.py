@@ -38,7 +38,7 @@ def test_data_sets_that_are_bombs(owned, tmp_path):
             declared(archive, f"{name}.npy", 1 << 40)
     with at_most(megabytes=20), pytest.raises(InputError, match="would unpack to 4,398,046,511,104 bytes"):
         registry.load().get("dataset", "npz").build({"path": str(tmp_path / "data.npz")}).load()
-    for sizes, said in (((1 << 31, 1 << 10, 1 << 10), "would unpack to"), ((1, 2, 2), "holds more values")):
+    for sizes, said in (((1 << 31, 1 << 10, 1 << 10), "would unpack to"), ((1, 2, 2), "has more values")):
         header = struct.pack(">BBBB3I", 0, 0, 8, 3, *sizes)
         (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + bytes(50 << 20)))
         with at_most(megabytes=20), pytest.raises(InputError, match=said):

@@ -10,7 +10,7 @@ from hostile import CONTROLS, ESCAPE, VARIED, harmless, layer, quoted, rewritten
 
 from fooldeap import terminal_text
 from fooldeap.configuration.writing import as_yaml
-from fooldeap.study import tables
+from fooldeap.report import latex
 
 BAD = 'from fooldeap.plugin import mutation\n\n\n@mutation("bad")\ndef bad(images, rng):\n    """Be {0}."""\n    {1}\n'
 
@@ -176,6 +176,6 @@ def test_nothing_is_markdown(text, markdown):
 
 
 def test_nothing_is_latex():
-    assert tables._escape_tex("\\input{/etc/passwd} $x$ %\x1b") == (
+    assert latex._escaped("\\input{/etc/passwd} $x$ %\x1b") == (
         r"\textbackslash{}input\{/etc/passwd\} \$x\$ \%\textbackslash{}x1b"
     )

@@ -37,7 +37,7 @@ def page() -> str:
     for title, source, head in (
         ("Study", "comparing.md", "key"),
         ("Retraining", "retraining.md", "key"),
-        ("Training", "configuration.md", "training"),
+        ("Training", "configuration.md", "key"),
     ):
         kind = kinds[title.lower()]
         content, command = kind.schema(known), kind.command

@@ -224,7 +224,7 @@ def test_lockstep_changes_no_bits(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fitness_of_several_objectives_is_refused(name):
-    with pytest.raises(InputError, match=f"the algorithm '{name}' takes one objective, and"):
+    with pytest.raises(InputError, match=f"the algorithm '{name}' takes one objective, but the fitness"):
         run(tiny(algorithm=name, fitness="confidence_and_ink"))
 
 
