@@ -37,6 +37,7 @@ def run(
     """Run the experiment that a YAML file describes, or resume it."""
     from fooldeap.runs import api
     from fooldeap.runs.run_folder import RunFolder
+    from fooldeap.storage.inputs import read
 
     options: dict[str, Any] = {
         "plugins": plugins or (),
@@ -60,9 +61,10 @@ def run(
             done = api.run(config, *words, out=out, **options)
         else:
             assert resume is not None
-            already_finished = RunFolder(resume).settled
+            folder = RunFolder(resume)
+            finished = read(folder.config) if folder.settled else None
             done = api.resume(resume, *words, force=force, **options)
-            if already_finished and not quiet:
+            if finished == read(folder.config) and not quiet:
                 print_line(f"{resume}: is already finished; see {resume / RunFolder.LAST}")
         if done.failures:
             runs = "1 run" if len(done.failures) == 1 else f"{len(done.failures)} runs"

@@ -37,6 +37,10 @@ class Observer:
         """Handle the end of the run."""
 
 
+class UnrecordedError(PluginError):
+    """A run that is replayed shows other images than its journal records."""
+
+
 class Run:
     """One run: an algorithm with its seed and targets.
 
@@ -197,17 +201,21 @@ class Run:
         return ask
 
     def _from_journal(self) -> Answer | None:
-        recorded = self._journal.next_answer() if self._journal is not None else None
-        if (
-            recorded is not None
-            and self._journal is not None
-            and (recorded.digest != self._batch.digest or not _fits(recorded, len(self._batch.new)))
-        ):
-            raise PluginError(
-                f"{self._journal.path}: generation {self.statistics.generation + 1} is not the one recorded: a plugin "
-                "or library changed, or draws randomness from elsewhere than rng; restore them, or start a new run"
-            )
-        return recorded
+        journal, batch = self._journal, self._batch
+        recorded = journal.next_answer() if journal is not None else None
+        if journal is None or recorded is None:
+            return None
+        if recorded.digest == batch.digest and _fits(recorded, len(batch.new)):
+            return recorded
+        if not journal.replaying and _is_cut(recorded, batch):
+            # The budget was extended. If answers depend on the batch, the whole batch is evaluated again.
+            rows = recorded.logits[: 0 if self._evaluator.alone else None]
+            journal.continue_last(rows)
+            return Answer(batch.digest, rows, complete=False)
+        raise UnrecordedError(
+            f"{journal.path}: generation {self.statistics.generation + 1} is not the one recorded: a plugin "
+            "or library changed, or draws randomness from elsewhere than rng; restore them, or start a new run"
+        )
 
     def _count(self) -> None:
         """Count the images answered by cache and journal. The evaluator counts the rest."""
@@ -248,6 +256,13 @@ class Run:
 def _fits(recorded: Answer, new: int) -> bool:
     """Return whether an answer has ``new`` rows. An incomplete answer may have fewer."""
     return len(recorded.logits) == new if recorded.complete else len(recorded.logits) <= new
+
+
+def _is_cut(recorded: Answer, batch: Batch) -> bool:
+    """Return whether an answer belongs to the first rows of a batch, which a smaller budget had cut."""
+    rows = len(recorded.logits)
+    lengths = range(rows, rows + 1 if recorded.complete else len(batch.new))
+    return any(batch.cut(length).digest == recorded.digest for length in lengths)
 
 
 def drive(

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import npz
 from fooldeap.storage.inputs import parsed, read, read_json
+from fooldeap.storage.journal import without_header
 from fooldeap.storage.npz import DAMAGE
 
 # Files that may differ between sessions, machines and versions. All other files must be bit-identical.
@@ -74,6 +76,7 @@ def verify(
 def verify_run(folder: Folder, settings: Settings) -> Verification:
     """Repeat a run, or query the classifier again for a sample of its batches."""
     path = folder.path
+    settings = settings._replace(options=replace(settings.options, earlier=folder.environment.earlier))
     experiment = config.load(folder.config, arguments=settings.executor(), **settings.loading())
     damaged = problems_in(path)
     if settings.sample is None:
@@ -101,6 +104,8 @@ def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
         repeated = RunFolder.create(experiment, Path(name) / "run")
         prepared.run(repeated, quiet=True)
         before, now = bits(folder.path), bits(repeated.path)
+        if folder.environment.earlier:  # the headers of its journals may name an earlier experiment
+            before, now = _without_headers(before), _without_headers(now)
         now["log.csv"] = _shared_columns(now["log.csv"], before.get("log.csv", b""))
         return _differences(before, {name: each for name, each in now.items() if _is_expected(name, before)})
 
@@ -123,6 +128,11 @@ def bits(folder: Path) -> dict[str, bytes]:
     }
     result = parsed(kept["result.json"])
     return {**kept, "result.json": json.dumps({**result, "seconds": 0, "objectives": None}).encode()}
+
+
+def _without_headers(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return files with their journals without headers."""
+    return {name: without_header(each) if name.endswith(".journal") else each for name, each in files.items()}
 
 
 def _arrays(content: bytes) -> bytes:

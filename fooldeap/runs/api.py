@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from fooldeap.options import Options
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.registry import Registry
 from fooldeap.results import Result
+from fooldeap.runs import extension
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder, load
 from fooldeap.runs.session import warn
@@ -86,26 +86,31 @@ def resume(
 
     Runs that failed and were skipped continue from their journals. ``plugins`` are plugins that were passed as
     functions or classes, or files that were moved. ``force`` resumes although packages, plugins, the classifier or the
-    configuration have changed; the result records this. ``overrides`` may only set ``"on_error=skip"`` and the
-    executor, ``"executor=serial"``. The executor and ``workers`` may differ from the earlier session; results stay
-    bit-identical. A folder does not record that its model is trusted, so pass ``trust_model`` again. All other
-    parameters are those of `run`.
+    configuration have changed; the result records this. The executor and ``workers`` may differ from the earlier
+    session; results stay bit-identical. A folder does not record that its model is trusted, so pass ``trust_model``
+    again. All other parameters are those of `run`.
+
+    ``overrides`` may only set ``"on_error=skip"``, the executor, ``"executor=serial"``, and settings that extend the
+    experiment: a larger budget, ``"stop.evaluations=50000"``, a higher goal, more seeds or more targets. The result is
+    then the same as that of a run with these settings from the start.
     """
-    options = Options(trust_model, no_plugins, force)
-    for word in overrides:
-        if not re.match(r"executor[.=]|on_error=", word):
-            raise InputError(
-                f"--resume: got {word!r}, expected on_error=skip, or keys of the executor, as executor.mode=runs"
-            )
+    session, extending = extension.separate(overrides)
     opened = RunFolder.open(Path(folder), force=force)
-    if opened.settled:  # a process that was killed at its end leaves no page
+    options = Options(trust_model, no_plugins, force, opened.environment.earlier)
+    before: Experiment | None = None
+    if extending or not opened.settled:
+        arguments = config.executor_for(workers)
+        experiment = config.load(opened.config, session, arguments=arguments, plugins=plugins, options=options)
+    if extending:
+        options = replace(options, earlier=(*options.earlier, experiment.digest))
+        extended = config.load(experiment, extending, plugins=plugins, options=options)
+        if extension.extends(experiment, extended, opened.path):
+            before, experiment = experiment, extended
+    if opened.settled and before is None:  # a process that was killed at its end leaves no page
         missing = not (opened.path / PAGE).exists()
         return _report(opened, load(folder), wanted=missing and reading.read(opened.config).data.get("report", True))
-    experiment = config.load(
-        opened.config, overrides, arguments=config.executor_for(workers), plugins=plugins, options=options
-    )
     with ExperimentSession(experiment, rows=opened.rows) as prepared:
-        result = prepared.run(opened, resumed=True, quiet=quiet, images=images)
+        result = prepared.run(opened, resumed=True, extends=before, quiet=quiet, images=images)
     return _report(opened, result, wanted=experiment.report)
 
 

@@ -22,6 +22,7 @@ from fooldeap.storage.sums import digest
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
 _NO_BITS = ("executor",)  # kinds of plugins that never influence the bits of results
 _NOTED, _FORCED, _ANSWERS, _WARNINGS = "sha256", "forced", "answers_depend_on", "classifier_warnings"
+_EARLIER = "earlier_experiments"
 _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
 
@@ -116,6 +117,16 @@ class Environment:
             self._write(known)
         write_whole(path, raw)
 
+    def note_earlier(self, digest: str) -> None:
+        """Record the digest of the experiment before it is extended, see `earlier`."""
+        known = self._known()
+        self._write({**known, _EARLIER: list(dict.fromkeys([*known.get(_EARLIER, []), digest]))})
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """Digests of the experiment before it was extended. Its journals may have them."""
+        return tuple(self._known().get(_EARLIER, ()))
+
     @property
     def forced(self) -> list[str]:
         """Changes that were accepted with ``--force``."""
@@ -138,7 +149,7 @@ class Environment:
         path = self.path / ENVIRONMENT
         with blaming_damage(path):
             known = read_json(path) if path.is_file() else {}
-            lists = {name: [str(each) for each in known.get(name, [])] for name in (_FORCED, _WARNINGS)}
+            lists = {name: [str(each) for each in known.get(name, [])] for name in (_FORCED, _WARNINGS, _EARLIER)}
             noted = {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}
             return {**known, **{name: each for name, each in lists.items() if each}, _NOTED: noted}
 

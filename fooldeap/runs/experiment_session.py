@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,8 @@ from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
-from fooldeap.engine.evolution import Observer
-from fooldeap.errors import RunError, blaming
+from fooldeap.engine.evolution import Observer, UnrecordedError
+from fooldeap.errors import FooldeapError, InputError, RunError, blaming
 from fooldeap.plugin import BestYet, Classifier, Reporter
 from fooldeap.results import ExperimentInfo, LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.run_folder import RunFolder
@@ -91,15 +91,24 @@ class ExperimentSession(Session):
         return said
 
     def run(
-        self, folder: RunFolder | None, *, resumed: bool = False, quiet: bool = False, images: bool = True
+        self,
+        folder: RunFolder | None,
+        *,
+        resumed: bool = False,
+        extends: Experiment | None = None,
+        quiet: bool = False,
+        images: bool = True,
     ) -> Result:
-        """Run to the end, with reporters, see `Reporters`, and return the result."""
+        """Run to the end, with reporters, see `Reporters`, and return the result.
+
+        ``extends`` is the experiment that is in the folder, if this experiment extends it.
+        """
         self._folder = folder
         reporters = Reporters(self.experiment, quiet=quiet, images=images)
         ended, failures = list[RunOutcome](), dict[str, str]()
         with folder.locked() if folder else contextlib.nullcontext():
             if folder is not None:
-                self._check(folder)
+                self._check(folder, extends)
             recording = folder.recording(self.evaluator) if folder else contextlib.nullcontext()
             with self._reporting_errors(reporters), recording as log:
                 reporters.call("on_start", self._session(folder, resumed))
@@ -121,16 +130,58 @@ class ExperimentSession(Session):
                 self._write(folder, result)
         return result
 
-    def _check(self, folder: RunFolder) -> None:
+    def _check(self, folder: RunFolder, extends: Experiment | None) -> None:
         """Check that a folder can be resumed, before any of its files changes."""
         folder.environment.check([self.experiment])
         found = self.calibration
         device = getattr(self.classifier, "computes_on", None)
         folder.environment.check_classifier(self.dispatcher.task.digest, found.depends_on, found.warnings, device)
-        for info in self.runs:
+        begun = self.runs if extends is None else self._begun(folder, extends)
+        for info in begun:
             self.dispatcher.task.journal(info, folder.journal(info)).close()
-        folder.unseal()  # for failed runs that are tried again
+        if extends is None:
+            folder.unseal()  # for failed runs that are tried again
+        else:
+            if extends.stop.goal != self.experiment.stop.goal:
+                self._check_replays(folder, begun)
+            folder.extend(extends, self.experiment)
         folder.write("calibration.json", json.dumps({"rows": self.evaluator.rows}) + "\n")
+
+    def _begun(self, folder: RunFolder, extends: Experiment) -> list[RunInfo]:
+        """Return the runs of the earlier experiment that have a journal.
+
+        Raises
+        ------
+        InputError
+            This experiment does not have all runs of the earlier one, or another process has extended it.
+        """
+        if folder.environment.earlier != self.experiment.options.earlier[:-1]:
+            raise InputError(f"{folder.path}: was extended by another process; try again")
+        earlier = self.runs_of(extends)
+        missing = sorted(set(earlier) - set(self.runs))
+        if missing and self.experiment.algorithm.plugin.options["targets"] == "all":
+            why = f"{self.experiment.algorithm.plugin} pursues all targets together, so other targets change its run"
+            raise self.experiment.error("targets", f"{why}; start a new run")
+        if missing:
+            least = f"expected at least all targets of {folder.path}"
+            raise self.experiment.error("targets", f"leaves out {missing[0].label}, {least}; or start a new run")
+        return [info for info in earlier if folder.journal(info).exists()]
+
+    def _check_replays(self, folder: RunFolder, begun: Sequence[RunInfo]) -> None:
+        """Check that another goal does not change the images of runs. An algorithm may use the goal."""
+        for info in begun:
+            run = self.rehearsal(info, folder.journal(info))
+            try:
+                while not run.stopped and run.ask() and not len(run.uncached()):
+                    run.tell()
+                    run.finish_generation()
+            except UnrecordedError:
+                why = f"{self.experiment.algorithm.plugin} uses the goal, so another goal changes its runs"
+                raise InputError(f"--resume: stop.confidence: {why}; start a new run") from None
+            except FooldeapError:
+                pass  # the run fails again, and is then reported
+            finally:
+                run.close()
 
     @contextlib.contextmanager
     def _reporting_errors(self, reporters: Reporters) -> Iterator[None]:

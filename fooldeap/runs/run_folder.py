@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
+from fooldeap.configuration.reading import read as read_yaml
+from fooldeap.configuration.writing import as_yaml
 from fooldeap.engine import fronts, snapshots
 from fooldeap.errors import InputError, blaming_damage
 from fooldeap.plugin import Predictions
@@ -17,9 +19,10 @@ from fooldeap.results import FoolingImage, FrontImage, LogRow, Result, RunInfo, 
 from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
-from fooldeap.storage.sums import SUMS, listing
+from fooldeap.storage.sums import PAGE, SUMS, listing
 
 T = TypeVar("T")
+_EXTENDED = ("stop", "seeds", "targets")  # the keys that an extension may change
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
@@ -62,6 +65,20 @@ class RunFolder(Folder):
     def journal(self, info: RunInfo) -> Path:
         """Return the path of a run's journal."""
         return self.journals / info.journal
+
+    def extend(self, before: Experiment, now: Experiment) -> None:
+        """Replace the configuration by one that extends it, see `fooldeap.runs.extension`.
+
+        All results are removed first: the folder is unfinished, and its journals are complete. The configuration is
+        replaced atomically.
+        """
+        self.unseal()
+        images = (path for pattern in ("*.png", "seed-*/*.png") for path in (self.path / "images").glob(pattern))
+        for path in (self.path / self.LAST, self.path / PAGE, *images):
+            remove(path)
+        self.environment.note_earlier(before.digest)
+        extended = {key: value for key, value in now.data().items() if key in _EXTENDED}
+        self.environment.write_noted(self.FILE, as_yaml({**read_yaml(self.config).data, **extended}))
 
     def write_result(self, result: Result) -> None:
         """Write the log, the images and the tables, and at last ``result.json``: the experiment is then finished."""

@@ -110,6 +110,14 @@ class Session:
         decode = self.dispatcher.decoder(info)
         return self.dispatcher.task.toolbox(info, self.evaluator, decode=decode, map=self.executor.map)
 
+    def runs_of(self, experiment: Experiment) -> list[RunInfo]:
+        """Return the runs of another experiment with the same classifier."""
+        return list(_runs("", experiment, self.classifier))
+
+    def rehearsal(self, info: RunInfo, journal: Path | None = None) -> Run:
+        """Return a run at its start that does not show the classifier any images."""
+        return self.dispatcher.task.run(info, _Imagined(self.classifier), journal=journal)
+
     def evolve(
         self,
         runs: Sequence[RunInfo],
@@ -201,7 +209,7 @@ class Session:
         info = next(run for run in self.runs if run.variant == name)
         with experiment.blaming("genome"):
             self.dispatcher.task.genome(name)
-        run = self.dispatcher.task.run(info, _Imagined(self.classifier))
+        run = self.rehearsal(info)
         try:
             with experiment.blaming("algorithm"):
                 begun = run.ask()

@@ -216,7 +216,8 @@ class WorkerTask:
         }
         make_folders(path.parent.parent, path.parent)
         billable = bool(getattr(self.classifier, "billable", False))
-        return Journal(path, belongs_to, anyway=self.experiment.options.force, at_once=billable)
+        options = self.experiment.options
+        return Journal(path, belongs_to, earlier=options.earlier, anyway=options.force, at_once=billable)
 
     def _pursued(self, group: RunGroup) -> GroupOutcome:
         if group.journals is None or _holds(group.journals / TOKEN, group.token):

@@ -1,4 +1,6 @@
-"""The journal of a run: the answers of the classifier, append-only. A resumed run replays it.
+"""The journal of a run: the answers of the classifier. A resumed run replays it.
+
+Records are appended. Only the last answer can be replaced, by a longer one, if a smaller budget had cut its batch.
 
 A file is a sequence of records, each ``length uint32 | crc32 uint32 | kind 1 byte | body``, little-endian. The checksum
 covers kind and body. Kinds:
@@ -21,7 +23,8 @@ import re
 import struct
 import time
 import zlib
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,7 @@ class Journal:
     ----------
     path : the file
     belongs_to : what the journal belongs to, by name
+    earlier : digests of the experiment before it was extended, which the journal may belong to, too
     anyway : whether to continue a journal that belongs to something else
     at_once : whether each answer is on the disk before `write_answer` returns; otherwise a killed process loses the
         answers of the last tenth of a second
@@ -68,9 +72,19 @@ class Journal:
         The journal is damaged, belongs to something else, or another process uses it.
     """
 
-    def __init__(self, path: Path, belongs_to: dict[str, Any], *, anyway: bool = False, at_once: bool = False) -> None:
-        self.path, self._anyway, self._at_once = path, anyway, at_once
+    def __init__(
+        self,
+        path: Path,
+        belongs_to: dict[str, Any],
+        *,
+        earlier: Collection[str] = (),
+        anyway: bool = False,
+        at_once: bool = False,
+    ) -> None:
+        self.path, self._earlier, self._anyway, self._at_once = path, earlier, anyway, at_once
         self._ahead: tuple[bytes, bytes] | None = None
+        self._ahead_at = self._answer_at = 0  # where the record ahead and the last answer start
+        self._continued: NDArray[np.float32] | None = None
         self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
         self._worth = False  # whether it has more than its header; a header alone is not worth waiting for the disk
@@ -105,6 +119,8 @@ class Journal:
     def _next_answer(self) -> Answer | None:
         parts = list[Answer]()
         while (found := self._peek()) is not None and found[0] in (b"A", b"P"):
+            if not parts:
+                self._answer_at = self._ahead_at
             self._ahead = None
             parts.append(_decode(*found))
             if parts[-1].complete:
@@ -123,8 +139,19 @@ class Journal:
         found = self._peek()
         return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
 
+    def continue_last(self, logits: NDArray[np.float32]) -> None:
+        """Let the next answer replace the last one that was read. ``logits`` are its first rows.
+
+        A smaller budget had cut the batch of the last answer. It stays in the file until the next answer is written.
+        """
+        self._continued = logits
+
     def write_answer(self, answer: Answer) -> None:
         """Append an answer."""
+        continues, self._continued = self._continued, None
+        if continues is not None:
+            answer = replace(answer, logits=np.concatenate([continues, answer.logits]))
+            self._file.cut(self._answer_at)
         rows, classes = answer.logits.shape
         parts = [
             _ANSWER.pack(answer.digest, rows, classes),
@@ -133,7 +160,7 @@ class Journal:
         if answer.gradient is not None:
             parts.append(answer.gradient.astype(_FLOAT, copy=False).tobytes())
         self._append(b"A" if answer.complete else b"P", b"".join(parts))
-        if self._at_once:
+        if self._at_once or continues is not None:
             self._write()
             self._file.sync()
 
@@ -188,7 +215,7 @@ class Journal:
     def _peek(self) -> tuple[bytes, bytes] | None:
         if self._ahead is None and self._replaying:
             payload = self._payload(self._place) if self._place < self._end else None
-            self._replaying = payload is not None
+            self._replaying, self._ahead_at = payload is not None, self._place
             if payload is not None:
                 self._ahead = payload[:1], payload[1:]
                 self._place += _HEAD.size + len(payload)
@@ -234,11 +261,16 @@ class Journal:
         except (ValueError, TypeError):  # the checksum is right, so the header was forged
             raise self._damaged(0) from None
         for key, value in belongs_to.items():
-            if written.get(key) != value:
+            if written.get(key) != value and not (key == "experiment" and written.get(key) in self._earlier):
                 raise InputError(
                     f"{self.path}: {key} has changed (was {written.get(key)!r}, is {value!r}); "
                     "restore it, or start a new run"
                 )
+
+
+def without_header(content: bytes) -> bytes:
+    """Return the content of an undamaged journal without its first record."""
+    return content[_HEAD.size + _HEAD.unpack_from(content)[0] :]
 
 
 def _is_torn(rest: bytes, *, first: bool) -> bool:

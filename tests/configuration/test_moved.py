@@ -145,7 +145,8 @@ def test_resumed_by_another_executor(project, capsys):
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
         "fooldeap: --resume: got 'mutation=block', "
-        "expected on_error=skip, or keys of the executor, as executor.mode=runs\n"
+        "expected on_error=skip, keys of the executor, as executor.mode=runs, or an extension by stop.evaluations, "
+        "stop.generations, stop.confidence, stop.stagnation, seeds, targets; for other settings, start a new run\n"
     )
     with pytest.raises(SystemExit) as ended:
         cli.main(["run", "--resume", str(folder), "executor=scoop", "executor.workers=1", "executor.mode=runs", "-q"])

@@ -83,6 +83,7 @@ FILES = {
 # The command, and the command that is run once before it.
 JOBS = {
     "run": ("run run.yaml --out out", None),
+    "extend": ("run --resume done stop.evaluations=91 seeds=2", "run run.yaml --out done"),
     "compare": ("compare study.yaml --out out", None),
     "audit": ("audit audit.yaml --budget 20 --classes 0,1 --out out", None),
     "report": ("report done", "run run.yaml --out done"),
