@@ -8,7 +8,7 @@ from helpers.chromium import PROGRAM, Chromium
 from helpers.experiments import ROOT
 
 pytest.importorskip("mkdocs", reason="the extra docs is not installed")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")]
 PAGES = ["index.html", "tutorial.html", "reference/yaml.html", "reference/plugins/mutation/polynomial.html"]
 
 

@@ -20,6 +20,8 @@ from fooldeap.images.drawing import drawing
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins._blas import libraries, single_thread
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(18)
 STOP = {"generations": 8, "confidence": None}
 DEAP = {

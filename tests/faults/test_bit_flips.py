@@ -21,6 +21,8 @@ from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import problems_in
 from fooldeap.study import figures
 
+pytestmark = pytest.mark.slow
+
 PLACES = 40 if EVERY else 5  # in a file, beside its first and its last byte
 
 

@@ -10,6 +10,8 @@ from helpers.query_logs import answered
 
 from fooldeap.runs.experiment_session import ExperimentSession
 
+pytestmark = pytest.mark.slow
+
 ALGORITHMS = {
     "generational": {"population": 8},
     "steady_state": {"population": 8, "children": 4},

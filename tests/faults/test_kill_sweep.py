@@ -19,10 +19,14 @@ SOME = {"run": 6, "audit": 4, "train": 2, "retrain": 1}  # kills outside `make f
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sweep forks")
 
 
-CASES = [(job, part) for job in JOBS for part in range(PARTS.get(job, 1) if EVERY else 1)]
+FAST = ("run", "export npz")  # in `make test`
+CASES = [
+    pytest.param(job, part, marks=() if job in FAST else pytest.mark.slow)
+    for job in JOBS
+    for part in range(PARTS.get(job, 1) if EVERY else 1)
+]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("job", "part"), CASES)
 def test_a_command_killed_at_any_call_can_be_finished(job, part, tmp_path, record_property):
     chosen = f"{part}/{PARTS.get(job, 1)}" if EVERY else str(SOME.get(job, 3))

@@ -21,6 +21,8 @@ from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study import comparison, definition
 from fooldeap.study.plan import StudyFolder, plan
 
+pytestmark = pytest.mark.slow
+
 EVERY = "FOOLDEAP_FAULTS" in os.environ
 SIZES = (10, 10, 10) if EVERY else (9, 9, 8)
 LONGEST = 600  # seconds, on a busy machine

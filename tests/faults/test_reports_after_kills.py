@@ -21,6 +21,8 @@ from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study import figures
 from fooldeap.study.plan import StudyFolder
 
+pytestmark = pytest.mark.slow
+
 COUNTED = 10**9
 # They differ with the number of sessions, or with the folder.
 OF_SESSIONS = (

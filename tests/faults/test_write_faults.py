@@ -17,6 +17,8 @@ from fooldeap.runs.folder import problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.study import figures
 
+pytestmark = pytest.mark.slow
+
 CASES = 10  # of a kind
 
 

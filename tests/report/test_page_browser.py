@@ -10,7 +10,7 @@ from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
 from fooldeap.report.model import percent
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")]
 
 PIXELS = """((source) => {
   const canvas = Object.assign(document.createElement("canvas"), {width: 28, height: 28});

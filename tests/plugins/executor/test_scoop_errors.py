@@ -19,7 +19,7 @@ from fooldeap.plugin import mutation
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 
-pytestmark = ON_LINUX
+pytestmark = [ON_LINUX, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])

@@ -20,7 +20,7 @@ from fooldeap.errors import FooldeapWarning
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 
-pytestmark = ON_LINUX
+pytestmark = [ON_LINUX, pytest.mark.slow]
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "2"))  # number of killed workers; `make faults` kills 20
 
 
