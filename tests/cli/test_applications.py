@@ -24,6 +24,7 @@ for words in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_the_other_commands_work_without_an_application(application, tmp_path):
     shutil.copytree(ROOT / "fooldeap", tmp_path / "fooldeap", ignore=shutil.ignore_patterns("__pycache__"))

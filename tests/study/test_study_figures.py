@@ -30,7 +30,7 @@ def style():
         yield
 
 
-pytestmark = pytest.mark.draws
+pytestmark = [pytest.mark.draws, pytest.mark.slow]
 
 
 def study(variants=3, targets=3, seeds=3, channels=1, **fields):
