@@ -22,7 +22,7 @@ _IN_EVERY_DIGEST = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Stop criteria. The first one that holds ends a run. None disables a criterion."""
+    """Stop criteria. The first one that holds ends a run. None disables a criterion, except `generations`."""
 
     confidence: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,

@@ -236,9 +236,7 @@ class Appended:
             raise FileError(f"{self.path}: cannot be written, because an earlier write failed")
         with _told(self.path, "written"):
             try:
-                _write(self.fileno(), content, self.size)
-                if self._links and not os.fstat(self.fileno()).st_nlink:
-                    raise OSError(errno.ENOENT, "it was removed")
+                self._write(content, self.size)
             except BaseException:
                 self._broken = True
                 with contextlib.suppress(OSError):
@@ -250,8 +248,13 @@ class Appended:
     def overwrite(self, content: bytes, start: int) -> None:
         """Replace bytes in the file. Its size does not change."""
         with _told(self.path, "written"):
-            _write(self.fileno(), content, start)
+            self._write(content, start)
         self._changed = True
+
+    def _write(self, content: bytes | memoryview, start: int) -> None:
+        _write(self.fileno(), content, start)
+        if self._links and not os.fstat(self.fileno()).st_nlink:
+            raise OSError(errno.ENOENT, "it was removed")
 
     def cut(self, size: int) -> None:
         """Truncate the file to ``size`` bytes, if it is longer."""

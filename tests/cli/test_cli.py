@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from helpers.commands import call
 from helpers.experiments import KIT
 
+import fooldeap
 from fooldeap import cli
 from fooldeap.errors import FooldeapWarning, InputError, PluginError, RunError
 from fooldeap.runs import api
@@ -195,6 +197,21 @@ def test_the_type_of_error_determines_the_exit_code(error, code, output, capsys,
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.lstrip("\n") == output
+
+
+def test_an_interrupted_import_shows_no_traceback(capsys, monkeypatch):
+    class Interrupting:
+        def find_spec(self, name, path=None, target=None):
+            if name == "fooldeap.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "fooldeap.cli")
+    monkeypatch.delattr(fooldeap, "cli")
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_module("fooldeap", run_name="__main__")
+    assert exit_.value.code == 130
+    assert capsys.readouterr().err == "fooldeap: interrupted\n"
 
 
 def test_only_warnings_of_fooldeap_are_shown(capsys, monkeypatch):
