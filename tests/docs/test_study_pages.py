@@ -236,7 +236,7 @@ def test_the_pairs_that_are_not_separated_are_named(study):
     word, count, others, rest = re.search(
         r"name (\w+) of the (\w+) pairs that are not separated.*? The other (\w+) are (.*)", text
     ).groups()
-    quoted, others_named = named_pairs(quoted, names, "from"), named_pairs(rest, names, "and")
+    quoted, others_named = named_pairs(quoted, names, "from"), named_pairs(rest, names, "with")
     assert quoted | others_named == not_separated(study)
     assert (len(quoted), len(not_separated(study)), len(others_named)) == tuple(map(WORDS.index, (word, count, others)))
 
