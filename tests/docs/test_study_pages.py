@@ -355,9 +355,9 @@ def sentences_of_settings():
         pair = [f"population-{size}+elites-{elites}" for elites in (fewer, more)]
         p = adjusted("population_mnist_cnn")[frozenset(pair)]
         said = "p < .001" if p < 0.001 else f"p = {number(p, 3)}"
-        yield f"(ratio {number(data.ratio(*pair))}, {said} after Holm)"
+        yield f"(ratio {number(data.ratio(*pair))}, {said} after Holm's correction)"
     ten, hundred = "population-10+elites-0", "population-100+elites-0"
-    yield f"median ({grouped(median(data.goal(ten)))} against {grouped(median(data.goal(hundred)))})"
+    yield f"lower median ({grouped(median(data.goal(ten)))} against {grouped(median(data.goal(hundred)))})"
     yield f"higher ERT ({grouped(data.ert(ten))} against {grouped(data.ert(hundred))})"
     yield f"one of 10 (ratio {number(data.ratio('population-30+elites-0', ten))})"
     data = load("crossover_mnist_cnn")
