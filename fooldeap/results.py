@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
 import numpy as np
@@ -302,12 +303,13 @@ class Result:
         return sorted(self.runs, key=lambda run: -run.confidence)[:count]
 
     def summary(self) -> dict[str, str]:
-        """Return the number of classes, the median confidence, and how many classes reached each level."""
-        median = percent(float(np.median([run.confidence for run in self.runs])))
+        """Return the number of classes, median and mean of the confidence, and how many classes reached each level."""
+        confidences = [run.confidence for run in self.runs]
         reached = {each: len({run.target for run in self.runs if run.confidence >= each}) for each in LEVELS}
         return {
             "classes": str(len({run.target for run in self.runs})),
-            "median confidence": median,
+            "median confidence": percent(float(np.median(confidences))),
+            "mean confidence": percent(fmean(confidences)),
             **{f"classes at {level(each)}": str(count) for each, count in reached.items()},
         }
 

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from fooldeap.report.model import MARKDOWN, Block, Code, Figure, Items, Report, Table, Text
+from fooldeap.report.model import MARKDOWN, Block, Code, Figure, Histogram, Items, Report, Table, Text
 from fooldeap.terminal_text import markdown as escaped
 from fooldeap.terminal_text import printable
 
@@ -24,6 +24,8 @@ def _block(block: Block) -> str:
             return "\n".join(f"- {escaped(text)}" for text in block.texts)
         case Table():
             return _titled(block.title, _table(block))
+        case Histogram():
+            return _table(block.table)
         case Figure():
             return f"![{escaped(block.alt)}]({block.path})"
         case Code():

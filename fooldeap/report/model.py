@@ -71,6 +71,20 @@ class Figure(Titleless):
 
 
 @dataclass(frozen=True)
+class Histogram(Titleless):
+    """Numbers of things by group, as bars. ``header`` names the groups and the things; ``counts`` is in this order."""
+
+    header: tuple[str, str]
+    counts: Sequence[tuple[str, int]]
+    kind: Literal["histogram"] = "histogram"
+
+    @property
+    def table(self) -> Table:
+        """The numbers as a table."""
+        return Table(self.header, [(label, grouped(count)) for label, count in self.counts])
+
+
+@dataclass(frozen=True)
 class Code:
     """Text in a fixed font, such as YAML."""
 
@@ -93,7 +107,7 @@ class Card:
     seen : the predicted class; None if it is unknown
     confidence : the probability of the target
     lines : more text, one entry per line
-    good : whether the image reached its goal; None for a run without a goal
+    good : see `is_good`
     beside : an image to compare with, and its caption
     """
 
@@ -115,7 +129,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Thumb:
-    """A small image: title, image, confidence as text, more text, and whether it reached its goal; None without one."""
+    """A small image: title, image, confidence as text, more text, and ``good``, see `is_good`."""
 
     title: str
     image: str
@@ -130,6 +144,31 @@ class ImageGroup:
 
     title: str
     thumbs: Sequence[Thumb]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of a catalogue.
+
+    Parameters
+    ----------
+    number, name : the target class; the name is empty if the class has none
+    image : the image
+    confidence : the probability of the target
+    seen : the predicted class, if it is not the target
+    lines : more text, one entry per line
+    cost : a number of evaluations by which readers can sort; None is the last one
+    good : see `is_good`
+    """
+
+    number: int
+    name: str
+    image: str
+    confidence: float
+    seen: str = ""
+    lines: Sequence[str] = ()
+    cost: int | None = None
+    good: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +251,14 @@ class Gallery(Titleless):
 
 
 @dataclass(frozen=True)
+class Catalogue(Titleless):
+    """Many small images, on pages only. Readers can search, sort and turn pages. Each image links to its file."""
+
+    entries: Sequence[Entry]
+    kind: Literal["catalogue"] = "catalogue"
+
+
+@dataclass(frozen=True)
 class Films:
     """Evolving images, on pages only. One slider plays the films together. ``open``: not folded at first."""
 
@@ -229,7 +276,7 @@ class Charts(Titleless):
     kind: Literal["charts"] = "charts"
 
 
-Block = Text | Items | Table | Figure | Code | Cards | Gallery | Films | Charts
+Block = Text | Items | Table | Figure | Histogram | Code | Cards | Gallery | Catalogue | Films | Charts
 
 
 @dataclass(frozen=True)
@@ -301,6 +348,13 @@ def percent(share: float) -> str:
 def name_of(index: int, names: Sequence[str]) -> str:
     """Return the name of a class, or its number if it has no name."""
     return str(names[index]) if index < len(names) else str(index)
+
+
+def is_good(target: int, predicted: int, *, reached: bool, has_goal: bool = True) -> bool | None:
+    """Return how pages colour an image: green if it reached its goal, orange if it is seen as another class."""
+    if not has_goal:
+        return None
+    return True if reached else None if predicted == target else False
 
 
 def thumb(image: str, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int) -> Thumb:

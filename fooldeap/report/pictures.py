@@ -1,10 +1,12 @@
 """The pictures of pages: images as data URIs, films and charts as data for ``page.js``."""
 
 import base64
+import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from fooldeap import formatting
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError
 from fooldeap.plugin import Predictions
-from fooldeap.report.model import Chart, Figure, Film, Films, Section, name_of
+from fooldeap.report.model import Catalogue, Chart, Entry, Figure, Film, Films, Section, name_of, percent
 from fooldeap.results import FoolingImage, Snapshot
 from fooldeap.runs.folder import inside
 from fooldeap.storage.inputs import read
@@ -25,6 +27,10 @@ THUMB = 192  # pixels along the longer side of a small image
 FILM_BYTES = 2_000_000  # the largest size of all frames, before compression
 FEWEST_FRAMES = 6  # shown also if they are larger than that
 LARGEST_SVG = 1 << 19  # bytes; instead of a larger SVG, the PNG is embedded
+CATALOGUE_BYTES = 5_000_000  # the largest size of all images of a catalogue
+SIDES = (128, 112, 96, 80, 64, 48)  # pixels along the longer side of a reduced image of a catalogue
+JPEG_QUALITY = 80
+SAMPLE = 20  # images from which the size of a catalogue is estimated
 NOTHING = "data:,"
 _DIGITS = 7  # decimal places of a probability
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -72,12 +78,55 @@ class Pictures:
         return name if name.startswith("data:") else self._read(name, small_picture)
 
     def _read(self, name: str, encode: Any) -> str:
-        path = inside(self._folder, name)
+        pixels = self._pixels(name)
+        return NOTHING if pixels is None else str(encode(pixels))
+
+    def _pixels(self, name: str) -> NDArray[np.uint8] | None:
+        """Return the image in a file; None if it is missing, if the limit is reached, or for a data URI."""
+        path = self._folder if name.startswith("data:") else inside(self._folder, name)
         if self._left <= 0 or not path.is_file():
-            return NOTHING
+            return None
         pixels = FoolingImage.from_file(path).pixels
         self._left -= pixels.nbytes
-        return str(encode(pixels))
+        return pixels
+
+    def catalogue(self, catalogue: Catalogue) -> list[dict[str, Any]]:
+        """Return the data of a catalogue for ``page.js``.
+
+        All images are lossless, or all are reduced to JPEG, so that they need at most about `CATALOGUE_BYTES`. If even
+        the smallest images need more, the last entries have no image.
+        """
+        side, left, found = self._side(catalogue.entries), 1.2 * CATALOGUE_BYTES, []
+        for entry in catalogue.entries:
+            pixels = self._pixels(entry.image) if left > 0 else None
+            content = b"" if pixels is None else _encoded(pixels, side)
+            left -= len(content)
+            kind = "image/png" if side is None else "image/jpeg"
+            given = entry.image if entry.image.startswith("data:") else NOTHING
+            found.append(
+                {
+                    "number": entry.number,
+                    "name": printable(entry.name),
+                    "image": data_uri(content, kind) if content else given,
+                    # "./" makes it a path even if the name looks like an address.
+                    "file": f"./{quote(entry.image)}" if content else "",
+                    "confidence": entry.confidence,
+                    "certain": percent(entry.confidence),
+                    "seen": printable(entry.seen),
+                    "lines": [printable(line) for line in entry.lines],
+                    "cost": entry.cost,
+                    "good": entry.good,
+                }
+            )
+        return found
+
+    def _side(self, entries: Sequence[Entry]) -> int | None:
+        """Return to how many pixels the images of a catalogue are reduced, estimated from some of them."""
+        indices = np.unique(np.linspace(0, len(entries) - 1, SAMPLE).round().astype(int)) if entries else ()
+        sample = [each for index in indices if (each := self._pixels(entries[index].image)) is not None]
+        most = CATALOGUE_BYTES * len(sample) / max(1, len(entries))
+        fitting = (each for each in (None, *SIDES) if sum(len(_encoded(image, each)) for image in sample) <= most)
+        return next(fitting, SIDES[-1])
 
     def films(self, films: Sequence[Film]) -> list[dict[str, Any]]:
         """Return the data of films for ``page.js``. Films that are missing or too large are left out."""
@@ -159,6 +208,20 @@ def small_picture(image: NDArray[np.uint8]) -> str:
     height, width = (size // step for size in image.shape[:2])
     blocks = image[: height * step, : width * step].reshape(height, step, width, step, -1)
     return picture(blocks.mean(axis=(1, 3)).round().astype(np.uint8))
+
+
+def _encoded(pixels: NDArray[np.uint8], side: int | None) -> bytes:
+    """Return an image as PNG, or as JPEG whose longer side has at most ``side`` pixels."""
+    from PIL import Image
+
+    if side is None:
+        return FoolingImage(pixels).png()
+    image = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
+    scale, buffer = min(1.0, side / max(image.size)), io.BytesIO()
+    size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+    small = image.resize(size, Image.Resampling.BOX)
+    (small if small.mode == "L" else small.convert("RGB")).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
 
 
 def _shares(values: Iterable[float]) -> list[float]:

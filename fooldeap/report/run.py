@@ -1,6 +1,6 @@
 """The report of a run: its images, their evolution, charts and a table of results. It is a page only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from fooldeap import formatting
 from fooldeap.configuration.stopping import clause_of
 from fooldeap.engine import snapshots
-from fooldeap.formatting import goal_text, grouped
+from fooldeap.formatting import class_label, goal_text, grouped
 from fooldeap.plugin import Predictions
+from fooldeap.report import many_targets
 from fooldeap.report.common import complete
 from fooldeap.report.html import write_page
 from fooldeap.report.model import (
@@ -31,6 +32,7 @@ from fooldeap.report.model import (
     Table,
     Text,
     Thumb,
+    is_good,
     name_of,
     percent,
 )
@@ -44,6 +46,7 @@ MOST_CARDS = 60
 MOST_LINES = 20
 MOST_MEMBERS = 10  # images of a front
 CARD_BYTES = 2_000_000  # the largest size of all images, before compression
+FRONT_BYTES = 6_000_000  # the largest size of all images of fronts, before compression and reduction
 FEWEST_CARDS = 10  # shown also if they are larger than that
 POINTS = 2000  # the largest number of points of all curves of a chart
 WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
@@ -59,8 +62,7 @@ def run_report(folder: Path, result: Result) -> Report:
     """Return the report of a run. The folder must contain ``config.yaml`` and ``environment.json``."""
     failures = [f"{run}: {reason}" for run, reason in result.failures.items()]
     chosen = replace(result, runs=tuple(result.best(len(result)))) if result.has_many_targets else result
-    beside = nearest_digits(read(folder / "config.yaml").decode(errors="replace"), chosen.runs[:MOST_CARDS])
-    front, curves, titles = fronts(chosen), charts(chosen), _titles(result)
+    front, curves = fronts(chosen), charts(chosen)
     places = {(run.seed, run.target): place for place, run in enumerate(result)}
     films = [
         Film(title, run.target, snapshots.FILE, places[run.seed, run.target], len(result), result.names)
@@ -68,18 +70,19 @@ def run_report(folder: Path, result: Result) -> Report:
         if run.snapshots
     ][:MOST_LINES]
     cut = _about_choice(chosen, MOST_LINES, f"At most {MOST_LINES}")
-    rows = [[title, *_cells(run)] for title, run in zip(titles, result, strict=True)]
+    folded = f"All {len(result)} images" if result.has_many_targets else ""
+    rows = [[title, *_cells(result, run)] for title, run in zip(_titles(result, class_label), result, strict=True)]
     report = Report(
         title=result.name,
         lead=_lead(result),
         facts=_facts(result),
         sections=[
             Section("Failed runs", [Items(failures, warning=True)] if failures else []),
-            Section("Images", _images(chosen, beside)),
+            *_images(folder, result),
             Section("Fronts", [Text(_about_fronts(result)), *cut, Gallery(front)] if front else []),
             Section("Evolution", [Text(_ABOUT_FILMS), *cut, Films(films)] if films else []),
             Section("Growth", [*cut, Charts(curves)] if curves else []),
-            Section("Results table", [Table(_HEADER, rows), Text(_ABOUT_TABLE)]),
+            Section("Results table", [Text(_ABOUT_TABLE), Table(_HEADER, rows, title=folded)]),
         ],
     )
     return complete(report, folder, "config.yaml")
@@ -91,12 +94,18 @@ _ABOUT_TABLE = (
 )
 
 
-def _images(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Block]:
+def _images(folder: Path, result: Result) -> list[Section]:
+    if result.has_many_targets:
+        return [
+            Section("Summary", many_targets.summary(result)),
+            Section("Images", many_targets.catalogue(result)),
+        ]
+    beside = nearest_digits(read(folder / "config.yaml").decode(errors="replace"), result.runs[:MOST_CARDS])
     shown = cards(result, beside)
     blocks: list[Block] = _about_choice(result, len(shown), f"{len(shown)}")
     if any(card.beside for card in shown):
         blocks.append(Text("The small picture below each image is the nearest real image of its target class."))
-    return [*blocks, Cards(shown)] if shown else []
+    return [Section("Images", [*blocks, Cards(shown)] if shown else [])]
 
 
 def _about_choice(result: Result, most: int, number: str) -> list[Block]:
@@ -123,10 +132,10 @@ def _about_fronts(result: Result) -> str:
     )
 
 
-def _titles(result: Result) -> list[str]:
+def _titles(result: Result, label: Callable[[int, Sequence[str]], str] = name_of) -> list[str]:
     """Return the title of each run: its target, and its seed if there are several."""
     several = len({run.seed for run in result}) > 1
-    return [name_of(run.target, result.names) + (f", seed {run.seed}" if several else "") for run in result]
+    return [label(run.target, result.names) + (f", seed {run.seed}" if several else "") for run in result]
 
 
 def cards(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Card]:
@@ -151,7 +160,7 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
         seen=name_of(run.predicted, result.names),
         confidence=run.confidence,
         lines=lines,
-        good=run.reached if result.goal else None,
+        good=is_good(run.target, run.predicted, reached=run.reached, has_goal=bool(result.goal)),
         beside=None if beside is None else (picture(beside), f"The nearest real {run.target}"),
     )
 
@@ -159,11 +168,15 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
 def fronts(result: Result) -> list[ImageGroup]:
     """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
     kept = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.front][:MOST_LINES]
-    return [ImageGroup(f"target {title}", [_member(run, each) for each in _spread(run.front)]) for title, run in kept]
+    largest = max((run.front[0].image.nbytes for _, run in kept), default=1)
+    most = min(MOST_MEMBERS, max(2, FRONT_BYTES // (max(1, len(kept)) * largest)))
+    return [
+        ImageGroup(f"target {title}", [_member(run, each) for each in _spread(run.front, most)]) for title, run in kept
+    ]
 
 
-def _spread(front: Sequence[FrontImage]) -> list[FrontImage]:
-    indices = np.unique(np.linspace(0, len(front) - 1, MOST_MEMBERS).round().astype(int))
+def _spread(front: Sequence[FrontImage], most: int) -> list[FrontImage]:
+    indices = np.unique(np.linspace(0, len(front) - 1, most).round().astype(int))
     return [front[index] for index in indices]
 
 
@@ -245,10 +258,10 @@ _HEADER = [
 ]
 
 
-def _cells(run: RunResult) -> list[str]:
+def _cells(result: Result, run: RunResult) -> list[str]:
     counts = [*map(run.evaluations_to.get, ("0.5", "0.9", "0.99")), run.evaluations_to_goal]
     return [
-        str(run.predicted),
+        class_label(run.predicted, result.names),
         percent(run.confidence),
         f"{run.score:.5g}",
         *("–" if each is None else grouped(each) for each in counts),

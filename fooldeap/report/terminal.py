@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from fooldeap.report.model import TERMINAL, Block, Items, Report, Table, Text
+from fooldeap.report.model import TERMINAL, Block, Histogram, Items, Report, Table, Text
 
 WIDTH = 100  # columns
 MOST_LINES = 12  # of a list
@@ -19,7 +19,7 @@ def render(report: Report) -> str:
     for section in report.shown(TERMINAL):
         lines = [f"{section.title}:"]
         for block in section.blocks:
-            space = [""] if isinstance(block, Table) else []
+            space = [""] if isinstance(block, Table | Histogram) else []
             lines += [*space, *_block(block), *space]
         parts.append("\n".join(lines).rstrip())
     return "\n\n".join(parts)
@@ -33,6 +33,8 @@ def _block(block: Block) -> Sequence[str]:
             return _items(block.texts)
         case Table():
             return list(_table(block))
+        case Histogram():
+            return list(_table(block.table))
     return ()  # documents only
 
 

@@ -13,17 +13,21 @@ from helpers.pages import data_of
 from PIL import Image
 
 from fooldeap.engine import snapshots
+from fooldeap.errors import InputError
 from fooldeap.report import html, markdown, terminal
 from fooldeap.report.model import (
     Card,
     Cards,
+    Catalogue,
     Chart,
     Charts,
     Code,
+    Entry,
     Figure,
     Film,
     Films,
     Gallery,
+    Histogram,
     ImageGroup,
     Items,
     Line,
@@ -32,6 +36,7 @@ from fooldeap.report.model import (
     Table,
     Text,
     Thumb,
+    is_good,
     percent,
 )
 from fooldeap.report.pictures import Pictures, film_data, picture, thinned
@@ -69,6 +74,8 @@ def blocks(text):
         "code": Code(text, text),
         "cards": Cards([Card(text, image, text, 0.5, [text], True, (image, text))], text),
         "gallery": Gallery([ImageGroup(text, [Thumb(text, image, text, text)])]),
+        "catalogue": Catalogue([Entry(1, text, image, 0.5, text, [text], 3, True)]),
+        "histogram": Histogram((text, text), [(text, 1200), (text, 0)]),
         "films": Films([Film(text, 1, "snapshots.npz", classes=[text] * 3)], text),
         "charts": Charts([chart]),
     }
@@ -78,7 +85,8 @@ def test_all_text_is_escaped(tmp_path):
     page = page_of(NASTY, tmp_path)
     assert "onerror=alert(1)>" not in page.replace("onerror=alert(1)&gt;", "")
     assert "<img src=x" not in page
-    films, chart = data_of(page)
+    catalogue, films, chart = data_of(page)
+    assert catalogue[0]["name"] == catalogue[0]["seen"] == catalogue[0]["lines"][0] == printable(NASTY)
     assert films[0]["title"] == chart["title"] == printable(NASTY)
     assert not {"\x1b", "\u202e"} & set(page)
 
@@ -94,7 +102,7 @@ def test_the_policy_allows_only_the_scripts_of_the_page(tmp_path):
 
 
 def test_a_film_is_one_png_of_all_frames(tmp_path):
-    film = data_of(page_of("words", tmp_path))[0][0]
+    film = data_of(page_of("words", tmp_path))[1][0]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(film["frames"].split(",")[1]))))
     assert np.array_equal(sheet.reshape(2, 4, 4, 3)[:, 0, 0, 0], [0, 1])
     assert film["probabilities"] == [[1, 0, 0], [0, 1, 0]]
@@ -145,6 +153,63 @@ def test_the_page_stays_small_with_large_images(tmp_path):
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(Pictures(tmp_path).thumb("x.png").split(",")[1]))))
     assert shown.shape == (112, 112, 3)
     assert shown[3, 5] == pytest.approx(image[6:8, 10:12].mean(axis=(0, 1)), abs=0.51)
+
+
+def written_images(folder, count, side, channels=3):
+    """Write images of noise to a folder. Return them, and entries of a catalogue for them."""
+    images = np.random.default_rng(1).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    for index, image in enumerate(images):
+        (folder / f"a b{index}.png").write_bytes(FoolingImage(image).png())
+    return images, [Entry(index, f"name {index}", f"a b{index}.png", index / count) for index in range(count)]
+
+
+def decoded_image(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_images_of_a_catalogue_are_lossless(tmp_path, channels):
+    images, entries = written_images(tmp_path, 5, 28, channels)
+    found = Pictures(tmp_path).catalogue(Catalogue(entries))
+    for image, entry in zip(images, found, strict=True):
+        assert entry["image"].startswith("data:image/png;")
+        assert np.array_equal(decoded_image(entry["image"]).reshape(image.shape), image)
+    assert [entry["file"] for entry in found] == [f"./a%20b{index}.png" for index in range(5)]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_large_images_of_a_catalogue_are_reduced_to_its_space(tmp_path, channels, monkeypatch):
+    _, entries = written_images(tmp_path, 40, 224, channels)
+    sizes = []
+    for most in (10_000_000, 300_000, 60_000, 1):
+        monkeypatch.setattr("fooldeap.report.pictures.CATALOGUE_BYTES", most)
+        found = Pictures(tmp_path).catalogue(Catalogue(entries))
+        shown = [entry["image"] for entry in found if len(entry["image"]) > 10]
+        assert sum(len(image) for image in shown) <= 1.34 * 1.2 * max(most, 3000) + 30 * len(shown)
+        assert [entry["number"] for entry in found] == list(range(40))
+        sizes.append((len(shown), decoded_image(shown[0]).shape[0]))
+    assert sizes[0] == (40, 224)
+    assert sizes[1][0] == sizes[2][0] == 40
+    assert 48 <= sizes[2][1] < sizes[1][1] <= 128
+    assert sizes[3] == (1, 48)
+
+
+def test_a_catalogue_without_its_files_keeps_its_entries(tmp_path):
+    entries = [Entry(1, "x", "images/1.png", 0.5), Entry(2, "y", "data:image/png;base64,AA", 0.5)]
+    found = Pictures(tmp_path).catalogue(Catalogue(entries))
+    assert [(entry["name"], entry["image"], entry["file"]) for entry in found] == [
+        ("x", "data:,", ""),
+        ("y", "data:image/png;base64,AA", ""),
+    ]
+    with pytest.raises(InputError, match="outside this folder"):
+        Pictures(tmp_path).catalogue(Catalogue([Entry(1, "x", "../1.png", 0.5)]))
+
+
+def test_an_image_is_orange_only_if_it_is_seen_as_another_class():
+    assert is_good(3, 3, reached=True) is True
+    assert is_good(3, 3, reached=False) is None
+    assert is_good(3, 4, reached=False) is False
+    assert is_good(3, 4, reached=False, has_goal=False) is None
 
 
 def luminance(colour):
@@ -201,6 +266,10 @@ def test_markdown_and_terminal_leave_out_what_only_pages_show(tmp_path):
     report = Report("a", "b", sections=[Section("c", list(blocks("words").values()), ["markdown", "terminal"])])
     assert markdown.render(report) == (
         "# a\n\nb\n\n## c\n\nwords\n\n- words\n\n- words\n\n| words |\n|---|\n| words |\n\n"
-        "words:\n\n| words |\n|---|\n| words |\n\n![words](none.png)\n\nwords:\n\n    words\n"
+        "words:\n\n| words |\n|---|\n| words |\n\n![words](none.png)\n\nwords:\n\n    words\n\n"
+        "| words | words |\n|---|---:|\n| words | 1\u202f200 |\n| words | 0 |\n"
     )
-    assert terminal.render(report) == "b\n\nc:\nwords\n- words\n- words\n\nwords\nwords\n\n\nwords\nwords"
+    assert terminal.render(report) == (
+        "b\n\nc:\nwords\n- words\n- words\n\nwords\nwords\n\n\nwords\nwords\n\n\n"
+        "words  words\nwords  1\u202f200\nwords      0"
+    )

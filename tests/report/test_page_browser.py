@@ -1,5 +1,7 @@
 """Pages in a real browser, from disk and without a network: with the keyboard, in both themes, wide and narrow."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers.chromium import PROGRAM, Chromium
@@ -8,7 +10,8 @@ from helpers.experiments import KIT, tiny
 import fooldeap
 from fooldeap.audit.session import audit
 from fooldeap.engine import snapshots
-from fooldeap.report.model import percent
+from fooldeap.report import html
+from fooldeap.report.model import Catalogue, Entry, Report, Section, percent
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")]
 
@@ -155,6 +158,11 @@ def test_the_page_fits_the_screen(page, main_job, width):
     assert page_width(page) <= width
     sides = page.value("[...document.querySelectorAll('.cards img:not(.beside)')].map((each) => each.clientWidth)")
     assert min(sides) >= 150
+    shown = "[...document.querySelectorAll('.brand, nav, .theme')]"
+    boxes = page.value(f"{shown}.map((each) => each.getBoundingClientRect().toJSON())")
+    for one, other in itertools.combinations(boxes, 2):
+        beside = one["right"] <= other["left"] or other["right"] <= one["left"]
+        assert beside or one["bottom"] <= other["top"] or other["bottom"] <= one["top"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -204,3 +212,55 @@ def test_an_added_script_does_not_run(browser, tmp_path):
     browser.open(folder / "report.html")
     assert browser.value("document.title") != "owned"
     assert any("Content Security Policy" in line for line in browser.said)
+
+
+def test_images_are_found_in_a_catalogue(browser, tmp_path):
+    animals, count = ("Cat", "Old cat", "garden <spider>", "dog"), 150
+    entries = [
+        Entry(index, animals[index % 4], "", index * 37 % count / count, cost=None if index % 2 else 9 * index)
+        for index in range(count)
+    ]
+    (tmp_path / "page.html").write_text(html.render(Report("", "", [], [Section("x", [Catalogue(entries)])]), tmp_path))
+    browser.said.clear()
+    browser.open(tmp_path / "page.html")
+
+    def titles():
+        return browser.value("[...document.querySelectorAll('.catalogue li b')].map((each) => each.textContent)")
+
+    def choose(selector, value, event):
+        field = f"document.querySelector({selector!r})"
+        browser.value(f"{field}.value = {value!r}; {field}.dispatchEvent(new Event({event!r}))")
+
+    def numbers():
+        return [int(title.split(":")[0]) for title in titles()]
+
+    pagers = "[...document.querySelectorAll('.pager output')].map((each) => each.textContent)"
+    assert numbers() == list(range(60))
+    assert browser.value(pagers) == ["150 images, page 1 of 3"] * 2
+    for button, first in ((".next", 60), (".pager:last-child .next", 120), (".back", 60)):
+        browser.value(f"document.querySelector({button!r}).click()")
+        assert numbers() == list(range(first, min(first + 60, count)))
+    for words, expected in {
+        "77": [77],
+        "cat": [index for index in range(150) if index % 4 < 2],
+        " CAT  old ": list(range(1, 150, 4)),
+        "<spider>": list(range(2, 150, 4)),
+        "spider 42": [42],
+        "horse": [],
+    }.items():
+        choose("[type=search]", words, "input")
+        assert numbers() == expected[:60]
+    choose("[type=search]", "", "input")
+    shares = [entry.confidence for entry in entries]
+    costs = [entry.cost if entry.cost is not None else np.inf for entry in entries]
+    names = [entry.name.lower() for entry in entries]
+    for order, key in {
+        "highest": lambda index: -shares[index],
+        "lowest": lambda index: shares[index],
+        "cost": lambda index: costs[index],
+        "name": lambda index: names[index],
+        "number": lambda index: index,
+    }.items():
+        choose("select", order, "change")
+        assert numbers() == sorted(range(count), key=key)[:60]
+    assert browser.said == []

@@ -16,10 +16,10 @@ import fooldeap
 from fooldeap import registry
 from fooldeap.cli import main
 from fooldeap.errors import InputError
+from fooldeap.report import many_targets
 from fooldeap.report.model import Films
 from fooldeap.report.run import run_report
 from fooldeap.result_tools import pages
-from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import problems_in
 
 
@@ -51,24 +51,81 @@ def test_the_page_of_the_main_job_is_small_and_agrees_with_the_result(main_job):
         assert text in page
 
 
-def test_the_page_of_many_targets_shows_the_best_and_lists_all(copy):
+def with_many_targets(few):
+    """Return a result of 30 targets. Target n has a confidence of (n + 1) %, and target 0 is seen as 1."""
+    runs = [
+        replace(few.runs[0], target=target, predicted=target or 1, confidence=(target + 1) / 100)
+        for target in range(30)
+    ]
+    names = tuple(f"name {index}" for index in range(30))
+    return replace(few, runs=tuple(replace(run, evaluations_to_goal=None) for run in runs), names=names)
+
+
+def test_the_page_of_many_targets_begins_with_a_summary_and_lists_all(copy):
     few = fooldeap.load(copy)
-    image = few.runs[0].image.pixels.repeat(28, 0).repeat(28, 1).repeat(3, 2)  # too large for 30 of them on the page
-    runs = [replace(few.runs[0], target=target, confidence=(target + 1) / 100) for target in range(30)]
-    runs = [replace(run, image=FoolingImage(image), snapshots=()) for run in runs]
-    report = run_report(copy, replace(few, runs=tuple(runs)))
-    sections = {section.title: section.blocks for section in report.sections}
-    assert dict(report.facts)["median confidence"] == "15.500 %"
-    said, cards = sections["Images"]
-    assert said.text.startswith("13 of the 30 images are shown: those with the highest confidence.")
-    assert [card.title for card in cards.cards] == [f"target {target}" for target in reversed(range(17, 30))]
+    report = run_report(copy, with_many_targets(few))
+    sections = {section.title: section.blocks for section in report.sections if section.blocks}
+    facts = dict(report.facts)
+    assert (facts["median confidence"], facts["mean confidence"]) == ("15.500 %", "15.500 %")
+    assert list(sections)[:2] == ["Summary", "Images"]
+    histogram, charts, gallery = sections["Summary"]
+    assert dict(histogram.counts) == {
+        "less than 0.1 %": 0,
+        "0.1 % to 1 %": 0,
+        "1 % to 10 %": 9,
+        "10 % to 50 %": 21,
+        "50 % to 90 %": 0,
+        "90 % to 99 %": 0,
+        "99 % to 99.99 %": 0,
+        "at least 99.99 %": 0,
+    }
+    best, worst = ([thumb.title for thumb in group.thumbs] for group in gallery.groups)
+    assert best == [f"{target}: name {target}" for target in range(29, 19, -1)]
+    assert worst == [f"{target}: name {target}" for target in range(10)]
+    entries = sections["Images"][1].entries
+    assert [(entry.number, entry.name, entry.image) for entry in entries] == [
+        (target, f"name {target}", f"images/{target}.png") for target in range(30)
+    ]
+    assert [entry.seen for entry in entries] == ["name 1", *[""] * 29]
+    assert [entry.good for entry in entries] == [False, *[None] * 29]
     said, charts = sections["Growth"]
     assert said.text.startswith("At most 20 of the 30 images are shown")
-    assert [line.label for line in charts.charts[0].lines] == [str(target) for target in reversed(range(10, 30))]
-    assert [row[0] for row in sections["Results table"][0].rows] == [str(target) for target in range(30)]
+    assert [line.label for line in charts.charts[0].lines] == [f"name {target}" for target in range(29, 9, -1)]
+    rows = sections["Results table"][1].rows
+    assert [row[:2] for row in rows[:2]] == [["0: name 0", "1: name 1"], ["1: name 1", "1: name 1"]]
+    assert len(rows) == 30
     assert not [
         block for block in run_report(copy, few).sections[1].blocks if "are shown" in getattr(block, "text", "")
     ]
+
+
+def test_the_curve_of_classes_reached_counts_each_class_once(copy):
+    few = with_many_targets(fooldeap.load(copy))
+    runs = []
+    for target, count in ((0, 70), (1, 30), (2, 30), (3, None)):
+        counts = {} if count is None else {"0.5": count, "0.9": count + 5}
+        for seed in (1, 2):  # the second seed reaches each level later
+            later = {name: 2 * value for name, value in counts.items()} if seed == 2 else counts
+            confidence = 0.4 if count is None else 0.95
+            run = replace(few.runs[target], seed=seed, evaluations=200, evaluations_to=later, confidence=confidence)
+            runs.append(run)
+    lines = {
+        line.label: (line.x, line.y) for line in many_targets._classes_reached(replace(few, runs=tuple(runs))).lines
+    }
+    assert lines["50 %"] == ([1, 30, 70, 200], [0, 2, 3, 3])
+    assert lines["90 %"] == ([1, 35, 75, 200], [0, 2, 3, 3])
+    assert lines["99 %"] == lines["99.99 %"] == ([1, 200], [0, 0])
+
+
+def test_evaluations_to_a_level_come_from_the_goal_or_the_log(copy):
+    run = replace(fooldeap.load(copy).runs[0], confidence=0.99995, evaluations=500, evaluations_to_goal=77)
+    log = [
+        row._replace(confidence=share, evaluations=count)
+        for row, share, count in zip(run.log, (0.1, 0.9999, 1), (100, 200, 300), strict=False)
+    ]
+    assert many_targets.evaluations_to(run, 0.9999, {"confidence": 0.9999}) == 77
+    assert many_targets.evaluations_to(replace(run, log=tuple(log)), 0.9999, {"confidence": 0.5}) == 200
+    assert many_targets.evaluations_to(replace(run, log=()), 0.9999, {"confidence": 0.9999, "score": 3}) == 500
 
 
 def test_films_of_many_targets_keep_their_places_in_the_file(copy):

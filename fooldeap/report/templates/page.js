@@ -124,6 +124,72 @@
     choose(Math.max(0, radios.findIndex((radio) => radio.checked)));
   }
 
+  // --- Catalogues ---------------------------------------------------------------------------------------------------
+
+  const PAGE_SIZE = 60;
+  const byName = new Intl.Collator("en", { numeric: true });
+  const orders = {
+    number: () => 0, // the order of the data
+    name: (one, other) => byName.compare(one.name, other.name),
+    highest: (one, other) => other.confidence - one.confidence,
+    lowest: (one, other) => one.confidence - other.confidence,
+    cost: (one, other) => (one.cost ?? Infinity) - (other.cost ?? Infinity) || 0,
+  };
+
+  function setUpCatalogue(box) {
+    const entries = JSON.parse(box.querySelector("script").textContent);
+    entries.sort((one, other) => one.number - other.number);
+    const search = box.querySelector("[type=search]"), order = box.querySelector("select");
+    const list = box.querySelector(".thumbs"), pagers = [...box.querySelectorAll(".pager")];
+    let found = [], page = 0;
+
+    const matches = (entry, words) => words.every((word) =>
+      word === String(entry.number) || entry.name.toLowerCase().includes(word));
+    const addEntry = (entry) => {
+      const item = append("li", list);
+      item.className = entry.good === null ? "" : entry.good ? "good" : "missed";
+      const title = entry.name ? `${entry.number}: ${entry.name}` : String(entry.number);
+      const link = append(entry.file ? "a" : "span", item);
+      if (entry.file) link.href = entry.file;
+      const image = append("img", link);
+      image.src = entry.image;
+      image.alt = `Image for target ${title}, ${entry.certain}`;
+      image.className = entry.image.startsWith("data:image/jpeg") ? "reduced" : "";
+      append("b", item, title);
+      append("div", item, entry.certain).className = "prediction";
+      for (const line of [entry.seen && `seen as ${entry.seen}`, ...entry.lines]) if (line) append("div", item, line);
+    };
+    const show = (index) => {
+      const last = Math.max(0, Math.ceil(found.length / PAGE_SIZE) - 1);
+      page = Math.min(Math.max(0, index), last);
+      list.replaceChildren();
+      found.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE).forEach(addEntry);
+      const images = `${groupDigits(found.length)} image${found.length === 1 ? "" : "s"}`;
+      for (const pager of pagers) {
+        pager.querySelector("output").textContent = last ? `${images}, page ${page + 1} of ${last + 1}` : images;
+        pager.querySelector(".back").disabled = page === 0;
+        pager.querySelector(".next").disabled = page === last;
+      }
+    };
+    const find = () => {
+      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      found = entries.filter((entry) => matches(entry, words)).sort(orders[order.value]);
+      show(0);
+    };
+    search.addEventListener("input", find);
+    order.addEventListener("change", find);
+    pagers.forEach((pager, at) => {
+      for (const [name, step] of [["back", -1], ["next", 1]]) {
+        pager.querySelector(`.${name}`).addEventListener("click", () => {
+          show(page + step);
+          if (at) box.scrollIntoView(); // the lower one: continue at the top of the new page
+        });
+      }
+    });
+    box.hidden = false;
+    find();
+  }
+
   // --- Curves -------------------------------------------------------------------------------------------------------
 
   const COLOURS = 10;
@@ -237,6 +303,7 @@
     draw();
   }
 
+  document.querySelectorAll(".catalogue").forEach(setUpCatalogue);
   document.querySelectorAll(".player").forEach(setUpPlayer);
   document.querySelectorAll(".chart").forEach(setUpChart);
 })();

@@ -150,9 +150,10 @@ def test_a_summary_and_the_best_results_come_first_with_many_targets():
     result = many_results()
     lines = result.markdown().splitlines()
     assert lines[:3] == [
-        "| classes | median confidence | classes at 50 % | classes at 90 % | classes at 99 % | classes at 99.99 % |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| 30 | 0.500 % | 3 | 1 | 1 | 1 |",
+        "| classes | median confidence | mean confidence | classes at 50 % | classes at 90 % | classes at 99 % "
+        "| classes at 99.99 % |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| 30 | 0.500 % | 7.783 % | 3 | 1 | 1 | 1 |",
     ]
     best, every = (lines.index(each) for each in ("The 10 images with the highest confidence:", "All images:"))
     targets = [line.split(" | ")[0].removeprefix("| ") for line in lines]
@@ -162,7 +163,7 @@ def test_a_summary_and_the_best_results_come_first_with_many_targets():
 
 
 def test_a_class_counts_once_in_the_summary_with_several_seeds():
-    assert list(many_results(seeds=(1, 2)).summary().values()) == ["30", "0.500 %", "3", "1", "1", "1"]
+    assert list(many_results(seeds=(1, 2)).summary().values()) == ["30", "0.500 %", "7.783 %", "3", "1", "1", "1"]
 
 
 def test_twenty_targets_have_one_table():
