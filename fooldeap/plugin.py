@@ -142,19 +142,33 @@ KINDS = {
     for kind in (
         Kind(
             "genome",
-            "genomes; uint8 images; copies",
+            "sample: genomes; decode: their images, uint8; take: copies of genomes",
             ("shape",),
             "sample(count, rng), decode(genomes), take(genomes, indices)",
         ),
-        Kind("fitness", "float64 (n,) or (n, k), larger is better", ("predictions", "target"), generational=True),
-        Kind("mutation", "as many genomes", ("genomes", "rng"), generational=True),
-        Kind("crossover", "two batches of children", ("first", "second", "rng"), generational=True),
-        Kind("selection", "count indices into the population", ("fitness", "count", "rng"), generational=True),
-        Kind("algorithm", "yields genomes, receives a Reply", ("toolbox", "rng")),
-        Kind("classifier", "float32 (n, classes)", methods="input_shape, classes, digest, logits(images)"),
-        Kind("dataset", "a Split of images and labels", methods="load()"),
-        Kind("executor", "results in order", methods="map(function, items)"),
-        Kind("reporter", "–", methods="on_start, on_run_start, on_generation, on_run_end, on_finish, on_abort"),
+        Kind(
+            "fitness",
+            "the fitness of each image, float64 (n,) or (n, k); larger is better",
+            ("predictions", "target"),
+            generational=True,
+        ),
+        Kind("mutation", "the mutated genomes, as many as were passed", ("genomes", "rng"), generational=True),
+        Kind(
+            "crossover",
+            "two batches of children, each of the size of first",
+            ("first", "second", "rng"),
+            generational=True,
+        ),
+        Kind("selection", "the indices of count selected individuals", ("fitness", "count", "rng"), generational=True),
+        Kind("algorithm", "yields batches of genomes, receives a Reply to each", ("toolbox", "rng")),
+        Kind(
+            "classifier",
+            "logits: the score of each class, float32 (n, classes)",
+            methods="input_shape, classes, digest, logits(images)",
+        ),
+        Kind("dataset", "a Split, which holds images and labels", methods="load()"),
+        Kind("executor", "the results, in the order of the items", methods="map(function, items)"),
+        Kind("reporter", "nothing", methods="on_start, on_run_start, on_generation, on_run_end, on_finish, on_abort"),
     )
 }
 

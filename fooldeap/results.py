@@ -74,17 +74,15 @@ class LogRow(NamedTuple):
     seed: Annotated[int, Column("the seed of the run")]
     target: Annotated[int, Column("the target class")]
     generation: Annotated[int, Column("the generation, counted from 0")]
-    evaluations: Annotated[int, Column("the evaluations of the run so far")]
+    evaluations: Annotated[int, Column("the number of evaluations of the run so far")]
     best: Annotated[float, Column("the highest fitness of the generation", "fitness")]
-    mean: Annotated[float, Column("the mean fitness", "fitness")]
-    worst: Annotated[float, Column("the lowest fitness", "fitness")]
-    std: Annotated[
-        float, Column("the standard deviation of the fitness over the generation, with divisor n", "fitness")
-    ]
-    confidence: Annotated[float, Column("the highest confidence in the target class")]
+    mean: Annotated[float, Column("the mean fitness of the generation", "fitness")]
+    worst: Annotated[float, Column("the lowest fitness of the generation", "fitness")]
+    std: Annotated[float, Column("the standard deviation of the fitness of the generation", "fitness")]
+    confidence: Annotated[float, Column("the highest confidence in the target class in the generation")]
     diversity: Annotated[
         float,
-        Column("the standard deviation of a pixel over the population, averaged over about 64 pixels", "grey levels"),
+        Column("how much the images of the generation differ: the standard deviation of a pixel", "grey levels"),
     ]
 
     @classmethod

@@ -33,11 +33,14 @@ class Stop:
     ] = 0.9999
     score: Annotated[
         float | None,
-        Field(description="a goal in terms of fitness; if both goals are set, reaching one of them is enough"),
+        Field(
+            description="a goal for the fitness: the value that must be reached. If both goals are set, reaching one "
+            "of them is enough"
+        ),
     ] = None
     evaluations: Annotated[
         Count | None,
-        Field(description="the budget: the maximum number of evaluations of a run; never exceeded"),
+        Field(description="the budget: the maximum number of evaluations of a run. It is never exceeded"),
     ] = 25000
     generations: Annotated[
         int, Ge(0), Field(description="the maximum number of generations after the first population")
@@ -45,8 +48,8 @@ class Stop:
     seconds: Annotated[
         Annotated[float, Gt(0)] | None,
         Field(
-            description="the maximum duration of the evolution of a run, over all its sessions. With this criterion, "
-            "results differ between machines"
+            description="the maximum duration of the evolution of a run. After an interruption, the run has only the "
+            "remaining time. With this criterion, results differ between machines"
         ),
     ] = None
     stagnation: Annotated[

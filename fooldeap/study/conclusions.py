@@ -77,7 +77,7 @@ def _scope_text(outcome: Outcome) -> str:
 def _overview_sentences(outcome: Outcome, analysis: Analysis) -> list[str]:
     found = []
     if outcome.candidate:
-        found.append(_describe_place(outcome.candidate, {each.name: each.mean_rank for each in analysis.variants}))
+        found.append(_describe_position(outcome.candidate, {each.name: each.mean_rank for each in analysis.variants}))
     if analysis.friedman:
         found.append(_friedman_sentence("The variants", analysis.friedman))
     return found
@@ -88,17 +88,17 @@ def _friedman_sentence(subject: str, test: Friedman) -> str:
     return f"{subject} {differ} (Friedman, {friedman_text(test)})."
 
 
-def _describe_place(name: str, ranks: Mapping[str, float]) -> str:
-    """Return the place of a variant by mean rank, and the variants that it ties with; ``ranks`` ascend."""
-    rank = f"by mean rank ({ranks[name]:.2f})"
+def _describe_position(name: str, ranks: Mapping[str, float]) -> str:
+    """Return the position of a variant by mean rank, and the variants that it ties with; ``ranks`` ascend."""
     level = [each for each in ranks if isclose(ranks[each], ranks[name])]
     ties = [each for each in level if each != name]
     if len(level) == len(ranks):
-        return f"{name} ties with {join_names(ties)} {rank}."
+        return f"{join_names([name, *ties])} have the same mean rank ({ranks[name]:.2f})."
     first = list(ranks).index(level[0]) + 1
     if ties:
-        return f"{name} shares places {first} to {first + len(ties)} of {len(ranks)} {rank} with {join_names(ties)}."
-    return f"{name} is number {first} of {len(ranks)} {rank}."
+        equal = f"it has the same mean rank ({ranks[name]:.2f}) as {join_names(ties)}"
+        return f"{name} is number {first} to {first + len(ties)} of {len(ranks)}: {equal}."
+    return f"{name} is number {first} of {len(ranks)} by mean rank ({ranks[name]:.2f})."
 
 
 # --- Sentences ------------------------------------------------------------------------------------------------------

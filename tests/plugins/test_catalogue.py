@@ -68,7 +68,7 @@ In YAML:
 
 genome   pixels, blocks
 call     f(genomes, rng)
-returns  as many genomes
+returns  the mutated genomes, as many as were passed
 source   FILE
 
 
@@ -84,7 +84,7 @@ In YAML:
 
 call     on_start, on_run_start, on_generation, on_run_end,
          on_finish, on_abort
-returns  –
+returns  nothing
 source   FILE"""
 
 

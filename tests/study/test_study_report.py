@@ -100,10 +100,10 @@ def test_the_report_names_a_variant_better_than_all_others():
 @pytest.mark.parametrize(
     ("others", "standing"),
     [
-        ({"tournament-7": NEVER}, "b ties with tournament-7 by mean rank (1.50)."),
+        ({"tournament-7": NEVER}, "b and tournament-7 have the same mean rank (1.50)."),
         ({"tournament-7": SEVEN}, "b is number 2 of 2 by mean rank (2.00)."),
-        ({"tournament-7": SEVEN, "nor": NEVER}, "b shares places 2 to 3 of 3 by mean rank (2.50) with nor."),
-        ({"nor": NEVER, "none": NEVER}, "b ties with none and nor by mean rank (2.00)."),
+        ({"tournament-7": SEVEN, "nor": NEVER}, "b is number 2 to 3 of 3: it has the same mean rank (2.50) as nor."),
+        ({"nor": NEVER, "none": NEVER}, "b, none and nor have the same mean rank (2.00)."),
     ],
 )
 def test_ties_of_the_variant_on_trial_are_reported(others, standing):
