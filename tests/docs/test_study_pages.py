@@ -416,7 +416,7 @@ def sentences_of_strategies():
     yield f"{WORDS[missed.sum()]} runs of `generational`, with {seeds} different seeds, missed their digit"
     for name, text in [
         ("cppn-map_elites", "is {:.1f} times the smallest on `mnist_cnn`, and {:.0f} times on `mnist_lenet`"),
-        ("cppn-generational", "it is {:.1f} and {:.1f} times."),
+        ("cppn-generational", "is {:.1f} times the smallest on `mnist_cnn` and {:.1f} times on `mnist_lenet`"),
     ]:
         reached = [found[name][np.isfinite(found[name])] for found in (cnn, lenet)]
         yield text.format(*(seeds.max() / seeds.min() for seeds in reached))

@@ -323,4 +323,4 @@ def test_every_section_has_a_case_or_says_that_it_has_none():
     titles = re.findall(r"^### (.*)$", part, re.MULTILINE)
     without = [title for title in titles if title not in dict(CASES)]
     assert without == ["TensorFlow.js"]
-    assert "No test runs this conversion." in part
+    assert "No test runs this conversion." in " ".join(part.split())
