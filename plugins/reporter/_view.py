@@ -38,16 +38,16 @@ class View:
         if self._gallery is not None:
             self._gallery.keep(result)
 
-    def draw(self, bars: Sequence[Bar]) -> None:
+    def draw(self, bars: Sequence[Bar], *, least: int = 1) -> None:
         """Draw the bars above the images.
 
-        If the images would be cramped, only the first bar is drawn.
+        If the images would be cramped, only the first ``least`` bars are drawn.
         """
         self._return_to_top()
         mosaic = self._images(len(bars))
         if mosaic is None or mosaic.cramped:
-            mosaic = self._images(1)
-            bars = bars[:1] if mosaic else bars
+            mosaic = self._images(least)
+            bars = bars[:least] if mosaic else bars
         self._live.update(Group(Bars(bars), *([mosaic] if mosaic else [])), refresh=True)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.console import Console as Screen
 from rich.table import Column, Table
 
-from fooldeap.formatting import class_label, counted, per_second, percent, proportion
+from fooldeap.formatting import class_label, counted, level, per_second, percent, proportion
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -22,6 +22,7 @@ from fooldeap.plugin import (
     dataclass,
     reporter,
 )
+from fooldeap.results import LEVELS, MANY_TARGETS
 from fooldeap.terminal_text import printable
 
 from ._bars import Bar
@@ -38,11 +39,12 @@ SHARE = 0.01  # largest share of the time for drawing, without the first and the
 class Console(Reporter):
     """Show progress bars, the best images, the time left, and finally a table of results.
 
-    With more than 20 targets, a summary and the best ten results take the place of the table. There is one bar for each
-    target. If bars and images do not both fit on the screen, only the images are shown, with the confidence in their
-    captions. ``every`` is the smallest number of seconds between two drawings. If the output is not a terminal, lines
-    are printed instead, and the smallest interval is ten times as long. Drawing takes at most 1 % of the time, so on a
-    slow terminal it happens less often. ``images: false`` turns off the images; they also need a terminal with colours.
+    There is one bar for each target. With more than 20 targets, one line shows instead how many classes have reached
+    which confidence, and at the end a summary and the best ten results take the place of the table. If bars and images
+    do not both fit on the screen, only the images are shown, with the confidence in their captions. ``every`` is the
+    smallest number of seconds between two drawings. If the output is not a terminal, lines are printed instead, and the
+    smallest interval is ten times as long. Drawing takes at most 1 % of the time, so on a slow terminal it happens less
+    often. ``images: false`` turns off the images; they also need a terminal with colours.
     """
 
     on_screen: ClassVar[bool] = True
@@ -57,6 +59,8 @@ class Console(Reporter):
         self._ended: set[tuple[int, int]] = set()
         self._evaluations: dict[RunInfo, int] = {}
         self._several = len({run.seed for run in session.runs}) > 1
+        targets = {target for run in session.runs for target in run.targets}
+        self._highest = dict.fromkeys(targets, 0.0) if len(targets) > MANY_TARGETS else {}  # confidence by target
         self._total = sum(len(run.targets) for run in session.runs)
         where = f" in {session.folder.path}" if session.folder else ""
         verb = "resuming" if session.resumed else "evolving"
@@ -79,6 +83,8 @@ class Console(Reporter):
         """Store the row, and draw if it is time to."""
         self._latest[row.seed, row.target] = row
         self._evaluations[run] = row.evaluations
+        if self._highest and row.confidence > self._highest[row.target]:
+            self._highest[row.target] = row.confidence
         if self._pace.due():
             with self._pace.drawing():
                 self._draw()
@@ -89,7 +95,7 @@ class Console(Reporter):
             self._ended.add((result.seed, result.target))
             if self._view is not None:
                 self._view.keep(result)
-            elif len(results) <= MAX_LINES:
+            elif len(results) <= MAX_LINES and not self._highest:
                 self._print(f"  {_format_result(result, self._session.names)}")
 
     def on_finish(self, result: Result) -> None:
@@ -114,13 +120,21 @@ class Console(Reporter):
         evaluations = sum(self._evaluations.values())
         rate = per_second(evaluations, self._pace.elapsed)
         note = f"{len(self._ended)} of {self._total} done, {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
+        classes = [self._classes()] if self._highest else []
         if self._view is None:
-            self._print(f"  {note}")
+            self._print("; ".join([f"  {note}", *(f"{bar.name}: {bar.note}" for bar in classes)]))
             return
         overall = Bar("all", len(self._ended) / self._total, note + self._format_time_left(rate))
         crowded = self._total > MAX_BARS
         shown = (row for key, row in self._latest.items() if not (crowded and key in self._ended))
-        self._view.draw([overall, *map(self._bar, itertools.islice(shown, MAX_BARS))])
+        bars = classes or map(self._bar, itertools.islice(shown, MAX_BARS))
+        self._view.draw([overall, *bars], least=1 + len(classes))
+
+    def _classes(self) -> Bar:
+        """Return how many classes have reached each level; the bar shows the share at the lowest level."""
+        counts = [sum(highest >= each for highest in self._highest.values()) for each in LEVELS]
+        note = ", ".join(f"{count} at {level(each)}" for count, each in zip(counts, LEVELS, strict=True))
+        return Bar("classes", counts[0] / len(self._highest), note)
 
     def _bar(self, row: LogRow) -> Bar:
         seed = f"seed {row.seed} " if self._several else ""

@@ -194,6 +194,37 @@ def test_the_console_shows_ten_of_many_results(on_a_terminal, capsys, monkeypatc
     assert len(re.findall(r"not reached|\b80\b", text)) == 10
 
 
+@pytest.mark.parametrize("on_a_terminal", [True, False])
+def test_the_console_counts_the_classes_at_each_confidence(on_a_terminal, capsys, monkeypatch):
+    if on_a_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("COLUMNS", "80")
+    runs = [RunInfo(seed, (target,)) for seed in (1, 2) for target in range(30)]
+    console = registry.load().get("reporter", "console").build({"images": False, "every": 1e-9})
+    console.on_start(ExperimentInfo("many", tuple(runs), {}, None, {}, None))
+    monkeypatch.setattr(console._pace, "due", lambda: True)
+    capsys.readouterr()
+    # Target 0 rises and falls, target 1 reaches a level with its second seed, and target 2 reaches the highest.
+    for index, confidence in [(0, 0.6), (0, 0.1), (1, 0.4), (31, 0.95), (2, 0.9999), (32, 0.5)]:
+        row = LogRow(runs[index].seed, runs[index].targets[0], 0, 10, 1, 1, 1, 1, confidence, 1)
+        console.on_generation(runs[index], row)
+    text = capsys.readouterr().out
+    console.on_run_end([replace(many_results().runs[0], confidence=0.6)])
+    assert "seed 1, target 0" not in capsys.readouterr().out
+    console.on_abort()
+    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text)
+    found = re.findall(r"(\d+) at 50 %, (\d+) at 90 %, (\d+) at 99 %, (\d+) at 99.99 %", text)
+    assert [tuple(map(int, counts)) for counts in found] == [
+        (1, 0, 0, 0),
+        (1, 0, 0, 0),
+        (1, 0, 0, 0),
+        (2, 1, 0, 0),
+        (3, 2, 1, 1),
+        (3, 2, 1, 1),
+    ]
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
 def test_pictures_have_any_shape(shape):
     result = result_of(shape)
