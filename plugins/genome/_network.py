@@ -229,14 +229,20 @@ def _stable_order(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @functools.cache
-def input_grid(height: int, width: int) -> Floats:
+def input_grid(height: int, width: int, canvas: int | None = None) -> Floats:
     """Return the inputs at every pixel, float32 (4, height * width).
 
-    x and y run from -1 to 1 along the longer side. The distance to the centre has the same unit. The bias is 1.
+    x and y run from -1 to 1 along the longer side. The distance to the centre has the same unit. The bias is 1. With
+    ``canvas``, the pixels are the centre of a square of ``canvas`` x ``canvas`` pixels.
     """
-    longer = max(height, width)
-    y, x = np.mgrid[:height, :width]
-    x, y = (2 * x + 1 - width) / longer, (2 * y + 1 - height) / longer
-    places = np.stack([x, y, np.hypot(x, y), np.ones_like(x)]).reshape(INPUTS, -1).astype(np.float32)
+    if canvas is not None:
+        top, left = (canvas - height) // 2, (canvas - width) // 2
+        whole = input_grid(canvas, canvas).reshape(INPUTS, canvas, canvas)
+        places = whole[:, top : top + height, left : left + width].reshape(INPUTS, -1)
+    else:
+        longer = max(height, width)
+        y, x = np.mgrid[:height, :width]
+        x, y = (2 * x + 1 - width) / longer, (2 * y + 1 - height) / longer
+        places = np.stack([x, y, np.hypot(x, y), np.ones_like(x)]).reshape(INPUTS, -1).astype(np.float32)
     places.flags.writeable = False
     return places

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, Annotated, Array, Gt, Images, Rng, dataclass, genome
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Gt, Images, InputError, Rng, dataclass, genome
 
 from .._grey import to_grey
 from ._network import FUNCTIONS, INPUTS, Network, compute_blocks, input_grid
@@ -20,15 +20,24 @@ class Cppn:
     inputs are x, y, the distance to the centre, and a bias. Its nodes are sine, sigmoid, Gaussian or clipped linear
     functions with values from -1 to 1. Each individual has its own topology. In the first population there are no
     hidden nodes, and every input is linked to every output with a normal weight of standard deviation ``sigma``. An
-    output of -1 is black, and 1 is white. Colour images have three outputs: hue, saturation and value.
+    output of -1 is black, and 1 is white. Colour images have three outputs: hue, saturation and value. With ``canvas``,
+    the network draws a square of ``canvas`` x ``canvas`` pixels, and the image is its centre.
     """
 
     shape: tuple[int, int, int]
     _: KW_ONLY
     sigma: Annotated[float, Gt(0)] = 1.5
+    canvas: Annotated[int, Ge(1)] | None = None
     dtype: ClassVar[None] = None
     bounds: ClassVar[None] = None
     costly: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        height, width, _ = self.shape
+        if self.canvas is not None and self.canvas < max(height, width):
+            raise InputError(
+                f"canvas: got {self.canvas}, expected at least {max(height, width)} for an image of {height} x {width}"
+            )
 
     def sample(self, count: int, rng: Rng) -> list[Network]:
         """Return ``count`` networks without hidden nodes."""
@@ -45,7 +54,7 @@ class Cppn:
         """Return images uint8 (n, h, w, c)."""
         height, width, channels = self.shape
         images = np.empty((len(genomes), height * width, channels), np.uint8)
-        for part, block, values in compute_blocks(genomes, input_grid(height, width)):
+        for part, block, values in compute_blocks(genomes, input_grid(height, width, self.canvas)):
             shares = np.moveaxis((values + 1) / 2, 1, 0)
             for channel, share in enumerate(shares if channels == 1 else _hsv_to_rgb(*shares)):
                 images[part, block, channel] = to_grey(255 * share)

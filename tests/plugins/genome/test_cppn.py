@@ -8,6 +8,7 @@ import pytest
 from helpers.experiments import tiny
 from helpers.resuming import check_resumes_wherever_cut
 
+from fooldeap.errors import InputError
 from fooldeap_plugins.genome._network import BATCH, BLOCK, INPUTS, Network, compute_blocks, input_grid
 from fooldeap_plugins.genome.cppn import Cppn
 from fooldeap_plugins.mutation.cppn import cppn
@@ -63,6 +64,21 @@ def test_inputs_are_coordinates_distance_and_bias():
     assert y[:, 0].tolist() == [-0.25, 0.25]
     assert distance == pytest.approx(np.sqrt(x**2 + y**2))
     assert (bias == 1).all()
+
+
+@pytest.mark.parametrize(("shape", "top", "left"), [((20, 20, 3), 6, 6), ((20, 20, 1), 6, 6), ((9, 32, 3), 11, 0)])
+def test_the_image_is_the_centre_of_the_canvas(shape, top, left):
+    height, width, channels = shape
+    networks = grown(shape, 30)
+    whole = Cppn((32, 32, channels)).decode(networks)
+    images = Cppn(shape, canvas=32).decode(networks)
+    np.testing.assert_array_equal(images, whole[:, top : top + height, left : left + width])
+
+
+def test_a_canvas_smaller_than_the_image_is_refused():
+    with pytest.raises(InputError, match="canvas: got 31, expected at least 32 for an image of 16 x 32"):
+        Cppn((16, 32, 3), canvas=31)
+    np.testing.assert_array_equal(input_grid(32, 32, 32), input_grid(32, 32))
 
 
 def test_black_is_minus_one_and_white_is_one():
