@@ -9,8 +9,8 @@ numbers. To add an attack, add a file with these keys:
   evaluation of one run counts for every class
 - ``white_box``: whether the attack uses gradients of the classifier (default: false)
 - ``one_part_in``: the attack gets the budget divided by this number (default: 1)
-- ``experiment``: the keys of the experiment file that differ between attacks. The values ``$waves`` and ``$contrast``
-  are replaced by numbers that depend on the image size, see `fit_to_images`
+- ``experiment``: the keys of the experiment file that differ between attacks. The value ``$waves`` is replaced by a
+  number that depends on the image size, see `fit_to_images`
 """
 
 import math
@@ -26,7 +26,6 @@ GOAL = 0.9999
 LEVELS = (0.5, 0.9, 0.99, GOAL)  # confidences that the report shows
 GENERATIONS_PER_EVALUATION = 4  # a limit so high that the budget ends every run
 WAVES = 8  # number of lowest frequencies along each side of an image
-CONTRAST = 12.5  # grey levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +73,13 @@ def load_attacks(shape: tuple[int, int, int], classes: int, budget: int) -> Iter
 
 
 def fit_to_images(value: Any, shape: tuple[int, int, int]) -> Any:
-    """Replace the variables in a value of an attack file by numbers for images (h, w, c).
+    """Replace ``$waves`` in a value of an attack file by the number of lowest frequencies along each side of an image.
 
-    ``$waves`` is the number of lowest frequencies along each side: 8, or fewer for small images. ``$contrast`` is the
-    standard deviation of the frequency coefficients: 12.5 times the square root of the number of pixels. It gives
-    images of any size the same contrast.
+    It is 8, or fewer if the height or width is smaller. ``shape`` is (h, w, c).
     """
     if isinstance(value, Mapping):
         return {key: fit_to_images(each, shape) for key, each in value.items()}
-    height, width, _ = shape
-    variables = {"$waves": min(WAVES, height, width), "$contrast": round(CONTRAST * math.sqrt(height * width), 1)}
-    return variables.get(value, value) if isinstance(value, str) else value
+    return min(WAVES, *shape[:2]) if value == "$waves" else value
 
 
 def experiment_data(

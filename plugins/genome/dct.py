@@ -1,6 +1,7 @@
 """Indirect encoding: an image as a sum of its lowest frequencies."""
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -23,6 +24,8 @@ class Dct:
     two-dimensional DCT-II (Ahmed, Natarajan and Rao 1974). The image is 127.5 plus the sum of their waves, rounded and
     clipped to 0 ... 255. In the first population, the coefficient of u and v half waves across the image is normal with
     standard deviation ``sigma`` / (1 + u + v) ** ``decay``. The larger ``sigma``, the larger the black and white areas.
+    ``sigma`` is the value for 28 x 28 pixels. For other sizes, it is multiplied by the square root of the number of
+    pixels, divided by 28, so that images of any size have the same contrast.
     """
 
     shape: tuple[int, int, int]
@@ -43,8 +46,10 @@ class Dct:
     def sample(self, count: int, rng: Rng) -> NDArray[np.float64]:
         """Return coefficients float64 (count, channels, size, size)."""
         frequencies = np.add.outer(np.arange(self.size), np.arange(self.size))
-        scale = self.sigma / (1.0 + frequencies) ** self.decay
-        return scale * rng.standard_normal((count, self.shape[2], self.size, self.size))
+        height, width, channels = self.shape
+        sigma = self.sigma * (math.sqrt(height * width) / 28)
+        scale = sigma / (1.0 + frequencies) ** self.decay
+        return scale * rng.standard_normal((count, channels, self.size, self.size))
 
     def decode(self, genomes: NDArray[np.float64]) -> Images:
         """Return images uint8 (n, h, w, c)."""

@@ -39,7 +39,7 @@ def toolbox(genome, seed=0):
 
 
 def small(confidence=0.99, **arguments):
-    genome = {"name": "dct", "size": 4, "sigma": 100.0}
+    genome = {"name": "dct", "size": 4}
     algorithm = {"name": "bayesian_optimisation", "start": 8, "confidence": confidence}
     return tiny(genome=genome, algorithm=algorithm, **{"stop": {"confidence": 0.99, "evaluations": 200}, **arguments})
 

@@ -22,7 +22,7 @@ from fooldeap_plugins.algorithm.snes import snes
 
 OPTIMUM = 2.0
 NAMES = ("cma_es", "snes", "differential_evolution")
-WAVES = {"name": "dct", "size": 4, "sigma": 100.0}
+WAVES = {"name": "dct", "size": 4}
 
 
 def toolbox(dimensions, seed=0):

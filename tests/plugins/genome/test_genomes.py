@@ -71,6 +71,16 @@ def test_dct_samples_normal_coefficients_that_decay_with_frequency():
         assert stats.kstest(genomes[:, 0, u, v], expected.cdf).pvalue > LEVEL
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (9, 16, 3), (224, 224, 3)])
+def test_the_contrast_of_dct_does_not_depend_on_the_size(shape):
+    height, width, channels = shape
+    genomes = Dct(shape).sample(2000, rng())
+    expected = stats.norm(0, 12.5 * np.sqrt(height * width))
+    assert stats.kstest(genomes[:, channels - 1, 3, 2], expected.cdf).pvalue > LEVEL
+    if height == width == 28:
+        assert np.array_equal(genomes, 350.0 * rng().standard_normal((2000, 1, 8, 8)))
+
+
 def test_dct_refuses_more_frequencies_than_pixels():
     with pytest.raises(InputError, match="size: got 9, expected at most 8 for an image of 8 x 28"):
         Dct((8, 28, 1), size=9)
