@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 
 _DIGITS = 5  # of a share; three digits of a percentage
+_LAST_IN_SECONDS = 120  # durations up to this are shown in seconds
 
 
 def percent(share: float) -> str:
@@ -57,6 +58,14 @@ def class_label(number: int, names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: 1 image, 15,800 images. For terminals, which have no narrow spaces."""
     return f"{number:,} {noun if number == 1 else f'{noun}es' if noun.endswith('s') else f'{noun}s'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as text, rounded up: 45 s, 3 min, 2 h 5 min."""
+    if seconds <= _LAST_IN_SECONDS:
+        return f"{math.ceil(seconds)} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def per_second(count: float, seconds: float) -> float:

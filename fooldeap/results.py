@@ -373,12 +373,27 @@ class OutputFolder(Protocol):
         """Write a file below the folder atomically."""
 
 
+class Cost(NamedTuple):
+    """An estimate of the cost of an experiment.
+
+    Attributes
+    ----------
+    evaluations : about the largest number of evaluations of all runs
+    rate : images per second of the classifier alone; 0 if it is unknown
+    memory : bytes of the images that are kept at the same time
+    """
+
+    evaluations: int
+    rate: float
+    memory: int
+
+
 @dataclass(frozen=True)
 class ExperimentInfo:
     """The information that reporters get at the start: the experiment, its runs, and the output folder (or None).
 
     ``accuracy`` is that of the classifier on the test images of the dataset, or None without a dataset.
-    ``names`` are the names of the classes, if it has them.
+    ``names`` are the names of the classes, if it has them. ``cost`` is an estimate.
     """
 
     name: str
@@ -390,3 +405,4 @@ class ExperimentInfo:
     resumed: bool = False
     accuracy: float | None = None
     names: tuple[str, ...] = ()
+    cost: Cost | None = None

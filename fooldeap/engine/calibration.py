@@ -36,6 +36,7 @@ class Calibration(NamedTuple):
     noise : logits float32 (n, classes) of images of noise; empty for a billable classifier, which is not tested
     warnings : signs that the classifier was loaded wrongly, see `fooldeap.engine.classifier_checks`
     accuracy : on at most 2000 test images; None without a dataset
+    rate : images per second in batches of ``rows``; 0 if it was not measured
     """
 
     depends_on: DependsOn
@@ -43,6 +44,7 @@ class Calibration(NamedTuple):
     noise: Array
     warnings: tuple[str, ...] = ()
     accuracy: float | None = None
+    rate: float = 0.0
 
 
 def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:
@@ -61,7 +63,8 @@ def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:
         same, rates[size] = trial.agrees(size)
         if not same:
             return trial.outcome(same=False, rows=evaluator.rows)
-    return trial.outcome(same=True, rows=rows or _fastest(rates, evaluator.rows))
+    chosen = rows or _fastest(rates, evaluator.rows)
+    return trial.outcome(same=True, rows=chosen)._replace(rate=rates.get(chosen, 0.0))
 
 
 def _sizes(most: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evolution import Observer, UnrecordedError
 from fooldeap.errors import FooldeapError, InputError, RunError, blaming
 from fooldeap.plugin import BestYet, Classifier, Reporter
-from fooldeap.results import ExperimentInfo, LogRow, Result, RunInfo, RunResult
+from fooldeap.results import Cost, ExperimentInfo, LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome
@@ -229,6 +230,17 @@ class ExperimentSession(Session):
             resumed=resumed,
             accuracy=self.calibration.accuracy,
             names=tuple(getattr(self.classifier, "names", None) or ()),
+            cost=self._cost(),
+        )
+
+    def _cost(self) -> Cost:
+        stop, batch = self.experiment.stop, self.first_batches.get("", 0)
+        most = batch * (stop.generations + 1)
+        kept = sum(len(run.targets) for run in self.runs) + batch * min(self.width, len(self.runs))
+        return Cost(
+            evaluations=len(self.runs) * min(most, stop.evaluations or most),
+            rate=self.calibration.rate,
+            memory=kept * math.prod(self.classifier.input_shape),
         )
 
 

@@ -52,6 +52,7 @@ class Session:
     calibration : the calibration of the classifier
     runs : all runs over seeds and targets of the experiments, ordered by seed
     starts : by experiment, the digest of the first images of its first run
+    first_batches : by experiment, the number of these images
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Session:
             self.calibration = calibration or self._calibrated(rows)
             self.evaluator.rows = self.calibration.rows
             self.evaluator.queries.probes += getattr(work.classifier, "probed", 0)
+            self.first_batches: dict[str, int] = {}
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}
         except BaseException:
             self.close()
@@ -215,7 +217,8 @@ class Session:
                 begun = run.ask()
             with experiment.blaming("algorithm"), contextlib.suppress(*() if strict else (PluginError,)):
                 if begun:
-                    answers = np.random.default_rng(0).normal(size=(len(run.uncached()), self.classifier.classes))
+                    self.first_batches[name] = len(run.uncached())
+                    answers = np.random.default_rng(0).normal(size=(self.first_batches[name], self.classifier.classes))
                     run.store(answers.astype(np.float32))
                     run.tell()
                     run.finish_generation()

@@ -5,12 +5,11 @@ import time
 from dataclasses import dataclass
 
 from fooldeap.engine.evolution import Observer
-from fooldeap.formatting import counted, per_second
+from fooldeap.formatting import counted, duration, per_second
 from fooldeap.results import LogRow, RunInfo
 from fooldeap.runs.session import Session
 from fooldeap.study.definition import Study, resolved
 from fooldeap.study.plan import StudyFolder, group_by_classifier, make_serial
-from fooldeap.study.progress import format_duration
 
 SECONDS = 3.0  # duration of the trial runs, for each classifier
 
@@ -35,7 +34,7 @@ class Forecast:
         if math.isinf(self.seconds):
             return f"{what}; the clock of this machine did not advance, so the duration is unknown"
         rate = per_second(self.evaluations, self.seconds)
-        return f"{what}; at the {rate:,.0f}/s measured here in one process, at most {format_duration(self.seconds)}"
+        return f"{what}; at the {rate:,.0f}/s measured here in one process, at most {duration(self.seconds)}"
 
 
 def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:

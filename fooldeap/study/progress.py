@@ -3,7 +3,6 @@
 The table shows how many runs of each variant are done. It does not show intermediate results.
 """
 
-import math
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -14,11 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fooldeap.engine.evolution import Observer
-from fooldeap.formatting import counted, per_second
+from fooldeap.formatting import counted, duration, per_second
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.terminal_text import printable
 
-LAST_IN_SECONDS = 120  # durations up to this are printed in seconds
 REFRESH_SECONDS = 0.5  # between two refreshes of the table; without a terminal, ten times as long
 
 
@@ -87,7 +85,7 @@ class Progress(Observer):
         rate = per_second(evaluations, self._shown - self._begun)
         runs = f"{self._done.total()} of {counted(self._total.total(), 'run')} done"
         runs += f", {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
-        return f"{runs}, < {format_duration(self._evaluations_left() / rate)} left" if rate else runs
+        return f"{runs}, < {duration(self._evaluations_left() / rate)} left" if rate else runs
 
     def _evaluations_left(self) -> int:
         """Return the number of remaining evaluations if every run spends its budget."""
@@ -102,11 +100,3 @@ class Progress(Observer):
             failed = f", {self._failed[name]} failed" if self._failed[name] else ""
             table.add_row(Text(printable(name)), f"{self._done[name]} of {total}{failed}", str(self._reached[name]))
         return table
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as text, rounded up: 45 s, 3 min, 2 h 5 min."""
-    if seconds <= LAST_IN_SECONDS:
-        return f"{math.ceil(seconds)} s"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

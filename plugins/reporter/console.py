@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.console import Console as Screen
 from rich.table import Column, Table
 
-from fooldeap.formatting import class_label, counted, level, per_second, percent, proportion
+from fooldeap.formatting import class_label, counted, duration, level, per_second, percent, proportion
 from fooldeap.plugin import (
     Annotated,
     BestYet,
@@ -22,7 +22,7 @@ from fooldeap.plugin import (
     dataclass,
     reporter,
 )
-from fooldeap.results import LEVELS, MANY_TARGETS
+from fooldeap.results import LEVELS, MANY_TARGETS, Cost
 from fooldeap.terminal_text import printable
 
 from ._bars import Bar
@@ -67,6 +67,8 @@ class Console(Reporter):
         self._print(f"{session.name}: {verb} {counted(self._total, 'image')}{where}")
         if session.accuracy is not None:
             self._print(f"accuracy of the classifier on the test images: {proportion(session.accuracy)}")
+        if self._highest and session.cost is not None and not session.resumed:
+            self._print(_format_cost(session.cost))
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
         self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
         self._view = None
@@ -150,7 +152,14 @@ class Console(Reporter):
             return ""
         ended = {run for run in self._evaluations if all((run.seed, target) in self._ended for target in run.targets)}
         left = sum(budget - self._evaluations.get(run, 0) for run in self._session.runs if run not in ended)
-        return f", < {math.ceil(left / rate)} s left"
+        return f", < {duration(left / rate)} left"
+
+
+def _format_cost(cost: Cost) -> str:
+    """Return an estimate in one line."""
+    time = f", at least {duration(cost.evaluations / cost.rate)} at {cost.rate:,.0f}/s" if cost.rate else ""
+    memory = f"{math.ceil(cost.memory / 1e6):,} MB"
+    return f"estimate: up to {counted(cost.evaluations, 'evaluation')}{time}, at least {memory} of memory for images"
 
 
 def _format_summary(result: Result) -> str:

@@ -5,8 +5,11 @@ from helpers.experiments import TINY
 from helpers.resuming import check_resumes_wherever_cut
 
 from fooldeap.configuration import config
+from fooldeap.errors import FooldeapError, InputError
+from fooldeap.plugin import Reporter, dataclass, reporter
 from fooldeap.result_tools.verify import verify
 from fooldeap.results import RunInfo
+from fooldeap.runs.experiment_session import ExperimentSession
 
 SCATTERED = tuple(range(0, 1000, 10))
 PLUGIN = """
@@ -61,3 +64,38 @@ def test_a_run_of_scattered_targets_is_resumed_and_verified(tmp_path):
     experiment = config.load({}, (), arguments=choices, plugins=[tmp_path / "thousand.py"])
     assert len(check_resumes_wherever_cut(experiment, tmp_path, 2)) == len(SCATTERED)
     assert verify(tmp_path / "whole").reproduced
+
+
+@pytest.mark.parametrize(
+    ("changes", "evaluations", "kept"),
+    [
+        ({}, 48, 1000 + 12),  # 4 generations of 12 in one run
+        ({"stop": {"evaluations": 30}}, 30, 1000 + 12),
+        ({"seeds": 2}, 96, 2000 + 24),
+        ({"algorithm": {"name": "random_search", "population": 7}, "targets": list(range(30))}, 30 * 28, 30 + 5 * 7),
+    ],
+)
+def test_the_cost_of_an_experiment_is_estimated(tmp_path, changes, evaluations, kept):
+    (tmp_path / "thousand.py").write_text(PLUGIN)
+    stop = {"generations": 3, "confidence": None, **changes.get("stop", {})}
+    algorithm = {"name": "map_elites", "population": 12}
+    choices = {**TINY, "classifier": "thousand", "targets": "all", "algorithm": algorithm, "concurrent_runs": 5}
+    choices = {**choices, **changes, "stop": stop}
+    seen = []
+
+    @reporter("notes")
+    @dataclass
+    class Notes(Reporter):
+        """Notes the cost, and ends the experiment."""
+
+        def on_start(self, session):
+            seen.append(session.cost)
+            raise InputError("enough")
+
+    choices["reporters"] = ["notes"]
+    experiment = config.load({}, (), arguments=choices, plugins=[tmp_path / "thousand.py", Notes])
+    with ExperimentSession(experiment) as prepared, pytest.raises(FooldeapError, match="enough"):
+        prepared.run(None)
+    (cost,) = seen
+    assert (cost.evaluations, cost.memory) == (evaluations, 16 * kept)
+    assert cost.rate > 0

@@ -16,7 +16,7 @@ from PIL import Image
 from fooldeap import registry
 from fooldeap.errors import PluginError
 from fooldeap.images.pictures import contact_sheets, growth
-from fooldeap.results import ExperimentInfo, FoolingImage, LogRow, Result, RunInfo, RunResult
+from fooldeap.results import Cost, ExperimentInfo, FoolingImage, LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.run_folder import RunFolder
 
 
@@ -192,6 +192,30 @@ def test_the_console_shows_ten_of_many_results(on_a_terminal, capsys, monkeypatc
         < text.index("99.995 %")
     )
     assert len(re.findall(r"not reached|\b80\b", text)) == 10
+
+
+@pytest.mark.parametrize(
+    ("targets", "resumed", "cost", "line"),
+    [
+        (
+            30,
+            False,
+            Cost(250_000, 100.0, 151_600_000),
+            "estimate: up to 250,000 evaluations, at least 42 min at 100/s, at least 152 MB of memory for images",
+        ),
+        (30, False, Cost(9, 0.0, 100), "estimate: up to 9 evaluations, at least 1 MB of memory for images"),
+        (30, True, Cost(9, 0.0, 100), None),
+        (30, False, None, None),
+        (20, False, Cost(9, 0.0, 100), None),
+    ],
+)
+def test_the_console_estimates_the_cost_of_many_targets_first(targets, resumed, cost, line, capsys):
+    console = registry.load().get("reporter", "console").build({})
+    info = ExperimentInfo("many", (RunInfo(1, tuple(range(targets))),), {}, None, {}, None, resumed=resumed, cost=cost)
+    console.on_start(info)
+    first, *more = capsys.readouterr().out.splitlines()
+    assert first.startswith("many: ")
+    assert more == ([line] if line else [])
 
 
 @pytest.mark.parametrize("on_a_terminal", [True, False])
