@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 SOFTMAX = "softmax"
 MANY_TARGETS, BEST = 20, 10  # with more targets, a summary and the best results come first
 LEVELS = (0.5, 0.9, 0.99, 0.9999)  # confidences in the summary
+PICTURES = ".pictures"  # suffix of files
 MOST_LABEL = 190  # bytes; file systems limit names to 255 bytes, and some to fewer
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
 
@@ -56,6 +57,11 @@ class RunInfo(NamedTuple):
     def journal(self) -> str:
         """The name of its journal file."""
         return f"{self.label}.journal"
+
+    @property
+    def pictures(self) -> str:
+        """The name of the file of its snapshots, see `fooldeap.engine.stored_snapshots`."""
+        return f"{self.label}{PICTURES}"
 
 
 class Column(NamedTuple):
@@ -159,6 +165,44 @@ class FoolingImage:
         return buffer.getvalue()
 
 
+class StoredImage(FoolingImage):
+    """An image whose PNG is read each time when it is used.
+
+    Parameters
+    ----------
+    path : the file that contains it, for messages
+    read : returns the content of the PNG
+    """
+
+    def __init__(self, path: Path, read: Callable[[], bytes]) -> None:
+        object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_read", read)
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The image, uint8 (h, w, c).
+
+        Raises
+        ------
+        InputError
+            The content is not a valid PNG.
+        """
+        try:
+            return FoolingImage.from_png(self._read()).pixels
+        except ValueError as error:
+            raise InputError(f"{self._path}: {error}; restore it from a copy") from None
+
+    def png(self, scale: int = 1) -> bytes:
+        """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
+        return self._read() if scale == 1 else super().png(scale)
+
+    def __reduce__(self) -> tuple[type["StoredImage"], tuple[Path, Callable[[], bytes]]]:
+        return StoredImage, (self._path, self._read)
+
+    _path: Path
+    _read: Callable[[], bytes]
+
+
 class Snapshot(NamedTuple):
     """The best image of a run at the end of a generation: uint8 (h, w, c), fitness, and logits float32 (classes,).
 
@@ -214,7 +258,7 @@ class RunResult:
     stopped: str
     image: FoolingImage = field(repr=False)
     log: tuple[LogRow, ...] = field(repr=False)
-    snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
+    snapshots: Sequence[Snapshot] = field(default=(), repr=False)
     front: tuple[FrontImage, ...] = field(default=(), repr=False)
 
     @property

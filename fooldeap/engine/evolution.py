@@ -17,6 +17,7 @@ from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Cache, Evaluator, Rows
 from fooldeap.engine.run_statistics import RunStatistics, alone
+from fooldeap.engine.stored_snapshots import PictureFile
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
@@ -53,6 +54,7 @@ class Run:
     journal : records the answers, and replays those it already has; None records nothing
     observer : receives every log row and the end of the run
     clock : returns the seconds that the run has taken, for ``stop.seconds``
+    pictures : the file of the images of snapshots; None keeps them in memory
     """
 
     def __init__(
@@ -64,9 +66,10 @@ class Run:
         journal: Journal | None = None,
         observer: Observer | None = None,
         clock: Callable[[], float] = lambda: 0.0,
+        pictures: PictureFile | None = None,
     ) -> None:
         self.info = info
-        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind)
+        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind, pictures)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
@@ -176,6 +179,8 @@ class Run:
         """Close the generator and the journal. The run can be resumed from the journal."""
         with contextlib.suppress(Exception, SystemExit):  # errors while the generator closes are ignored
             self._evolution.close()
+        if self.stopped is None:  # interrupted
+            self.statistics.close()
         if self._journal is not None:
             self._journal.close()
 

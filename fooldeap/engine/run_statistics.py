@@ -5,16 +5,17 @@ statistics.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fooldeap.configuration.stopping import Stop
+from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.fronts import Front
-from fooldeap.engine.snapshots import due
+from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshot, StoredSnapshots
 from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import SOFTMAX, FoolingImage, LogRow, RunInfo, RunResult, Snapshot
 
@@ -32,20 +33,33 @@ class _Best:
     reached: bool = False
     merit: float = -math.inf  # the value by which images are compared
     fitness: float = -math.inf  # the first objective
-    image: Any = None  # uint8 (h, w, c), once an image was shown
+    image: Any = None  # uint8 (h, w, c), once an image was shown; targets may share it
     logits: Any = None  # float32 (classes,)
+    picture: int | None = None  # the number of the image in the file of pictures, once it is there
     evaluations_to_goal: int | None = None
     milestones: list[int] = field(default_factory=list)  # evaluations until each of the reached `MILESTONES`
     improved: int = 0  # the generation of the last better fitness
     snapshots: list[Snapshot] = field(default_factory=list)
+    stored: list[StoredSnapshot] = field(default_factory=list)  # instead of `snapshots`
     front: Front = field(default_factory=Front)  # stays empty if there is one objective
 
 
 class RunStatistics:
-    """The statistics of one run: its `fooldeap.configuration.stopping.Progress`."""
+    """The statistics of one run: its `fooldeap.configuration.stopping.Progress`.
 
-    def __init__(self, info: RunInfo, stop: Stop, clock: Callable[[], float], confidence_kind: str = SOFTMAX) -> None:
+    Snapshots are written to ``pictures``. If it is None, they are kept in memory.
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        stop: Stop,
+        clock: Callable[[], float],
+        confidence_kind: str = SOFTMAX,
+        pictures: PictureFile | None = None,
+    ) -> None:
         self.info, self.stop, self._clock, self.confidence_kind = info, stop, clock, confidence_kind
+        self._pictures = pictures
         self.evaluations = 0
         self.generation = -1
         self._logs: dict[int, list[LogRow]] = {target: [] for target in info.targets}
@@ -80,7 +94,7 @@ class RunStatistics:
             )
         for row in rows:
             self._logs[row.target].append(row)
-        if due(self.generation):
+        if (snapshots if self._pictures is None else stored_snapshots).due(self.generation):
             self._take_snapshots()
         return rows
 
@@ -112,15 +126,35 @@ class RunStatistics:
     def results(self, stopped: str) -> list[RunResult]:
         """Return the results of all targets with at least one image."""
         self._take_snapshots()
+        self.close()
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
+
+    def close(self) -> None:
+        """Close the file of pictures."""
+        if self._pictures is not None:
+            self._pictures.close()
 
     def _take_snapshots(self) -> None:
         """Store the current best images. They are replaced and never modified, so no copy is needed."""
-        for best in self._best.values():
-            taken = best.snapshots[-1].generation if best.snapshots else -1
-            if best.image is not None and taken < self.generation:
-                now = (self.generation, self.evaluations, best.fitness, best.image, best.logits)
-                best.snapshots.append(Snapshot(*now, self.confidence_kind))
+        shown = [each for each in self._best.values() if each.image is not None]
+        if self._pictures is not None:
+            self._store_pictures(shown, self._pictures)
+        for best in shown:
+            now = (self.generation, self.evaluations, best.fitness)
+            if best.picture is None and (not best.snapshots or best.snapshots[-1].generation < self.generation):
+                best.snapshots.append(Snapshot(*now, best.image, best.logits, self.confidence_kind))
+            elif best.picture is not None and (not best.stored or best.stored[-1].generation < self.generation):
+                best.stored.append(StoredSnapshot(*now, best.picture, best.logits, self.confidence_kind))
+
+    @staticmethod
+    def _store_pictures(shown: Sequence[_Best], pictures: PictureFile) -> None:
+        """Write the images that are not yet in the file, each once."""
+        numbers = {id(best.image): best.picture for best in shown if best.picture is not None}
+        for best in shown:
+            if best.picture is None:
+                if id(best.image) not in numbers:
+                    numbers[id(best.image)] = pictures.add(best.image)
+                best.picture = numbers[id(best.image)]
 
     def _compare(self, target: int, shown: "_Shown", fittest: float, surest: float) -> None:
         best, reached = self._best[target], self._reached(target, shown, fittest, surest)
@@ -136,7 +170,7 @@ class RunStatistics:
                 best.improved = self.generation
             best.reached, best.merit = reached is not None or best.reached, float(merit[row])
             best.fitness = float(fitness[row])
-            best.image, best.logits = shown.batch.images[row].copy(), shown.reply.predictions.logits[row].copy()
+            best.image, best.logits, best.picture = *shown.copy_of(row), None
 
     def _reached(self, target: int, shown: "_Shown", fittest: float, surest: float) -> Array | None:
         """Return which images reached a goal, or None if no image did."""
@@ -151,6 +185,7 @@ class RunStatistics:
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
         probabilities = Predictions(best.logits[None], best.image[None], self.confidence_kind).probabilities[0]
+        stored = None if self._pictures is None else StoredSnapshots(best.stored, self._pictures)
         return RunResult(
             target=target,
             seed=self.info.seed,
@@ -162,9 +197,9 @@ class RunStatistics:
             evaluations_to=dict(zip(map(str, MILESTONES), best.milestones, strict=False)),
             generations=self.generation,
             stopped=stopped,
-            image=FoolingImage(best.image),
+            image=FoolingImage(best.image) if stored is None else stored.last_image,
             log=tuple(self._logs[target]),
-            snapshots=tuple(best.snapshots),
+            snapshots=tuple(best.snapshots) if stored is None else stored,
             front=best.front.images,
         )
 
@@ -175,7 +210,6 @@ def alone(result: RunResult, shown: Predictions, fitness: float, stop: Stop) -> 
     confidence = float(confidences[result.target])
     goals = ((confidence, stop.confidence), (fitness, stop.score))
     reached = any(goal is not None and value >= goal for value, goal in goals)
-    last = result.snapshots[-1]._replace(score=fitness, logits=shown.logits[0])
     return replace(
         result,
         predicted=int(confidences.argmax()),
@@ -183,16 +217,24 @@ def alone(result: RunResult, shown: Predictions, fitness: float, stop: Stop) -> 
         score=fitness,
         evaluations_to_goal=result.evaluations_to_goal if reached else None,
         evaluations_to={name: count for name, count in result.evaluations_to.items() if confidence >= float(name)},
-        snapshots=(*result.snapshots[:-1], last),
+        snapshots=snapshots.with_last(result.snapshots, fitness, shown.logits[0]),
     )
 
 
-class _Shown(NamedTuple):
+@dataclass(frozen=True)
+class _Shown:
     """The images of one generation, as seen by each target."""
 
     batch: Batch
     reply: Reply
     before: int  # images shown in earlier generations
+    _copies: dict[int, tuple[Images, Array]] = field(default_factory=dict)
+
+    def copy_of(self, row: int) -> tuple[Images, Array]:
+        """Return a copy of an image and of its logits, the same for all targets."""
+        if row not in self._copies:
+            self._copies[row] = self.batch.images[row].copy(), self.reply.predictions.logits[row].copy()
+        return self._copies[row]
 
     def fitness(self, target: int) -> Array:
         """Return the first objective, or the only one."""

@@ -4,15 +4,22 @@ They are stored in ``snapshots.npz``. Each array has one row per snapshot, in th
 and, within a run, of generations. The arrays are ``run`` (the index of the run), ``generation`` and ``evaluations``
 int64 (n,), ``score`` float64 (n,), ``image`` uint8 (n, h, w, c) and ``logits`` float32 (n, classes). The array
 ``confidence_kind`` (n,) is missing if it is ``softmax`` everywhere.
+
+In large experiments, snapshots are stored as `fooldeap.engine.stored_snapshots` describes.
 """
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fooldeap.engine import stored_snapshots
 from fooldeap.results import RunResult, Snapshot
 from fooldeap.storage import npz
+from fooldeap.storage.files import write_whole
+from fooldeap.storage.inputs import read
 
 FILE = "snapshots.npz"
 _FORMAT: npz.Format = {
@@ -29,6 +36,32 @@ _FORMAT: npz.Format = {
 def due(generation: int) -> bool:
     """Return whether a generation is 0 or a rounded power of the square root of 2."""
     return generation == 0 or round(2 ** (round(2 * math.log2(generation)) / 2)) == generation
+
+
+def with_last(taken: Sequence[Snapshot], score: float, logits: NDArray[np.float32]) -> Sequence[Snapshot]:
+    """Return snapshots with another answer to the last image."""
+    if isinstance(taken, stored_snapshots.StoredSnapshots):
+        return taken.with_last(score, logits)
+    return (*taken[:-1], taken[-1]._replace(score=score, logits=logits))
+
+
+def write(path: Path, runs: Sequence[RunResult]) -> None:
+    """Write the snapshots of runs on one classifier to a file."""
+    if stored_snapshots.are_in_files(runs):
+        stored_snapshots.write(path, runs)
+    else:
+        write_whole(path, packed(runs))
+
+
+def read_file(path: Path, runs: int) -> Sequence[Sequence[Snapshot]]:
+    """Return the snapshots of each run. ``runs`` is the number of runs. Images may be read when they are used.
+
+    Raises
+    ------
+    ValueError
+        `write` did not write the file.
+    """
+    return stored_snapshots.read(path, runs) or unpacked(read(path), runs)
 
 
 def packed(runs: Sequence[RunResult]) -> bytes:

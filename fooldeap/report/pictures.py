@@ -135,11 +135,11 @@ class Pictures:
 
     def _read_frames(self, films: Sequence[Film]) -> dict[tuple[str, int], Sequence[Snapshot]]:
         """Return the frames of films by file and run, fewer if they are large, so that they fit in `FILM_BYTES`."""
-        files: dict[str, list[list[Snapshot]]] = {}
+        files: dict[str, Sequence[Sequence[Snapshot]]] = {}
         for film in films:
             path = inside(self._folder, film.path)
             if film.path not in files:
-                files[film.path] = snapshots.unpacked(read(path), film.runs) if path.is_file() else [[]] * film.runs
+                files[film.path] = snapshots.read_file(path, film.runs) if path.is_file() else [[]] * film.runs
         frames = {(film.path, film.index): files[film.path][film.index] for film in films}
         frames = {key: taken for key, taken in frames.items() if taken}
         size = max((taken[0].image.nbytes for taken in frames.values()), default=1)

@@ -1,9 +1,10 @@
 """Check that the files of a finished folder are unchanged, and that its results can be reproduced bit for bit."""
 
-import io
+import hashlib
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import npz
-from fooldeap.storage.inputs import parsed, read, read_json
+from fooldeap.storage.inputs import opened, parsed, read, read_json
 from fooldeap.storage.journal import without_header
 from fooldeap.storage.npz import DAMAGE
 
@@ -116,13 +117,13 @@ def _has_changed_classifier(folder: Folder, prepared: ExperimentSession) -> bool
 
 
 def bits(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file of a run that must be bit-identical.
+    """Return the content of each file of a run that must be bit-identical, of archives a digest.
 
     Of ``result.json``, the seconds and the names of the objectives are left out.
     """
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     kept = {
-        name: _arrays(read(path)) if path.suffix == ".npz" else read(path)
+        name: _members(path) if path.suffix == ".npz" else read(path)
         for name, path in files.items()
         if name not in _VARYING and not name.startswith((f"{_PICTURES}/", "."))
     }
@@ -135,14 +136,21 @@ def _without_headers(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: without_header(each) if name.endswith(".journal") else each for name, each in files.items()}
 
 
-def _arrays(content: bytes) -> bytes:
-    """Return the arrays of an archive without the headers of its files, which depend on the release of Python."""
+def _members(path: Path) -> bytes:
+    """Return a digest of the members of an archive, without their headers, which depend on the release of Python."""
+    found = hashlib.sha256()
     try:
-        with npz.opened(io.BytesIO(content)) as file:
-            arrays = dict(file)
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            npz.check_unpacked(sum(each.file_size for each in members), path.stat().st_size)
+            for each in members:
+                found.update(f"{each.filename} {each.file_size} ".encode())
+                with archive.open(each) as member:
+                    while chunk := member.read(1 << 20):
+                        found.update(chunk)
     except DAMAGE:
-        return content
-    return b"".join(f"{name} {each.dtype} {each.shape} ".encode() + each.tobytes() for name, each in arrays.items())
+        return read(path)
+    return found.digest()
 
 
 def _is_expected(name: str, written: dict[str, bytes]) -> bool:

@@ -128,7 +128,7 @@ class ExperimentSession(Session):
             for message in self.executor.complaints():
                 warn(message)
             if folder is not None:
-                self._write(folder, result)
+                result = self._write(folder, result)
         return result
 
     def _check(self, folder: RunFolder, extends: Experiment | None) -> None:
@@ -198,10 +198,12 @@ class ExperimentSession(Session):
                 self.close()
             raise left_behind(error, self._folder, "fooldeap run --resume") from error
 
-    def _write(self, folder: RunFolder, result: Result) -> None:
+    def _write(self, folder: RunFolder, result: Result) -> Result:
+        """Write the result to the folder, and return it. That of a large experiment then reads from its files."""
         folder.write("workers.csv", self.workers())
         self.close()  # writes the output of the workers to the folder before it is sealed
         folder.write_result(result)
+        return replace(result, runs=folder.read_result().runs) if self.dispatcher.task.is_large else result
 
     def _result(self, ended: list[RunOutcome], failures: dict[str, str], seconds: float) -> Result:
         results = _sorted(result for run in ended for result in run.results)

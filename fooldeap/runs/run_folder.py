@@ -3,9 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.reading import read as read_yaml
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.engine import fronts, snapshots
+from fooldeap.engine.stored_snapshots import StoredSnapshots
 from fooldeap.errors import InputError, blaming_damage
 from fooldeap.plugin import Predictions
-from fooldeap.results import FoolingImage, FrontImage, LogRow, Result, RunInfo, RunResult, Snapshot
+from fooldeap.results import PICTURES, FoolingImage, LogRow, Result, RunInfo, RunResult, Snapshot
 from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
 from fooldeap.storage.sums import PAGE, SUMS, listing
 
-T = TypeVar("T")
 _EXTENDED = ("stop", "seeds", "targets")  # the keys that an extension may change
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
@@ -86,12 +86,14 @@ class RunFolder(Folder):
         for run in result:
             self.write(result.image_name(run), run.image.png())
         if any(run.snapshots for run in result):
-            self.write(snapshots.FILE, snapshots.packed(result.runs))
+            snapshots.write(self.path / snapshots.FILE, result.runs)
         if result.objectives:
             rows = (row for run in result for row in _front(run))
             self.write("front.csv", _table((*_FRONT, *result.objectives), rows))
             self.write(fronts.FILE, fronts.packed(result.runs))
         self.write("table.md", result.markdown())
+        for path in self.journals.glob(f"*{PICTURES}"):
+            remove(path)
         if not result.failures:
             remove(self.path / "error.log")  # from an earlier session
         forced = {"forced": self.environment.forced} if self.environment.forced else {}
@@ -125,23 +127,24 @@ class RunFolder(Folder):
             )
 
     def _read_runs(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[RunResult]:
-        all_snapshots: list[list[Snapshot]] = self._by_run(snapshots.FILE, len(rows), snapshots.unpacked)
-        all_fronts: list[list[FrontImage]] = self._by_run(fronts.FILE, len(rows), fronts.unpacked)
+        path = self.path / snapshots.FILE
+        all_snapshots = snapshots.read_file(path, len(rows)) if path.is_file() else [()] * len(rows)
+        path = self.path / fronts.FILE
+        all_fronts = fronts.unpacked(read(path), len(rows)) if path.is_file() else [[]] * len(rows)
         logs = self._read_log()
         for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
             yield RunResult(
                 **{name: value for name, value in row.items() if name != "image"},
-                image=FoolingImage(taken[-1].image)
-                if taken
-                else FoolingImage.from_file(inside(self.path, row["image"])),
+                image=self._image(row, taken),
                 log=tuple(logs.get((row["seed"], row["target"]), ())),
-                snapshots=tuple(taken),
+                snapshots=tuple(taken) if isinstance(taken, list) else taken,
                 front=tuple(front),
             )
 
-    def _by_run(self, name: str, runs: int, unpack: Callable[[bytes, int], list[list[T]]]) -> list[list[T]]:
-        path = self.path / name
-        return unpack(read(path), runs) if path.is_file() else [[] for _ in range(runs)]
+    def _image(self, row: Mapping[str, Any], taken: Sequence[Snapshot]) -> FoolingImage:
+        if isinstance(taken, StoredSnapshots):
+            return taken.last_image
+        return FoolingImage(taken[-1].image) if taken else FoolingImage.from_file(inside(self.path, row["image"]))
 
     def _read_log(self) -> dict[tuple[int, int], list[LogRow]]:
         """Return the rows of ``log.csv`` by seed and target."""

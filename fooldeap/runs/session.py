@@ -28,7 +28,6 @@ from fooldeap.results import RunInfo
 from fooldeap.runs.dispatcher import Dispatcher
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.worker_task import RunOutcome, WorkerTask
-from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.timings import Timings
 from fooldeap.terminal_text import printable
 
@@ -171,11 +170,8 @@ class Session:
     ) -> Generator[RunOutcome, None, None]:
         """Distribute whole runs to the processes, and report each run when it has ended."""
         elapsed = {info: timings.elapsed(info.label) for info in runs}
-        for run in self.dispatcher.pursue(runs, self.width, journals, elapsed, log):
-            if journals is not None and run.journal is not None:
-                path = journals / run.info.journal
-                make_folders(journals, path.parent)
-                write_whole(path, run.journal)
+        for pursued in self.dispatcher.pursue(runs, self.width, journals, elapsed, log):
+            run = pursued if journals is None else pursued.moved(journals)
             for row in run.rows:
                 observer.on_generation(run.info, row)
             if run.failure is None:

@@ -6,6 +6,7 @@ files. Each result is a `TaskResult`, which names the process.
 
 import functools
 import json
+import math
 import os
 import socket
 import time
@@ -22,19 +23,22 @@ import xxhash
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import toolboxes
+from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.engine.evaluation import ROWS, Evaluator, Query
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import Queries, Row
+from fooldeap.engine.stored_snapshots import PictureFile, moved
 from fooldeap.engine.timeout import LIMIT, TimeLimit
 from fooldeap.errors import FooldeapError, InputError, blaming
 from fooldeap.options import Options
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
-from fooldeap.results import LogRow, RunInfo, RunResult
-from fooldeap.storage.files import make_folders
+from fooldeap.results import MANY_TARGETS, PICTURES, LogRow, RunInfo, RunResult
+from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.journal import Journal
 
 JOURNAL_FORMAT = 1
 TOKEN = ".token"
+MOST_IN_MEMORY = 1 << 24  # values in the images of all results
 
 
 class WorkerId(NamedTuple):
@@ -68,12 +72,22 @@ class RunOutcome(NamedTuple):
     results: list[RunResult]
     evaluations: int
     failure: FooldeapError | None = None
-    journal: bytes | None = None  # if it could not be written to the experiment's own folder
+    files: dict[str, bytes] | None = None  # journal and pictures, if not in the experiment's own folder
 
     @classmethod
     def of(cls, run: Run) -> "RunOutcome":
         """Return the outcome of an ended run."""
         return cls(run.info, run.statistics.log, run.results(), run.statistics.evaluations, run.failure)
+
+    def moved(self, journals: Path) -> "RunOutcome":
+        """Write the files of a run from another machine to the folder of journals, and return the run with them."""
+        if self.files is None:
+            return self
+        for name, content in self.files.items():
+            make_folders(journals, (journals / name).parent)
+            write_whole(journals / name, content)
+        pictures = journals / self.info.pictures
+        return self._replace(results=[moved(each, pictures) for each in self.results], files=None)
 
 
 class GroupOutcome(NamedTuple):
@@ -137,6 +151,19 @@ class WorkerTask:
     def isolates(self) -> bool:
         """Whether a run whose images make the classifier fail ends alone. Always true in a study."""
         return "" not in self.experiments or self.experiment.on_error == "skip"
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the images of all results are too many or too large to keep several of each in memory.
+
+        A study is never large, because it keeps one image of each run.
+        """
+        if "" not in self.experiments:
+            return False
+        targets = self.experiment.targets
+        count = len(targets_of(self.classifier)) if targets == "all" else len(targets)
+        values = self.experiment.seeds * count * math.prod(self.classifier.input_shape)
+        return count > MANY_TARGETS or values > MOST_IN_MEMORY
 
     @property
     def digest(self) -> str:
@@ -203,7 +230,18 @@ class WorkerTask:
         """Return a run at its start."""
         toolbox = self.toolbox(info, evaluator, decode=decode, evaluate=False)
         opened = None if journal is None else self.journal(info, journal)
-        return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock)
+        in_file = journal is not None and self.is_large
+        pictures = PictureFile(journal.with_suffix(PICTURES)) if journal is not None and in_file else None
+        return Run(
+            info,
+            self.experiments[info.variant],
+            toolbox,
+            evaluator,
+            opened,
+            observer,
+            clock,
+            pictures,
+        )
 
     def journal(self, info: RunInfo, path: Path) -> Journal:
         """Open the journal of a run."""
@@ -224,8 +262,7 @@ class WorkerTask:
             return self._driven(group, group.journals, group.row)
         with TemporaryDirectory(prefix="fooldeap-") as folder:
             pursued = self._driven(group, Path(folder))
-            ended = [run._replace(journal=(Path(folder) / run.info.journal).read_bytes()) for run in pursued.ended]
-            return pursued._replace(ended=ended)
+            return pursued._replace(ended=[run._replace(files=_files(Path(folder), run.info)) for run in pursued.ended])
 
     def _driven(self, group: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
         evaluator = Evaluator(self.classifier, self.limit)
@@ -258,6 +295,12 @@ class WorkerTask:
 def here() -> WorkerId:
     """Return the ID of this process."""
     return WorkerId(socket.gethostname(), os.getpid())
+
+
+def _files(folder: Path, info: RunInfo) -> dict[str, bytes]:
+    """Return the content of the files of a run in its folder of journals."""
+    paths = {name: folder / name for name in (info.journal, info.pictures)}
+    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def _holds(file: Path, text: str) -> bool:

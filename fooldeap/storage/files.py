@@ -9,6 +9,7 @@ by `fooldeap.storage.inputs`.
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import re
@@ -17,6 +18,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from fooldeap.errors import FileError
 
@@ -108,15 +110,46 @@ def write_whole(path: Path, content: bytes) -> None:
 
     A symbolic link with this name is replaced; its target is not changed.
     """
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is written atomically, as by `write_whole`, at the end of the block."""
     with temporary_name(path) as temporary, _told(path, "written"):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
         try:
-            _write(descriptor, content, 0)
+            yield cast(BinaryIO, _Written(descriptor))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
         _sync_names(path.parent)
+
+
+class _Written(io.RawIOBase):
+    """A file that is written at its position. It is neither read nor closed."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._place, self._end = descriptor, 0, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        size = memoryview(content).nbytes
+        _write(self._descriptor, memoryview(content).cast("B") if size else b"", self._place)
+        self._place += size
+        self._end = max(self._end, self._place)
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._end}[whence]
+        return self._place
 
 
 def publish(temporary: Path, path: Path) -> None:

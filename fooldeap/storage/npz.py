@@ -70,14 +70,25 @@ def packed(form: Format, rows: Iterable[tuple[Any, ...]]) -> bytes:
 
     A column of `DEFAULTS` is left out if all its values are the default.
     """
-    columns = zip(*rows, strict=True)
-    arrays = {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(form.items(), columns, strict=True)}
-    for name, default in DEFAULTS.items():
-        if name in arrays and (arrays[name] == default).all():
-            del arrays[name]
+    arrays = as_arrays(form, dict(zip(form, zip(*rows, strict=True), strict=True)))
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     return content.getvalue()
+
+
+def as_arrays(form: Format, columns: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return columns as arrays, without those of `DEFAULTS` in which all values are the default."""
+    arrays = {name: np.array(columns[name], dtype) for name, (dtype, _) in form.items()}
+    return {name: each for name, each in arrays.items() if name not in DEFAULTS or (each != DEFAULTS[name]).any()}
+
+
+def add_arrays(archive: zipfile.ZipFile, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Add compressed arrays to an archive."""
+    for name, array in arrays.items():
+        member = zipfile.ZipInfo(f"{name}.npy")
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(member, "w", force_zip64=True) as file:
+            np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
@@ -88,17 +99,34 @@ def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     ValueError
         `packed` did not write the content with this format.
     """
+    arrays = read_arrays(form, io.BytesIO(content))
+    if len({len(array) for array in arrays.values()}) != 1:
+        raise _wrong(form)
+    return list(zip(*arrays.values(), strict=True))
+
+
+def read_arrays(form: Format, file: BinaryIO) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive. A missing column of `DEFAULTS` is as long as the first column.
+
+    Raises
+    ------
+    ValueError
+        The archive is damaged, or its arrays do not have this format.
+    """
     try:
-        with opened(io.BytesIO(content)) as file:
-            arrays = {name: file[name] for name in form if name in file or name not in DEFAULTS}
+        with opened(file) as archive:
+            arrays = {name: archive[name] for name in form if name in archive or name not in DEFAULTS}
     except DAMAGE as error:
         raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
-    length = max((len(array) for array in arrays.values() if array.ndim), default=0)
+    length = next((len(array) for array in arrays.values() if array.ndim), 0)
     arrays = {name: arrays[name] if name in arrays else np.full(length, DEFAULTS[name]) for name in form}
-    lengths = {len(array) for array in arrays.values() if array.ndim}
-    if len(lengths) != 1 or not all(_fits(array, *form[name]) for name, array in arrays.items()):
-        raise ValueError(f"its arrays are not {', '.join(form)}")
-    return list(zip(*arrays.values(), strict=True))
+    if not all(_fits(array, *form[name]) for name, array in arrays.items()):
+        raise _wrong(form)
+    return arrays
+
+
+def _wrong(form: Format) -> ValueError:
+    return ValueError(f"its arrays are not {', '.join(form)}")
 
 
 def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]]]:

@@ -1,0 +1,242 @@
+"""Snapshots in files, for experiments whose images are too large or too many for the memory.
+
+While a run evolves, it appends the images as PNG to a `PictureFile` beside its journal, each image once, even if it is
+the best image of many targets. There are fewer snapshots than in other experiments: at generations 0, 1, 4, 16, 64, ...
+and at the end.
+
+When the experiment ends, the snapshots are written to ``snapshots.npz``. It has the arrays that
+`fooldeap.engine.snapshots` describes, with two differences. Instead of the array ``image``, it has the members
+``0.png``, ``1.png``, ... with the different images, and the array ``picture`` int64 (n,) with the number of the image
+of each snapshot. ``logits`` has one row per image.
+"""
+
+import functools
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fooldeap.errors import InputError
+from fooldeap.plugin import Images
+from fooldeap.results import SOFTMAX, FoolingImage, RunResult, Snapshot, StoredImage
+from fooldeap.storage import npz
+from fooldeap.storage.files import Appended, writing
+from fooldeap.storage.inputs import opened
+
+_FORMAT: npz.Format = {
+    "run": (np.int64, 1),
+    "generation": (np.int64, 1),
+    "evaluations": (np.int64, 1),
+    "score": (np.float64, 1),
+    "picture": (np.int64, 1),
+    "logits": (np.float32, 2),
+    "confidence_kind": (np.str_, 1),
+}
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a member of an archive: the lengths of its name and of the extra field
+_MOST_PNG = 1 << 28  # bytes
+
+
+def due(generation: int) -> bool:
+    """Return whether a generation is 0 or a power of 4."""
+    return generation == 0 or (generation & (generation - 1) == 0 and generation.bit_length() % 2 == 1)
+
+
+class Pictures(Protocol):
+    """PNG files by number."""
+
+    @property
+    def path(self) -> Path:
+        """The file that contains them."""
+
+    def png(self, number: int) -> bytes:
+        """Return the content of a PNG file."""
+
+
+class PictureFile:
+    """PNG files, one after the other in a file. It can be pickled once it is closed.
+
+    Parameters
+    ----------
+    path : the file; an earlier file is replaced
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._ends = path, [0]
+        self._file: Appended | None = Appended(path, anew=True)
+
+    def add(self, image: Images) -> int:
+        """Append an image uint8 (h, w, c), and return its number."""
+        if self._file is None:
+            raise ValueError(f"{self.path}: is closed")
+        self._file.append(FoolingImage(image).png())
+        self._ends.append(self._file.size)
+        return len(self._ends) - 2
+
+    def png(self, number: int) -> bytes:
+        """Return the content of a PNG file."""
+        start, end = self._ends[number : number + 2]
+        with opened(self.path) as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    def moved(self, path: Path) -> "PictureFile":
+        """Return the same pictures in a copy of the file."""
+        copy = PictureFile.__new__(PictureFile)
+        copy.path, copy._ends, copy._file = path, self._ends, None
+        return copy
+
+    def close(self) -> None:
+        """Close the file. Pictures can still be read."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+class _Archive:
+    """The PNG files of an archive, which are not compressed further."""
+
+    def __init__(self, path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+        self.path = path
+        self._places = [(each.header_offset, each.file_size, each.CRC) for each in members]
+
+    def png(self, number: int) -> bytes:
+        """Return the content of a PNG file.
+
+        Raises
+        ------
+        InputError
+            The archive was changed.
+        """
+        start, size, checksum = self._places[number]
+        with opened(self.path) as file:
+            file.seek(start)
+            head = file.read(_LOCAL_HEADER.size)
+            file.seek(sum(_LOCAL_HEADER.unpack(head)) if len(head) == _LOCAL_HEADER.size else 0, 1)
+            content = file.read(min(size, _MOST_PNG))
+        if zlib.crc32(content) != checksum:
+            raise InputError(f"{self.path}: was changed; restore it from a copy")
+        return content
+
+
+class StoredSnapshot(NamedTuple):
+    """A `Snapshot` with the number of its picture."""
+
+    generation: int
+    evaluations: int
+    score: float
+    picture: int
+    logits: NDArray[np.float32]
+    confidence_kind: str = SOFTMAX
+
+
+class StoredSnapshots(Sequence[Snapshot]):
+    """The snapshots of one target. Each image is read when it is used."""
+
+    def __init__(self, rows: Sequence[StoredSnapshot], pictures: Pictures) -> None:
+        self.rows, self.pictures = rows, pictures
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Snapshot: ...
+    @overload
+    def __getitem__(self, index: slice) -> "StoredSnapshots": ...
+    def __getitem__(self, index: int | slice) -> "Snapshot | StoredSnapshots":
+        if isinstance(index, slice):
+            return StoredSnapshots(self.rows[index], self.pictures)
+        row = self.rows[index]
+        return Snapshot(*row[:3], self._image(row).pixels, *row[4:])
+
+    @property
+    def last_image(self) -> FoolingImage:
+        """The image of the last snapshot."""
+        return self._image(self.rows[-1])
+
+    def with_last(self, score: float, logits: NDArray[np.float32]) -> "StoredSnapshots":
+        """Return the snapshots with another answer to the last image."""
+        return StoredSnapshots([*self.rows[:-1], self.rows[-1]._replace(score=score, logits=logits)], self.pictures)
+
+    def _image(self, row: StoredSnapshot) -> FoolingImage:
+        return StoredImage(self.pictures.path, functools.partial(self.pictures.png, row.picture))
+
+
+def moved(result: RunResult, path: Path) -> RunResult:
+    """Return a result with its pictures, if they are in a file, in a copy of this file."""
+    if not isinstance(result.snapshots, StoredSnapshots) or not isinstance(result.snapshots.pictures, PictureFile):
+        return result
+    taken = StoredSnapshots(result.snapshots.rows, result.snapshots.pictures.moved(path))
+    return replace(result, snapshots=taken, image=taken.last_image)
+
+
+def are_in_files(runs: Sequence[RunResult]) -> bool:
+    """Return whether the snapshots of runs are in files."""
+    return any(isinstance(run.snapshots, StoredSnapshots) for run in runs)
+
+
+def write(path: Path, runs: Sequence[RunResult]) -> None:
+    """Write the snapshots of runs on one classifier, one image after the other."""
+    rows = list[tuple[object, ...]]()
+    numbers, logits = dict[tuple[int, int, int], int](), list[NDArray[np.float32]]()
+    with writing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for place, run in enumerate(runs):
+            taken = run.snapshots
+            assert isinstance(taken, StoredSnapshots)
+            for each in taken.rows:
+                number = numbers.setdefault((id(taken.pictures), each.picture, id(each.logits)), len(logits))
+                if number == len(logits):
+                    logits.append(each.logits)
+                    archive.writestr(zipfile.ZipInfo(f"{number}.png"), taken.pictures.png(each.picture))
+                rows.append((place, *each[:3], number, each.confidence_kind))
+        names = [name for name in _FORMAT if name != "logits"]
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+        npz.add_arrays(archive, npz.as_arrays(_FORMAT, {**columns, "logits": logits}))
+
+
+def read(path: Path, runs: int) -> list[StoredSnapshots] | None:
+    """Return the snapshots of each run, or None if the file contains them in another form.
+
+    Raises
+    ------
+    ValueError
+        `write` did not write the file.
+    """
+    with opened(path) as file:
+        members = _members(file)
+        if "picture.npy" not in members:
+            return None
+        arrays = npz.read_arrays(_FORMAT, file)
+    logits = arrays.pop("logits")
+    if len({len(array) for array in arrays.values()}) > 1 or not _within(arrays["picture"], len(logits)):
+        raise ValueError(f"its arrays are not {', '.join(_FORMAT)}")
+    if not _within(arrays["run"], runs):
+        raise ValueError(f"it has runs that are not among the {runs} of result.json")
+    pictures = [members.get(f"{number}.png") for number in range(len(logits))]
+    known = [each for each in pictures if each is not None and each.compress_type == zipfile.ZIP_STORED]
+    if len(known) < len(logits):
+        raise ValueError(f"it has not all pictures from 0.png to {len(logits) - 1}.png")
+    archive, found = _Archive(path, known), [list[StoredSnapshot]() for _ in range(runs)]
+    columns = [array.tolist() for array in arrays.values()]
+    for place, generation, evaluations, score, number, kind in zip(*columns, strict=True):
+        found[place].append(StoredSnapshot(generation, evaluations, score, number, logits[number], kind))
+    return [StoredSnapshots(rows, archive) for rows in found]
+
+
+def _members(file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {member.filename: member for member in archive.infolist()}
+    except npz.DAMAGE as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+    finally:
+        file.seek(0)
+
+
+def _within(numbers: NDArray[np.int64], count: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < count)).all())
