@@ -23,7 +23,7 @@ def main() -> None:
     for kind in KINDS:
         plugins = sorted(known.all(kind), key=lambda plugin: plugin.name)
         table = "".join(f"| `{each.name}` | {each.summary.replace('``', '`')} |\n" for each in plugins)
-        replace(stock, rf"(## {kind}\n\n\| name \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)*", table)
+        replace(stock, rf"(## {kind}\n\n\| name \| description \|\n\|---\|---\|\n)(?:\|.*\n)*", table)
         listed = re.search(rf"^\| {kind} \| (.*) \|$", readme.read_text(encoding="utf-8"), re.MULTILINE)
         names = {f"`{each.name}`" for each in plugins}
         if listed and re.fullmatch(r"`\w+`(, `\w+`)*", listed[1]):  # the cell lists only plugins: drop removed ones

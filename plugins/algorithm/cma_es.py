@@ -25,7 +25,7 @@ def cma_es(
     diagonal: bool | None = None,
     growth: Annotated[float, Ge(1)] = 2.0,
 ) -> Evolution:
-    """Adapt the covariance matrix of a normal distribution to the successful steps (CMA-ES).
+    """Draw genomes from a normal distribution, and adapt the distribution to the best genomes (CMA-ES).
 
     This is the covariance matrix adaptation evolution strategy (Hansen and Ostermeier 2001), as implemented by the
     package ``cma``. It starts at the mean of sampled genomes, with ``sigma`` times their standard deviations. The

@@ -17,7 +17,7 @@ def gradient_ascent(
     decay: Annotated[float, Ge(0), Lt(1)] = 0.0,
     centre: Annotated[float, Ge(0), Le(255)] = 127.5,
 ) -> Evolution:
-    """Climb log p(target) along its gradient: a white-box reference for comparisons with evolution.
+    """Increase log p(target) along its gradient. Unlike evolution, this uses the gradients of the network.
 
     The classifier must have gradients with respect to the image. In every generation, each of ``population`` images
     moves by ``step`` grey levels (root mean square). Then it shrinks by the share ``decay`` towards the grey value

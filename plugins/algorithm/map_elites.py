@@ -16,7 +16,7 @@ def map_elites(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.0,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Keep the best image of every target, and compare each child with all of them (MAP-Elites).
+    """Keep the best image for every target; a child may become the best for several targets (MAP-Elites).
 
     One run pursues all targets. Each class is a niche, as in Nguyen, Yosinski and Clune (2015). The first generation is
     ``population`` random images. Every further generation has as many children of parents drawn uniformly from the

@@ -17,7 +17,7 @@ def nsga2(
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.9,
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
 ) -> Evolution:
-    """Optimise several objectives at once, and keep a diverse set of nondominated individuals (NSGA-II).
+    """Optimise several objectives at once, and keep different good compromises between them (NSGA-II).
 
     In every generation, a ``population`` has as many children. Pairs are crossed with probability ``crossover_rate``,
     and each child is mutated with probability ``mutation_rate``. Parents are selected by tournaments of two: the better

@@ -19,7 +19,7 @@ from ._scores import PROBES, Outputs, as_scores, check_size, confidence_kind, lo
 @classifier("callable")
 @dataclass(frozen=True, kw_only=True)
 class FunctionClassifier(SentAsSettings):
-    """A function of images that gives scores.
+    """A Python function that takes images and returns a score for each class.
 
     ``function`` is ``package.module:name`` of an installed package, or ``file.py:name``. It receives images, uint8 (n,
     height, width, channels), and returns scores (n, classes). ``outputs`` is the kind of scores: ``logits``;

@@ -19,7 +19,7 @@ BLOCK = 32  # images in a matrix product; a fixed number, so that results do not
 @classifier("density", suffixes=(".npz",))
 @dataclass
 class Density(FromFile):
-    """A density for each class, and Bayes' rule.
+    """A generative classifier: a probability density of the images of each class, and Bayes' rule.
 
     The ``model`` is ``mnist_density`` or an .npz file that ``tools/fit_density.py`` made. The logits are
     log p(x | c) + log p(c) over a temperature, which was fitted to images that the densities had not seen (Guo et al.

@@ -27,7 +27,7 @@ ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned
 @classifier("keras", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
 class Keras(ImageModel):
-    """A Keras image classifier, attacked by its logits.
+    """A Keras image classifier; the attack uses its logits.
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file. It has one input
     with 1 or 3 channels, and one output (n, classes); ``output`` is the name of the output if there are several.

@@ -21,7 +21,7 @@ from ._scores import Scaling, batched_by, confidence_kind, logarithms, probes
 @classifier("onnx", suffixes=(".onnx",))
 @dataclass(frozen=True, kw_only=True)
 class Onnx(ImageModel):
-    """An ONNX image classifier, attacked by its logits; needs the extra ``onnx``.
+    """An ONNX image classifier; the attack uses its logits. It needs the extra ``onnx``.
 
     ``model`` is the path of an ``.onnx`` file. Its weights may be in other files of the same folder. It has one input
     and one output (n, classes); ``output`` is the name of the output if there are several. ``layout`` is the order of

@@ -24,7 +24,7 @@ BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depen
 @classifier("torch", suffixes=SUFFIXES)
 @dataclass(frozen=True, kw_only=True)
 class Torch(ImageModel):
-    """A PyTorch image classifier, attacked by its logits and with its gradient; needs the extra ``torch``.
+    """A PyTorch image classifier; the attack uses its logits or gradients. It needs the extra ``torch``.
 
     ``model`` is a file of ``torch.save(model.state_dict(), ...)``, of ``torch.export.save``, or of ``torch.jit.save``
     (TorchScript). Weights need ``network``, the class of the model or a function that builds it, as ``file.py:CLASS``.

@@ -11,7 +11,7 @@ from .._grey import as_genes
 def blend(
     first: Array, second: Array, rng: Rng, *, alpha: Annotated[float, Ge(0), Le(100)] = 0.5
 ) -> tuple[Array, Array]:
-    """Draw each gene uniformly from an interval around its parents' genes (BLX-alpha).
+    """Draw each gene uniformly from an interval around the two genes of the parents (BLX-alpha).
 
     The interval extends beyond both genes by ``alpha`` times their distance. The two children are drawn independently.
     Grey values are rounded and clipped to 0 ... 255. Source: Eshelman and Schaffer 1993.

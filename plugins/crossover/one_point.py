@@ -9,7 +9,7 @@ from ._swap import swap_genes
 
 @crossover("one_point")
 def one_point(first: Array, second: Array, rng: Rng) -> tuple[Array, Array]:
-    """Swap all genes after one random cut between two genes (Holland 1975).
+    """Swap all genes after a random position (Holland 1975).
 
     The genes of an image are its values, row by row.
     """

@@ -16,7 +16,7 @@ def sbx(
     rate: Annotated[float, Gt(0), Le(1)] = 0.5,
     eta: Annotated[float, Ge(0)] = 15.0,
 ) -> tuple[Array, Array]:
-    """Spread two genes around their mean, like one-point crossover of binary numbers (SBX).
+    """Move the two genes of the parents closer together or further apart, around their mean (SBX).
 
     Each gene is crossed with probability ``rate``. ``eta`` is the distribution index: the larger it is, the closer the
     children are to their parents. The two new values are assigned to the two children at random, gene by gene. Grey

@@ -23,7 +23,7 @@ def is_launched_by_scoop() -> bool:
 @executor("scoop")
 @dataclass(kw_only=True)
 class Scoop(Executor):
-    """Evaluate in several processes with SCOOP, on this machine and on others.
+    """Evaluate images in several processes, on one or more machines, with the package SCOOP.
 
     ``workers`` is the number of processes on this machine that evaluate, including this one; ``auto`` is one per core.
     In the mode ``chunks``, this process drives all runs, and the others evaluate parts of its batches. In the mode

@@ -15,7 +15,7 @@ def confidence_and_ink(
     ink: Literal["sum", "variation"] = "sum",
     paper: Annotated[int, Ge(0), Le(255)] = 0,
 ) -> Array:
-    """Score two objectives: log p(target), and the negative amount of ink.
+    """Score two objectives: log p(target), and the negative amount of ink, so little ink is better.
 
     With ``ink: sum``, the ink is the mean distance of the values from the grey value ``paper``, as a share of the
     largest possible distance. With ``ink: variation``, it is the total variation: the mean difference between

@@ -15,7 +15,7 @@ def softmax_loss(
     scores: Literal["logits", "probabilities"] = "logits",
     cap: Annotated[float, Gt(0)] = 1e15,
 ) -> Array:
-    """Score ``S = 1 / L``, where ``L = -f_t + log(sum_i exp(f_i))`` is the softmax loss, at most ``cap``.
+    """Score ``S = 1 / L``, at most ``cap``, where ``L = -f_t + log(sum_i exp(f_i))`` is the softmax loss.
 
     ``t`` is the target. ``scores`` selects the meaning of ``f``. With ``logits``, the formula is used as intended: S
     rises from 0 without limit, and is ``cap`` where L underflows to 0. With ``probabilities``, S has the scale of the

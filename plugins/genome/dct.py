@@ -18,7 +18,7 @@ GREY = 127.5  # grey value of an image whose coefficients are all 0
 @genome("dct")
 @dataclass(frozen=True)
 class Dct:
-    """The lowest cosine coefficients of an image: few genes, smooth images.
+    """The low frequencies of an image (coarse light and dark areas): few genes, smooth images.
 
     A genome has ``size`` x ``size`` coefficients per channel, in grey levels. They belong to the orthonormal
     two-dimensional DCT-II (Ahmed, Natarajan and Rao 1974). The image is 127.5 plus the sum of their waves, rounded and

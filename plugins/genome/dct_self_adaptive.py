@@ -13,7 +13,7 @@ from .dct import Dct
 @genome("dct_self_adaptive")
 @dataclass(frozen=True)
 class DctSelfAdaptive(Dct):
-    """The lowest cosine coefficients of an image, each with its own inherited step size.
+    """The low frequencies of an image, each with its own inherited step size for mutation.
 
     The coefficients are those of ``dct``, with the same ``size``, ``sigma`` and ``decay``. The second half of the
     genome has the natural logarithms of the step sizes, which the mutation ``self_adaptive`` changes and uses (Schwefel

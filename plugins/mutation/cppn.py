@@ -24,7 +24,7 @@ def cppn(
     weight_rate: Annotated[float, Ge(0), Le(1)] = 0.5,
     sigma: Annotated[float, Gt(0)] = 0.5,
 ) -> list[Network]:
-    """Change the topology, the functions and the weights of each network.
+    """Change the nodes, links, functions and weights of each small network (genome ``cppn``).
 
     First come the changes of the topology (Stanley and Miikkulainen 2002), each with its own probability per network:
     ``add_node`` inserts a node into a random link, ``delete_node`` deletes a random hidden node with its links,

@@ -17,7 +17,7 @@ def polynomial(
     eta: Annotated[float, Ge(0)] = 15.0,
     largest: Annotated[float, Gt(0)] = 255.0,
 ) -> Array:
-    """Add a polynomially distributed step to each gene with probability ``rate``.
+    """Add a step, mostly a small one, to each gene with probability ``rate`` (polynomial mutation).
 
     A step is at most ``largest`` grey levels in each direction. ``eta`` is the distribution index: the larger it is,
     the smaller the steps are. Grey values are rounded and stay within 0 ... 255; near a bound, the form of Deb's

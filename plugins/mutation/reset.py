@@ -13,7 +13,7 @@ def reset(
     rate: Annotated[float, Gt(0), Le(1)] = 0.05,
     sigma: Annotated[float, Gt(0)] = 350.0,
 ) -> Array:
-    """Replace each gene with probability ``rate`` by a normal number with mean 0.
+    """Replace each gene with probability ``rate`` by a normally distributed number with mean 0.
 
     ``sigma`` is its standard deviation. With the ``sigma`` of the genome ``dct``, the gene is drawn as in the first
     population. This is for real numbers what ``random_pixels`` is for grey values (random resetting, Eiben and Smith

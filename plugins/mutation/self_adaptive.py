@@ -11,7 +11,7 @@ LEAST, MOST = math.log(1e-6), math.log(1e6)  # bounds of the logarithms of step 
 
 @mutation("self_adaptive", genome="dct_self_adaptive")
 def self_adaptive(genomes: Array, rng: Rng, *, pace: Annotated[float, Gt(0)] = 1.0, own_steps: bool = True) -> Array:
-    """Add normal noise to every gene, with inherited step sizes that mutate first (self-adaptation).
+    """Mutate the step sizes that each individual inherits, then add normal noise with these step sizes.
 
     Each step size is multiplied by exp(t N + u M). N is a standard normal number per individual, and M is one per gene.
     With n genes, t = ``pace`` / sqrt(2 n) and u = ``pace`` / sqrt(2 sqrt(n)). With ``own_steps: false``, all step sizes

@@ -7,7 +7,7 @@ from fooldeap.plugin import ExperimentInfo, Reporter, Result, dataclass, reporte
 @reporter("figures")
 @dataclass
 class Figures(Reporter):
-    """Draw ``figures/growth.png``: best fitness and confidence over evaluations, one line per run.
+    """Draw ``figures/growth.png``: best fitness and confidence against evaluations, a line for each run.
 
     With a fitness of several objectives, also draw ``figures/front.png``: the first two objectives of the nondominated
     images.

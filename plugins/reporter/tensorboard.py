@@ -28,7 +28,7 @@ _Key = tuple[int, int]  # seed and target
 @reporter("tensorboard")
 @dataclass
 class TensorBoard(Reporter):
-    """Write log and best images for TensorBoard to ``figures/tensorboard/``.
+    """Write the log and the best images for TensorBoard to ``figures/tensorboard/``.
 
     Each target of each run is a TensorBoard run. Steps are evaluations. Times are evaluations as well, so that the
     files of equal runs are bit-identical. There are images for the generations 0, 1, 2, 4, 8 and so on, and for the

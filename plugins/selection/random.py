@@ -5,7 +5,7 @@ from fooldeap.plugin import Array, Rng, selection
 
 @selection("random", objectives="any")
 def random(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw uniformly and ignore the fitness, without selection pressure.
+    """Draw uniformly, without regard to the fitness.
 
     Use it as the control in comparisons of selections.
     """

@@ -14,7 +14,7 @@ def retain(
     best: Annotated[float, Gt(0), Le(1)] = 0.1,
     others: Annotated[float, Ge(0), Le(1)] = 0.1,
 ) -> Array:
-    """Draw uniformly from the fittest share ``best`` and a random share ``others`` of the rest.
+    """Draw uniformly from the fittest individuals (share ``best``) and some of the rest (share ``others``).
 
     At least one of the fittest is kept. Each of the rest is kept with probability ``others``. This is truncation
     selection with more diversity, as in the student project.

@@ -7,7 +7,7 @@ from ._wheel import proportional_shares, spin_once
 
 @selection("stochastic_universal")
 def stochastic_universal(fitness: Array, count: int, rng: Rng) -> Array:
-    """Draw with probabilities proportional to the fitness, with one spin for all draws.
+    """Select each individual in proportion to its fitness; the number of its copies is rounded up or down.
 
     Each individual is drawn as often as its share demands, rounded up or down. Negative and equal fitness values are
     treated as in ``roulette``. Source: Baker 1987.
