@@ -33,7 +33,7 @@ def verdict(found: Findings) -> str:
     costs = found.lowest_costs(GOAL)
     halfway = len(found.lowest_costs(LEVELS[0]))
     sentence = (
-        f"Attacks that do not see inside the classifier reached {len(costs)} of {len(found.classes)} classes with "
+        f"Attacks that do not use gradients reached {len(costs)} of {len(found.classes)} classes with "
         f"{level(GOAL)} confidence, and {halfway} with {level(LEVELS[0])}, within {grouped(found.budget)} evaluations "
         "per class and attack."
     )
@@ -52,11 +52,11 @@ def _doubts(warnings: Sequence[str]) -> str:
 
 
 def meanings(found: Findings) -> Iterator[str]:
-    """Yield sentences that explain the figures."""
+    """Yield sentences that explain the numbers."""
     yield (
-        "An evaluation is one query: the classifier is shown an image that is not in the cache. The cache holds the "
-        f"images of the current and the previous batch. The numbers come from one seed, {found.seed}. Another seed "
-        "gives other numbers of the same order."
+        "An evaluation is one query: an image is shown to the classifier. If the same image already occurred in this "
+        "batch or in the previous one, its answer comes from a cache, and the image is not counted again. The numbers "
+        f"come from one seed, {found.seed}. Another seed gives other numbers of the same order of magnitude."
     )
     yield (
         "No attack starts from a real image. A class is reached at 99 % when the classifier gives it at least 99 % for "
@@ -103,21 +103,21 @@ def limits(found: Findings) -> Iterator[str]:
         "A classifier that is easily fooled here may be excellent at its task."
     )
     yield (
-        "Fewer evaluations do not always mean a worse classifier. The figures also depend on the size of the images, "
+        "Fewer evaluations do not always mean a worse classifier. The numbers also depend on the size of the images, "
         "on the number of classes and on what the classes look like. Compare audits only if their classifiers take the "
         "same images and their budgets are equal."
     )
     if found.detection is not None:
         yield (
             "The thresholds were set on known fooling images, and no attack tried to pass them. An attacker that knows "
-            "a threshold makes images that pass it. So these figures are the best case for the threshold."
+            "a threshold makes images that pass it. So a threshold works at most as well as these numbers say."
         )
         if found.detection.overall.verdicts and "energy" not in found.detection.overall.verdicts:
             yield "The energy is not listed: the classifier returns probabilities, so all images have the same energy."
 
 
 def cautions(own: Detection) -> Iterator[str]:
-    """Yield how precise the figures about thresholds are, given the numbers of images."""
+    """Yield how precise the numbers about thresholds are, given the numbers of images."""
     count = own.overall.fooling
     if count < detection.MIN_FOR_THRESHOLD:
         yield (
@@ -127,12 +127,12 @@ def cautions(own: Detection) -> Iterator[str]:
     else:
         least = f"{math.floor(100 * detection.min_refused(count))} %"
         yield (
-            f"The thresholds were set on {grouped(count)} fooling images. They refuse at least {least} of similar "
-            f"images, with 95 % confidence. The price is a share of {grouped(own.real)} real images, and may be off by "
-            f"{100 * detection.max_error(own.real):.0f} percentage points."
+            f"The thresholds were set on {grouped(count)} fooling images. With a certainty of 95 %, they refuse at "
+            f"least {least} of similar images. The price is a share of {grouped(own.real)} real images, and may be "
+            f"wrong by {100 * detection.max_error(own.real):.0f} percentage points."
         )
     yield (
-        "An AUROC may be off by 1 / √n, where n is the smaller number of images, fooling or real: by "
+        "An AUROC may be wrong by 1 / √n, where n is the smaller number of images, fooling or real: by "
         f"{detection.max_error(min(count, own.real)):.2f} over all attacks. An AUROC needs at least "
         f"{detection.MIN_FOOLING} fooling images."
     )

@@ -208,8 +208,9 @@ def _setup(outcome: Outcome) -> Iterator[Block]:
         ]
     )
     yield Text(
-        "An evaluation is one query: the classifier is shown an image that is not in the cache. The results hold for "
-        "this classifier, these targets and this budget."
+        "An evaluation is one query: an image is shown to the classifier. If the same image already occurred in this "
+        "batch or in the previous one, its answer comes from a cache, and the image is not counted again. The results "
+        "hold for this classifier, these targets and this budget."
     )
 
 

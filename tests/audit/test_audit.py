@@ -145,8 +145,8 @@ def test_thresholds_need_20_fooling_images_and_auroc_needs_5():
         ("cma_es", "19", ""),
     ]
     text, rows = thresholds(20)
-    assert "were set on 20 fooling images. They refuse at least 78 % of similar images" in text
-    assert "may be off by 22 percentage points" in text
+    assert "set on 20 fooling images. With a certainty of 95 %, they refuse at least 78 % of similar images." in text
+    assert "may be wrong by 22 percentage points" in text
     assert "| margin of the two highest logits | 0.833 | 22.2 % |" in text
 
 
