@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fooldeap import __version__, extensions, terminal_text
+from fooldeap import __version__, extensions, lazy_tensorflow, terminal_text
 from fooldeap.cli.options import scoop_runs
 from fooldeap.cli.pipes import ignore_closed_pipes
 from fooldeap.engine import timeout
@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     ignore_closed_pipes()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     timeout.last_resort = _exit_at_once
+    lazy_tensorflow.import_keras_without("pandas", "matplotlib")
     try:
         code = application()(arguments, standalone_mode=False) or 0
         if code == Interrupted.exit_code:  # some versions of Typer return this code and print nothing

@@ -12,7 +12,7 @@ from fooldeap.plugin import Array, Images, Split
 
 NEIGHBOURS = 5  # the number of nearest images that vote
 TYPICAL = 200  # the number of real test images of a class whose distances are compared
-_ROWS = 5000  # training images per block, to limit memory
+_ROWS = 500  # training images per block, to limit memory
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,17 @@ class Neighbourhood:
 def squared_distances(images: Images, others: Images) -> NDArray[np.float64]:
     """Return the squared distances (n, m). They are exact: float64 represents these sums of integers without error."""
     flat = _flatten(images)
-    own = np.square(flat).sum(axis=1)[:, None]
-    blocks = [_flatten(others[start : start + _ROWS]) for start in range(0, len(others), _ROWS)]
-    return np.concatenate([own - 2 * flat @ block.T + np.square(block).sum(axis=1) for block in blocks], axis=1)
+    own = _squares(flat)[:, None]
+    squared = np.empty((len(images), len(others)))
+    for start in range(0, len(others), _ROWS):
+        block = _flatten(others[start : start + _ROWS])
+        squared[:, start : start + _ROWS] = own - 2 * flat @ block.T + _squares(block)
+    return squared
+
+
+def _squares(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", flat, flat)
+    return squares
 
 
 def _flatten(images: Images) -> NDArray[np.float64]:
