@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fooldeap.configuration import reading
+from fooldeap.results import MANY_TARGETS
 
 GOAL = 0.9999
 LEVELS = (0.5, 0.9, 0.99, GOAL)  # confidences that the report shows
@@ -99,6 +100,6 @@ def experiment_data(
             "generations": GENERATIONS_PER_EVALUATION * attack.run_budget,
         },
         "on_error": "skip",
-        "reporters": ["csv", "images"],
+        "reporters": ["csv"] if len(targets) > MANY_TARGETS else ["csv", "images"],
         "report": False,
     }

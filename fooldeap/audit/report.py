@@ -3,8 +3,9 @@
 import csv
 import io
 import math
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from fooldeap.audit import words
@@ -12,6 +13,7 @@ from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
 from fooldeap.formatting import grouped, percent
+from fooldeap.report.many_targets import CATALOGUE, histogram
 from fooldeap.report.model import (
     DOCUMENT,
     HTML,
@@ -19,15 +21,20 @@ from fooldeap.report.model import (
     Block,
     Card,
     Cards,
+    Catalogue,
     Chart,
     Charts,
+    Entry,
     Items,
     Line,
     Report,
     Section,
     Table,
     Text,
+    is_good,
+    name_of,
 )
+from fooldeap.results import BEST
 
 SUMMARY = (*DOCUMENT, TERMINAL)
 SHOWN, VALUES = 20, 6_000_000  # the largest number of classes whose images are shown, and of values in these images
@@ -96,6 +103,7 @@ def _fewest(result: ClassResult | None, level: float) -> dict[str, Any] | None:
 def classes_csv(found: Findings) -> str:
     """Return one row per class and attack: the evaluations to each level, or empty if it was not reached."""
     header = ["class", "attack", *(f"images_to_{100 * level:.10g}" for level in LEVELS), "predicted", "confidence"]
+    header += ["name", "predicted_name"] if found.class_names else []
     rows = [
         [
             each.target,
@@ -103,6 +111,7 @@ def classes_csv(found: Findings) -> str:
             *(each.images_to.get(level, "") for level in LEVELS),
             each.predicted,
             each.confidence,
+            *([found.class_names[number] for number in (each.target, each.predicted)] if found.class_names else []),
         ]
         for each in found.results
     ]
@@ -146,14 +155,40 @@ def class_table(found: Findings) -> Table:
 
 
 def attack_table(found: Findings) -> Table:
-    """Return the table of attacks: classes reached at each level, evaluations and seconds."""
-    header = ["attack", *(f"reached {words.level(level)}" for level in LEVELS), "evaluations", "seconds"]
+    """Return the table of attacks: classes reached, classes recognised, median confidence, evaluations and seconds."""
+    reached = [f"reached {words.level(level)}" for level in LEVELS]
+    header = ["attack", *reached, "seen as the class", "median confidence", "evaluations", "seconds"]
     rows = []
     for attack in found.attacks:
-        reached = [f"{len(found.costs(attack.name, level))} of {len(found.classes)}" for level in LEVELS]
+        results = found.of_attack(attack.name)
+        counts = [len(found.costs(attack.name, level)) for level in LEVELS]
+        counts.append(sum(each.predicted == each.target for each in results))
+        confidence = percent(statistics.median(each.confidence for each in results)) if results else "–"
         spent = [grouped(found.shown[attack.name]), f"{found.seconds[attack.name]:.1f}"]
-        rows.append([attack.name, *reached, *spent])
+        rows.append([attack.name, *(f"{count} of {len(found.classes)}" for count in counts), confidence, *spent])
     return Table(header, rows)
+
+
+def confidence_table(found: Findings) -> Table:
+    """Return the best confidence of each attack in each class."""
+    rows = []
+    for target in found.classes:
+        results = [found.get(attack.name, target) for attack in found.attacks]
+        rows.append([found.names[target], *("–" if each is None else percent(each.confidence) for each in results)])
+    return Table(["class", *(attack.name for attack in found.attacks)], rows)
+
+
+def ranking_tables(found: Findings) -> Iterator[Block]:
+    """Yield tables of the classes in which the attacks reached the highest and the lowest confidence."""
+    ranked = sorted(found.classes, key=lambda target: -found.best_confidence(target))
+    for which, targets in (("highest", ranked[:BEST]), ("lowest", ranked[: -BEST - 1 : -1])):
+        best = [(target, each) for target in targets if (each := found.best(target)) is not None]
+        rows = [
+            [found.names[target], found.label(each.predicted), each.attack, percent(each.confidence)]
+            for target, each in best
+        ]
+        yield Text(f"The classes with the {which} best confidence of all attacks:")
+        yield Table(["class", "seen as", "attack", "best confidence"], rows, left=3)
 
 
 def build_report(found: Findings) -> Report:
@@ -173,16 +208,31 @@ def build_report(found: Findings) -> Report:
             ("image size", " × ".join(map(str, found.shape))),
         ],
         sections=[
-            Section("Fewest evaluations to fool each class", [class_table(found)], SUMMARY),
+            *_results(found),
             Section("Classes reached", [Charts([_chart(found, LEVELS[0]), _chart(found, LEVELS[-1])])], [HTML]),
             Section("Images", list(_images(found)), [HTML]),
-            Section("Attacks", [Items(descriptions), attack_table(found)]),
+            Section("Attacks", [Items(descriptions), *([] if found.has_many_classes else [attack_table(found)])]),
             Section("Detection by thresholds", thresholds),
             Section("Explanation of the figures", [Items(list(words.meanings(found)))]),
             Section("Limitations", [Items(list(words.limits(found)))]),
             Section("Setup", [Text(_setup(found))]),
         ],
     )
+
+
+def _results(found: Findings) -> Iterator[Section]:
+    """Yield the tables of the classes; with many classes, a summary comes first."""
+    best = Text("The best confidence that each attack reached in each class.")
+    if not found.has_many_classes:
+        yield Section("Fewest evaluations to fool each class", [class_table(found)], SUMMARY)
+        yield Section("Best confidence by attack", [best, confidence_table(found)])
+        return
+    count = f"All {len(found.classes)} classes"
+    confidences = [found.best_confidence(target) for target in found.classes]
+    yield Section("Results by attack", [attack_table(found)], SUMMARY)
+    yield Section("Best confidence of each class", [histogram(confidences, "classes"), *ranking_tables(found)], SUMMARY)
+    yield Section("Best confidence by attack", [best, replace(confidence_table(found), title=count)])
+    yield Section("Fewest evaluations to fool each class", [replace(class_table(found), title=count)])
 
 
 def _chart(found: Findings, at: float) -> Chart:
@@ -213,7 +263,12 @@ def steps(costs: Sequence[int], classes: int, last: int) -> tuple[list[float], l
 
 
 def _images(found: Findings) -> Iterator[Block]:
-    """Yield the images of each attack."""
+    """Yield the images of each attack; with many classes, the best image of each class."""
+    if found.has_many_classes:
+        yield Text(f"The best image of each class, of all attacks. {CATALOGUE}")
+        best = [each for target in found.classes if (each := found.best(target)) is not None]
+        yield Catalogue([_entry(found, each) for each in best])
+        return
     most = max(1, min(SHOWN, VALUES // (len(found.attacks) * math.prod(found.shape))))
     left_out = len(found.classes[most:])
     more = f" The images of {left_out} more classes are in the folder." if left_out else ""
@@ -224,19 +279,34 @@ def _images(found: Findings) -> Iterator[Block]:
             yield Cards(cards, f"{attack.name}: {attack.what}")
 
 
+def _entry(found: Findings, each: ClassResult) -> Entry:
+    reached = max(each.images_to, default=None)
+    reach = [] if reached is None else [f"{words.level(reached)} after {grouped(each.images_to[reached])}"]
+    return Entry(
+        number=each.target,
+        name=name_of(each.target, found.class_names) if found.class_names else "",
+        image=_image_path(each),
+        confidence=each.confidence,
+        seen="" if each.predicted == each.target else name_of(each.predicted, found.class_names),
+        lines=[each.attack, *reach],
+        cost=each.images_to.get(GOAL),
+        good=is_good(each.target, each.predicted, reached=each.fooling),
+    )
+
+
 def _card(found: Findings, each: ClassResult) -> Card:
     reached = max(each.images_to, default=None)
     return Card(
         title=f"class {found.names[each.target]}",
         image=_image_path(each),
-        seen=found.names.get(each.predicted, str(each.predicted)),
+        seen=found.label(each.predicted),
         confidence=each.confidence if each.predicted == each.target else None,
         lines=[
             f"{percent(each.confidence)} for this class"
             if reached is None
             else f"{words.level(reached)} after {grouped(each.images_to[reached])} evaluations"
         ],
-        good=each.fooling,
+        good=is_good(each.target, each.predicted, reached=each.fooling),
     )
 
 

@@ -1,7 +1,8 @@
 """The function `audit` and the command ``fooldeap audit``: run the attacks on a classifier and write the report."""
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,21 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evaluation import Evaluator
 from fooldeap.engine.timeout import TimeLimit
-from fooldeap.formatting import counted, percent
+from fooldeap.formatting import class_label, counted, duration, percent
 from fooldeap.options import Options
 from fooldeap.plugin import Images
 from fooldeap.report import markdown
 from fooldeap.report.common import complete
 from fooldeap.report.html import write_page
 from fooldeap.report.model import DOCUMENT
+from fooldeap.results import FoolingImage
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import left_behind
 from fooldeap.terminal_text import printable
+
+PART = 512  # about the number of images that are read at a time
 
 
 class AuditFolder(Folder):
@@ -146,7 +150,9 @@ class _Session:
         count = len(self.settings.classes)
         most = sum(attack.run_budget * (count if attack.charged == "own" else 1) for attack in self.attacks)
         attacks, classes = counted(len(self.attacks), "attack"), counted(count, "class")
-        return f"{attacks} on {classes}, at most {counted(most, 'evaluation')}"
+        rate = self.calibration.rate if self.calibration else 0.0
+        time = f" ({duration(most / rate)} at the {rate:,.0f}/s of the classifier alone)" if rate else ""
+        return f"{attacks} on {classes}, at most {counted(most, 'evaluation')}{time}"
 
     def _run_attacks(self, folder: AuditFolder) -> Findings:
         settings, by_attack = self.settings, dict[str, AttackResult]()
@@ -168,7 +174,8 @@ class _Session:
             shape=settings.classifier.input_shape,
             seed=settings.experiment.seed,
             budget=settings.budget,
-            names={target: settings.name_of(target) for target in settings.classes},
+            names={target: class_label(target, settings.names) for target in settings.classes},
+            class_names=settings.names,
             attacks=self.attacks,
             left_out=self.left_out,
             warnings=tuple(folder.environment.classifier_warnings),
@@ -203,8 +210,8 @@ class _Session:
         if not fooling:
             return None
         reference, real_images = images[::2], images[1::2]
-        shown = np.concatenate([real_images, np.array([each.image for each in fooling])])
-        scores, features = self._compute_scores(folder, shown, reference)
+        shown = _Joined([real_images, [each.path for each in fooling], reference])
+        scores, features = self._compute_scores(folder, shown, len(reference))
         real_scores = {name: values[: len(real_images)] for name, values in scores.items()}
         names = np.array([each.attack for each in fooling])
 
@@ -215,21 +222,26 @@ class _Session:
         by_attack = {name: compare(names == name) for name in dict.fromkeys(names.tolist())}
         return Detection(compare(np.ones(len(names), bool)), by_attack, len(real_images), len(reference), features)
 
-    def _compute_scores(self, folder: AuditFolder, images: Images, reference: Images) -> tuple[dict[str, Floats], str]:
-        """Show images to the classifier; return all their scores, and the vectors behind the distances, in words."""
+    def _compute_scores(self, folder: AuditFolder, images: "_Joined", reference: int) -> tuple[dict[str, Floats], str]:
+        """Show images to the classifier; return all their scores, and the vectors behind the distances, in words.
+
+        The last images, ``reference`` of them, are those to which distances are measured. They get no scores.
+        """
         classifier = self.settings.classifier
         evaluator = Evaluator(classifier, TimeLimit(str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
-        everything = np.concatenate([images, reference])
+        answers: list[NDArray[np.float32]] = []
+        inner: list[NDArray[np.float32] | None] = []
         with folder.recording(evaluator):
-            shown = evaluator.probe_logits(everything)
-            inner = evaluator.probe_features(everything)
-        scores = detection.compute_scores(shown[: len(images)], evaluator.confidence_kind)
-        vectors, name = shown, "logits"
-        if inner is not None:
-            vectors, name = inner, "the features before the last layer"
-        distances = detection.compute_distances(vectors[: len(images)], vectors[len(images) :])
-        return {**scores, "distance": distances}, name
+            for part in images.parts(evaluator.rows):
+                answers.append(evaluator.probe_logits(part))
+                inner.append(evaluator.probe_features(part))
+        vectors, name, count = np.concatenate(answers), "logits", len(images) - reference
+        scores = detection.compute_scores(vectors[:count], evaluator.confidence_kind)
+        features = [each for each in inner if each is not None]
+        if len(features) == len(inner):
+            vectors, name = np.concatenate(features), "the features before the last layer"
+        return {**scores, "distance": detection.compute_distances(vectors[:count], vectors[count:])}, name
 
     def _write(self, folder: AuditFolder, found: Findings) -> None:
         folder.write("classes.csv", report.classes_csv(found))
@@ -244,3 +256,20 @@ class _Session:
     def _print(self, text: str) -> None:
         if not self.quiet:
             print(printable(text), flush=True)
+
+
+class _Joined:
+    """Images in memory and in files, one after the other."""
+
+    def __init__(self, images: Sequence[Images | Sequence[Path]]) -> None:
+        self._images = [each for part in images for each in part]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def parts(self, rows: int) -> Iterator[Images]:
+        """Yield the images in parts that fit in memory. Their sizes, except the last one, are multiples of ``rows``."""
+        size = rows * math.ceil(PART / rows)
+        for start in range(0, len(self._images), size):
+            part = self._images[start : start + size]
+            yield np.array([FoolingImage.from_file(each).pixels if isinstance(each, Path) else each for each in part])

@@ -19,14 +19,14 @@ from fooldeap.contract_checks import check_classifier
 from fooldeap.contracts import class_number
 from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.errors import InputError
-from fooldeap.formatting import class_label
 from fooldeap.options import NO_OPTIONS, Options
+from fooldeap.results import MANY_TARGETS
 
 YAML = (".yaml", ".yml")
 DEFAULT_BUDGET, BUDGET_FOR_LARGE = 5000, 500  # evaluations per class and attack
 LARGE = 20_000  # values per image
-MANY_CLASSES, CHOSEN_CLASSES = 20, 10  # if there are more than 20 classes, 10 of them are attacked
-MAX_CLASSES = 100
+MANY_CLASSES, CHOSEN_CLASSES = MANY_TARGETS, 10  # if there are more than 20 classes, 10 of them are attacked
+MAX_CLASSES = 10_000
 _FUNCTION = re.compile(r"[\w./\\ -]+:[A-Za-z_][\w.]*")
 
 
@@ -71,9 +71,10 @@ class Settings:
         name = values.get("model") or values.get("function") or self.experiment.classifier.plugin.name
         return Path(str(name)).name
 
-    def name_of(self, target: int) -> str:
-        """Return the number of a class, followed by its name if it has one."""
-        return class_label(target, getattr(self.classifier, "names", None) or ())
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes of the classifier; empty if it has none."""
+        return tuple(getattr(self.classifier, "names", None) or ())
 
     @property
     def dataset(self) -> Any:

@@ -10,6 +10,7 @@ from fooldeap.audit import detection
 from fooldeap.audit.battery import GOAL, LEVELS, Attack
 from fooldeap.audit.results import ClassResult, Detection, Findings
 from fooldeap.formatting import grouped
+from fooldeap.report.model import percent
 
 SCORES = {
     "confidence": "confidence",
@@ -39,6 +40,9 @@ def verdict(found: Findings) -> str:
     )
     if found.warnings:
         sentence = f"{_doubts(found.warnings)} {sentence}"
+    if len(costs) < len(found.classes):
+        best = [found.best_confidence(target, white_box=False) for target in found.classes]
+        sentence += f" The median over the classes of their best confidence is {percent(statistics.median(best))}."
     if not costs:
         return sentence
     median = grouped(statistics.median(costs))

@@ -25,6 +25,10 @@ from fooldeap.report.model import (
 )
 from fooldeap.results import BEST, LEVELS, Result, RunResult
 
+CATALOGUE = (
+    "You can search for a class by its number or by a part of its name. The images are reduced if they are large. Each "
+    "one links to its file; the link works while the page is in its folder."
+)
 EDGES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999)  # between the groups of the histogram
 
 
@@ -39,24 +43,20 @@ def summary(result: Result) -> list[Block]:
     ]
 
 
-def histogram(confidences: Sequence[float]) -> Histogram:
-    """Return the number of images in each range of confidence."""
+def histogram(confidences: Sequence[float], things: str = "images") -> Histogram:
+    """Return the number of images, or of other things, in each range of confidence."""
     places = np.searchsorted(EDGES, confidences, side="right")
     counts = np.bincount(places, minlength=len(EDGES) + 1).tolist()
     middle = (f"{level(low)} to {level(high)}" for low, high in pairwise(EDGES))
     labels = [f"less than {level(EDGES[0])}", *middle, f"at least {level(EDGES[-1])}"]
-    return Histogram(("confidence", "images"), list(zip(labels, counts, strict=True)))
+    return Histogram(("confidence", things), list(zip(labels, counts, strict=True)))
 
 
 def catalogue(result: Result) -> list[Block]:
     """Return all images as a catalogue."""
-    about = (
-        "All images. You can search for a class by its number or by a part of its name. The images are reduced if they "
-        "are large. Each one links to its file; the link works while the page is in its folder."
-    )
     show_seed = len({run.seed for run in result}) > 1
     runs = sorted(result, key=lambda run: (run.target, run.seed))
-    return [Text(about), Catalogue([_entry(result, run, show_seed=show_seed) for run in runs])]
+    return [Text(f"All images. {CATALOGUE}"), Catalogue([_entry(result, run, show_seed=show_seed) for run in runs])]
 
 
 def _entry(result: Result, run: RunResult, *, show_seed: bool) -> Entry:

@@ -6,10 +6,13 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.experiments import KIT, ROOT, unannounced
+from helpers.pages import data_of
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -21,13 +24,13 @@ from fooldeap.audit.session import audit
 from fooldeap.cli import options
 from fooldeap.configuration import config
 from fooldeap.errors import FooldeapWarning, InputError
-from fooldeap.report import common, html, markdown
-from fooldeap.report.model import DOCUMENT, Report, Section
+from fooldeap.report import common, html, markdown, terminal
+from fooldeap.report.model import DOCUMENT, Cards, Report, Section
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.dataset.mnist import Mnist
 
 RNG = np.random.default_rng(0)
-BLANK = np.zeros((8, 8, 1), np.uint8)
+BLANK = Path("none.png")
 
 
 # --- Counts ---------------------------------------------------------------------------------------------------------
@@ -204,7 +207,7 @@ def real_images(tmp_path):
         (["{tiny}", "--classes", "a"], "got the class 'a', but the classifier has no names"),
         (["{tiny}", "--classes", "1;2"], "expected numbers, ranges and names"),
         (["{tiny}", "--classes", "3-1"], "expected the smaller number first; write 1-3"),
-        (["{tiny}", "--classes", "0-99999999"], "at most 100 classes"),
+        (["{tiny}", "--classes", "0-99999999"], "at most 10000 classes"),
         (["{tiny}", "--budget", "0"], "expected a whole number from 1"),
         (["{tiny}", "--budget", "2.5"], "such as 5000 or 1e6"),
         (["{tiny}", "--budget", "1e999"], "such as 5000 or 1e6"),
@@ -404,7 +407,7 @@ def write_audit(found, folder):
     for each in found.results:
         place = folder / f"attacks/{each.attack}/images/{each.target}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(each.image[:, :, 0]).save(place)
+        Image.new("L", (8, 8)).save(place)
     page = html.render(common.complete(Report.read(folder), folder, "audit.yaml"), folder)
     return text, page
 
@@ -436,3 +439,114 @@ def test_report_has_the_command_and_the_configuration(tmp_path):
     assert "| command | fooldeap audit |" in text
     assert "Configuration:\n\n    name: it\n" in text
     assert "fooldeap audit" in visible_text(page)
+
+
+# --- Many classes ---------------------------------------------------------------------------------------------------
+
+
+def many_classes(count=30):
+    """Return findings in which `genetic` reaches (n + 1) % in class n, `cma_es` half of it, and `gradient` 99 %."""
+    names = tuple(f"name {index}" for index in range(count + 5))
+    results = []
+    for target in range(count):
+        share = (target + 1) / 100
+        results.append(result("genetic", target, share))
+        results.append(result("cma_es", target, share / 2, predicted=target + 1))
+    results.append(result("gradient", 3, 0.99, at5=4, at99=7))
+    labels = {target: f"{target}: {names[target]}" for target in range(count)}
+    return replace(make_findings(*results, classes=count, names=labels), class_names=names)
+
+
+def sections_of(built):
+    return {section.title: section.blocks for section in built.sections if section.blocks}
+
+
+def test_the_report_of_many_classes_begins_with_a_summary(tmp_path):
+    found = many_classes()
+    built = report.build_report(found)
+    sections = sections_of(built)
+    assert list(sections)[:4] == [
+        "Results by attack",
+        "Best confidence of each class",
+        "Best confidence by attack",
+        "Fewest evaluations to fool each class",
+    ]
+    (attacks,) = sections["Results by attack"]
+    cells = {row[0]: dict(zip(attacks.header, row, strict=True)) for row in attacks.rows}
+    assert cells["genetic"]["seen as the class"] == "30 of 30"
+    assert cells["cma_es"]["seen as the class"] == "0 of 30"
+    assert (cells["genetic"]["median confidence"], cells["cma_es"]["median confidence"]) == ("15.500 %", "7.750 %")
+    assert cells["map_elites"]["median confidence"] == "–"
+    histogram, _, highest, _, lowest = sections["Best confidence of each class"]
+    best = [0.99 if target == 3 else (target + 1) / 100 for target in range(30)]
+    assert [count for _, count in histogram.counts] == [
+        np.sum((np.array(best) >= low) & (np.array(best) < high))
+        for low, high in pairwise([0, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999, 2])
+    ]
+    assert highest.rows[:2] == [
+        ["3: name 3", "3: name 3", "gradient", "99 %"],
+        ["29: name 29", "29: name 29", "genetic", "30 %"],
+    ]
+    assert [row[0] for row in lowest.rows] == [f"{target}: name {target}" for target in (0, 1, 2, *range(4, 11))]
+    table = sections["Best confidence by attack"][1]
+    assert table.header == ["class", *(attack.name for attack in found.attacks)]
+    assert dict(zip(table.header, table.rows[3], strict=True)) == {
+        "class": "3: name 3",
+        "uniform_noise": "–",
+        "smooth_noise": "–",
+        "cma_es": "2 %",
+        "map_elites": "–",
+        "genetic": "4 %",
+        "gradient": "99 %",
+    }
+    assert len(table.rows) == len(sections["Fewest evaluations to fool each class"][0].rows) == 30
+    entries = sections["Images"][1].entries
+    assert [(each.number, each.name, each.image) for each in entries[2:4]] == [
+        (2, "name 2", "attacks/genetic/images/2.png"),
+        (3, "name 3", "attacks/gradient/images/3.png"),
+    ]
+    assert "reached 0 of 30 classes" in built.lead
+    assert "The median over the classes of their best confidence is 15.500\u00a0%." in built.lead
+    assert len(terminal.render(built).splitlines()) < 60
+    text, page = write_audit(found, tmp_path)
+    assert "| 27: name 27 | – | – | 14 % | – | 28 % | – |" in text
+    assert [entry["name"] for entry in data_of(page)[2]] == list(found.class_names[:30])
+
+
+def test_twenty_classes_have_no_summary():
+    sections = sections_of(report.build_report(many_classes(20)))
+    assert next(iter(sections)) == "Fewest evaluations to fool each class"
+    assert isinstance(sections["Images"][1], Cards)
+
+
+def test_predicted_classes_that_were_not_attacked_have_names():
+    found = replace(many_classes(20), names={target: f"{target}: name {target}" for target in (5, 6)})
+    assert report.data(found)["classes"][0]["name"] == "5: name 5"
+    cards = sections_of(report.build_report(found))["Images"][1].cards
+    assert [card.seen for card in cards] == ["6: name 6", "7: name 7"]
+    rows = list(csv.DictReader(report.classes_csv(found).splitlines()))
+    assert (rows[1]["class"], rows[1]["name"], rows[1]["predicted"], rows[1]["predicted_name"]) == (
+        "0",
+        "name 0",
+        "1",
+        "name 1",
+    )
+    assert "name" not in next(csv.DictReader(report.classes_csv(replace(found, class_names=())).splitlines()))
+
+
+@pytest.mark.parametrize(("count", "rows", "sizes"), [(5, 3, [3, 2]), (5, 2, [4, 1]), (8, 4, [4, 4]), (1, 9, [1])])
+def test_images_are_read_in_parts_of_whole_batches(tmp_path, monkeypatch, count, rows, sizes):
+    monkeypatch.setattr(session, "PART", 3)
+    images = RNG.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+    paths = [tmp_path / f"{index}.png" for index in range(count)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image[:, :, 0]).save(path)
+    joined = session._Joined([images[:2], paths[2:]])
+    parts = list(joined.parts(rows))
+    assert [len(part) for part in parts] == sizes
+    assert np.array_equal(np.concatenate(parts), images)
+    assert len(joined) == count
+
+
+def test_more_than_a_hundred_classes_can_be_attacked():
+    assert settings._choose_classes(settings.classes_in("0-899,950"), range(1000)) == (*range(900), 950)
