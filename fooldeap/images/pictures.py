@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fooldeap.formatting import percent
+from fooldeap.formatting import class_label, percent
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
 from fooldeap.results import FoolingImage, Result, RunResult
@@ -28,7 +28,7 @@ def contact_sheets(result: Result) -> Iterator[bytes]:
     A sheet has at most about `MOST_HEIGHT` pixels in height. More images are on further sheets.
     """
     several_seeds = len({run.seed for run in result}) > 1
-    tiles = (_tile(run, show_seed=several_seeds, missed=bool(result.goal) and not run.reached) for run in result)
+    tiles = (_tile(result, run, show_seed=several_seeds) for run in result)
     for first in tiles:
         rows = max(1, (MOST_HEIGHT - _GAP) // (first.height + _GAP))
         yield _sheet([first, *itertools.islice(tiles, rows * _COLUMNS - 1)])
@@ -60,19 +60,31 @@ def _sheet(tiles: Sequence[Image.Image]) -> bytes:
     return _png(sheet)
 
 
-def _tile(run: RunResult, *, show_seed: bool, missed: bool) -> Image.Image:
+def _tile(result: Result, run: RunResult, *, show_seed: bool) -> Image.Image:
+    """Return an image with its caption: green if it reached its goal, orange if it is seen as another class."""
     pixels = run.image.pixels
     scale = max(1, TILE // max(pixels.shape[:2]))
     picture = Image.open(io.BytesIO(run.image.png(scale)))
     tile = Image.new("RGB", (max(picture.width, TILE), picture.height + _CAPTION), "white")
     tile.paste(picture, ((tile.width - picture.width) // 2, 0))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(15)
-    seed = f", seed {run.seed}" if show_seed else ""
-    prediction = f"seen as {run.predicted}, {percent(run.confidence)}"
-    colour = "#b35900" if missed else "#1a7f37"
-    draw.text((2, picture.height + 4), f"target {run.target}{seed}", "black", font)
-    draw.text((2, picture.height + 23), prediction, colour, font)
+    missed = bool(result.goal) and not run.reached
+    colour = "#1a7f37" if not missed else "#505860" if run.predicted == run.target else "#b35900"
+    predicted = result.names[run.predicted] if run.predicted < len(result.names) else str(run.predicted)
+    for top, ink, start, end in (
+        (4, "black", f"target {class_label(run.target, result.names)}", f", seed {run.seed}" if show_seed else ""),
+        (23, colour, f"seen as {predicted}", f", {percent(run.confidence)}"),
+    ):
+        draw.text((2, picture.height + top), _cut(start, tile.width - 4 - font.getlength(end), font) + end, ink, font)
     return tile
+
+
+def _cut(text: str, width: float, font: Any) -> str:
+    """Return a text that is at most ``width`` pixels wide. If it is cut, it ends with an ellipsis."""
+    if font.getlength(text) <= width:
+        return text
+    shorter = (f"{text[:length]}…" for length in range(len(text) - 1, 0, -1))
+    return next((each for each in shorter if font.getlength(each) <= width), "…")
 
 
 def _png(image: Image.Image) -> bytes:

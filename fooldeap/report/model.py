@@ -10,7 +10,7 @@ in each renderer that shows it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -357,8 +357,13 @@ def is_good(target: int, predicted: int, *, reached: bool, has_goal: bool = True
     return True if reached else None if predicted == target else False
 
 
-def thumb(image: str, target: int, predicted: int, confidence: float, to_goal: int | None, spent: int) -> Thumb:
-    """Return the image of a run as a small image with caption; ``spent`` is the number of evaluations of the run."""
-    cost = f"after {grouped(to_goal)}" if to_goal else f"not in {grouped(spent)}"
-    seen = "" if predicted == target else f"seen as {predicted}, "
-    return Thumb(str(target), image, percent(confidence), f"{seen}{cost}", good=to_goal is not None)
+def thumb(image: str, run: Mapping[str, Any], names: Sequence[str] = ()) -> Thumb:
+    """Return the image of a run, an entry of ``result.json`` or of a record, as a small image with caption.
+
+    ``names`` are the names of the classes.
+    """
+    target, predicted, reached = run["target"], run["predicted"], run["evaluations_to_goal"]
+    cost = f"after {grouped(reached)}" if reached else f"not in {grouped(run['evaluations'])}"
+    seen = "" if predicted == target else f"seen as {name_of(predicted, names)}, "
+    good = is_good(target, predicted, reached=reached is not None)
+    return Thumb(name_of(target, names), image, percent(run["confidence"]), f"{seen}{cost}", good)

@@ -171,7 +171,8 @@ def fronts(result: Result) -> list[ImageGroup]:
     largest = max((run.front[0].image.nbytes for _, run in kept), default=1)
     most = min(MOST_MEMBERS, max(2, FRONT_BYTES // (max(1, len(kept)) * largest)))
     return [
-        ImageGroup(f"target {title}", [_member(run, each) for each in _spread(run.front, most)]) for title, run in kept
+        ImageGroup(f"target {title}", [_member(result, run, each) for each in _spread(run.front, most)])
+        for title, run in kept
     ]
 
 
@@ -180,10 +181,11 @@ def _spread(front: Sequence[FrontImage], most: int) -> list[FrontImage]:
     return [front[index] for index in indices]
 
 
-def _member(run: RunResult, each: FrontImage) -> Thumb:
+def _member(result: Result, run: RunResult, each: FrontImage) -> Thumb:
     (probabilities,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
     objectives = ", ".join(f"{value:.3g}" for value in each.objectives)
-    return Thumb(str(run.target), small_picture(each.image), percent(probabilities[run.target]), objectives)
+    title = name_of(run.target, result.names)
+    return Thumb(title, small_picture(each.image), percent(probabilities[run.target]), objectives)
 
 
 def charts(result: Result) -> list[Chart]:

@@ -162,7 +162,7 @@ class _Chain:
             runs.append(results)
         self.folder.unseal()
         first = [images[: len(self.targets)] for images in fooling]
-        built = report.build_report(measures, self.retraining, runs)
+        built = report.build_report(measures, self.retraining, runs, self.classes)
         for name, content in report.files(measures, first).items():
             self.folder.write(name, content)
         self.folder.write(built.FILE, built.to_json())

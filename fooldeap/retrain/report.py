@@ -87,9 +87,19 @@ def _format_count(evaluations: float | None) -> str:
 
 
 def build_report(
-    measures: Sequence[NetworkMeasures], retraining: "Retraining", runs: Sequence[Sequence[Mapping[str, Any]]]
+    measures: Sequence[NetworkMeasures],
+    retraining: "Retraining",
+    runs: Sequence[Sequence[Mapping[str, Any]]],
+    classes: int,
 ) -> Report:
-    """Return the report of a retraining; ``runs`` are the results of the runs on each network."""
+    """Return the report of a retraining.
+
+    ``runs`` are the results of the runs on each network. ``classes`` is the number of classes of the dataset. The
+    networks have an additional class of fooling images after these classes.
+    """
+    names = [*map(str, range(classes)), "fooling image"]
+    groups = [_group(*each, names) for each in enumerate(runs, 1)]
+    films = [_films(*each, names) for each in enumerate(runs, 1)]
     return Report(
         title=retraining.experiment.name,
         lead=(
@@ -102,8 +112,8 @@ def build_report(
             Section(
                 "Images", [Text("The images of the first seed: one row per network."), Figure(*_SHEET)], [MARKDOWN]
             ),
-            Section("Images", [Text(_ABOUT_IMAGES), Gallery([_group(*each) for each in enumerate(runs, 1)])], [HTML]),
-            Section("Evolution", [Text(_ABOUT_FILMS), *(_films(*each) for each in enumerate(runs, 1))], [HTML]),
+            Section("Images", [Text(_ABOUT_IMAGES), Gallery(groups)], [HTML]),
+            Section("Evolution", [Text(_ABOUT_FILMS), *films], [HTML]),
             Section("Method", [Text(_method(retraining))]),
         ],
     )
@@ -116,17 +126,16 @@ _ABOUT_IMAGES = (
 _ABOUT_FILMS = "The evolution of these images. The bars show the network's probability of each class."
 
 
-def _group(network: int, runs: Sequence[Mapping[str, Any]]) -> ImageGroup:
-    names = ("target", "predicted", "confidence", "evaluations_to_goal", "evaluations")
+def _group(network: int, runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> ImageGroup:
     first = [run for run in runs if run["seed"] == runs[0]["seed"]]
-    thumbs = [thumb(f"networks/{network:02d}/run/{run['image']}", *(run[name] for name in names)) for run in first]
+    thumbs = [thumb(f"networks/{network:02d}/run/{run['image']}", run, names) for run in first]
     return ImageGroup(f"Network {network}", thumbs)
 
 
-def _films(network: int, runs: Sequence[Mapping[str, Any]]) -> Films:
+def _films(network: int, runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Films:
     path = f"networks/{network:02d}/run/{snapshots.FILE}"
     first = [(index, run["target"]) for index, run in enumerate(runs) if run["seed"] == runs[0]["seed"]]
-    films = [Film(str(target), target, path, index, len(runs)) for index, target in first[:MOST_FILMS]]
+    films = [Film(str(target), target, path, index, len(runs), names) for index, target in first[:MOST_FILMS]]
     return Films(films, f"Network {network}", open=network == 1)
 
 

@@ -252,6 +252,7 @@ def outcome_of(plan: Plan, folder: StudyFolder, failed: Mapping[str, str], *, ex
         forced=tuple(folder.environment.forced),
         candidate=study.candidate,
         factors=study.factors,
+        names={name: group.names for group in plan.groups for name in group.experiments},
     )
 
 

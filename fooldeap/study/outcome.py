@@ -1,6 +1,6 @@
 """The results of a study: one row per run, with its curve and its image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class Outcome:
     forced : changes that ``force`` allowed when the study was resumed
     candidate : the variant on trial, compared with each other variant; None: all pairs are compared
     factors : by factor, the level of each variant
+    names : by variant, the names of the classes of its classifier; empty if it has none
     """
 
     name: str
@@ -77,6 +78,7 @@ class Outcome:
     forced: tuple[str, ...] = ()
     candidate: str | None = None
     factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def variants(self) -> tuple[str, ...]:

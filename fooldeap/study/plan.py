@@ -46,7 +46,7 @@ class ClassifierGroup:
     """The variants that share a classifier, with all their runs and the missing runs.
 
     ``belongs_to`` has, by variant, the digests of the experiment and the classifier, which its records must match.
-    ``calibration`` is the calibration of the classifier.
+    ``calibration`` is the calibration of the classifier, and ``names`` are the names of its classes.
     """
 
     experiments: dict[str, Experiment]
@@ -54,6 +54,7 @@ class ClassifierGroup:
     missing: list[RunInfo]
     belongs_to: dict[str, dict[str, str]]
     calibration: Calibration
+    names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -130,6 +131,7 @@ def _add_group(plan: Plan, experiments: dict[str, Experiment], bench: Session, f
         [],
         {name: {"experiment": each.digest, "classifier": digest} for name, each in experiments.items()},
         bench.calibration,
+        tuple(getattr(bench.classifier, "names", None) or ()),
     )
     plan.groups.append(group)
     for run in bench.runs:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.formatting import goal_text, grouped
+from fooldeap.formatting import class_label, goal_text, grouped
 from fooldeap.report.model import (
     DOCUMENT,
     HTML,
@@ -34,7 +34,7 @@ from fooldeap.study.analysis import p_values
 from fooldeap.study.analysis_types import Analysis, Pair
 from fooldeap.study.cautions import caution_text
 from fooldeap.study.conclusions import conclude, factor_sentences
-from fooldeap.study.outcome import Outcome, RunRow
+from fooldeap.study.outcome import Outcome
 from fooldeap.study.stats import EXACT, RESAMPLES
 from fooldeap.study.transfer import Transfer
 from fooldeap.study.words import format_ranges, friedman_text
@@ -125,12 +125,12 @@ def _pictures(outcome: Outcome, analysis: Analysis) -> Iterator[Titled]:
             f"The best image of each variant for each target, for seed {seed}. The variants are sorted by mean rank. "
             "Below each image: the target, the confidence, and the evaluations until the goal."
         ),
-        Gallery([ImageGroup(name, [_thumb(outcome.run(name, each, seed)) for each in targets]) for name in names]),
+        Gallery([ImageGroup(name, [_thumb(outcome, name, each) for each in targets]) for name in names]),
     ]
     yield "Images", [*images, *([Text(f"{left_out} more variants are not shown here.")] if left_out else [])]
     films: list[Block] = [
-        Films([_film(name, target, seed) for name in names], f"Target {target}", open=target == targets[0])
-        for target in targets
+        Films([_film(outcome, name, target) for name in names], f"Target {label}", open=target == targets[0])
+        for target, label in zip(targets, _labels(outcome, targets), strict=True)
     ]
     about = (
         "The best images of all variants after the same number of evaluations. The bars show the classifier's "
@@ -139,13 +139,22 @@ def _pictures(outcome: Outcome, analysis: Analysis) -> Iterator[Titled]:
     yield "Evolution", [Text(about), *films]
 
 
-def _thumb(run: RunRow) -> Thumb:
-    path = f"variants/{run.variant}/images/seed-{run.seed}/{run.target}.png"
-    return thumb(path, run.target, run.predicted, run.confidence, run.evaluations_to_goal, run.evaluations)
+def _thumb(outcome: Outcome, variant: str, target: int) -> Thumb:
+    run = outcome.run(variant, target, outcome.seeds[0])
+    path = f"variants/{variant}/images/seed-{run.seed}/{target}.png"
+    return thumb(path, run._asdict(), outcome.names.get(variant, ()))
 
 
-def _film(variant: str, target: int, seed: int) -> Film:
-    return Film(variant, target, f"variants/{variant}/snapshots/seed-{seed}/{target}.npz")
+def _film(outcome: Outcome, variant: str, target: int) -> Film:
+    path = f"variants/{variant}/snapshots/seed-{outcome.seeds[0]}/{target}.npz"
+    return Film(variant, target, path, classes=outcome.names.get(variant, ()))
+
+
+def _labels(outcome: Outcome, targets: Sequence[int]) -> list[str]:
+    """Return the numbers of classes, with their names if all classifiers have the same names."""
+    names = {tuple(outcome.names.get(variant, ())) for variant in outcome.variants}
+    (same,) = names if len(names) == 1 else ((),)
+    return [class_label(target, same) for target in targets]
 
 
 def _charts(outcome: Outcome, names: Sequence[str]) -> list[Chart]:

@@ -108,6 +108,8 @@ def test_markup_in_a_foreign_report_is_escaped(copy):
         {"kind": "code", "text": nasty, "title": nasty},
         {"kind": "table", "header": [nasty], "rows": [[nasty]]},
         {"kind": "gallery", "groups": [{"title": nasty, "thumbs": [thumb]}]},
+        {"kind": "catalogue", "entries": [{"number": 1, "name": nasty, "image": f"data:x{nasty}", "confidence": 1}]},
+        {"kind": "histogram", "header": [nasty, nasty], "counts": [[nasty, 3]]},
         *({"kind": "figure", "path": path, "alt": nasty} for path in ("../secret.png", "/etc/passwd", "report.json")),
     ]
     report["sections"] = [{"title": nasty, "outputs": ["html"], "blocks": blocks}]
@@ -122,10 +124,11 @@ def test_markup_in_a_foreign_report_is_escaped(copy):
     assert page.count("data:image/svg+xml") == 0
 
 
-@pytest.mark.parametrize("block", ["cards", "films"])
+@pytest.mark.parametrize("block", ["cards", "films", "catalogue"])
 def test_pictures_outside_the_folder_are_refused(copy, block):
     blocks = {
         "cards": {"cards": [{"title": "", "image": "../secret.png"}]},
+        "catalogue": {"entries": [{"number": 1, "name": "", "image": "../secret.png", "confidence": 1}]},
         "films": {"films": [{"title": "", "target": 0, "path": "../secret.npz"}]},
     }
     report = json.loads((copy / "report.json").read_text())

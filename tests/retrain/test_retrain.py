@@ -265,3 +265,16 @@ def test_page_has_the_films_of_each_network(done):
         assert not (run / "report.html").exists()
     before = (done.folder / "report.html").read_bytes()
     assert pages.make(done.folder).read_bytes() == before
+
+
+def test_the_class_of_fooling_images_has_a_name():
+    runs = [
+        {"target": 3, "seed": 1, "predicted": seen, "confidence": 0.2, "evaluations_to_goal": None, "evaluations": 9}
+        | {"image": "images/3.png"}
+        for seen in (4, 5)
+    ]
+    names = [*map(str, range(5)), "fooling image"]
+    assert [each.more for each in report._group(2, runs, names).thumbs] == [
+        "seen as 4, not in 9",
+        "seen as fooling image, not in 9",
+    ]

@@ -8,6 +8,7 @@ from helpers.commands import call
 
 import fooldeap
 from fooldeap.errors import InputError
+from fooldeap.report.model import Films, Gallery, Report, Thumb, thumb
 
 NAMES = ["angry", "happy", "sad"]
 FUNCTION = """
@@ -68,3 +69,23 @@ def test_classes_of_an_audit_are_chosen_by_name(classifier, capsys):
     assert "--classes: got the class 'sadd', expected one of: angry, happy, sad; did you mean 'sad'" in (
         capsys.readouterr().err
     )
+
+
+def test_images_of_a_study_have_the_names_of_their_classes(classifier):
+    study = {"name": "named", "base": classifier, "seeds": 1, "budget": 200, "vary": {"mutation.rate": [0.05, 0.1]}}
+    Path("study.yaml").write_text(json.dumps(study))
+    folder = fooldeap.compare("study.yaml", out="study", quiet=True).folder
+    sections = {section.title: section.blocks for section in Report.read(folder).sections}
+    (groups,) = (block.groups for block in sections["Images"] if isinstance(block, Gallery))
+    assert [[thumb.title for thumb in group.thumbs] for group in groups] == [["happy", "sad"]] * 2
+    films = [block for block in sections["Evolution"] if isinstance(block, Films)]
+    assert [block.title for block in films] == ["Target 1: happy", "Target 2: sad"]
+    assert all(list(film.classes) == NAMES for block in films for film in block.films)
+    assert fooldeap.verify(folder).reproduced
+
+
+def test_thumbs_name_the_class_that_is_seen():
+    run = {"target": 1, "predicted": 2, "confidence": 0.25, "evaluations_to_goal": None, "evaluations": 1200}
+    assert thumb("x.png", run, NAMES) == Thumb("happy", "x.png", "25\u00a0%", "seen as sad, not in 1\u202f200", False)
+    run |= {"predicted": 1, "evaluations_to_goal": 7}
+    assert thumb("x.png", run) == Thumb("1", "x.png", "25\u00a0%", "after 7", True)

@@ -139,6 +139,38 @@ def test_images_that_do_not_fit_on_a_sheet_are_on_further_sheets(tmp_path, shape
     assert np.array_equal(sheets[-1][12 : 12 + len(enlarged), left : left + enlarged.shape[1]], enlarged)
 
 
+GREEN, GREY, ORANGE = (26, 127, 55), (80, 88, 96), (179, 89, 0)
+
+
+@pytest.mark.parametrize(
+    ("reached", "predicted", "goal", "colour"),
+    [
+        (80, 0, {"confidence": 0.5}, GREEN),
+        (None, 0, {"confidence": 0.5}, GREY),
+        (None, 1, {"confidence": 0.5}, ORANGE),
+        (None, 1, {}, GREEN),
+    ],
+)
+def test_a_caption_on_a_sheet_is_orange_only_if_another_class_is_seen(reached, predicted, goal, colour):
+    result = result_of((28, 28, 1), [0], [1])
+    run = replace(result.runs[0], evaluations_to_goal=reached, predicted=predicted)
+    (sheet,) = contact_sheets(replace(result, runs=(run,), goal=goal))
+    drawn = {tuple(each) for each in np.asarray(Image.open(io.BytesIO(sheet)))[12 + 224 :].reshape(-1, 3)}
+    assert drawn & {GREEN, GREY, ORANGE} == {colour}
+
+
+def test_long_names_on_a_sheet_are_cut():
+    result = result_of((28, 28, 1), [0, 1], [1])
+    plain, named, longer = (
+        np.asarray(Image.open(io.BytesIO(next(contact_sheets(replace(result, names=names))))))
+        for names in ((), ("cat", "dog"), ("cat" * 50, "dog" * 50))
+    )
+    assert plain.shape == named.shape == longer.shape
+    for one, other in ((plain, named), (named, longer)):
+        assert not np.array_equal(one, other)
+    assert (longer[12 + 224 :, 12 + 222 : 24 + 224] == 255).all()  # the right margin and the gap
+
+
 def many_results(targets=30, seeds=(1,)):
     """Return a result in which target 7 has 99.995 % confidence, targets 3 and 9 have 60 %, and the others .5 %."""
     result = result_of((4, 4, 1), range(targets), seeds)
