@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import Annotated, Evolution, Ge, Gt, InputError, Lt, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Evolution, Ge, Gt, Images, InputError, Lt, Rng, Toolbox, algorithm
 
 from .._blas import libraries, single_thread
 from ._vectors import Space
@@ -22,6 +22,7 @@ FIRST_STEP = 0.075  # length of an ascent's first step: root mean square, in sta
 MOMENTUM = 0.8
 CONTRAST = 64  # grey levels by which a gene must change an image to measure its effect
 MAX_VALUES = 50_000_000  # largest size of the matrix with one image per gene
+MAX_PIXELS = 2352  # largest number of pixel values, of all channels, that the model sees of an image
 
 
 @algorithm("bayesian_optimisation", targets="all", uses=(), objectives="any")
@@ -42,7 +43,8 @@ def bayesian_optimisation(
     each generation, the run shows for each unreached target the image with the highest predicted probability of
     reaching ``confidence``. Gradient ascent on the model finds this image, so the classifier need not have gradients.
     The default of ``confidence`` is the goal ``stop.confidence`` or, without a goal, 0.9999. The genome must be an
-    array, and the image must be a linear function of it before clipping, as with ``dct``.
+    array, and the image must be a linear function of it before clipping, as with ``dct``. Of an image with more than
+    2352 values, the model sees a regular grid of pixels.
     """
     space = _ImageSpace(toolbox)
     blas = libraries()
@@ -166,40 +168,65 @@ class _Model:
 
 
 class _ImageSpace(Space):
-    """The vector space of the genomes, with the effect of each gene on the image, measured by decoding."""
+    """The vector space of the genomes, with the effect of each gene on the image, measured by decoding.
+
+    Of large images, only a grid of pixels is used. These pixels are computed from the effects: decoding the whole
+    image would take most of the time of a run.
+    """
 
     def __init__(self, toolbox: Toolbox) -> None:
         super().__init__(toolbox, "bayesian_optimisation")
         self._toolbox = toolbox
-        genes, pixels = len(self.mean), self.images(self.mean[None]).size
-        if genes * pixels > MAX_VALUES:
+        genes, shape = len(self.mean), self._decode(self.mean[None]).shape[1:]
+        if genes * math.prod(shape) > MAX_VALUES:
             raise InputError(
-                f"bayesian_optimisation: got {genes} genes and images of {pixels} values, "
+                f"bayesian_optimisation: got {genes} genes and images of {math.prod(shape)} values, "
                 f"expected a product of at most {MAX_VALUES}; use the genome 'dct'"
             )
+        self._grid = _grid(shape)
+        self._is_whole = self._grid.size == math.prod(shape)
         middle = np.full(genes, np.mean(toolbox.bounds or 0.0))
+        centre = self._on_grid(middle[None])
         steps = np.ones(genes)
         for _ in range(64):
-            changes = self.images(middle + np.diag(steps)) - self.images(middle[None])
+            changes = self._on_grid(middle + np.diag(steps)) - centre
             weak = np.abs(changes).max(axis=1) < CONTRAST
             if not weak.any():
                 break
             steps[weak] *= 2
         self._effects: Floats = changes / steps[:, None]
+        self._offset: Floats = centre - middle @ self._effects
 
     def random(self, count: int) -> Floats:
         """Sample genomes and return them as points (count, d)."""
         return self.points(self._toolbox.sample(count))
 
     def images(self, points: Floats) -> Floats:
-        """Convert points to images, float64 (n, pixels), in grey levels."""
-        images: Floats = self._toolbox.decode(self.genomes(points)).reshape(len(points), -1).astype(np.float64)
+        """Convert points to images, float64 (n, values), in grey levels."""
+        if self._is_whole:
+            return self._on_grid(points)
+        images: Floats = np.clip(self._offset + self.points(self.genomes(points)) @ self._effects, 0, 255)
         return images
 
     def slopes(self, images: Floats, slopes: Floats) -> Floats:
-        """Convert gradients by pixels, (n, pixels), to gradients by genes, (n, d).
+        """Convert gradients by values of the image, (n, values), to gradients by genes, (n, d).
 
         The unit of a gene is its standard deviation.
         """
         free = (images > 0) & (images < 255)
         return (slopes * free) @ self._effects.T * self.spread
+
+    def _on_grid(self, points: Floats) -> Floats:
+        return self._decode(points).reshape(len(points), -1)[:, self._grid].astype(np.float64)
+
+    def _decode(self, points: Floats) -> Images:
+        images: Images = self._toolbox.decode(self.genomes(points))
+        return images
+
+
+def _grid(shape: tuple[int, int, int]) -> NDArray[np.intp]:
+    """Return the places of a regular grid of pixels, with all channels, in a flat image."""
+    height, width, channels = shape
+    step = math.ceil(math.sqrt(height * width * channels / MAX_PIXELS))
+    places = np.arange(math.prod(shape)).reshape(height, width, channels)
+    return places[(height - 1) % step // 2 :: step, (width - 1) % step // 2 :: step].ravel()

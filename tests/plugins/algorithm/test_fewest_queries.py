@@ -100,6 +100,29 @@ def test_effects_of_dct_genes_are_measured():
         assert waves[gene] == pytest.approx(exact, abs=np.abs(exact).max() / 64)
 
 
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns"),
+    [((40, 50, 3), slice(0, None, 2), slice(0, None, 2)), ((99, 101, 1), slice(1, None, 3), slice(0, None, 3))],
+)
+def test_the_model_sees_a_grid_of_large_images(shape, rows, columns):
+    genome = Dct(shape, size=3, sigma=1000.0)
+    space = module._ImageSpace(toolbox(genome))
+    points = space.random(4)
+    whole = genome.decode(space.genomes(points))
+    expected = whole[:, rows, columns].reshape(4, -1)
+    assert expected.shape[1] <= module.MAX_PIXELS
+    seen = space.images(points)
+    assert seen == pytest.approx(expected, abs=0.05 * np.abs(seen - 127.5).max())
+    assert np.mean(expected == 0) > 0.05, "the images are clipped"
+
+
+def test_the_model_sees_all_pixels_of_small_images():
+    genome = Dct((28, 28, 1), size=3, sigma=1000.0)
+    space = module._ImageSpace(toolbox(genome))
+    points = space.random(4)
+    assert np.array_equal(space.images(points), genome.decode(space.genomes(points)).reshape(4, -1))
+
+
 def test_clipped_pixels_have_no_gradient():
     space = module._ImageSpace(toolbox(Pixels((4, 3, 1))))
     assert np.array_equal(space._effects, np.eye(12))
