@@ -1,5 +1,6 @@
 """The report of a run: its images, their evolution, charts and a table of results. It is a page only."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +67,8 @@ def run_report(folder: Path, result: Result) -> Report:
     places = {(run.seed, run.target): place for place, run in enumerate(result)}
     films = [
         Film(title, run.target, snapshots.FILE, places[run.seed, run.target], len(result), result.names)
-        for title, run in zip(_titles(chosen), chosen, strict=True)
-        if run.snapshots
-    ][:MOST_LINES]
+        for title, run in _first(chosen, lambda run: run.snapshots)
+    ]
     cut = _about_choice(chosen, MOST_LINES, f"At most {MOST_LINES}")
     folded = f"All {len(result)} images" if result.has_many_targets else ""
     rows = [[title, *_cells(result, run)] for title, run in zip(_titles(result, class_label), result, strict=True)]
@@ -138,6 +138,12 @@ def _titles(result: Result, label: Callable[[int, Sequence[str]], str] = name_of
     return [label(run.target, result.names) + (f", seed {run.seed}" if several else "") for run in result]
 
 
+def _first(result: Result, wanted: Callable[[RunResult], object]) -> list[tuple[str, RunResult]]:
+    """Return the first runs for which a function is true, with their titles. Later runs are not looked at."""
+    runs = ((title, run) for title, run in zip(_titles(result), result, strict=True) if wanted(run))
+    return list(itertools.islice(runs, MOST_LINES))
+
+
 def cards(result: Result, beside: Sequence[NDArray[np.uint8] | None]) -> list[Card]:
     """Return the images of the first runs; ``beside`` contains an image to compare with, or None, for each of them.
 
@@ -167,7 +173,7 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
 
 def fronts(result: Result) -> list[ImageGroup]:
     """Return images along the fronts of the first runs: at most `MOST_MEMBERS` per front, with its first and last."""
-    kept = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.front][:MOST_LINES]
+    kept = _first(result, lambda run: run.front)
     largest = max((run.front[0].image.nbytes for _, run in kept), default=1)
     most = min(MOST_MEMBERS, max(2, FRONT_BYTES // (max(1, len(kept)) * largest)))
     return [
@@ -190,8 +196,7 @@ def _member(result: Result, run: RunResult, each: FrontImage) -> Thumb:
 
 def charts(result: Result) -> list[Chart]:
     """Return charts of the best confidence and of the best fitness of the first runs, over evaluations."""
-    shown = [(title, run) for title, run in zip(_titles(result), result, strict=True) if run.log or run.snapshots]
-    curves = [(title, *_curves(run)) for title, run in shown[:MOST_LINES]]
+    curves = [(title, *_curves(run)) for title, run in _first(result, lambda run: run.log or run.snapshots)]
     if not curves:
         return []
     points = max(16, POINTS // len(curves))

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fooldeap.formatting import percent
 from fooldeap.plugin import Array, BestYet, ExperimentInfo, Predictions, RunInfo, RunResult
@@ -35,6 +35,14 @@ class Gallery:
         self._kept[key] = self._picture(key, result.image.pixels, result.confidence, reached=result.reached)
         if len(self._kept) > MAX_IMAGES:
             del self._kept[next(iter(self._kept))]
+
+    def prefer(self, keys: Iterable[_Key]) -> None:
+        """Show the images of these active runs first."""
+        self._watched = {**{key: self._watched[key] for key in keys if key in self._watched}, **self._watched}
+
+    def clear(self) -> None:
+        """Forget all images."""
+        self._watched, self._kept = {}, {}
 
     def mosaic(self, columns: int, lines: int) -> Mosaic | None:
         """Return the images that fit into an area of a terminal. Return None if none fits, or if there are none.

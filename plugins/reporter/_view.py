@@ -1,6 +1,6 @@
 """The display on a terminal: progress bars, and the best images below them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group
 from rich.control import Control
@@ -37,6 +37,18 @@ class View:
         """Store the final image of a run."""
         if self._gallery is not None:
             self._gallery.keep(result)
+
+    def prefer(self, runs: Iterable[tuple[int, int]]) -> None:
+        """Show the images of these active runs, each a seed and a target, first."""
+        if self._gallery is not None:
+            self._gallery.prefer(runs)
+
+    def show_only(self, results: Iterable[RunResult]) -> None:
+        """Show only the images of these results."""
+        if self._gallery is not None:
+            self._gallery.clear()
+        for result in results:
+            self.keep(result)
 
     def draw(self, bars: Sequence[Bar], *, least: int = 1) -> None:
         """Draw the bars above the images.

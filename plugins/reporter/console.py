@@ -1,5 +1,6 @@
 """Progress and results on the terminal."""
 
+import heapq
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -104,6 +105,8 @@ class Console(Reporter):
         """Print the images, the table and the summary."""
         if self._view is not None:
             self._view.close()
+            if result.has_many_targets:
+                self._view.show_only(result.best())
             self._view.print_images()
         for table in [result.markdown(brief=True)] if self._view is None else _build_tables(result):
             self._print(table)
@@ -129,6 +132,9 @@ class Console(Reporter):
         overall = Bar("all", len(self._ended) / self._total, note + self._format_time_left(rate))
         crowded = self._total > MAX_BARS
         shown = (row for key, row in self._latest.items() if not (crowded and key in self._ended))
+        if self._highest:
+            best = heapq.nlargest(MAX_BARS, self._latest, key=lambda run: self._highest[run[1]])
+            self._view.prefer(best)
         bars = classes or map(self._bar, itertools.islice(shown, MAX_BARS))
         self._view.draw([overall, *bars], least=1 + len(classes))
 

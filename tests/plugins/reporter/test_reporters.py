@@ -226,6 +226,21 @@ def test_the_console_shows_ten_of_many_results(on_a_terminal, capsys, monkeypatc
     assert len(re.findall(r"not reached|\b80\b", text)) == 10
 
 
+def test_the_console_draws_the_images_with_the_highest_confidence_at_the_end(capsys, monkeypatch):
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "60"}.items():
+        monkeypatch.setenv(name, value)
+    result = many_results()
+    run = RunInfo(1, tuple(range(30)))
+    console = registry.load().get("reporter", "console").build({})
+    console.on_start(ExperimentInfo("many", (run,), result.goal, None, {}, None))
+    console.on_run_end(list(result))
+    capsys.readouterr()
+    console.on_finish(result)
+    pictures = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().out).rpartition("▀")
+    captions = pictures[2].splitlines()[1]
+    assert re.findall(r"(\d+) [\d.]+ %", captions) == list("0123456789")
+
+
 @pytest.mark.parametrize(
     ("targets", "resumed", "cost", "line"),
     [

@@ -21,10 +21,11 @@ from rich.console import Console
 
 from fooldeap.configuration import config
 from fooldeap.formatting import percent
-from fooldeap.plugin import ExperimentInfo, Reporter, dataclass, reporter
+from fooldeap.plugin import ExperimentInfo, Predictions, Reporter, RunInfo, dataclass, reporter
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap_plugins.reporter._bars import WIDTH, Bar
 from fooldeap_plugins.reporter._blocks import GAP, MIN_WIDTH, average_pixels, draw_cells, fit_grid
+from fooldeap_plugins.reporter._gallery import Gallery
 from fooldeap_plugins.reporter._pace import Pace
 from fooldeap_plugins.reporter._view import View
 
@@ -111,6 +112,21 @@ def test_cell_shows_two_pixels():
         assert segment.text == "▀"
         assert tuple(segment.style.color.triplet) == tuple(levels[0, column])
         assert tuple(segment.style.bgcolor.triplet) == tuple(levels[1, column])
+
+
+@pytest.mark.parametrize("prefer", [[], [(1, 29), (1, 7)]])
+def test_at_most_twenty_images_are_shown_and_the_preferred_ones_first(prefer):
+    run = RunInfo(1, tuple(range(30)))
+    gallery = Gallery(ExperimentInfo("many", (run,), {}, None, {}, None))
+    logits = np.zeros((1, 30), np.float32)
+    gallery.watch(run, lambda target: Predictions(logits, np.full((1, 8, 8, 1), target, np.uint8)))
+    gallery.prefer(prefer)
+    shown = [each.image[0, 0, 0] for each in gallery.mosaic(400, 100).pictures]
+    assert shown == sorted(
+        [*(target for _, target in prefer), *[each for each in range(30) if (1, each) not in prefer]][:20]
+    )
+    gallery.clear()
+    assert gallery.mosaic(400, 100) is None
 
 
 # --- Time for drawing -----------------------------------------------------------------------------------------------
