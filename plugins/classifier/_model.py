@@ -272,6 +272,10 @@ _RECIPES = {
 }
 
 
+# Scripts that create models, by the beginning of the model's file name.
+_SCRIPTS = {"efficientnet_lite": "tools/imagenet_models.py"}
+
+
 def _recipe(path: Path) -> str | None:
     """Return the section of docs/classifiers.md about a model in another format, or None."""
     if path.is_dir():
@@ -292,6 +296,9 @@ def _fault(path: Path, plugin: Plugin, shipped: Iterable[str]) -> str:
     reader = known.formats().get(path.suffix.lower(), plugin.name)
     if reader != plugin.name:
         return f"is for the classifier {reader!r}; say 'name: {reader}'"
+    script = next((script for start, script in _SCRIPTS.items() if path.name.startswith(start)), None)
+    if script and not path.exists():
+        return f"is not there; create it with: python {script}"
     near = None if path.exists() else nearest(path.stem, shipped)
     if near:
         return f"is not there; did you mean {near!r}?"
