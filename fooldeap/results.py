@@ -19,7 +19,6 @@ from fooldeap.storage.inputs import MOST_PICTURE, decoded, read
 SOFTMAX = "softmax"
 MANY_TARGETS, BEST = 20, 10  # with more targets, a summary and the best results come first
 LEVELS = (0.5, 0.9, 0.99, 0.9999)  # confidences in the summary
-PICTURES = ".pictures"  # suffix of files
 MOST_LABEL = 190  # bytes; file systems limit names to 255 bytes, and some to fewer
 CONFIDENCE_KINDS = (SOFTMAX, "sigmoid", "probability")  # see `fooldeap.contracts.log_confidences`
 
@@ -58,10 +57,11 @@ class RunInfo(NamedTuple):
         """The name of its journal file."""
         return f"{self.label}.journal"
 
-    @property
-    def pictures(self) -> str:
-        """The name of the file of its snapshots, see `fooldeap.engine.stored_snapshots`."""
-        return f"{self.label}{PICTURES}"
+
+def column_of(log: "Sequence[LogRow]", name: str) -> NDArray[Any]:
+    """Return a column of a log as an array."""
+    read: Callable[[str], NDArray[Any]] | None = getattr(log, "column", None)
+    return np.array([getattr(row, name) for row in log]) if read is None else read(name)
 
 
 class Column(NamedTuple):
@@ -257,7 +257,7 @@ class RunResult:
     generations: int
     stopped: str
     image: FoolingImage = field(repr=False)
-    log: tuple[LogRow, ...] = field(repr=False)
+    log: Sequence[LogRow] = field(repr=False)
     snapshots: Sequence[Snapshot] = field(default=(), repr=False)
     front: tuple[FrontImage, ...] = field(default=(), repr=False)
 
@@ -437,7 +437,8 @@ class ExperimentInfo:
     """The information that reporters get at the start: the experiment, its runs, and the output folder (or None).
 
     ``accuracy`` is that of the classifier on the test images of the dataset, or None without a dataset.
-    ``names`` are the names of the classes, if it has them. ``cost`` is an estimate.
+    ``names`` are the names of the classes, if it has them. ``cost`` is an estimate. ``large`` says that the
+    folder gets the log as ``log.npz``.
     """
 
     name: str
@@ -450,3 +451,4 @@ class ExperimentInfo:
     accuracy: float | None = None
     names: tuple[str, ...] = ()
     cost: Cost | None = None
+    large: bool = False

@@ -16,8 +16,8 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import Batch, Cache, Evaluator, Rows
+from fooldeap.engine.run_files import RunFiles
 from fooldeap.engine.run_statistics import RunStatistics, alone
-from fooldeap.engine.stored_snapshots import PictureFile
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by
 from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
@@ -54,7 +54,7 @@ class Run:
     journal : records the answers, and replays those it already has; None records nothing
     observer : receives every log row and the end of the run
     clock : returns the seconds that the run has taken, for ``stop.seconds``
-    pictures : the file of the images of snapshots; None keeps them in memory
+    files : the files of log and snapshots; None keeps both in memory
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Run:
         journal: Journal | None = None,
         observer: Observer | None = None,
         clock: Callable[[], float] = lambda: 0.0,
-        pictures: PictureFile | None = None,
+        files: RunFiles | None = None,
     ) -> None:
         self.info = info
-        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind, pictures)
+        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind, files)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch

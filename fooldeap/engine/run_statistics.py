@@ -5,7 +5,7 @@ statistics.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from fooldeap.configuration.stopping import Stop
 from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.fronts import Front
+from fooldeap.engine.run_files import RunFiles
+from fooldeap.engine.stored_logs import StoredLog
 from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshot, StoredSnapshots
 from fooldeap.plugin import Array, Images, Predictions, Reply
 from fooldeap.results import SOFTMAX, FoolingImage, LogRow, RunInfo, RunResult, Snapshot
@@ -47,7 +49,7 @@ class _Best:
 class RunStatistics:
     """The statistics of one run: its `fooldeap.configuration.stopping.Progress`.
 
-    Snapshots are written to ``pictures``. If it is None, they are kept in memory.
+    Log and snapshots are written to ``files``. If it is None, they are kept in memory.
     """
 
     def __init__(
@@ -56,10 +58,10 @@ class RunStatistics:
         stop: Stop,
         clock: Callable[[], float],
         confidence_kind: str = SOFTMAX,
-        pictures: PictureFile | None = None,
+        files: RunFiles | None = None,
     ) -> None:
         self.info, self.stop, self._clock, self.confidence_kind = info, stop, clock, confidence_kind
-        self._pictures = pictures
+        self._files = files
         self.evaluations = 0
         self.generation = -1
         self._logs: dict[int, list[LogRow]] = {target: [] for target in info.targets}
@@ -92,15 +94,20 @@ class RunStatistics:
             rows.append(
                 LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, self._diversity)
             )
-        for row in rows:
-            self._logs[row.target].append(row)
-        if (snapshots if self._pictures is None else stored_snapshots).due(self.generation):
+        if self._files is not None:
+            self._files.log.enter(rows)
+        else:
+            for row in rows:
+                self._logs[row.target].append(row)
+        if (snapshots if self._files is None else stored_snapshots).due(self.generation):
             self._take_snapshots()
         return rows
 
     @property
-    def log(self) -> list[LogRow]:
+    def log(self) -> Iterable[LogRow]:
         """The rows of all targets, ordered by generation."""
+        if self._files is not None:
+            return self._files.log
         return [row for rows in zip(*self._logs.values(), strict=True) for row in rows]
 
     @property
@@ -130,15 +137,15 @@ class RunStatistics:
         return [self._result(target, best, stopped) for target, best in self._best.items() if best.image is not None]
 
     def close(self) -> None:
-        """Close the file of pictures."""
-        if self._pictures is not None:
-            self._pictures.close()
+        """Close the files of log and snapshots."""
+        if self._files is not None:
+            self._files.close()
 
     def _take_snapshots(self) -> None:
         """Store the current best images. They are replaced and never modified, so no copy is needed."""
         shown = [each for each in self._best.values() if each.image is not None]
-        if self._pictures is not None:
-            self._store_pictures(shown, self._pictures)
+        if self._files is not None:
+            self._store_pictures(shown, self._files.pictures)
         for best in shown:
             now = (self.generation, self.evaluations, best.fitness)
             if best.picture is None and (not best.snapshots or best.snapshots[-1].generation < self.generation):
@@ -185,7 +192,8 @@ class RunStatistics:
 
     def _result(self, target: int, best: _Best, stopped: str) -> RunResult:
         probabilities = Predictions(best.logits[None], best.image[None], self.confidence_kind).probabilities[0]
-        stored = None if self._pictures is None else StoredSnapshots(best.stored, self._pictures)
+        stored = None if self._files is None else StoredSnapshots(best.stored, self._files.pictures)
+        log = tuple(self._logs[target]) if self._files is None else StoredLog(self._files.log, self.info.seed, target)
         return RunResult(
             target=target,
             seed=self.info.seed,
@@ -198,7 +206,7 @@ class RunStatistics:
             generations=self.generation,
             stopped=stopped,
             image=FoolingImage(best.image) if stored is None else stored.last_image,
-            log=tuple(self._logs[target]),
+            log=log,
             snapshots=tuple(best.snapshots) if stored is None else stored,
             front=best.front.images,
         )

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fooldeap.engine import stored_snapshots
 from fooldeap.results import RunResult, Snapshot
 from fooldeap.storage import npz
-from fooldeap.storage.files import write_whole
 from fooldeap.storage.inputs import read
 
 FILE = "snapshots.npz"
@@ -45,21 +44,13 @@ def with_last(taken: Sequence[Snapshot], score: float, logits: NDArray[np.float3
     return (*taken[:-1], taken[-1]._replace(score=score, logits=logits))
 
 
-def write(path: Path, runs: Sequence[RunResult]) -> None:
-    """Write the snapshots of runs on one classifier to a file."""
-    if stored_snapshots.are_in_files(runs):
-        stored_snapshots.write(path, runs)
-    else:
-        write_whole(path, packed(runs))
-
-
 def read_file(path: Path, runs: int) -> Sequence[Sequence[Snapshot]]:
     """Return the snapshots of each run. ``runs`` is the number of runs. Images may be read when they are used.
 
     Raises
     ------
     ValueError
-        `write` did not write the file.
+        The file has other content.
     """
     return stored_snapshots.read(path, runs) or unpacked(read(path), runs)
 

@@ -15,7 +15,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, overload
 
@@ -163,21 +162,13 @@ class StoredSnapshots(Sequence[Snapshot]):
         """Return the snapshots with another answer to the last image."""
         return StoredSnapshots([*self.rows[:-1], self.rows[-1]._replace(score=score, logits=logits)], self.pictures)
 
+    def moved(self, path: Path) -> "StoredSnapshots":
+        """Return the snapshots of a run with a copy of its file of pictures."""
+        assert isinstance(self.pictures, PictureFile)
+        return StoredSnapshots(self.rows, self.pictures.moved(path))
+
     def _image(self, row: StoredSnapshot) -> FoolingImage:
         return StoredImage(self.pictures.path, functools.partial(self.pictures.png, row.picture))
-
-
-def moved(result: RunResult, path: Path) -> RunResult:
-    """Return a result with its pictures, if they are in a file, in a copy of this file."""
-    if not isinstance(result.snapshots, StoredSnapshots) or not isinstance(result.snapshots.pictures, PictureFile):
-        return result
-    taken = StoredSnapshots(result.snapshots.rows, result.snapshots.pictures.moved(path))
-    return replace(result, snapshots=taken, image=taken.last_image)
-
-
-def are_in_files(runs: Sequence[RunResult]) -> bool:
-    """Return whether the snapshots of runs are in files."""
-    return any(isinstance(run.snapshots, StoredSnapshots) for run in runs)
 
 
 def write(path: Path, runs: Sequence[RunResult]) -> None:

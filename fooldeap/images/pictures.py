@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fooldeap.formatting import class_label, percent
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
-from fooldeap.results import FoolingImage, Result, RunResult
+from fooldeap.results import FoolingImage, Result, RunResult, column_of
 
 TILE = 224  # pixels along the longer side of an image on the contact sheet
 MOST_HEIGHT = 4000  # pixels of a contact sheet; one row may be higher
@@ -20,6 +21,9 @@ _GAP = 12  # pixels between tiles
 _COLUMNS = 5
 _WIDE = 20  # the ratio of the largest to the smallest fitness from which the axis is logarithmic
 _LEGEND = 20  # the largest number of targets in a legend
+_POINTS = 400  # of a curve of many targets
+
+_Curve = tuple[NDArray[Any], NDArray[Any]]  # evaluations, and the best value so far
 
 
 def contact_sheets(result: Result) -> Iterator[bytes]:
@@ -94,7 +98,10 @@ def _png(image: Image.Image) -> bytes:
 
 
 def growth(result: Result) -> bytes:
-    """Return a PNG of the best fitness and the best confidence over evaluations, with one curve per run."""
+    """Return a PNG of the best fitness and the best confidence over evaluations, with one curve per run.
+
+    With more than 20 targets, the curves are the highest one and quantiles over the targets.
+    """
     return _render(_draw_growth, result, (11, 4.2))
 
 
@@ -117,21 +124,16 @@ def _render(draw: Callable[[Any, Result], None], result: Result, size: tuple[flo
 
 def _draw_growth(figure: Any, result: Result) -> None:
     fitness, confidence = figure.subplots(1, 2)
-    labelled: set[int] = set()
-    for run in result:
-        evaluations = [row.evaluations for row in run.log]
-        style: dict[str, Any] = {"color": f"C{run.target % 10}", "linewidth": 1.4}
-        label = None if run.target in labelled else f"{run.target}"
-        labelled.add(run.target)
-        for axes, values in (
-            (fitness, _best_so_far(row.best for row in run.log)),
-            (confidence, _best_so_far(row.confidence for row in run.log)),
-        ):
-            axes.step(evaluations, values, where="post", label=label, **style)
-            axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
+    for axes, name in ((fitness, "best"), (confidence, "confidence")):
+        curves = [(column_of(run.log, "evaluations"), _best_so_far(column_of(run.log, name))) for run in result]
+        if result.has_many_targets:
+            _draw_quantiles(axes, curves)
+        else:
+            _draw_curves(axes, curves, [run.target for run in result])
     _label_axes(fitness, "fitness of the best image")
-    bests = [row.best for run in result for row in run.log]
-    fitness.set_yscale("log" if min(bests) > 0 and max(bests) > _WIDE * min(bests) else "linear")
+    bests = [column_of(run.log, "best") for run in result]
+    lowest, highest = min(each.min() for each in bests), max(each.max() for each in bests)
+    fitness.set_yscale("log" if lowest > 0 and highest > _WIDE * lowest else "linear")
     _label_axes(confidence, "confidence in the target")
     confidence.set_ylim(0, 1.02)
     if "confidence" in result.goal:
@@ -140,7 +142,28 @@ def _draw_growth(figure: Any, result: Result) -> None:
         confidence.annotate(
             f"goal {goal:g}", (0.99, goal - 0.05), xycoords=("axes fraction", "data"), ha="right", color="0.3"
         )
-    _add_legend(figure, fitness)
+    _add_legend(figure, fitness, "targets" if result.has_many_targets else "target")
+
+
+def _draw_curves(axes: Any, curves: Sequence[_Curve], targets: Sequence[int]) -> None:
+    labelled: set[int] = set()
+    for (evaluations, values), target in zip(curves, targets, strict=True):
+        style: dict[str, Any] = {"color": f"C{target % 10}", "linewidth": 1.4}
+        label = None if target in labelled else f"{target}"
+        labelled.add(target)
+        axes.step(evaluations, values, where="post", label=label, **style)
+        axes.plot(evaluations[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
+
+
+def _draw_quantiles(axes: Any, curves: Sequence[_Curve]) -> None:
+    """Draw the highest curve, the median, and the range between the tenth and the ninetieth percentile."""
+    first, last = max(x[0] for x, _ in curves), max(x[-1] for x, _ in curves)
+    grid = np.unique(np.linspace(first, last, _POINTS).round())
+    table = np.array([y[np.searchsorted(x, grid, side="right") - 1] for x, y in curves])
+    low, median, high = np.quantile(table, (0.1, 0.5, 0.9), axis=0)
+    axes.fill_between(grid, low, high, step="post", color="C0", alpha=0.25, linewidth=0, label="10 to 90 %")
+    axes.step(grid, median, where="post", color="C0", label="median")
+    axes.step(grid, table.max(axis=0), where="post", color="C1", label="best")
 
 
 def _draw_fronts(figure: Any, result: Result) -> None:
@@ -156,14 +179,14 @@ def _draw_fronts(figure: Any, result: Result) -> None:
     _add_legend(figure, axes)
 
 
-def _add_legend(figure: Any, axes: Any) -> None:
+def _add_legend(figure: Any, axes: Any, title: str = "target") -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) <= _LEGEND:
-        figure.legend(handles, labels, title="target", loc="outside right center", frameon=False)
+        figure.legend(handles, labels, title=title, loc="outside right center", frameon=False)
 
 
-def _best_so_far(values: Any) -> Any:
-    return np.maximum.accumulate(list(values))
+def _best_so_far(values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.maximum.accumulate(values))
 
 
 def _label_axes(axes: Any, y_label: str, x_label: str = "evaluations (images shown to the classifier)") -> None:

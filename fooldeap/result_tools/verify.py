@@ -107,7 +107,8 @@ def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
         before, now = bits(folder.path), bits(repeated.path)
         if folder.environment.earlier:  # the headers of its journals may name an earlier experiment
             before, now = _without_headers(before), _without_headers(now)
-        now["log.csv"] = _shared_columns(now["log.csv"], before.get("log.csv", b""))
+        if "log.csv" in now:
+            now["log.csv"] = _shared_columns(now["log.csv"], before.get("log.csv", b""))
         return _differences(before, {name: each for name, each in now.items() if _is_expected(name, before)})
 
 

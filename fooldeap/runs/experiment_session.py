@@ -124,11 +124,13 @@ class ExperimentSession(Session):
                             warn(f"{run.info.label} failed: {run.failure}; the other runs continue")
                         ended.append(run)
                 result = self._result(ended, failures, timings.seconds)
+                if folder is not None:
+                    result = folder.store(result)
                 reporters.call("on_finish", result)
             for message in self.executor.complaints():
                 warn(message)
             if folder is not None:
-                result = self._write(folder, result)
+                self._write(folder, result)
         return result
 
     def _check(self, folder: RunFolder, extends: Experiment | None) -> None:
@@ -198,12 +200,10 @@ class ExperimentSession(Session):
                 self.close()
             raise left_behind(error, self._folder, "fooldeap run --resume") from error
 
-    def _write(self, folder: RunFolder, result: Result) -> Result:
-        """Write the result to the folder, and return it. That of a large experiment then reads from its files."""
+    def _write(self, folder: RunFolder, result: Result) -> None:
         folder.write("workers.csv", self.workers())
         self.close()  # writes the output of the workers to the folder before it is sealed
         folder.write_result(result)
-        return replace(result, runs=folder.read_result().runs) if self.dispatcher.task.is_large else result
 
     def _result(self, ended: list[RunOutcome], failures: dict[str, str], seconds: float) -> Result:
         results = _sorted(result for run in ended for result in run.results)
@@ -233,6 +233,7 @@ class ExperimentSession(Session):
             accuracy=self.calibration.accuracy,
             names=tuple(getattr(self.classifier, "names", None) or ()),
             cost=self._cost(),
+            large=folder is not None and self.dispatcher.task.is_large,
         )
 
     def _cost(self) -> Cost:

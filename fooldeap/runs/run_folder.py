@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,19 @@ import numpy as np
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.reading import read as read_yaml
 from fooldeap.configuration.writing import as_yaml
-from fooldeap.engine import fronts, snapshots
+from fooldeap.engine import fronts, run_files, snapshots, stored_logs, stored_snapshots
+from fooldeap.engine.stored_logs import LogTable, StoredLog
 from fooldeap.engine.stored_snapshots import StoredSnapshots
 from fooldeap.errors import InputError, blaming_damage
 from fooldeap.plugin import Predictions
-from fooldeap.results import PICTURES, FoolingImage, LogRow, Result, RunInfo, RunResult, Snapshot
+from fooldeap.results import FoolingImage, LogRow, Result, RunInfo, RunResult, Snapshot
 from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
 from fooldeap.storage.sums import PAGE, SUMS, listing
 
 _EXTENDED = ("stop", "seeds", "targets")  # the keys that an extension may change
+LOG = "log.csv"
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
@@ -80,19 +83,39 @@ class RunFolder(Folder):
         extended = {key: value for key, value in now.data().items() if key in _EXTENDED}
         self.environment.write_noted(self.FILE, as_yaml({**read_yaml(self.config).data, **extended}))
 
+    def store(self, result: Result) -> Result:
+        """Write log and snapshots of a large experiment from the files of its runs. The result then reads from them."""
+        logs = run_files.logs_of(result.runs)
+        if not logs:
+            return result
+        remove(self.path / LOG)  # from before the experiment was extended
+        stored_logs.write(self.path / stored_logs.FILE, logs)
+        stored_snapshots.write(self.path / snapshots.FILE, result.runs)
+        taken = snapshots.read_file(self.path / snapshots.FILE, len(result))
+        table = LogTable(self.path / stored_logs.FILE)
+        runs = [
+            replace(run, snapshots=each, image=self._image({}, each), log=StoredLog(table, run.seed, run.target))
+            for run, each in zip(result, taken, strict=True)
+        ]
+        return replace(result, runs=tuple(runs))
+
     def write_result(self, result: Result) -> None:
-        """Write the log, the images and the tables, and at last ``result.json``: the experiment is then finished."""
-        self.write("log.csv", _table(LogRow._fields, sorted(row for run in result for row in run.log)))
+        """Write the log, the images and the tables, and at last ``result.json``: the experiment is then finished.
+
+        Log and snapshots of a large experiment are written by `store`.
+        """
         for run in result:
             self.write(result.image_name(run), run.image.png())
-        if any(run.snapshots for run in result):
-            snapshots.write(self.path / snapshots.FILE, result.runs)
+        if not (self.path / stored_logs.FILE).exists():
+            self.write(LOG, _table(LogRow._fields, sorted(row for run in result for row in run.log)))
+            if any(run.snapshots for run in result):
+                self.write(snapshots.FILE, snapshots.packed(result.runs))
         if result.objectives:
             rows = (row for run in result for row in _front(run))
             self.write("front.csv", _table((*_FRONT, *result.objectives), rows))
             self.write(fronts.FILE, fronts.packed(result.runs))
         self.write("table.md", result.markdown())
-        for path in self.journals.glob(f"*{PICTURES}"):
+        for path in (each for suffix in run_files.SUFFIXES for each in self.journals.glob(f"*{suffix}")):
             remove(path)
         if not result.failures:
             remove(self.path / "error.log")  # from an earlier session
@@ -131,12 +154,15 @@ class RunFolder(Folder):
         all_snapshots = snapshots.read_file(path, len(rows)) if path.is_file() else [()] * len(rows)
         path = self.path / fronts.FILE
         all_fronts = fronts.unpacked(read(path), len(rows)) if path.is_file() else [[]] * len(rows)
-        logs = self._read_log()
+        table = LogTable(self.path / stored_logs.FILE) if (self.path / stored_logs.FILE).is_file() else None
+        logs = {} if table is not None else self._read_log()
         for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
             yield RunResult(
                 **{name: value for name, value in row.items() if name != "image"},
                 image=self._image(row, taken),
-                log=tuple(logs.get((row["seed"], row["target"]), ())),
+                log=tuple(logs.get((row["seed"], row["target"]), ()))
+                if table is None
+                else StoredLog(table, row["seed"], row["target"]),
                 snapshots=tuple(taken) if isinstance(taken, list) else taken,
                 front=tuple(front),
             )
@@ -148,7 +174,7 @@ class RunFolder(Folder):
 
     def _read_log(self) -> dict[tuple[int, int], list[LogRow]]:
         """Return the rows of ``log.csv`` by seed and target."""
-        path, logs = self.path / "log.csv", dict[tuple[int, int], list[LogRow]]()
+        path, logs = self.path / LOG, dict[tuple[int, int], list[LogRow]]()
         for row in LogRow.from_csv(rows_of(read(path)) if path.is_file() else ()):
             logs.setdefault((row.seed, row.target), []).append(row)
         return logs

@@ -10,7 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,17 +22,18 @@ import xxhash
 
 from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
-from fooldeap.engine import toolboxes
+from fooldeap.engine import run_files, toolboxes
 from fooldeap.engine.classifier_checks import targets_of
 from fooldeap.engine.evaluation import ROWS, Evaluator, Query
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import Queries, Row
-from fooldeap.engine.stored_snapshots import PictureFile, moved
+from fooldeap.engine.run_files import RunFiles
+from fooldeap.engine.stored_logs import LogFile
 from fooldeap.engine.timeout import LIMIT, TimeLimit
 from fooldeap.errors import FooldeapError, InputError, blaming
 from fooldeap.options import Options
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
-from fooldeap.results import MANY_TARGETS, PICTURES, LogRow, RunInfo, RunResult
+from fooldeap.results import MANY_TARGETS, LogRow, RunInfo, RunResult
 from fooldeap.storage.files import make_folders, write_whole
 from fooldeap.storage.journal import Journal
 
@@ -68,7 +69,7 @@ class RunOutcome(NamedTuple):
     """
 
     info: RunInfo
-    rows: list[LogRow]
+    rows: Iterable[LogRow]
     results: list[RunResult]
     evaluations: int
     failure: FooldeapError | None = None
@@ -86,8 +87,11 @@ class RunOutcome(NamedTuple):
         for name, content in self.files.items():
             make_folders(journals, (journals / name).parent)
             write_whole(journals / name, content)
-        pictures = journals / self.info.pictures
-        return self._replace(results=[moved(each, pictures) for each in self.results], files=None)
+        results = [run_files.moved(each, journals, self.info) for each in self.results]
+        rows = (
+            self.rows.moved(journals / run_files.names(self.info)[0]) if isinstance(self.rows, LogFile) else self.rows
+        )
+        return self._replace(results=results, rows=rows, files=None)
 
 
 class GroupOutcome(NamedTuple):
@@ -230,18 +234,8 @@ class WorkerTask:
         """Return a run at its start."""
         toolbox = self.toolbox(info, evaluator, decode=decode, evaluate=False)
         opened = None if journal is None else self.journal(info, journal)
-        in_file = journal is not None and self.is_large
-        pictures = PictureFile(journal.with_suffix(PICTURES)) if journal is not None and in_file else None
-        return Run(
-            info,
-            self.experiments[info.variant],
-            toolbox,
-            evaluator,
-            opened,
-            observer,
-            clock,
-            pictures,
-        )
+        files = RunFiles(journal.parent, info) if journal is not None and self.is_large else None
+        return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock, files)
 
     def journal(self, info: RunInfo, path: Path) -> Journal:
         """Open the journal of a run."""
@@ -299,7 +293,7 @@ def here() -> WorkerId:
 
 def _files(folder: Path, info: RunInfo) -> dict[str, bytes]:
     """Return the content of the files of a run in its folder of journals."""
-    paths = {name: folder / name for name in (info.journal, info.pictures)}
+    paths = {name: folder / name for name in (info.journal, *run_files.names(info))}
     return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 

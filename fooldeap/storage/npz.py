@@ -91,6 +91,17 @@ def add_arrays(archive: zipfile.ZipFile, arrays: Mapping[str, NDArray[Any]]) -> 
             np.lib.format.write_array(file, array, allow_pickle=False)
 
 
+def add_column(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], length: int, parts: Iterable[NDArray[Any]]
+) -> None:
+    """Add an array of one dimension to an archive, part by part."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (length,)}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(part.astype(dtype).tobytes())
+
+
 def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
     """Return the rows.
 

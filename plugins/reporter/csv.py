@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable
 
 from fooldeap.errors import FileError
-from fooldeap.plugin import ExperimentInfo, LogRow, Reporter, Result, RunInfo, dataclass, reporter
+from fooldeap.plugin import KW_ONLY, ExperimentInfo, LogRow, Reporter, Result, RunInfo, dataclass, reporter
+from fooldeap.results import OutputFolder
 from fooldeap.storage.files import Appended
 
 FLUSH_SECONDS = 1.0
@@ -19,12 +20,18 @@ class Csv(Reporter):
     """Write ``log.csv`` while the experiment runs.
 
     Without this reporter, the file is written at the end only. Its columns are the fields of `fooldeap.results.LogRow`.
+    The log of a large experiment, such as one with 1000 targets, is in ``log.npz`` instead. With ``large: true``,
+    ``log.csv`` is also written, at the end.
     """
+
+    _: KW_ONLY
+    large: bool = False
 
     def on_start(self, session: ExperimentInfo) -> None:
         """Create the file. A resumed run writes it again from its journal."""
         self._flushed = 0.0
-        self._file = Appended(session.folder.path / "log.csv", anew=True) if session.folder else None
+        self._folder = session.folder if session.large and self.large else None
+        self._file = None if session.folder is None or session.large else _open(session.folder)
         self._waiting: list[tuple[object, ...]] = []
         self._write(LogRow._fields)
 
@@ -33,7 +40,14 @@ class Csv(Reporter):
         self._write(row)
 
     def on_finish(self, result: Result) -> None:
-        """Close the file."""
+        """Close the file. Write that of a large experiment, in the order of seeds and targets."""
+        if self._folder is not None:
+            self._file = _open(self._folder)
+            self._write(LogRow._fields)
+            for run in result:
+                for row in run.log:
+                    self._write(row)
+            self._flush()
         self._close()
 
     def on_abort(self) -> None:
@@ -59,6 +73,10 @@ class Csv(Reporter):
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def _open(folder: OutputFolder) -> Appended:
+    return Appended(folder.path / "log.csv", anew=True)
 
 
 def _text(rows: Iterable[tuple[object, ...]]) -> str:

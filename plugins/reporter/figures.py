@@ -9,6 +9,7 @@ from fooldeap.plugin import ExperimentInfo, Reporter, Result, dataclass, reporte
 class Figures(Reporter):
     """Draw ``figures/growth.png``: best fitness and confidence against evaluations, a line for each run.
 
+    With more than 20 targets, it shows the best one, the median, and the range from 10 to 90 % of the targets.
     With a fitness of several objectives, also draw ``figures/front.png``: the first two objectives of the nondominated
     images.
     """

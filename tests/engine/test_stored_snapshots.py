@@ -1,8 +1,6 @@
 """The snapshots of large experiments: in files, each image once."""
 
 import io
-import pickle
-import shutil
 import zipfile
 
 import numpy as np
@@ -14,7 +12,6 @@ from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshots
 from fooldeap.errors import InputError
 from fooldeap.runs import worker_task
-from fooldeap.runs.worker_task import RunOutcome
 
 LARGE = {"targets": [1, 2], "stop": {"generations": 20, "confidence": None}}
 
@@ -71,28 +68,6 @@ def test_another_answer_to_the_last_image_replaces_that_of_one_snapshot_only(fol
     np.testing.assert_array_equal(other[-1].image, taken[-1].image)
     assert other[-2].score == taken[-2].score
     assert taken[-1].logits.any()
-
-
-def test_pictures_of_another_machine_are_written_to_the_folder(tmp_path):
-    experiment = tiny(**LARGE)
-    (tmp_path / "there").mkdir()
-    (tmp_path / "here").mkdir()
-    prepared = worker_task.WorkerTask({"": experiment})
-    from fooldeap.engine.evaluation import Evaluator
-    from fooldeap.engine.evolution import drive
-    from fooldeap.results import RunInfo
-
-    info = RunInfo(1, (2,))
-    evaluator = Evaluator(prepared.classifier, prepared.limit)
-    begun = prepared.run(info, evaluator, journal=tmp_path / "there" / info.journal)
-    (ended,) = [RunOutcome.of(each) for each in drive([begun], evaluator, 1)]
-    sent = pickle.loads(pickle.dumps(ended._replace(files=worker_task._files(tmp_path / "there", info))))
-    expected = [each.image for each in ended.results[0].snapshots]
-    shutil.rmtree(tmp_path / "there")
-    received = sent.moved(tmp_path / "here")
-    assert {path.name for path in (tmp_path / "here").iterdir()} == {info.journal, info.pictures}
-    np.testing.assert_array_equal([each.image for each in received.results[0].snapshots], expected)
-    np.testing.assert_array_equal(received.results[0].image.pixels, expected[-1])
 
 
 def test_a_file_of_pictures_is_not_appended_to_after_it_is_closed(tmp_path):

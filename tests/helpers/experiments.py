@@ -37,7 +37,7 @@ def bits(folder: Path) -> dict[str, bytes]:
     kept = {
         name: text
         for name, text in named.items()
-        if name.startswith(("images/", "journal/", "log.csv", "snapshots", "front"))
+        if name.startswith(("images/", "journal/", "log.", "snapshots", "front"))
     }
     lines = named.get("result.json", b"").splitlines()
     return {**kept, "result.json": b"\n".join(line for line in lines if b'"seconds"' not in line)}
