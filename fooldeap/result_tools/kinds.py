@@ -4,6 +4,7 @@ A package adds a kind with an entry point of the group ``fooldeap.folders``, see
 """
 
 import random
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fooldeap.report.model import Report
 
 T = TypeVar("T")
+OUTCOME = 100  # characters
 
 
 # --- Verification ---------------------------------------------------------------------------------------------------
@@ -169,6 +171,12 @@ class FolderKind(ABC):
 
         return complete(Report.read(path), path, self.folder.FILE)
 
+    def outcome(self, path: Path) -> str:
+        """Return the main result of a finished folder in a few words, for ``fooldeap runs``."""
+        from fooldeap.report.model import Report  # an application, which may be absent
+
+        return textwrap.shorten(Report.read(path).lead, OUTCOME, placeholder=" …")
+
     @abstractmethod
     def verify(self, folder: Any, settings: Settings) -> Verification:
         """Repeat what a finished folder contains, and compare the results."""
@@ -176,6 +184,11 @@ class FolderKind(ABC):
     @abstractmethod
     def images(self, source: Source) -> Iterable[ExportedImage]:
         """Yield the evolved images of a finished folder, read from its files."""
+
+
+def kinds() -> list[tuple[str, FolderKind]]:
+    """Return the name and an instance of each kind of folder."""
+    return [(name, kind()) for name, kind in extensions.load("fooldeap.folders")]
 
 
 def open_finished(path: Path) -> tuple[FolderKind, Folder]:
@@ -186,11 +199,11 @@ def open_finished(path: Path) -> tuple[FolderKind, Folder]:
     InputError
         The folder is of no known kind, is not finished, or its configuration has changed.
     """
-    kinds: list[FolderKind] = [each() for _, each in extensions.load("fooldeap.folders")]
-    kind = next((kind for kind in kinds if (path / kind.folder.FILE).is_file()), None)
+    known = [kind for _, kind in kinds()]
+    kind = next((kind for kind in known if (path / kind.folder.FILE).is_file()), None)
     if kind is None:
-        names = ", ".join(each.folder.FILE for each in kinds)
+        names = ", ".join(each.folder.FILE for each in known)
         problem = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
-        commands = ", ".join(each.folder.MADE_BY for each in kinds)
+        commands = ", ".join(each.folder.MADE_BY for each in known)
         raise InputError(f"{problem}; name a folder that one of these commands has written: {commands}")
     return kind, kind.folder.open_finished(path)

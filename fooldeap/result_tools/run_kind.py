@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
 from fooldeap.result_tools.verify import verify_run
 from fooldeap.runs.run_folder import RunFolder
+from fooldeap.storage.inputs import read_json
 
 if TYPE_CHECKING:
     from fooldeap.report.model import Report
@@ -22,6 +23,12 @@ class RunKind(FolderKind):
         from fooldeap.report.run import run_report  # an application, which may be absent
 
         return run_report(path, RunFolder(path).read_result())
+
+    def outcome(self, path: Path) -> str:
+        """Return how many runs reached the goal, and the number of evaluations."""
+        result = read_json(path / RunFolder.LAST)
+        reached = sum(run["evaluations_to_goal"] is not None for run in result["runs"])
+        return f"{reached} of {len(result['runs'])} reached the goal; {result['evaluations']:,} evaluations"
 
     def verify(self, folder: RunFolder, settings: Settings) -> Verification:
         """Repeat the run."""

@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from fooldeap.errors import InputError
+from fooldeap.errors import FileError, InputError
 from fooldeap.storage.files import Appended
-from fooldeap.storage.inputs import parsed
+from fooldeap.storage.inputs import parsed, read
 
 LOCK = ".lock"
 
@@ -50,6 +50,15 @@ def locked(subject: Path, file_name: str | None = None) -> Iterator[None]:
                 path.unlink()
         with contextlib.suppress(Exception):
             file.close()
+
+
+def is_in_use(folder: Path) -> bool:
+    """Return whether a process works in a folder. Of another host, it is only known that it has not finished."""
+    try:
+        owner = _owner_in(read(folder / LOCK))
+    except (InputError, FileError):
+        return False
+    return owner is not None and (owner.host != socket.gethostname() or _exists(owner.process))
 
 
 def _taken(path: Path, subject: Path) -> Appended:
@@ -96,8 +105,12 @@ def _exists(process: int) -> bool:
 
 
 def _owner(file: Appended) -> _Owner | None:
+    return _owner_in(file.read(file.size, 0))
+
+
+def _owner_in(content: bytes) -> _Owner | None:
     try:
-        found = parsed(file.read(file.size, 0))
+        found = parsed(content)
         return _Owner(int(found["process"]), str(found["host"]), str(found["since"]))
     except (ValueError, KeyError, TypeError):
         return None  # its process was killed before it wrote its name

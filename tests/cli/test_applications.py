@@ -7,7 +7,7 @@ import sys
 import pytest
 from helpers.experiments import KIT, ROOT
 
-ALWAYS = {"doctor", "export", "init", "plugins", "report", "run", "schema", "verify"}
+ALWAYS = {"doctor", "export", "init", "plugins", "report", "run", "runs", "schema", "verify"}
 # By package: the command that is missing without it.
 APPLICATIONS = {"report": None, "study": "compare", "audit": "audit", "retrain": "retrain", "training": "train"}
 PROGRAM = """
