@@ -42,11 +42,13 @@ def main() -> None:
 
 
 def curves(result: Result) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield numbers of images, and the highest confidence of each class until then."""
-    last = max(row.evaluations for run in result for row in run.log)
-    for images in sorted({round(part * last) for part in PARTS}):
-        best = [max((row.confidence for row in run.log if row.evaluations <= images), default=0.0) for run in result]
-        yield images, np.array(best)
+    """Yield numbers of images at the end of generations, and the highest confidence of each class until then."""
+    ends = np.unique([row.evaluations for run in result for row in run.log])
+    for images in np.unique([ends[max(0, np.searchsorted(ends, part * ends[-1], "right") - 1)] for part in PARTS]):
+        yield (
+            int(images),
+            np.array([max(row.confidence for row in run.log if row.evaluations <= images) for run in result]),
+        )
 
 
 def percent(share: float) -> str:
