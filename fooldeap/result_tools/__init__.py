@@ -1,1 +1,1 @@
-"""WorkerTask on a finished folder: verify it, export its images, write its page again."""
+"""Commands for the folders that fooldeap has written: list, verify and export them, and write their page again."""

@@ -127,7 +127,8 @@ class Console(Reporter):
         note = f"{len(self._ended)} of {self._total} done, {counted(evaluations, 'evaluation')}, {rate:,.0f}/s"
         classes = [self._classes()] if self._highest else []
         if self._view is None:
-            self._print("; ".join([f"  {note}", *(f"{bar.name}: {bar.note}" for bar in classes)]))
+            progress = [f"{bar.name}: {bar.note}" for bar in classes] or self._confidences()
+            self._print("; ".join([f"  {note}", *progress]))
             return
         overall = Bar("all", len(self._ended) / self._total, note + self._format_time_left(rate))
         crowded = self._total > MAX_BARS
@@ -137,6 +138,14 @@ class Console(Reporter):
             self._view.prefer(best)
         bars = classes or map(self._bar, itertools.islice(shown, MAX_BARS))
         self._view.draw([overall, *bars], least=1 + len(classes))
+
+    def _confidences(self) -> list[str]:
+        """Return the lowest and the highest confidence of the best images of all runs, as text."""
+        found = [row.confidence for row in self._latest.values()]
+        if not found:
+            return []
+        lowest, highest = percent(min(found)), percent(max(found))
+        return [f"confidence {highest if lowest == highest else f'{lowest} to {highest}'}"]
 
     def _classes(self) -> Bar:
         """Return how many classes have reached each level; the bar shows the share at the lowest level."""

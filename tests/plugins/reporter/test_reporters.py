@@ -296,6 +296,23 @@ def test_the_console_counts_the_classes_at_each_confidence(on_a_terminal, capsys
     ]
 
 
+def test_plain_progress_shows_the_lowest_and_the_highest_confidence(capsys, monkeypatch):
+    runs = [RunInfo(1, (target,)) for target in range(3)]
+    console = registry.load().get("reporter", "console").build({"every": 1e-9})
+    console.on_start(ExperimentInfo("few", tuple(runs), {}, None, {}, None))
+    monkeypatch.setattr(console._pace, "due", lambda: True)
+    capsys.readouterr()
+    for target, confidence in [(0, 0.25), (2, 0.5), (1, 0.125), (1, 0.75)]:
+        console.on_generation(runs[target], LogRow(1, target, 0, 10, 1, 1, 1, 1, confidence, 1))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "confidence 25 %",
+        "confidence 25 % to 50 %",
+        "confidence 12.500 % to 50 %",
+        "confidence 25 % to 75 %",
+    ]
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 1), (32, 20, 3), (300, 300, 3)])
 def test_pictures_have_any_shape(shape):
     result = result_of(shape)
