@@ -59,7 +59,6 @@ def test_a_shown_command_and_its_options_exist(line):
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in RUNNING)) for page in PAGES])
 @pytest.mark.draws
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_examples(page, tmp_path, monkeypatch, capfd):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)

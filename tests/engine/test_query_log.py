@@ -55,7 +55,6 @@ def test_a_resumed_run_queries_only_images_missing_in_the_journal(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_workers_answers_are_counted_where_they_are_received(tmp_path, mode):
     data = {**TINY, "stop": STOP, "targets": [0, 2], "plugins": [str(KIT)], "executor": scoop(2, mode)}
     experiment = config.load(data)

@@ -36,10 +36,7 @@ EXECUTORS = ("serial", "serial", "{name: scoop, workers: 2, mode: chunks}", "{na
 SMALL = ["classifier={name: slow_steps, pause: 0.0002}", "targets=[0,1,2]", "stop.confidence=null"]
 REAL = ["targets=[2,3]", "stop.confidence=null"]
 
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests read /proc"),
-    pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning"),
-]
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests read /proc")
 
 
 def command(words, folder):

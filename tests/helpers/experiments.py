@@ -26,8 +26,10 @@ def run(experiment, folder=None):
 
 
 def unannounced(said: str) -> str:
-    """Return what a command said, less the lines that name the plugins of its file."""
-    return "".join(line for line in said.splitlines(True) if not line.startswith("fooldeap: runs the plugins in "))
+    """Return what a command printed, without the plugins of its file, and without workers that started too late."""
+    late = "fooldeap: warning: workers on localhost were not ready"
+    lines = said.splitlines(True)
+    return "".join(line for line in lines if not line.startswith(("fooldeap: runs the plugins in ", late)))
 
 
 def bits(folder: Path) -> dict[str, bytes]:

@@ -143,7 +143,6 @@ def test_until_the_configuration_is_replaced_the_folder_keeps_the_earlier_experi
     assert extend(tmp_path / "run", BUDGET)[1] == start(tmp_path / "whole", BUDGET)
 
 
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready")
 def test_whole_runs_in_other_processes_are_extended(tmp_path):
     start(tmp_path / "run")
     expected = start(tmp_path / "whole", BUDGET)

@@ -99,7 +99,6 @@ def test_results_do_not_depend_on_concurrent_runs(study, tmp_path, concurrent_ru
 
 
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_results_do_not_depend_on_workers(study, tmp_path, mode):
     done = compare(tmp_path / "study", executor={"name": "scoop", "workers": 2, "mode": mode})
     assert bits(done.folder) == bits(study.folder)
@@ -116,7 +115,6 @@ def test_report_and_figures_are_bit_identical(study, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [None, "chunks", "runs"])
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_a_variant_that_fails_is_reported_and_the_others_finish(study, tmp_path, mode):
     vary = {"selection": {**SELECTIONS, "bad": "fails_late"}}
     executor = {"executor": {"name": "scoop", "workers": 2, "mode": mode}} if mode else {}

@@ -129,7 +129,6 @@ def test_adding_a_joint_variant_does_not_change_the_other_variants(tmp_path):
     assert bits(first.folder)["runs.csv"] == bits(at_once.folder)["runs.csv"]
 
 
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_a_finished_study_is_resumed_with_workers(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "study")
     again = fooldeap.compare(resume=tmp_path / "study", workers=2, quiet=True)

@@ -72,7 +72,6 @@ def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tm
         pytest.param(signal.SIGINT, "runs", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.filterwarnings("ignore:workers on localhost were not ready:fooldeap.FooldeapWarning")
 def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, by):
     process = start(write(tmp_path / "slow.yaml", {**SLOW, "executor": scoop(3, mode)}), tmp_path / "run")
     wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)
