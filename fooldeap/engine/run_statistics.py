@@ -68,6 +68,9 @@ class RunStatistics:
         self._best = {target: _Best() for target in info.targets}
         self.batches_without_new = 0
         self._diversity = 0.0
+        # By target: a lower fitness and a lower confidence than these cannot change anything.
+        self._merits = np.full(len(info.targets), -math.inf)
+        self._levels = np.full(len(info.targets), self._next_level(_Best()))
 
     @property
     def left(self) -> int | None:
@@ -85,17 +88,19 @@ class RunStatistics:
         self.batches_without_new = 0 if len(batch.new) else self.batches_without_new + 1
         shown, targets = _Shown(batch, reply, before), self.info.targets
         spreads = _spreads(np.array([shown.fitness(target) for target in targets]))
-        surest = np.maximum.reduce(reply.predictions.probabilities[:, list(targets)], axis=0).tolist()
-        rows = []
-        for target, spread, confidence in zip(targets, spreads, surest, strict=True):
-            self._compare(target, shown, spread[0], confidence)
-            self._pass_milestones(target, shown, confidence)
-            shown.enter(target, self._best[target].front)
-            rows.append(
-                LogRow(self.info.seed, target, self.generation, self.evaluations, *spread, confidence, self._diversity)
-            )
+        surest = np.maximum.reduce(reply.predictions.probabilities[:, list(targets)], axis=0)
+        self._compare_all(shown, spreads[0], surest)
+        for target in targets:
+            if shown.has_front(target):
+                shown.enter(target, self._best[target].front)
+        numbers = [*spreads, surest, np.full(len(targets), self._diversity)]
+        counts = self.generation, self.evaluations
+        rows = [
+            LogRow(self.info.seed, target, *counts, *values)
+            for target, *values in zip(targets, *(column.tolist() for column in numbers), strict=True)
+        ]
         if self._files is not None:
-            self._files.log.enter(rows)
+            self._files.log.enter(self.evaluations, numbers)
         else:
             for row in rows:
                 self._logs[row.target].append(row)
@@ -162,6 +167,28 @@ class RunStatistics:
                 if id(best.image) not in numbers:
                     numbers[id(best.image)] = pictures.add(best.image)
                 best.picture = numbers[id(best.image)]
+
+    def _compare_all(self, shown: "_Shown", fittest: Array, surest: Array) -> None:
+        """Compare the images with the best ones of all targets for which an image may be better or pass a level.
+
+        ``fittest`` and ``surest`` are the highest fitness and confidence for each target.
+        """
+        concerned = (fittest > self._merits) | (surest >= self._levels)
+        if self.stop.score is not None:
+            concerned |= fittest >= self.stop.score
+        for place in np.flatnonzero(concerned).tolist():
+            target = self.info.targets[place]
+            best = self._best[target]
+            self._compare(target, shown, float(fittest[place]), float(surest[place]))
+            self._pass_milestones(target, shown, float(surest[place]))
+            self._merits[place] = math.inf if best.reached else best.merit
+            self._levels[place] = self._next_level(best)
+
+    def _next_level(self, best: _Best) -> float:
+        """Return the lowest confidence from which an image may change the best image or pass a milestone."""
+        milestones = MILESTONES[len(best.milestones) :][:1]
+        goal = [] if self.stop.confidence is None else [self.stop.confidence]
+        return min([*milestones, *goal], default=math.inf)
 
     def _compare(self, target: int, shown: "_Shown", fittest: float, surest: float) -> None:
         best, reached = self._best[target], self._reached(target, shown, fittest, surest)
@@ -257,10 +284,15 @@ class _Shown:
     def confidence(self, target: int) -> Array:
         return self.reply.predictions.probabilities[:, target]
 
+    def has_front(self, target: int) -> bool:
+        """Return whether there are several objectives."""
+        objectives = self.reply.of(target)
+        return objectives.ndim == 2 and objectives.shape[1] > 1
+
     def enter(self, target: int, front: Front) -> None:
-        """Add the new images to a front, if there are several objectives."""
+        """Add the new images to a front."""
         objectives, new, predictions = self.reply.of(target), self.batch.new, self.reply.predictions
-        if objectives.ndim == 2 and objectives.shape[1] > 1 and len(new):
+        if len(new):
             found = self.batch.images[new], predictions.logits[new]
             front.add(objectives[new], *found, self.before, predictions.confidence_kind)
 
@@ -270,14 +302,13 @@ class _Shown:
         return self.before + 1 + int(np.searchsorted(self.batch.new, reached.argmax()))
 
 
-def _spreads(fitness: Array) -> list[tuple[float, float, float, float]]:
-    """Return maximum, mean, minimum and standard deviation of each row."""
+def _spreads(fitness: Array) -> list[Array]:
+    """Return maximum, mean, minimum and standard deviation of the rows."""
     # Same results as fitness.mean(axis=1) and fitness.std(axis=1), in a third of the time.
     count = fitness.shape[1]
     mean = np.add.reduce(fitness, axis=1) / count
     std = np.sqrt(np.add.reduce(np.square(fitness - mean[:, None]), axis=1) / count)
-    columns = (np.maximum.reduce(fitness, axis=1), mean, np.minimum.reduce(fitness, axis=1), std)
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+    return [np.maximum.reduce(fitness, axis=1), mean, np.minimum.reduce(fitness, axis=1), std]
 
 
 def pixel_deviation(images: Images) -> float:

@@ -83,13 +83,12 @@ class LogFile:
         self._dtype = np.dtype([("evaluations", "<i8"), ("numbers", "<f8", (len(_NUMBERS), len(info.targets)))])
         self._file: Appended | None = Appended(path, anew=True)
 
-    def enter(self, rows: Sequence[LogRow]) -> None:
-        """Append the rows of a generation, one for each target."""
+    def enter(self, evaluations: int, numbers: Sequence[Array]) -> None:
+        """Append a generation: the columns of numbers, each with one value for each target."""
         if self._file is None:
             raise ValueError(f"{self.path}: is closed")
         record = np.zeros((), self._dtype)
-        record["evaluations"] = rows[0].evaluations
-        record["numbers"] = np.array(rows).T[-len(_NUMBERS) :]
+        record["evaluations"], record["numbers"] = evaluations, numbers
         self._file.append(record.tobytes())
 
     def column(self, name: str, seed: int, target: int) -> NDArray[Any]:

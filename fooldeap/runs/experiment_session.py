@@ -34,6 +34,8 @@ class Reporters(Observer):
             for choice in experiment.reporters
             if not (quiet and _on_screen(choice))
         ]
+        # A call for each row of a log takes long if there are many targets, so only these reporters are called.
+        self._listening = [(name, each) for name, each in self._named if _listens(each)]
 
     def call(self, event: str, *arguments: Any) -> None:
         """Call a method of every reporter."""
@@ -47,7 +49,9 @@ class Reporters(Observer):
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Call ``on_generation`` of every reporter after each generation, for each target."""
-        self.call("on_generation", run, row)
+        for name, reporter in self._listening:
+            with blaming(name, " in on_generation"):
+                reporter.on_generation(run, row)
 
     def on_run_end(self, results: list[RunResult]) -> None:
         """Call ``on_run_end`` of every reporter after a run."""
@@ -56,6 +60,10 @@ class Reporters(Observer):
     def abort(self) -> None:
         """Tell every reporter that there will be no result."""
         self.call("on_abort")
+
+
+def _listens(reporter: Reporter) -> bool:
+    return getattr(getattr(reporter, "on_generation", None), "__func__", None) is not Reporter.on_generation
 
 
 def _on_screen(choice: Choice) -> bool:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fooldeap.plugin import Annotated, Evolution, Ge, Le, Reply, Rng, Toolbox, algorithm
+from fooldeap.plugin import Annotated, Batch, Evolution, Ge, Le, Reply, Rng, Toolbox, algorithm
 
-from ._breeding import concatenate, vary
+from ._breeding import vary
 
 
 @algorithm("map_elites", targets="all", uses=("mutation", "crossover"))
@@ -30,11 +30,11 @@ def map_elites(
     while True:
         scores = _score_all_targets((yield genomes), targets)
         best = scores.argmax(axis=1)
-        candidate_scores = scores[np.arange(len(targets)), best]
-        is_better = candidate_scores > best_scores
-        winners = concatenate(elites, toolbox.take(genomes, best))
-        elites = toolbox.take(winners, np.arange(len(targets)) + is_better * len(elites))
-        best_scores = np.maximum(candidate_scores, best_scores)
+        candidate_scores = scores.max(axis=1)
+        improved = np.flatnonzero(candidate_scores > best_scores)
+        if len(improved):
+            elites = _replace(elites, improved, toolbox.take(genomes, best[improved]))
+            best_scores[improved] = candidate_scores[improved]
         children = toolbox.take(elites, rng.integers(len(targets), size=population))
         genomes = vary(toolbox, rng, children, crossover_rate, mutation_rate)
 
@@ -42,3 +42,15 @@ def map_elites(
 def _score_all_targets(reply: Reply, targets: tuple[int, ...]) -> np.ndarray:
     """Return the fitness of every image for every target, (targets, n)."""
     return np.array([reply.of(target) for target in targets])
+
+
+def _replace(elites: Batch, places: np.ndarray, winners: Batch) -> Batch:
+    """Return the elites with the winners at some places. The first winners, of all places, become the elites."""
+    if not len(elites):
+        return winners
+    if isinstance(elites, np.ndarray):
+        elites[places] = winners
+    else:
+        for place, winner in zip(places.tolist(), winners, strict=True):
+            elites[place] = winner
+    return elites

@@ -116,13 +116,13 @@ def test_a_log_is_read_in_parts(tmp_path, monkeypatch):
     file, rng = LogFile(tmp_path / "x.log", RunInfo(3, (7, 5))), np.random.default_rng(1)
     rows = [LogRow(3, target, each, 10 * each, *rng.random(6)) for each in range(7) for target in (7, 5)]
     for start in range(0, 14, 2):
-        file.enter(rows[start : start + 2])
+        file.enter(rows[start].evaluations, np.array(rows[start : start + 2]).T[4:])
     file.close()
     assert list(file) == rows
     assert len(file) == 14
     np.testing.assert_array_equal(file.column("mean", 3, 5), [row.mean for row in rows[1::2]])
     with pytest.raises(ValueError, match="is closed"):
-        file.enter(rows[:2])
+        file.enter(1, np.zeros((6, 2)))
 
 
 @pytest.mark.parametrize("wrong", ["missing", "dtype", "length", "dimensions", "cut"])

@@ -44,3 +44,34 @@ def test_child_takes_every_niche_where_it_is_best():
 def test_several_objectives_are_refused():
     with pytest.raises(InputError, match="the algorithm 'map_elites' takes one objective"):
         run(tiny(algorithm="map_elites", fitness="confidence_and_ink"))
+
+
+@pytest.mark.parametrize("of", [list, np.array], ids=["list", "array"])
+def test_only_winners_are_copied(of):
+    names, copied = iter(range(10_000)), []
+
+    def take(genomes, indices):
+        copied.append(len(indices))
+        return of([genomes[index] for index in indices])
+
+    def renamed(genomes):
+        return of([next(names) for _ in genomes])
+
+    toolbox = SimpleNamespace(
+        targets=TARGETS,
+        sample=lambda count: of([next(names) for _ in range(count)]),
+        take=take,
+        mate=lambda first, second: (first, second),
+        mutate=renamed,
+    )
+    chance, heights = np.random.default_rng(1), dict.fromkeys(TARGETS, -np.inf)
+    evolution = map_elites(toolbox, np.random.default_rng(2), population=5)
+    genomes = next(evolution)
+    for _ in range(20):
+        fitness = {target: chance.normal(size=5) for target in TARGETS}
+        won = sum(fitness[target].max() > heights[target] for target in TARGETS)
+        heights = {target: max(heights[target], fitness[target].max()) for target in TARGETS}
+        copied.clear()
+        genomes = evolution.send(SimpleNamespace(of=fitness.get))
+        assert type(genomes) is type(of([1]))
+        assert copied == ([won] if won else []) + [5]
