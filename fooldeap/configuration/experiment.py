@@ -63,6 +63,7 @@ class _Plain:
     concurrent_runs: Count
     on_error: Literal["stop", "skip"]
     report: bool
+    keep_journals: bool
     plugins: list[str]
 
 
@@ -93,6 +94,7 @@ class Experiment:
     concurrent_runs: int
     on_error: Literal["stop", "skip"]
     report: bool
+    keep_journals: bool
     plugins: tuple[str, ...]
     document: Document = field(compare=False, repr=False)
     options: Options = field(default=NO_OPTIONS, compare=False, repr=False)
@@ -146,6 +148,7 @@ class Experiment:
             "concurrent_runs",
             "on_error",
             "report",
+            "keep_journals",
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}

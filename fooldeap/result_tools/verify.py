@@ -15,6 +15,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import BY_CHANCE
 from fooldeap.engine.evolution import Run
+from fooldeap.errors import InputError
 from fooldeap.options import Options
 from fooldeap.result_tools.kinds import Settings, Verification, open_finished
 from fooldeap.results import RunInfo
@@ -26,6 +27,7 @@ from fooldeap.storage import npz
 from fooldeap.storage.inputs import opened, parsed, read, read_json
 from fooldeap.storage.journal import without_header
 from fooldeap.storage.npz import DAMAGE
+from fooldeap.storage.sums import lists_journals
 
 # Files that may differ between sessions, machines and versions. All other files must be bit-identical.
 _VARYING = (
@@ -183,6 +185,8 @@ def _difference(before: bytes | None, now: bytes | None) -> str:
 def _check_sample(folder: Folder, experiment: Experiment, settings: Settings) -> tuple[str, list[str]]:
     """Replay the journals, query the classifier again for some batches, and compare the results with the files."""
     written = read_json(folder.path / "result.json")
+    if not lists_journals(folder.path):
+        raise InputError(f"--sample: {folder.path} kept no journals; verify everything, without --sample")
     with (
         ExperimentSession(experiment, rows=folder.rows) as prepared,
         tempfile.TemporaryDirectory(prefix="fooldeap-") as name,

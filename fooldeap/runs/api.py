@@ -107,6 +107,7 @@ def resume(
         if extension.extends(experiment, extended, opened.path):
             before, experiment = experiment, extended
     if opened.settled and before is None:  # a process that was killed at its end leaves no page
+        opened.remove_unlisted_journals()
         missing = not (opened.path / PAGE).exists()
         return _report(opened, load(folder), wanted=missing and reading.read(opened.config).data.get("report", True))
     with ExperimentSession(experiment, rows=opened.rows) as prepared:

@@ -18,6 +18,7 @@ from fooldeap.results import Cost, ExperimentInfo, LogRow, Result, RunInfo, RunR
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome
+from fooldeap.storage.sums import lists_journals
 from fooldeap.storage.timings import Timings
 from fooldeap.terminal_text import printable
 
@@ -164,8 +165,12 @@ class ExperimentSession(Session):
         Raises
         ------
         InputError
-            This experiment does not have all runs of the earlier one, or another process has extended it.
+            This experiment does not have all runs of the earlier one, it kept no journals, or another process has
+            extended it.
         """
+        if folder.finished and not lists_journals(folder.path):
+            cure = f"start a new run: fooldeap run {folder.config}"
+            raise InputError(f"{folder.path}: is finished and kept no journals, so it cannot be extended; {cure}")
         if folder.environment.earlier != self.experiment.options.earlier[:-1]:
             raise InputError(f"{folder.path}: was extended by another process; try again")
         earlier = self.runs_of(extends)
@@ -211,7 +216,9 @@ class ExperimentSession(Session):
     def _write(self, folder: RunFolder, result: Result) -> None:
         folder.write("workers.csv", self.workers())
         self.close()  # writes the output of the workers to the folder before it is sealed
-        folder.write_result(result)
+        task = self.dispatcher.task
+        keeps = self.experiment.keep_journals or bool(result.failures) or self.evaluator.billable or not task.is_large
+        folder.write_result(result, keep_journals=keeps)
 
     def _result(self, ended: list[RunOutcome], failures: dict[str, str], seconds: float) -> Result:
         results = _sorted(result for run in ended for result in run.results)

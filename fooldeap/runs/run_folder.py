@@ -22,10 +22,11 @@ from fooldeap.results import FoolingImage, LogRow, Result, RunInfo, RunResult, S
 from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
-from fooldeap.storage.sums import PAGE, SUMS, listing
+from fooldeap.storage.sums import PAGE, SUMS, listing, lists_journals
 
 _EXTENDED = ("stop", "seeds", "targets")  # the keys that an extension may change
 LOG = "log.csv"
+MOST_JOURNALS = 1 << 26  # bytes
 _FRONT = ("seed", "target", "evaluations", "predicted", "confidence")
 
 
@@ -99,10 +100,11 @@ class RunFolder(Folder):
         ]
         return replace(result, runs=tuple(runs))
 
-    def write_result(self, result: Result) -> None:
+    def write_result(self, result: Result, *, keep_journals: bool = True) -> None:
         """Write the log, the images and the tables, and at last ``result.json``: the experiment is then finished.
 
-        Log and snapshots of a large experiment are written by `store`.
+        Log and snapshots of a large experiment are written by `store`. Unless ``keep_journals``, large journals are
+        removed, because the experiment needs them no more.
         """
         for run in result:
             self.write(result.image_name(run), run.image.png())
@@ -121,8 +123,17 @@ class RunFolder(Folder):
             remove(self.path / "error.log")  # from an earlier session
         forced = {"forced": self.environment.forced} if self.environment.forced else {}
         content = (json.dumps({**result.data(), **forced}, indent=2, ensure_ascii=False) + "\n").encode()
-        self.write(SUMS, listing(self.path, {self.LAST: content}))
+        journals = [*self.journals.glob("*.journal")]
+        removes = not keep_journals and sum(path.stat().st_size for path in journals) > MOST_JOURNALS
+        self.write(SUMS, listing(self.path, {self.LAST: content}, without_journals=removes))
         self.write(self.LAST, content)
+        self.remove_unlisted_journals()
+
+    def remove_unlisted_journals(self) -> None:
+        """Remove the journals of a finished experiment that does not keep them."""
+        if not lists_journals(self.path):
+            for path in self.journals.glob("*.journal"):
+                remove(path)
 
     def read_result(self) -> Result:
         """Return the result of the finished experiment. No plugin or classifier is loaded.

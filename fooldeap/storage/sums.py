@@ -14,6 +14,7 @@ from fooldeap.storage.files import is_temporary
 from fooldeap.storage.lock import LOCK
 
 SUMS = "SHA256SUMS"
+JOURNALS = "journal/"
 PAGE = "report.html"  # can be made from the other files at any time
 _UNLISTED = (SUMS, LOCK, PAGE)
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)")
@@ -25,9 +26,13 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def listing(folder: Path, to_come: Mapping[str, bytes]) -> bytes:
-    """Return the checksums of a folder's files and of files that will be written next, as lines of ``SHA256SUMS``."""
-    sums = {name: inputs.digest_of(folder / name) for name in _files(folder) if name not in to_come}
+def listing(folder: Path, to_come: Mapping[str, bytes], *, without_journals: bool = False) -> bytes:
+    """Return the checksums of a folder's files and of files that will be written next, as lines of ``SHA256SUMS``.
+
+    With ``without_journals``, the journals will be removed.
+    """
+    names = [name for name in _files(folder) if not (without_journals and name.startswith(JOURNALS))]
+    sums = {name: inputs.digest_of(folder / name) for name in names if name not in to_come}
     sums |= {name: digest(content) for name, content in to_come.items()}
     return b"".join(_line(name, each) for name, each in sorted(sums.items()))
 
@@ -40,11 +45,12 @@ def problems(folder: Path) -> list[str]:
     FileError
         There is no ``SHA256SUMS``.
     """
-    lines = inputs.read(folder / SUMS).splitlines()
-    matches = [_LINE.fullmatch(line) for line in lines]
+    matches = _lines(folder)
     found = [f"{SUMS}: line {number} is damaged" for number, match in enumerate(matches, 1) if match is None]
     listed = {_name(match): match[2].decode() for match in matches if match and _name(match) not in _UNLISTED}
     there = set(_files(folder))
+    if not lists_journals(folder):  # they may be left from a process that was killed before it removed them
+        there = {name for name in there if not name.startswith(JOURNALS)}
     for name in sorted(listed.keys() | there):
         if name not in there:
             found.append(f"{name}: is missing")
@@ -53,6 +59,15 @@ def problems(folder: Path) -> list[str]:
         else:
             found += [f"{name}: {wrong}" for wrong in _wrong_with(folder / name, listed[name])]
     return found
+
+
+def lists_journals(folder: Path) -> bool:
+    """Return whether ``SHA256SUMS`` lists journals."""
+    return any(match is not None and _name(match).startswith(JOURNALS) for match in _lines(folder))
+
+
+def _lines(folder: Path) -> list[re.Match[bytes] | None]:
+    return [_LINE.fullmatch(line) for line in inputs.read(folder / SUMS).splitlines()]
 
 
 def strangers(folder: Path) -> Iterator[Path]:

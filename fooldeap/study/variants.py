@@ -24,6 +24,7 @@ COMMON = (
     "concurrent_runs",
     "on_error",
     "report",
+    "keep_journals",
 )
 ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"

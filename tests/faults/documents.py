@@ -215,6 +215,7 @@ EXPERIMENT = {
     "concurrent_runs": count(64),
     "on_error": mostly(st.sampled_from(["stop", "skip"])),
     "report": mostly(st.booleans()),
+    "keep_journals": mostly(st.booleans()),
     "reporters": mostly(st.lists(choices("reporter"), max_size=3)),
     "plugins": mostly(st.just([]), st.lists(ODD, max_size=2)),
     **{kind: mostly(choices(kind)) for kind in CHOICES},
