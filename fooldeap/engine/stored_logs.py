@@ -151,8 +151,9 @@ class LogFile:
 def write(path: Path, logs: Sequence[LogFile]) -> None:
     """Write the logs of runs to one archive, in parts."""
     length = sum(map(len, logs))
-    with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, dtype in _DTYPES.items():
+            archive.compresslevel = 1 if name in _NUMBERS else 6  # numbers can hardly be compressed
             parts: Iterable[Array] = (part for log in logs for part in log.parts(name))
             npz.add_column(archive, name, np.dtype(dtype), length, parts)
 

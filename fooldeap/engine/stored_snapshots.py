@@ -1,7 +1,7 @@
 """Snapshots in files, for experiments whose images are too large or too many for the memory.
 
 While a run evolves, it appends the images as PNG to a `PictureFile` beside its journal, each image once, even if it is
-the best image of many targets. There are fewer snapshots than in other experiments: at generations 0, 1, 4, 16, 64, ...
+the best image of many targets. There are fewer snapshots than in other experiments: at generations 0, 1, 10, 100, ...
 and at the end.
 
 When the experiment ends, the snapshots are written to ``snapshots.npz``. It has the arrays that
@@ -11,6 +11,7 @@ of each snapshot. ``logits`` has one row per image.
 """
 
 import functools
+import math
 import struct
 import zipfile
 import zlib
@@ -42,8 +43,8 @@ _MOST_PNG = 1 << 28  # bytes
 
 
 def due(generation: int) -> bool:
-    """Return whether a generation is 0 or a power of 4."""
-    return generation == 0 or (generation & (generation - 1) == 0 and generation.bit_length() % 2 == 1)
+    """Return whether a generation is 0 or a power of 10."""
+    return generation == 0 or 10 ** round(math.log10(generation)) == generation
 
 
 class Pictures(Protocol):
