@@ -10,7 +10,17 @@ import numpy as np
 
 from fooldeap.plugin import Array, InputError
 
-from ._scores import FLOOR, Outputs, are_probabilities, choices, confidence_kind
+from ._code import in_a_line
+from ._scores import (
+    FLOOR,
+    Outputs,
+    are_probabilities,
+    check_removed,
+    check_rows,
+    choices,
+    class_count,
+    confidence_kind,
+)
 
 TOLERANCE = 1e-5
 Scores = Callable[[Any], Any]
@@ -22,7 +32,7 @@ def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Sc
     Parameters
     ----------
     model
-        A Keras model with one input and one output (n, classes).
+        A Keras model with one input and one output (n, classes). Further axes of size 1 do not count.
     outputs
         The kind of output: ``"auto"`` looks for a softmax or sigmoid; for the others see `_scores.confidence_kind`.
     probes
@@ -33,26 +43,65 @@ def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Sc
     Raises
     ------
     InputError
-        The output does not agree with ``outputs``, it is not finite, or "auto" finds no softmax or sigmoid.
+        The output does not agree with ``outputs``, it is not finite, or "auto" finds no softmax or sigmoid. Or the
+        model does not run.
     """
-    import keras
-
-    raw = _plain(model)
-    output = np.asarray(keras.ops.convert_to_numpy(raw(probes)), np.float64)
+    raw = _as_table(_plain(model), model, where)
+    output = _answers(raw, probes, where)
     found = _before_activation(model) if outputs in ("auto", "sigmoid") else None
     if found is None or (outputs == "sigmoid" and found[1] != "sigmoid"):
         if outputs == "auto" and np.isfinite(output).all():
             raise InputError(f"{where} {_no_activation(output)}")
         kind = confidence_kind(output, outputs, where)
         return (_logarithms(raw) if kind == "probability" else _as_float32(raw)), kind
-    scores, kind = found
+    scores, kind = _as_table(found[0], model, where), found[1]
     confidence_kind(output, "logits" if kind == "sigmoid" else "probabilities", where)
     _check(scores, raw, kind, probes, where)
     return _as_float32(scores), kind
 
 
 def _plain(model: Any) -> Scores:
-    return lambda x: model(x, training=False)
+    """Return the model as a function of its input. A fixed batch size is respected."""
+    size = model.inputs[0].shape[0]
+    return _in_batches(lambda x: model(x, training=False), size) if size else lambda x: model(x, training=False)
+
+
+def _in_batches(scores: Scores, size: int) -> Scores:
+    """Return a function of any number of images that calls ``scores`` with ``size`` images at a time."""
+    import keras
+
+    def run(x: Any) -> Any:
+        count = keras.ops.shape(x)[0]
+        padding = keras.ops.zeros((-count % size, *x.shape[1:]), x.dtype)
+        batches = keras.ops.reshape(keras.ops.concatenate([x, padding]), (-1, size, *x.shape[1:]))
+        found = keras.ops.map(scores, batches)
+        return keras.ops.reshape(found, (-1, *found.shape[2:]))[:count]
+
+    return run
+
+
+def _as_table(scores: Scores, model: Any, where: str) -> Scores:
+    """Return a function with outputs (n, classes), without the other axes of size 1."""
+    import keras
+
+    shape = model.outputs[0].shape[1:]
+    classes = class_count(shape, where)
+    return scores if len(shape) == 1 else lambda x: keras.ops.reshape(scores(x), (-1, classes))
+
+
+def _answers(raw: Scores, probes: Any, where: str) -> Array:
+    import keras
+
+    count, *shape = probes.shape
+    try:
+        output = np.asarray(keras.ops.convert_to_numpy(raw(probes)), np.float64)
+    except Exception as error:
+        raise InputError(
+            f"{where} does not run on {count} inputs of {tuple(shape)} ({type(error).__name__}: {in_a_line(error)}); "
+            "if it takes one image at a time, build it with keras.Input(batch_shape=(1, height, width, channels))"
+        ) from None
+    check_rows(len(output), count, tuple(shape), where)
+    return output
 
 
 def _as_float32(scores: Scores) -> Scores:
@@ -90,11 +139,7 @@ def _check(scores: Scores, raw: Scores, kind: str, probes: Any, where: str) -> N
     activation = keras.ops.sigmoid if kind == "sigmoid" else keras.ops.softmax
     ours = activation(keras.ops.cast(scores(probes), own.dtype))
     gap = float(keras.ops.max(keras.ops.abs(keras.ops.cast(ours, "float32") - keras.ops.cast(own, "float32"))))
-    if not gap <= TOLERANCE:
-        raise InputError(
-            f"{where} gives other probabilities than {kind} of its logits, by {gap:.2g}, expected at most "
-            f"{TOLERANCE:g}; say 'outputs: {'sigmoid' if kind == 'sigmoid' else 'probabilities'}'"
-        )
+    check_removed(gap, kind, TOLERANCE, where)
 
 
 def features_of(model: Any) -> Scores | None:

@@ -10,7 +10,7 @@ import numpy as np
 from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Array, InputError
 
-from ._scores import check_size
+from ._scores import WRAP, check_size
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -45,12 +45,13 @@ class Input:
 class Graph:
     """A session of ONNX Runtime.
 
-    ``output`` and ``features`` are the names of its outputs. ``removed`` is the operator whose input ``output`` is, or
-    an empty text if ``output`` is that of the model.
+    ``output`` and ``features`` are the names of its outputs, ``own_output`` is the model's own. ``removed`` is the
+    operator whose input ``output`` is, or an empty text if ``output`` is that of the model.
     """
 
-    def __init__(self, session: Any, output: str, features: str | None, removed: str) -> None:
+    def __init__(self, session: Any, output: str, features: str | None, removed: str, own_output: str) -> None:
         self._session, self.output, self.features, self.removed = session, output, features, removed
+        self.own_output = own_output
         self._input = session.get_inputs()[0]
 
     @property
@@ -73,14 +74,18 @@ class Graph:
         """
         batch, *sides = [size if isinstance(size, int) and size > 0 else None for size in self._input.shape or [None]]
         if self._input.type not in DTYPES:
-            raise InputError(f"{where} takes {self._input.type}, expected one of {', '.join(DTYPES)}")
+            raise InputError(
+                f"{where} takes {self._input.type}, expected one of {', '.join(DTYPES)}; export it with such an input, "
+                f"or wrap it, see {WRAP}"
+            )
         if len(sides) == 1:
             return self._flat_input(sides[0], layout, shape, batch, where)
         if len(sides) == 2:
             sides, layout = [*sides, 1], "nhw"
         elif len(sides) != 3:
             raise InputError(
-                f"{where} takes inputs of shape {self._input.shape}, expected (n, channels, height, width)"
+                f"{where} takes inputs of shape {self._input.shape}, expected (n, channels, height, width); wrap it, "
+                f"see {WRAP}"
             )
         else:
             layout = _layout(sides, where) if layout == "auto" else layout
@@ -125,7 +130,9 @@ def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where:
     if shape is not None and shape != (height, width, channels):
         raise InputError(f"{where} takes images of {(height, width, channels)}, got 'shape: {list(shape)}'")
     if channels not in CHANNELS or min(height, width) < 1:
-        raise InputError(f"{where} takes images of {(height, width, channels)}, expected 1 or 3 channels")
+        raise InputError(
+            f"{where} takes images of {(height, width, channels)}, expected 1 or 3 channels; wrap it, see {WRAP}"
+        )
     return height, width, channels
 
 
@@ -186,16 +193,17 @@ def opened(
     inputs = [each for each in graph.input if each.name not in given]
     if len(inputs) != 1:
         names = ", ".join(each.name for each in inputs)
-        raise InputError(f"{where} has {len(inputs)} inputs ({names}), expected one; export the image alone")
+        raise InputError(f"{where} has {len(inputs)} inputs ({names}), expected one image; wrap it, see {WRAP}")
     makers = {name: node for node in graph.node for name in node.output if name}
     _choose_output(graph, output, makers, where)
-    output, removed = _before_activation(graph.output[0].name, makers, model, removable)
+    own_output = graph.output[0].name
+    output, removed = _before_activation(own_output, makers, model, removable)
     before, _ = _before_activation(output, makers, model, ("Softmax", "Sigmoid"))
     features = _into_linear(before, makers, given)
     for name in (output, features):
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    return Graph(_session(runtime, model.SerializeToString(), device, where), output, features, removed)
+    return Graph(_session(runtime, model.SerializeToString(), device, where), output, features, removed, own_output)
 
 
 def _external(tensor: Any) -> dict[str, str]:
@@ -255,8 +263,22 @@ def _choose_output(graph: Any, output: str | None, makers: dict[str, Any], where
         del makers[chosen.name]
         chosen.name = table
         chosen.ClearField("type")
+    elif node is not None and node.op_type == "QuantizeLinear":
+        chosen.name = _dequantized(graph, node)
+        chosen.ClearField("type")
     del graph.output[:]
     graph.output.append(chosen)
+
+
+def _dequantized(graph: Any, node: Any) -> str:
+    """Add the floats that the integers of a quantized output stand for. Return their name."""
+    import onnx
+
+    name = f"{node.output[0]}_dequantized"
+    inputs = [node.output[0], *node.input[1:]]
+    graph.node.append(onnx.helper.make_node("DequantizeLinear", inputs, [name], domain=node.domain))
+    graph.node[-1].attribute.extend(each for each in node.attribute if each.name in ("axis", "block_size"))
+    return name
 
 
 def _described(value: Any) -> str:

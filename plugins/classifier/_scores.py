@@ -27,6 +27,7 @@ MOST_NUMBERS = 1 << 24  # numbers in an image: 2364 x 2364 in colour
 MOST_BATCH = 1 << 28  # numbers in a batch of fixed size
 NUMBERS = "biuf"  # kinds of dtypes
 LONGEST_NAME = 80  # characters in the name of a class
+WRAP = "'Other inputs and outputs' in docs/classifiers.md"
 
 
 def probes(shape: tuple[int, int, int]) -> Images:
@@ -157,6 +158,47 @@ def _cure(scores: Array, expected: tuple[int, int]) -> str:
     if scores.ndim == 2 and len(scores) == count:
         return f"say 'classes: {scores.shape[1]}', or return as many scores as there are classes"
     return "return a row for each image"
+
+
+def class_count(shape: Sequence[int | None], where: str) -> int:
+    """Return the number of classes of an output. ``shape`` is that for one image; axes of size 1 do not count.
+
+    Raises
+    ------
+    InputError
+        The output is not one score for each of at least two classes.
+    """
+    sizes = [size for size in shape if size != 1]
+    if not sizes and len(shape):
+        raise InputError(
+            f"{where} gives one score for each image, expected one for each of at least 2 classes; make two of it, "
+            f"1 - p and p, see {WRAP}"
+        )
+    if len(sizes) != 1 or not sizes[0]:
+        shown = tuple("?" if size is None else size for size in shape)
+        raise InputError(
+            f"{where} gives outputs of shape {shown} for each image, expected one score for each class, (classes,); "
+            f"save it without what follows the scores, or wrap it, see {WRAP}"
+        )
+    return sizes[0]
+
+
+def check_rows(rows: int, images: int, shape: tuple[int, ...], where: str) -> None:
+    """Refuse a model that does not return one row for each image: it takes other images."""
+    if rows != images:
+        raise InputError(
+            f"{where} gives {rows} rows for {images} images of {shape}, expected a row for each; see whether 'shape' "
+            "is that of its images"
+        )
+
+
+def check_removed(gap: float, kind: str, tolerance: float, where: str) -> None:
+    """Refuse a model whose output differs from the confidences from its logits by more than ``tolerance``."""
+    if not gap <= tolerance:
+        raise InputError(
+            f"{where} gives other probabilities than {kind} of its logits, by {gap:.2g}, expected at most "
+            f"{tolerance:g}; say 'outputs: {'sigmoid' if kind == 'sigmoid' else 'probabilities'}'"
+        )
 
 
 def are_probabilities(scores: Array) -> bool:

@@ -19,7 +19,7 @@ from fooldeap.randomness import preserved
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
 from ._model import ImageModel
-from ._scores import Scaling, check_size, probes
+from ._scores import WRAP, Scaling, check_size, class_count, probes
 
 ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
 
@@ -175,20 +175,27 @@ def _device(tf: Any, device: str, where: str) -> tuple[str, Callable[[], Abstrac
 
 
 def _with_output(model: Any, output: str | None, where: str) -> Any:
-    """Return the model with only the output that the user chose."""
-    names = list(getattr(model, "output_names", None) or ())
-    if output is None and len(names) > 1:
-        shown = ", ".join(f"{name} {tuple(each.shape)}" for name, each in zip(names, model.outputs, strict=True))
-        raise InputError(
-            f"{where} has {len(names)} outputs: {shown}; say which has the scores of the classes: 'output: {names[0]}'"
-        )
-    if output is None:
-        return model
-    if output not in names:
-        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(names)}")
+    """Return the model with only the output that the user chose, a tensor, and with a tensor as its single input."""
     import keras
 
-    return keras.Model(model.inputs, model.outputs[names.index(output)])
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        return model
+    sequential = isinstance(model, keras.Sequential)
+    structure = model.outputs[0] if sequential else model.output
+    names = [model.layers[-1].name] if sequential else model.output_names
+    # The keys of a mapping are the names that the user wrote.
+    named = structure if isinstance(structure, dict) else dict(zip(names, model.outputs, strict=True))
+    if output is None and len(named) > 1:
+        shown = ", ".join(f"{name} {tuple(each.shape)}" for name, each in named.items())
+        raise InputError(
+            f"{where} has {len(named)} outputs: {shown}; say which has the scores of the classes: "
+            f"'output: {next(iter(named))}'"
+        )
+    if output is not None and output not in named:
+        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(named)}")
+    chosen = model.outputs[0] if output is None else named[output]
+    is_plain = sequential or (structure is chosen and model.input is model.inputs[0])
+    return model if is_plain or len(model.inputs) > 1 else keras.Model(model.inputs[0], chosen)
 
 
 def _shapes(
@@ -201,11 +208,13 @@ def _shapes(
             f"{where} has no fixed input; wrap it: i = keras.Input((height, width, channels)); keras.Model(i, model(i))"
         )
     if len(inputs) != 1:
-        raise InputError(f"{where} has {len(inputs)} inputs, expected one image; build a keras.Model of one input")
+        raise InputError(
+            f"{where} has {len(inputs)} inputs, expected one image; build a keras.Model of one input, see {WRAP}"
+        )
     sides, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
     images = _image_shape(sides, shape, where)
     own = tuple(images[axis] if side is None else side for axis, side in enumerate(sides))
-    return own, images, _class_count(output, where)
+    return own, images, class_count(output, where)
 
 
 def _image_shape(sides: tuple[int | None, ...], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
@@ -227,27 +236,13 @@ def _image_shape(sides: tuple[int | None, ...], shape: tuple[int, int, int] | No
     if not own or own[2] not in (1, 3):
         raise InputError(
             f"{where} takes inputs of shape {sides}, expected (height, width, channels), channels 1 or 3; "
-            "put a keras.layers.Reshape or Permute before it"
+            f"put a layer before it that makes them of an image, see {WRAP}"
         )
     if shape is not None and own != shape:
         raise InputError(f"{where} takes images of {own}, got 'shape: {list(shape)}'; leave it out")
     height, width, channels = (int(side) for side in own if side is not None)
     check_size((height, width, channels), None, where)
     return height, width, channels
-
-
-def _class_count(output: tuple[int | None, ...], where: str) -> int:
-    if len(output) != 1 or output[0] is None:
-        raise InputError(
-            f"{where} gives outputs of shape {output}, expected one score a class, (classes,); "
-            "add a pooling or Flatten layer at its end"
-        )
-    if output[0] < 2:
-        raise InputError(
-            f"{where} has one output, expected a score for each of at least 2 classes; "
-            "give it two: keras.layers.Concatenate()([1 - p, p])"
-        )
-    return output[0]
 
 
 def _digest(model: Any) -> str:

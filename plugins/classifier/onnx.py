@@ -4,6 +4,7 @@ import copy
 import hashlib
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,11 +12,25 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fooldeap.contracts import log_confidences
 from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
 
+from ._code import in_a_line
 from ._model import ImageModel
 from ._onnx_graph import Graph, Input, external_files, opened
-from ._scores import Scaling, batched_by, confidence_kind, logarithms, probes
+from ._scores import (
+    NUMBERS,
+    Scaling,
+    batched_by,
+    check_removed,
+    check_rows,
+    class_count,
+    confidence_kind,
+    logarithms,
+    probes,
+)
+
+TOLERANCE = {2: 5e-3, 4: 1e-5, 8: 1e-5}  # of a model's own probabilities, by the bytes of a number
 
 
 @classifier("onnx", suffixes=(".onnx",))
@@ -87,11 +102,15 @@ class Onnx(ImageModel):
         return _Loaded(self)
 
 
+class _RunError(InputError):
+    """The model does not run on probe images."""
+
+
 class _Loaded:
     """The loaded model of an `Onnx` classifier: a session, and the conversion of images to its input."""
 
     def __init__(self, settings: Onnx) -> None:
-        where = settings._where
+        self._where = where = settings._where
         removable = {"auto": ("Softmax", "Sigmoid"), "sigmoid": ("Sigmoid",)}.get(settings.outputs, ())
         self._graph: Graph = opened(
             settings._content(), where, removable, settings.output, settings._beside, settings.device
@@ -101,16 +120,22 @@ class _Loaded:
         self.scaling = settings.scaling(self.shape[2])
         if self.input.dtype == np.uint8 and not self.scaling.changes_nothing:
             raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and the other keys out")
-        found = self._probed(where)
-        if found.ndim != 2 or found.shape[1] < 2:
-            raise InputError(
-                f"{where} gives outputs of shape {found.shape[1:]}, expected one score a class, (classes,), at least "
-                "2 of them; export it without what comes behind the scores"
-            )
-        self.classes = int(found.shape[1])
+        images = probes(self.shape)
+        try:
+            found = self._probed(self._graph.output, images, where)
+        except _RunError as error:
+            self.input = replace(self.input, batch=1)  # the file does not say that it takes one image at a time
+            try:
+                found = self._probed(self._graph.output, images, where)
+            except InputError:
+                raise error from None
+        self.classes = found.shape[1]
         known = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(self._graph.removed)
         kind = confidence_kind(found.astype(np.float64), "logits" if known else settings.outputs, where)
         self.confidence_kind = known or kind
+        if known:
+            own = self._probed(self._graph.own_output, images, where)
+            check_removed(_gap(found, known, own), known, TOLERANCE[own.dtype.itemsize], where)
 
     @property
     def device(self) -> str:
@@ -123,18 +148,28 @@ class _Loaded:
         other.scaling = scaling
         return other
 
-    def _probed(self, where: str) -> Array:
+    def _probed(self, output: str, images: Images, where: str) -> Array:
+        """Return an output for probe images as a table, (n, classes)."""
         try:
-            return self.scores(probes(self.shape))
+            found = self._run(output, images)
+        except InputError:
+            raise
         except Exception as error:  # ONNX Runtime may raise any error for a model that cannot run
-            said = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"{where} does not run on images of {self.shape} ({said}); see whether 'shape' is that of its images"
+            raise _RunError(
+                f"{where} does not run on images of {self.shape} ({in_a_line(error)}); see whether 'shape' is that of "
+                "its images"
             ) from None
+        if found.dtype.kind != "f":
+            raise InputError(
+                f"{where} returns {found.dtype if found.dtype.kind in NUMBERS else 'text'}, expected the scores of the "
+                "classes as floats; name another output, 'output: NAME', or export the model with its probabilities"
+            )
+        classes = class_count(found.shape[1:], where)
+        return found.reshape(-1, classes)
 
     def scores(self, images: Images) -> Array:
         """Return the model's output, (n, classes)."""
-        return self._run(self._graph.output, images)
+        return self._run(self._graph.output, images).reshape(len(images), self.classes)
 
     def features(self, images: Images) -> NDArray[np.float32] | None:
         """Return the input of the last linear layer, (n, d) float32, or None if the model does not end in one."""
@@ -145,7 +180,10 @@ class _Loaded:
     def _run(self, output: str, images: Images) -> Array:
         # Without images, one black batch runs, because the result needs the number of columns.
         batches, count = batched_by(images, self.input.batch or max(1, len(images)))
-        found = [self._graph.run(output, self._fed(batch)) for batch in batches or [self._nothing()]]
+        found = []
+        for batch in batches or [self._nothing()]:
+            found.append(self._graph.run(output, self._fed(batch)))
+            check_rows(found[-1].shape[0] if found[-1].ndim else 0, len(batch), self.shape, self._where)
         return np.concatenate(found)[:count]
 
     def _fed(self, images: Images) -> Array:
@@ -154,3 +192,9 @@ class _Loaded:
 
     def _nothing(self) -> Images:
         return np.zeros((self.input.batch or 1, *self.shape), np.uint8)
+
+
+def _gap(logits: Array, kind: str, own: Array) -> float:
+    """Return the largest difference of the confidences from the logits and the model's own."""
+    ours = np.exp(log_confidences(logits.astype(np.float64), kind))
+    return float(np.abs(ours - own).max())

@@ -1,5 +1,6 @@
 """A PyTorch model as the classifier: weights with their class, an exported program, TorchScript, or in memory."""
 
+import contextlib
 import copy
 import hashlib
 import sys
@@ -15,7 +16,17 @@ from fooldeap.plugin import Array, Code, Images, InputError, classifier, datacla
 
 from ._code import digest_of_code, in_a_line, object_of
 from ._model import ImageModel
-from ._scores import FLOOR, Scaling, batched_by, check_size, confidence_kind, probes
+from ._scores import (
+    FLOOR,
+    WRAP,
+    Scaling,
+    batched_by,
+    check_rows,
+    check_size,
+    class_count,
+    confidence_kind,
+    probes,
+)
 from ._torch_file import SUFFIXES, Program, load, package, program_of
 
 BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depend on the batch size in PyTorch
@@ -87,9 +98,12 @@ class _Loaded:
         threads = thread_limit()
         if threads:
             torch.set_num_threads(threads)
+        self._where = where
+        floats = (each.dtype for each in self._model.parameters() if each.is_floating_point())
+        self._dtype = next(floats, torch.float32)
         self.shape = _shape(program, settings.shape, where)
         self.scaling = settings.scaling(self.shape[2])
-        found = self._probed(where)
+        found = self._probed(fixed=program.batch is not None)
         self.classes = int(found.shape[1])
         self.confidence_kind = confidence_kind(found.astype(np.float64), settings.outputs, where)
 
@@ -132,54 +146,80 @@ class _Loaded:
         scaled = (pixels * scale + offset).permute(0, 3, 1, 2)
         # With one channel, the transposed tensor counts as contiguous, and contiguous() does nothing. Convolutions then
         # answer in channels-last layout, and x.view(n, -1) fails behind them.
-        return scaled.clone(memory_format=self._torch.contiguous_format)
+        return scaled.to(self._dtype).clone(memory_format=self._torch.contiguous_format)
 
     def _scores(self, pixels: Any) -> Any:
-        scores = self._chosen(self._model(self._input(pixels)))
+        scores = self._chosen(self._model(self._input(pixels))).reshape(len(pixels), self.classes)
         if self.confidence_kind == "probability":
             return scores.float().clamp_min(FLOOR).log()
         return scores.float()
 
     def _chosen(self, found: Any) -> Any:
         """Return the scores among the values that the model returns."""
-        name = self._output or "logits"
-        if isinstance(found, Mapping):
-            return found.get(name)
-        if isinstance(found, tuple | list) and name.isdecimal() and int(name) < len(found):
-            return found[int(name)]
-        return found if isinstance(found, self._torch.Tensor) else getattr(found, name, found)
+        if isinstance(found, self._torch.Tensor):
+            if self._output is not None:
+                raise InputError(f"{self._where} returns one tensor, got 'output: {self._output[:60]}'; leave it out")
+            return found
+        named = {name: value for name, value in _named(found).items() if isinstance(value, self._torch.Tensor)}
+        chosen = named.get(self._output or "logits")
+        if chosen is None:
+            raise InputError(f"{self._where} returns {type(found).__name__}, {_without(self._output, named)}")
+        return chosen
 
     def _log_confidences(self, logits: Any) -> Any:
         if self.confidence_kind == "softmax":
             return self._torch.log_softmax(logits, 1)
         return logits if self.confidence_kind == "probability" else self._torch.nn.functional.logsigmoid(logits)
 
-    def _probed(self, where: str) -> Array:
+    def _probed(self, *, fixed: bool) -> Array:
+        """Return the output for probe images. Unless the batch size is ``fixed``, it becomes 1 if larger ones fail."""
         images = probes(self.shape)
-        batches, count = batched_by(images, self._batch)
         try:
-            with self._torch.inference_mode():
-                found = [self._model_output(self._tensor(batch), where) for batch in batches]
+            return self._outputs(images)
         except InputError:
             raise
         except Exception as error:
-            said = in_a_line(error)
+            if not fixed:
+                self._batch = 1
+                with contextlib.suppress(Exception):
+                    return self._outputs(images)
             raise InputError(
-                f"{where} does not take images of {self.shape} as (n, channels, height, width) float32 ({said}); "
-                "see whether 'shape' is that of its images"
+                f"{self._where} does not take images of {self.shape} as (n, channels, height, width) "
+                f"{str(self._dtype).removeprefix('torch.')} ({in_a_line(error)}); see whether 'shape' is that of its "
+                f"images; if it takes something else, wrap it, see {WRAP}"
             ) from None
+
+    def _outputs(self, images: Images) -> Array:
+        batches, count = batched_by(images, self._batch)
+        with self._torch.inference_mode():
+            found = [self._model_output(self._tensor(batch)) for batch in batches]
         return np.concatenate(found)[:count]
 
-    def _model_output(self, pixels: Any, where: str) -> Array:
+    def _model_output(self, pixels: Any) -> Array:
         scores = self._chosen(self._model(self._input(pixels)))
-        if not isinstance(scores, self._torch.Tensor) or scores.ndim != 2 or scores.shape[1] < 2:
-            shown = tuple(scores.shape[1:]) if isinstance(scores, self._torch.Tensor) else type(scores).__name__
-            raise InputError(
-                f"{where} gives outputs of shape {shown}, expected one score a class, (classes,), at least 2 of them; "
-                "say which value has the scores, 'output: NAME', or export it without what comes behind them"
-            )
-        found: Array = scores.float().cpu().numpy()
+        classes = class_count(tuple(scores.shape[1:]), self._where)
+        check_rows(len(scores), len(pixels), self.shape, self._where)
+        found: Array = scores.reshape(-1, classes).float().cpu().numpy()
         return found
+
+
+def _named(found: Any) -> dict[str, Any]:
+    """Return the values that a model returns by their names, or by their positions in a tuple."""
+    if isinstance(found, Mapping):
+        return {str(name): value for name, value in found.items()}
+    if isinstance(found, tuple | list):
+        names = getattr(found, "_fields", ())
+        return {str(place): value for place, value in enumerate(found)} | dict(zip(names, found, strict=False))
+    return dict(getattr(found, "__dict__", {}))
+
+
+def _without(output: str | None, named: Mapping[str, Any]) -> str:
+    """Return what is wrong with the values that a model returns, and the cure."""
+    if not named:
+        return f"expected a tensor; wrap it, see {WRAP}"
+    shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in named.items())
+    wrong = "" if output is None else f", without {output[:60]!r}"
+    return f"with {shown}{wrong}; say which has the scores of the classes: 'output: {next(iter(named))}'"
 
 
 def _program(settings: Torch) -> Program:
@@ -223,6 +263,9 @@ def _shape(program: Program, said: tuple[int, int, int] | None, where: str) -> t
     if program.shape is not None and shape != program.shape:
         raise InputError(f"{where} takes images of {program.shape}, got 'shape: {list(shape)}'")
     if shape[2] not in (1, 3):
-        raise InputError(f"{where}: got images of {shape}, expected (height, width, channels), channels 1 or 3")
+        raise InputError(
+            f"{where}: got images of {shape}, expected (height, width, channels), channels 1 or 3; if the model takes "
+            f"other channels, wrap it, see {WRAP}"
+        )
     check_size(shape, program.batch, where)
     return shape

@@ -62,7 +62,7 @@ REFUSED = [
     (four_channels, "channels 1 or 3"),
     (flat_input, "shape: [height, width, channels]"),
     (one_class, "at least 2 classes"),
-    (map_of_classes, "Flatten"),
+    (map_of_classes, "expected one score for each class"),
     (not_finite, "NaN"),
 ]
 

@@ -223,7 +223,7 @@ def test_model_with_several_values_or_named_logits(cnn):
     for give, settings in gives:
         classifier = Torch.from_object(Several(give), shape=SHAPE, input_range=(0, 1), **settings)
         np.testing.assert_allclose(classifier.logits(IMAGES), independent(cnn), atol=1e-5)
-    with pytest.raises(InputError, match="say which value has the scores, 'output: NAME'"):
+    with pytest.raises(InputError, match="say which has the scores of the classes: 'output: 0'"):
         Torch.from_object(Several(lambda scores: (scores, scores)), shape=SHAPE).logits(IMAGES)
 
 
