@@ -80,7 +80,15 @@ class FunctionClassifier(SentAsSettings):
 
     def _scores(self, images: Images) -> NDArray[np.float32]:
         # A copy, because the images belong to the caller and the function may scale them in place.
-        return as_scores(self._function(images.copy()), (len(images), self.classes), self._where)
+        found = self._function(images.copy())
+        scores = as_scores(found, (len(images), self.classes), self._where)
+        kind = np.asarray(found).dtype
+        if self.outputs == "auto" and kind.kind != "f":
+            raise InputError(
+                f"{self._where} gives integers ({kind}), which may be logits, votes or quantized probabilities; "
+                "return floats, or set 'outputs' to what they are"
+            )
+        return scores
 
     @property
     def _where(self) -> str:

@@ -35,6 +35,7 @@ def in_place(images):
 def lists(images): return scores(images).tolist()
 def halves(images): return np.full((len(images), 3), 0.5)
 def nearly(images): return 1.05 * shares(images)
+def votes(images): return scores(images).round().astype(np.uint8)
 def ragged(images): return [[1.0] * (1 + index % 3) for index in range(len(images))]
 def text(images): return [["1", "2", "3"]] * len(images)
 def nothing(images): scores(images)
@@ -87,7 +88,7 @@ def test_anything_that_gives_its_scores_is_the_same_classifier(module, name):
 def test_scores_of_any_number_are_taken(module, dtype):
     module.write_text(SOURCE + f"\ndef whole(images): return scores(images).round().astype(np.{dtype.__name__})\n")
     expected = function(module, "scores").logits(SHOWN).round()
-    assert np.array_equal(function(module, "whole").logits(SHOWN), expected)
+    assert np.array_equal(function(module, "whole", outputs="logits").logits(SHOWN), expected)
 
 
 def test_a_function_keeps_the_promises_of_a_classifier(module):
@@ -117,6 +118,7 @@ REFUSED = {
     "turned": r"gives float64 \(3, 64\) " + EXPECTED + "transpose it",
     "six": r"gives float64 \(64, 6\) " + EXPECTED + "say 'classes: 6', or return as many scores",
     "first": r"gives float64 \(1, 3\) " + EXPECTED + "return a row for each image",
+    "votes": r"gives integers \(uint8\), which may be logits, votes .*; return floats, or set 'outputs'",
     "undefined": "gives NaN or infinity on random images",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
