@@ -124,7 +124,8 @@ class Run:
         self._logits.append(logits)
         complete = self._answered() == len(self._batch.new)
         if complete and self._ask.gradient:
-            if self._journal is not None and self._evaluator.billable:  # keep the logits before the next query
+            # Keep the logits before the next query. After a kill between the two, the journal has them already.
+            if self._journal is not None and self._evaluator.billable and len(logits):
                 self._journal.write_answer(Answer(self._batch.digest, logits, complete=False))
                 logits = logits[:0]
             self._gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])

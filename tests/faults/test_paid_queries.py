@@ -134,7 +134,7 @@ def test_a_kill_between_logits_and_gradient_pays_for_one_query_twice(tmp_path, m
     }
     shown = []
 
-    def run(gradients):
+    def run(gradients, place="out"):
         """Run or resume until so many gradients were answered; count the images of each kind."""
         with ExperimentSession(config.load(data)) as session:
             logits, gradient = session.classifier.logits, session.classifier.gradient
@@ -151,7 +151,7 @@ def test_a_kill_between_logits_and_gradient_pays_for_one_query_twice(tmp_path, m
                 return logits(images)
 
             session.classifier.logits, session.classifier.gradient = counting, killing
-            folder = RunFolder(tmp_path / "out")
+            folder = RunFolder(tmp_path / place)
             resumed = folder.state is State.UNFINISHED
             folder = RunFolder.open(folder.path) if resumed else RunFolder.create(session.experiment, folder.path)
             return session.run(folder, resumed=resumed, quiet=True)
@@ -164,3 +164,6 @@ def test_a_kill_between_logits_and_gradient_pays_for_one_query_twice(tmp_path, m
     # `Tiny.gradient` calls `logits`, so both kinds of queries are counted. The killed one shows no image here.
     assert before == 3 + 2
     assert sum(shown) == 6 + 6, "no answer was lost"
+    run(10, "undisturbed")
+    journals = [(tmp_path / place / "journal/seed1-target1.journal").read_bytes() for place in ("out", "undisturbed")]
+    assert journals[0] == journals[1]
