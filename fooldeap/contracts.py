@@ -220,13 +220,22 @@ def class_number(name: int | str, classifier: object) -> int:
     Raises
     ------
     InputError
-        The classifier has no names, or no class of this name.
+        The classifier has no names, or no class of this name, or the name is ambiguous.
     """
     names = tuple(getattr(classifier, "names", None) or ())
     if isinstance(name, int):
         return name
-    if name in names:
-        return names.index(name)
+    numbers = [number for number, each in enumerate(names) if each == name]
+    if len(numbers) > 1:
+        shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+        raise InputError(f"got {name!r}, the name of the classes {shown}, expected one class; use its number")
+    if numbers and name.isdecimal() and int(name) < len(names) and int(name) != numbers[0]:
+        raise InputError(
+            f"got {name!r}, which is class {int(name)} by number, but class {numbers[0]} by name; use a number without "
+            "quotes"
+        )
+    if numbers:
+        return numbers[0]
     if not names:
         raise InputError(f"got the class {name!r}, but the classifier has no names; set class_names, or use numbers")
     raise InputError(f"got the class {name!r}, expected one of: {', '.join(names[:30])}{did_you_mean(name, names)}")

@@ -302,6 +302,8 @@ class Result:
     def __getitem__(self, key: int | str | tuple[int | str, int]) -> RunResult:
         target, *seed = key if isinstance(key, tuple) else (key,)
         if isinstance(target, str) and target in self.names:
+            if self.names.count(target) > 1:
+                raise KeyError(f"several classes have the name {target!r}; use a number")
             target = self.names.index(target)
         found = [run for run in self.runs if run.target == target and seed in ([], [run.seed])]
         if len(found) == 1:

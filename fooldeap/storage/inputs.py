@@ -65,9 +65,9 @@ def read(path: Path, most: int = MOST_BYTES, *, named: bool = False) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
-    """Return the content of a UTF-8 text file. Parameters and errors are those of `read`."""
+    """Return the content of a UTF-8 text file without a byte order mark. Parameters and errors are those of `read`."""
     try:
-        return read(path, most, named=named).decode("utf-8")
+        return read(path, most, named=named).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.commands import call
 
 import fooldeap
+from fooldeap.contracts import class_number
 from fooldeap.errors import InputError
 from fooldeap.report.model import Films, Gallery, Report, Thumb, thumb
 
@@ -54,6 +56,45 @@ def test_targets_are_chosen_by_name(classifier, capsys):
 def test_wrong_names_are_refused(classifier, targets, expected):
     with pytest.raises(InputError, match=expected):
         fooldeap.run(classifier, targets, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "targets", "expected"),
+    [
+        (["a", "b", "a"], "[a]", "got 'a', the name of the classes 0, 2, expected one class; use its number"),
+        (
+            ["2", "b", "c"],
+            "['2']",
+            "got '2', which is class 2 by number, but class 0 by name; use a number without quotes",
+        ),
+    ],
+)
+def test_ambiguous_names_are_refused(classifier, capsys, names, targets, expected):
+    Path("names.txt").write_text("\n".join(names))
+    assert call("run", classifier, f"targets={targets}", "--out", "run") == 2
+    assert f"targets: {expected}" in capsys.readouterr().err
+    assert not Path("run").exists()
+
+
+def test_other_classes_of_ambiguous_names_are_chosen(classifier):
+    Path("names.txt").write_text("a\nb\na\n")
+    result = fooldeap.run(classifier, "targets=[b, 2]", out="run", quiet=True)
+    assert [run.target for run in result] == [1, 2]
+    assert result["b"].target == 1
+    with pytest.raises(KeyError, match="several classes have the name 'a'; use a number"):
+        result["a"]
+
+
+@pytest.mark.parametrize("names", [["x", "1", "7"], ["0", "1", "2"]])
+def test_number_that_is_the_name_of_the_same_or_no_other_class_is_a_name(names):
+    made = SimpleNamespace(names=names)
+    assert [class_number(name, made) for name in names] == [0, 1, 2]
+    assert class_number(2, made) == 2
+
+
+def test_class_names_may_come_from_a_windows_editor(classifier):
+    Path("names.txt").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(NAMES).encode() + b"\r\n")
+    assert fooldeap.run(classifier, "targets=angry", quiet=True, out="run").names == tuple(NAMES)
 
 
 def test_names_need_a_classifier_with_names():
