@@ -49,7 +49,7 @@ def raised_by(name: object, error: BaseException, where: str = "") -> PluginErro
     """Return a plugin's error as a `PluginError` with one line."""
     text = " ".join(str(error).split())
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    return PluginError(f"{name} raised {type(error).__name__}{where}: {text}")
+    return PluginError(f"{name} raised {type(error).__name__}{where}" + (f": {text}" if text else ""))
 
 
 class blaming:  # noqa: N801 - it is used as a statement

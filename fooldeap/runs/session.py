@@ -311,7 +311,7 @@ def left_behind(error: BaseException, folder: Folder, command: str) -> BaseExcep
         log = folder.write("error.log", told)
     except RunError as unwritten:
         return failure(f"{first}; its traceback is lost: {unwritten}")
-    return failure(f"{first}; the traceback is in {log}")
+    return failure(f"{first}; the traceback is in {log}; resume with: {command} {folder.path}")
 
 
 def _first(error: BaseException) -> BaseException:
