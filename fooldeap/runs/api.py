@@ -199,9 +199,12 @@ def _plugin_for(model: Any, registry: Registry) -> Plugin:
         takes = getattr(plugin.target, "takes", None)
         if takes is not None and takes(model):
             return plugin
+    cure = "wrap it in a function of images, see docs/classifiers.md"
+    if hasattr(model, "predict_proba"):
+        cure = "wrap model.predict_proba in a function of images, see 'scikit-learn' in docs/classifiers.md"
     raise InputError(
         f"got a {type(model).__module__}.{type(model).__qualname__}, expected a model that a classifier plugin takes, "
-        "or an object with input_shape, classes and logits(images)"
+        f"or an object with input_shape, classes and logits(images); {cure}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +75,11 @@ def test_onnx_session_is_fooled(tmp_path, source):
 def test_other_objects_are_refused():
     with pytest.raises(InputError, match=r"got a builtins\.int, expected a model that a classifier plugin takes"):
         fooldeap.fool(7, 1, **FEW)
+    forest = SimpleNamespace(predict_proba=lambda rows: rows)
+    with pytest.raises(
+        InputError, match=r"wrap model\.predict_proba in a function of images, see 'scikit-learn' in docs"
+    ):
+        fooldeap.fool(forest, 1, **FEW)
     with pytest.raises(InputError, match="got 'keras' for a model of 'callable'; leave the name out"):
         fooldeap.fool(scores, 1, classifier={"name": "keras"}, **FEW)
 
