@@ -14,6 +14,7 @@ from fooldeap.results import CONFIDENCE_KINDS
 Check = Callable[..., str | None]  # from a plugin's result and its arguments to a fault or None
 
 MOST_CLASSES = 1_000_000  # of a dataset: larger labels are identifiers or damage; a table by class would be too large
+CHANNELS = (1, 3)  # of images: grey or RGB
 MOST_VALUES = 1 << 26  # of an image; larger images are not read from a folder, see `fooldeap.storage.inputs`
 
 
@@ -158,13 +159,18 @@ def check_classifier(classifier: Classifier, name: str) -> None:
     PluginError
         An attribute has the wrong type or value.
     InputError
-        The classifier has too many classes, or its images are too large.
+        The classifier has too many classes, or its images are too large or neither grey nor RGB.
     """
     shape, classes, digest = classifier.input_shape, classifier.classes, getattr(classifier, "digest", "")
     if not (isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_count, shape))):
         raise PluginError(f"{name} has the input_shape {shape!r}, expected (height, width, channels)")
     if not _is_count(classes):
         raise PluginError(f"{name} has {classes!r} classes, expected a number of at least 1")
+    if shape[2] not in CHANNELS:
+        raise InputError(
+            f"{name} has the shape {shape}, expected (height, width, 1 or 3); set 'shape' so, and convert the images "
+            "inside the classifier if its model takes them otherwise"
+        )
     if math.prod(map(int, shape)) > MOST_VALUES:
         raise InputError(f"{name} takes images {shape}, expected at most {MOST_VALUES:,} values in an image")
     if classes > MOST_CLASSES:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fooldeap.contract_checks import described
+from fooldeap.contract_checks import CHANNELS, described
 from fooldeap.errors import InputError
 from fooldeap.plugin import Images
 from fooldeap.testing.batches import rng
@@ -18,6 +18,7 @@ def _declares_shape_classes_and_digest(subject: Subject) -> None:
     shape, classes, digest = (getattr(subject.instance, name, None) for name in ("input_shape", "classes", "digest"))
     sides = isinstance(shape, tuple) and len(shape) == 3 and all(_is_count(side) for side in shape)
     demand(sides, f"its input_shape is {shape!r}, expected (height, width, channels)")
+    demand(subject.instance.input_shape[2] in CHANNELS, f"its input_shape is {shape!r}, expected 1 or 3 channels")
     demand(_is_count(classes, 2), f"its classes are {classes!r}, expected a number of at least 2")
     demand(isinstance(digest, str) and digest, f"its digest is {digest!r}, expected a text that identifies the weights")
     demand(subject.build().digest == digest, "its digest changes; return the same digest for the same weights")

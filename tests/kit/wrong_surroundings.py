@@ -88,6 +88,14 @@ class Flat(_Right):
     input_shape = (4, 3)
 
 
+@classifier("wrong-channels")
+@dataclass
+class Channels(_Right):
+    """Its input_shape is (1, 4, 4), expected 1 or 3 channels."""
+
+    input_shape = (1, 4, 4)
+
+
 @classifier("wrong-anonymous")
 @dataclass
 class Anonymous(_Right):

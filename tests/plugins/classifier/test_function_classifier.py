@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.commands import call
 
 from fooldeap import cli
 from fooldeap.configuration import config
@@ -215,3 +216,48 @@ def test_a_function_in_a_file_is_announced_or_refused_and_found_beside_it(
 def test_images_that_nothing_can_hold_are_refused_before_the_function_is_called():
     with pytest.raises(InputError, match="numbers each, expected at most 16,777,216"):
         FunctionClassifier(function="nowhere:f", shape=(10**9, 10**9, 3), classes=2)
+
+
+@pytest.mark.parametrize("command", ["run", "audit"])
+def test_images_of_other_channels_are_refused_before_the_run(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "remote.py").write_text("def scores(images): raise RuntimeError('called')")
+    settings = "{name: callable, function: 'remote.py:scores', shape: [1, 8, 8], classes: 3}"
+    (tmp_path / "it.yaml").write_text(f"classifier: {settings}\n")
+    assert call(command, "it.yaml") == 2
+    said = capsys.readouterr().err
+    assert "has the shape (1, 8, 8), expected (height, width, 1 or 3); set 'shape' so" in said
+    assert not (tmp_path / "runs").exists()
+
+
+FAILING = """
+import numpy as np
+from pathlib import Path
+
+def scores(images):
+    found = images.reshape(len(images), -1)[:, :3] / 50
+    if Path("run/journal").exists():
+        FAULT
+    return found
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("raise ConnectionError('service down')", "raised ConnectionError: service down; "),
+        ("assert False", "raised AssertionError; "),
+        ("found[0] = np.nan", "expected finite logits; with on_error=skip, only the run with these images ends; "),
+    ],
+)
+def test_failure_in_a_run_names_the_command_to_resume(tmp_path, monkeypatch, capsys, fault, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "remote.py").write_text(FAILING.replace("FAULT", fault))
+    settings = "{name: callable, function: 'remote.py:scores', shape: [8, 8, 1], classes: 3}"
+    (tmp_path / "it.yaml").write_text(f"classifier: {settings}\ntargets: [1]\nstop: {{evaluations: 300}}\n")
+    assert call("run", "it.yaml", "--out", "run", "--quiet") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert f"{expected}the traceback is in " in line
+    assert line.endswith("; resume with: fooldeap run --resume run")
+    (tmp_path / "remote.py").write_text(FAILING.replace("FAULT", "pass"))
+    assert call("run", "--resume", "run", "--quiet", "--force") == 0
