@@ -41,7 +41,7 @@ def runs(
         "runs"
     ),
 ) -> None:
-    """List the folders of runs, studies, retrainings and audits, with their outcome."""
+    """List the folders that fooldeap has written, with their outcome."""
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; name a folder that contains runs")
     entries = sorted(listed(folder), key=lambda entry: entry.changed)

@@ -98,9 +98,11 @@ class _Size:
 def _add(model: Any, layer: Layer, size: _Size) -> None:
     import keras
 
-    (kind, options), *more = [(layer, {})] if isinstance(layer, str) else layer.items()
-    if more:
-        raise InputError(f"got {shown(layer)}, expected one layer per item, such as '- {kind}: {{...}}'")
+    named_layers = {layer: {}} if isinstance(layer, str) else layer
+    if len(named_layers) != 1:
+        example = next(iter(named_layers), "Dense")
+        raise InputError(f"got {shown(layer)}, expected one layer per item, such as '- {example}: {{...}}'")
+    ((kind, options),) = named_layers.items()
     if kind not in LAYERS:
         raise InputError(f"no layer is named {kind!r}{did_you_mean(kind, LAYERS)}")
     # Names are part of the file, and Keras would count the layers of all networks in the process.

@@ -34,7 +34,7 @@ def bayesian_optimisation(
     confidence: Annotated[float, Gt(0), Lt(1)] | None = None,
     length: Annotated[float, Gt(0)] = 100.0,
 ) -> Evolution:
-    """Predict the logits with Gaussian processes, and show the image that is most promising for each target.
+    """Predict the logits with Gaussian processes, and show the most promising image for each target.
 
     Bayesian optimisation (Kushner 1964; Jones, Schonlau and Welch 1998) for few queries. One run pursues all targets,
     because the logits of an image contain information on all of them. First, ``start`` random images are shown. From

@@ -20,7 +20,7 @@ def differential_evolution(
     weight: Annotated[float, Gt(0), Le(2)] = 0.5,
     crossover_rate: Annotated[float, Ge(0), Le(1)] = 0.9,
 ) -> Evolution:
-    """Make children by adding differences between individuals; a child replaces a parent that is not better.
+    """Make children by adding differences of individuals; a child replaces a parent that is not better.
 
     This is differential evolution (Storn and Price 1997) with binomial crossover. The ``population`` starts as sampled
     genomes. For each individual a mutant is computed: a base plus ``weight`` (F in the paper) times the difference of

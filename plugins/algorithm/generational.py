@@ -17,7 +17,7 @@ def generational(
     mutation_rate: Annotated[float, Ge(0), Le(1)] = 1.0,
     elites: Annotated[int, Ge(0)] = 1,
 ) -> Evolution:
-    """Replace the whole population by children in every generation, except for the ``elites`` best individuals.
+    """Replace the population by children in every generation, except for the ``elites`` best.
 
     This is the generational genetic algorithm (Holland 1975; De Jong 1975). Parents are selected from ``population``
     individuals and paired at random. Each pair is crossed with probability ``crossover_rate``. Then each child is

@@ -20,7 +20,7 @@ def snes(
     mean_rate: Annotated[float, Gt(0)] = 1.0,
     sigma_rate: Annotated[float, Gt(0)] | None = None,
 ) -> Evolution:
-    """Draw each gene from its own normal distribution, and adapt the distributions to the best genomes (SNES).
+    """Draw each gene from its own normal distribution, and adapt these to the best genomes (SNES).
 
     The weights of the individuals depend on their ranks, as in the papers. The search starts at the mean of sampled
     genomes, with ``sigma`` times their standard deviations. For d genes, the default of ``population`` is 4 + 3 ln(d),

@@ -96,10 +96,29 @@ class Scaling:
         if std is not None and min(std) <= 0:
             raise InputError(f"{where}: std has {min(std):g}, expected numbers > 0")
         low, high = input_range
+        cls._check_range(low, high, mean, std, where)
         means, stds = np.array(mean or [0.0] * channels), np.array(std or [1.0] * channels)
         return cls(
             ((high - low) / 255 / stds).astype(np.float32), ((low - means) / stds).astype(np.float32), order == "bgr"
         )
+
+    @staticmethod
+    def _check_range(
+        low: int, high: int, mean: Sequence[float] | None, std: Sequence[float] | None, where: str
+    ) -> None:
+        """Refuse a mean or standard deviation of pixels in another range than the input range."""
+        outside = [value for value in mean or () if not low <= value <= high]
+        fits = "[0, 255]" if high <= 1 else "[0, 1]"
+        if outside:
+            raise InputError(
+                f"{where}: got the mean {outside[0]:g} of pixels in 'input_range: [{low}, {high}]'; "
+                f"give the range to which the mean belongs, such as 'input_range: {fits}'"
+            )
+        if std is not None and high > 1 and max(std) < 1 and max(mean or (0,)) <= 1:
+            raise InputError(
+                f"{where}: got standard deviations below 1 of pixels in 'input_range: [{low}, {high}]'; "
+                f"give the range to which they belong, such as 'input_range: {fits}'"
+            )
 
     @property
     def changes_nothing(self) -> bool:
@@ -226,15 +245,30 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
         raise InputError(f"{where} gives probabilities (they sum to 1), not 'outputs: logits'; use 'outputs: auto'")
     if outputs == "probabilities" and not (unit and nearly):
         raise InputError(f"{where} does not give probabilities: {choices(scores)}")
-    if outputs == "auto" and not shares and (unit or nearly):
+    if outputs == "auto" and not shares and (unit or nearly or _constant_sum(scores)):
         raise InputError(f"{where}: {choices(scores)}")
     if outputs == "sigmoid" and not unit:
         return "sigmoid"
     return "probability" if outputs in ("probabilities", "sigmoid") or (outputs == "auto" and shares) else "softmax"
 
 
+def _constant_sum(scores: Array) -> float | None:
+    """Return the sum of every row if all sums are equal, no number is negative and some are above 1, else None."""
+    sums = scores.sum(axis=1)
+    if scores.min() < 0 or scores.max() <= 1 + NEARLY or np.ptp(sums) > 1e-2 * sums.mean():
+        return None
+    return float(sums.mean())
+
+
 def choices(scores: Array) -> str:
     """Return the range of a model's output for probe images, and the values of ``outputs`` to choose from."""
+    total = _constant_sum(scores)
+    if total is not None:
+        return (
+            f"its output sums to {total:.4g} for every image, as probabilities times {total:.4g} do; divide the output "
+            f"by {total:.4g} in the model or in a function; if these are the scores before softmax, say "
+            "'outputs: logits'"
+        )
     rounded = np.allclose(scores.sum(axis=1), 1, atol=NEARLY) and scores.min() >= 0
     return (
         f"its output lies between {scores.min():.3g} and {scores.max():.3g} and does not sum to 1; "
@@ -255,10 +289,17 @@ def logarithms(probabilities: Array) -> NDArray[np.float32]:
     if probabilities.size and not (probabilities.min() >= -NEARLY and probabilities.max() <= 1 + NEARLY):
         low, high = probabilities.min(), probabilities.max()
         raise ValueError(
-            f"got outputs between {low:.3g} and {high:.3g}, expected probabilities; say what 'outputs' are"
+            f"got outputs between {low:.3g} and {high:.3g}, expected probabilities from 0 to 1; divide percentages by "
+            "100, or say what else the 'outputs' are"
         )
     logs: NDArray[np.float32] = np.log(np.maximum(probabilities.astype(np.float32), np.float32(FLOOR)))
     return logs
+
+
+def check_integers(dtype: str, scaling: Scaling, where: str) -> None:
+    """Refuse scaled pixels for a model that takes integers: they would be rounded."""
+    if "int" in dtype and not scaling.changes_nothing:
+        raise InputError(f"{where} takes {dtype} pixels; leave input_range at [0, 255], and the other keys out")
 
 
 def batched_by(images: Images, size: int) -> tuple[list[Images], int]:

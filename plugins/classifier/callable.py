@@ -13,7 +13,19 @@ from fooldeap.plugin import Code, Ge, Images, InputError, Names, classifier, dat
 
 from ._code import digest_of_code, in_a_line, object_of
 from ._model import SentAsSettings
-from ._scores import PROBES, Outputs, as_scores, check_size, confidence_kind, logarithms, names_in, probes
+from ._scores import (
+    PROBES,
+    Outputs,
+    are_probabilities,
+    as_scores,
+    check_size,
+    confidence_kind,
+    logarithms,
+    names_in,
+    probes,
+)
+
+FEWEST = 4  # images whose scores say that a billable function does not return logits
 
 
 @classifier("callable")
@@ -76,6 +88,10 @@ class FunctionClassifier(SentAsSettings):
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
         kind = self.confidence_kind  # first, so that a failure on the probes is an InputError
         scores = self._scores(images)
+        if self.billable and kind == "softmax" and len(scores) >= FEWEST and are_probabilities(scores):
+            raise InputError(
+                f"{self._where} gives probabilities (they sum to 1), not 'outputs: logits'; correct the key"
+            )
         return logarithms(scores) if kind == "probability" else scores
 
     def _scores(self, images: Images) -> NDArray[np.float32]:

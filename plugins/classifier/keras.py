@@ -5,10 +5,10 @@ import copy
 import hashlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from fooldeap.randomness import preserved
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
 from ._model import ImageModel
-from ._scores import WRAP, Scaling, check_size, class_count, probes
+from ._scores import WRAP, Scaling, check_integers, check_size, class_count, probes
 
 ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
 
@@ -72,6 +72,11 @@ class Keras(ImageModel):
         found: NDArray[np.float32] = gradient.numpy()
         return found
 
+    def alternatives(self) -> Iterator[tuple[str, Self]]:
+        """Yield the same model with other preprocessing, unless it takes integers."""
+        if "int" not in self._loaded.dtype:
+            yield from super().alternatives()
+
     def features(self, images: Images) -> NDArray[np.float32] | None:
         """Return the input of the last dense layer, (n, d) float32, or None if the model does not end in one."""
         if self._loaded.features is None:
@@ -104,6 +109,8 @@ class _Loaded:
         model = _with_output(model, settings.output, where)
         self._shape, self.shape, self.classes = _shapes(model, settings.shape, where)
         self.scaling = settings.scaling(self.shape[2])
+        self.dtype = str(model.inputs[0].dtype)
+        check_integers(self.dtype, self.scaling, where)
         self._scores, self.confidence_kind = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
         self._features = features_of(model)
         self._compile()

@@ -16,7 +16,7 @@ from fooldeap.plugin import ExperimentInfo, Reporter, Result, RunResult, datacla
 @reporter("nearest")
 @dataclass
 class Nearest(Reporter):
-    """Write ``nearest.csv`` and ``figures/nearest.png``: each image and the nearest real image of its target.
+    """Write ``nearest.csv`` and ``figures/nearest.png``: each image and the nearest real image.
 
     The table has the Euclidean distance in grey levels, and the share of the target's real test images that are farther
     from their own nearest training image. It also has the class of most of the five nearest training images. Real

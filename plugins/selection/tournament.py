@@ -7,7 +7,7 @@ from fooldeap.plugin import Annotated, Array, Ge, Le, Rng, selection
 
 @selection("tournament")
 def tournament(fitness: Array, count: int, rng: Rng, *, size: Annotated[int, Ge(1), Le(10_000)] = 5) -> Array:
-    """Draw ``size`` individuals with replacement and take the fittest; repeat this for each selected individual.
+    """Take the fittest of ``size`` individuals drawn with replacement, for each selected individual.
 
     Among equals, the one drawn first is taken. Source: Goldberg and Deb 1991.
     """

@@ -113,7 +113,6 @@ UNBOUNDED = {
     "fooldeap/audit/battery.py": "files of the package",
     "fooldeap/scaffolding/plugin_file.py": "files of the package",
     "fooldeap/scaffolding/experiment_folder.py": "files of the package",
-    "fooldeap/report/nearest.py": "a file of the package",
     "fooldeap/report/html.py": "files of the package",
     "plugins/dataset/mnist.py": "a file of the package",
     "fooldeap/runs/worker_task.py": "traffic between our own processes",

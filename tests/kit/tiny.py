@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, classifier, dataclass
+from fooldeap.plugin import KW_ONLY, Annotated, Ge, Le, classifier, dataclass
 
 
 @classifier("tiny")
@@ -13,7 +13,7 @@ class Tiny:
     """A linear classifier of 8 x 8 images in four classes, which keeps all images that it receives."""
 
     _: KW_ONLY
-    sharpness: float = 0.002
+    sharpness: Annotated[float, Ge(-1e6), Le(1e6)] = 0.002
 
     input_shape = (8, 8, 1)
     classes = 4

@@ -34,8 +34,8 @@ EDITS = [
     ),
     (
         STATISTICS,
-        "\n        for row in rows:",
-        "\n        rows = [row._replace(half=row.confidence / 2) for row in rows]",
+        "\n        counts = self.generation, self.evaluations",
+        "\n        numbers.append(surest / 2)",
     ),
 ]
 # Run by the edited tree: a folder of the other version, an unfinished copy of it, and the folder for a new run.

@@ -263,6 +263,7 @@ def test_progress_without_a_terminal_is_one_line_per_epoch(config, capfd):
         ("validation: 64", "validation: 300", ("validation: got 300",)),
         ("- Flatten", "- Flaten", ("layers[2]", "did you mean 'Flatten'?")),
         ("- Flatten", "- Lambda: {function: os.system}", ("layers[2]", "no layer is named 'Lambda'")),
+        ("- Flatten", "- {}", ("layers[2]", "got {}, expected one layer per item, such as '- Dense: {...}'")),
         ("units: 2", "unit: 2", ("layers[4]: Dense: ",)),
         ("units: 2", "units: 3", ("expected 2 probabilities",)),
         ("activation: softmax", "activation: sigmoid", ("expected 2 probabilities",)),

@@ -17,7 +17,7 @@ import numpy as np
 def scores(images):
     assert images.dtype == np.uint8 and images.shape[1:] == (8, 8, 1), images.shape
     means = images.reshape(len(images), -1).mean(axis=1)
-    return np.stack([means, 255 - means, 0 * means], axis=1) / 100
+    return np.stack([means, 255 - means, 0 * means - 1], axis=1) / 100
 
 def shares(images):
     powers = np.exp(scores(images))
@@ -35,6 +35,7 @@ def in_place(images):
 
 def lists(images): return scores(images).tolist()
 def halves(images): return np.full((len(images), 3), 0.5)
+def percent(images): return 100 * shares(images)
 def nearly(images): return 1.05 * shares(images)
 def votes(images): return scores(images).round().astype(np.uint8)
 def ragged(images): return [[1.0] * (1 + index % 3) for index in range(len(images))]
@@ -123,6 +124,7 @@ REFUSED = {
     "undefined": "gives NaN or infinity on random images",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
+    "percent": "sums to 100 for every image, as probabilities times 100 do; divide the output by 100 in the model or",
     "nearly": "lies between .* and does not sum to 1; ",
     "failing": r"fails \(ValueError: out of luck\) on uint8 images \(64, 8, 8, 1\), expected scores \(64, 3\); ",
     "leaving": r"fails \(SystemExit: 4\) on uint8 images",
@@ -150,10 +152,12 @@ def test_unsuitable_functions_are_refused_in_one_line(module, name):
         ("scores", {"billable": True}, "say what its 'outputs' are"),
         ("scores", {"outputs": "probabilities"}, "does not give probabilities"),
         ("shares", {"outputs": "logits"}, "gives probabilities"),
+        ("shares", {"outputs": "logits", "billable": True}, "gives probabilities"),
+        ("percent", {"outputs": "probabilities", "billable": True}, "from 0 to 1; divide percentages by 100"),
     ],
 )
 def test_outputs_that_contradict_the_setting_are_refused(module, name, settings, said):
-    with pytest.raises(InputError, match=said):
+    with pytest.raises((InputError, ValueError), match=said):
         function(module, name, **settings).logits(SHOWN)
 
 

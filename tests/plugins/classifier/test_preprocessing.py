@@ -91,6 +91,9 @@ def test_presets_of_torch_models_and_their_gradient(tmp_path, preset):
     ("settings", "expected"),
     [
         ({"preprocessing": "tf", "std": (2.0, 2.0, 2.0)}, "'preprocessing: tf' and 'std', which it sets; leave one"),
+        ({"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}, r"such as 'input_range: \[0, 1\]'"),
+        ({"std": [0.5, 0.5, 0.5]}, r"standard deviations below 1 of pixels in 'input_range: \[0, 255\]'"),
+        ({"input_range": (0, 1), "mean": [123.7, 116.3, 103.5]}, r"mean 123\.7 .* such as 'input_range: \[0, 255\]'"),
         ({"preprocessing": "torch", "input_range": (0, 1)}, "and 'input_range', which it sets"),
         ({"mean": (0.5,)}, "mean has 1 numbers, expected 3"),
         ({"std": (0.0, 1.0, 1.0)}, "expected numbers > 0"),
@@ -234,3 +237,14 @@ def test_torch_view_after_a_convolution(tmp_path, shape):
     classifier = Torch(model=str(tmp_path / "it.pt"), shape=shape, input_range=(0, 1))
     np.testing.assert_allclose(classifier.logits(images), network(fed).detach(), atol=1e-5)
     assert classifier.gradient(images, 2).shape == images.shape
+
+
+@pytest.mark.parametrize("settings", [{"input_range": (0, 1)}, {"preprocessing": "caffe"}, {"channels": "bgr"}])
+def test_scaled_pixels_are_refused_by_a_model_that_takes_integers(keras, settings):
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
+    model = keras.Sequential([keras.Input(SHAPE, dtype="uint8"), *layers])
+    with pytest.raises(InputError, match=r"takes uint8 pixels; leave input_range at \[0, 255\]"):
+        Keras.from_object(model, **settings).logits(IMAGES)
+    assert list(Keras.from_object(model).alternatives()) == []
+    shown = Keras.from_object(model, outputs="probabilities").logits(IMAGES)
+    np.testing.assert_allclose(np.exp(shown), model(IMAGES), atol=1e-5)
