@@ -51,7 +51,7 @@ def _module(name: str, where: str) -> Any:
     except (Exception, SystemExit) as error:
         file = Path(f"{name.replace('.', '/')}.py")
         cure = f"for the file say '{file}:...'" if file.is_file() else "install it, or name a file: 'file.py:name'"
-        said = f"{type(error).__name__}: {in_a_line(error)}"
+        said = in_a_line(error)
         raise InputError(f"{where}: module {name!r} does not load ({said}); {cure}") from error
 
 
@@ -62,6 +62,7 @@ def _callables(module: Any) -> list[str]:
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return an error on one line: its beginning and, if it is long, its end."""
+    """Return the type and the text of an error on one line. Of a long text, return the beginning and the end."""
     text = " ".join(str(error).split())
-    return text if len(text) <= 240 else f"{text[:120]} ... {text[-120:]}"
+    text = text if len(text) <= 240 else f"{text[:120]} ... {text[-120:]}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -274,4 +274,4 @@ def _said(error: Exception, trusted: bool) -> str:
         return f"needs {custom[1][:60]!r}, which no module that it names has; install that, or use it from Python"
     if custom:
         return _needs(custom[1])
-    return f"does not load: {type(error).__name__}: {in_a_line(error)}"
+    return f"does not load: {in_a_line(error)}"

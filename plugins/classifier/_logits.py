@@ -97,7 +97,7 @@ def _answers(raw: Scores, probes: Any, where: str) -> Array:
         output = np.asarray(keras.ops.convert_to_numpy(raw(probes)), np.float64)
     except Exception as error:
         raise InputError(
-            f"{where} does not run on {count} inputs of {tuple(shape)} ({type(error).__name__}: {in_a_line(error)}); "
+            f"{where} does not run on {count} inputs of {tuple(shape)} ({in_a_line(error)}); "
             "if it takes one image at a time, build it with keras.Input(batch_shape=(1, height, width, channels))"
         ) from None
     check_rows(len(output), count, tuple(shape), where)

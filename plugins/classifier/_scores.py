@@ -176,7 +176,7 @@ def _cure(scores: Array, expected: tuple[int, int]) -> str:
         return "transpose it"
     if scores.ndim == 2 and len(scores) == count:
         return f"say 'classes: {scores.shape[1]}', or return as many scores as there are classes"
-    return "return a row for each image"
+    return "return a row for each image of the batch (n, height, width, channels)"
 
 
 def class_count(shape: Sequence[int | None], where: str) -> int:
@@ -237,7 +237,10 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
         The output does not agree with ``outputs``, it is not finite, or its kind is ambiguous.
     """
     if not np.isfinite(scores).all():
-        raise InputError(f"{where} gives NaN or infinity on random images; expected finite numbers")
+        raise InputError(
+            f"{where} gives NaN or infinity on random images, expected finite numbers; set 'input_range' or "
+            "'preprocessing' to the pixels that it was trained on; a function scales the pixels itself"
+        )
     shares = are_probabilities(scores)
     unit = bool((scores >= 0).all() and (scores <= 1 + NEARLY).all())
     nearly = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=NEARLY))

@@ -111,7 +111,7 @@ def _loaded(load: Callable[[], Program], where: str) -> Program:
     except InputError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {in_a_line(error)}"
+        said = in_a_line(error)
         raise InputError(f"{where} does not load: {said}; export it anew") from None
 
 
@@ -176,7 +176,7 @@ def _with_weights(network: str, content: bytes, where: str) -> Any:
             built = built()
         except Exception as error:
             raise InputError(
-                f"{named} fails ({type(error).__name__}: {in_a_line(error)}), expected a class or function without "
+                f"{named} fails ({in_a_line(error)}), expected a class or function without "
                 "required arguments; write one: 'def network(): return CLASS(...)'"
             ) from None
     if not isinstance(built, torch.nn.Module):

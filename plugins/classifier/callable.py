@@ -124,10 +124,11 @@ class FunctionClassifier(SentAsSettings):
         except InputError:
             raise
         except (Exception, SystemExit) as error:
-            said = f"{type(error).__name__}: {in_a_line(error)}"
+            said = in_a_line(error)
             raise InputError(
                 f"{self._where} fails ({said}) on uint8 images {images.shape}, expected scores "
-                f"({len(images)}, {self.classes}); mend it, or see whether 'shape' is that of its images"
+                f"({len(images)}, {self.classes}); it receives a batch (n, height, width, channels); mend it, "
+                "or see whether 'shape' is that of its images"
             ) from error
         return confidence_kind(scores, self.outputs, self._where)
 

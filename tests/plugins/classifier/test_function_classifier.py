@@ -47,6 +47,8 @@ def lazy(images): return (row for row in scores(images))
 async def awaited(images): return scores(images)
 def one(images): return shares(images)[:, :1]
 def flat(images): return shares(images)[:, 0]
+def asserting(images): assert False
+def single(image): return image.reshape(64) @ np.ones((64, 3))
 def turned(images): return scores(images).T
 def six(images): return np.tile(scores(images), 2)
 def first(images): return scores(images)[:1]
@@ -119,14 +121,16 @@ REFUSED = {
     "flat": r"gives float64 \(64,\) " + EXPECTED + "of one score an image make two: ",
     "turned": r"gives float64 \(3, 64\) " + EXPECTED + "transpose it",
     "six": r"gives float64 \(64, 6\) " + EXPECTED + "say 'classes: 6', or return as many scores",
-    "first": r"gives float64 \(1, 3\) " + EXPECTED + "return a row for each image",
+    "first": r"gives float64 \(1, 3\) " + EXPECTED + r"return a row for each image of the batch \(n, height, width, ",
     "votes": r"gives integers \(uint8\), which may be logits, votes .*; return floats, or set 'outputs'",
-    "undefined": "gives NaN or infinity on random images",
+    "undefined": "gives NaN or infinity on random images, expected finite numbers; set 'input_range' or ",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
     "percent": "sums to 100 for every image, as probabilities times 100 do; divide the output by 100 in the model or",
     "nearly": "lies between .* and does not sum to 1; ",
     "failing": r"fails \(ValueError: out of luck\) on uint8 images \(64, 8, 8, 1\), expected scores \(64, 3\); ",
+    "asserting": r"fails \(AssertionError\) on uint8 images",
+    "single": r"fails \(ValueError: .*; it receives a batch \(n, height, width, channels\); mend it",
     "leaving": r"fails \(SystemExit: 4\) on uint8 images",
     "without": r"takes \(\) .*, expected a function of images alone",
     "with_more": r"takes \(images, temperature\) .*, expected a function of images alone",
