@@ -15,6 +15,7 @@ from fooldeap import registry
 from fooldeap.errors import nearest
 from fooldeap.plugin import File, InputError, Names, Plugin, plugin_of
 
+from ._outputs import Output
 from ._scores import InputRange, Outputs, Scaling, Side, names_in
 
 MOST_FILE = 1 << 32  # bytes of a model file; it is read into memory
@@ -157,7 +158,7 @@ class ImageModel(FromFile):
 
     model: File
     outputs: Outputs = "auto"
-    output: str | None = None
+    output: Output | None = None
     shape: tuple[Side, Side, Side] | None = None
     preprocessing: Literal["torch", "caffe", "tf"] | None = None
     input_range: InputRange = (0, 255)

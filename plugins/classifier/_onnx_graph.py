@@ -10,6 +10,7 @@ import numpy as np
 from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Array, InputError
 
+from ._outputs import Output, Shape, name_of_output
 from ._scores import WRAP, check_size
 
 DTYPES = {
@@ -153,7 +154,7 @@ def opened(
     content: bytes,
     where: str,
     removable: Collection[str],
-    output: str | None,
+    output: Output | None,
     beside: Callable[[str], bytes],
     device: str = "cpu",
 ) -> Graph:
@@ -168,7 +169,7 @@ def opened(
     removable
         Operators, ``Softmax`` or ``Sigmoid``. If the model ends in one, the output is the input of this operator.
     output
-        The name of the output, or None if the model has only one.
+        The name or the index of the output, or None if the model has only one.
     beside
         Reads a file in the folder of the model.
     device
@@ -197,13 +198,13 @@ def opened(
     makers = {name: node for node in graph.node for name in node.output if name}
     _choose_output(graph, output, makers, where)
     own_output = graph.output[0].name
-    output, removed = _before_activation(own_output, makers, model, removable)
-    before, _ = _before_activation(output, makers, model, ("Softmax", "Sigmoid"))
+    scores, removed = _before_activation(own_output, makers, model, removable)
+    before, _ = _before_activation(scores, makers, model, ("Softmax", "Sigmoid"))
     features = _into_linear(before, makers, given)
-    for name in (output, features):
+    for name in (scores, features):
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    return Graph(_session(runtime, model.SerializeToString(), device, where), output, features, removed, own_output)
+    return Graph(_session(runtime, model.SerializeToString(), device, where), scores, features, removed, own_output)
 
 
 def _external(tensor: Any) -> dict[str, str]:
@@ -244,18 +245,11 @@ def _bring_in_weights(model: Any, beside: Callable[[str], bytes], where: str) ->
         tensor.raw_data = contents[name][start : start + length]
 
 
-def _choose_output(graph: Any, output: str | None, makers: dict[str, Any], where: str) -> None:
+def _choose_output(graph: Any, output: Output | None, makers: dict[str, Any], where: str) -> None:
     """Keep only the output that the user chose. A sequence of mappings, as of scikit-learn, becomes a table."""
-    names = [each.name for each in graph.output]
-    if output is None and len(names) != 1:
-        shown = ", ".join(f"{each.name} {_described(each)}" for each in graph.output)
-        raise InputError(
-            f"{where} has {len(names)} outputs: {shown}; say which has the scores of the classes: "
-            f"'output: {names[-1] if names else 'NAME'}'"
-        )
-    if output is not None and output not in names:
-        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(names)}")
-    chosen = graph.output[names.index(output) if output is not None else 0]
+    shapes = {each.name: _shape_of_scores(each) for each in graph.output}
+    name = name_of_output(output, shapes, {each.name: _described(each) for each in graph.output}, where)
+    chosen = next(each for each in graph.output if each.name == name)
     node = makers.get(chosen.name)
     table = node.input[0] if node is not None and node.op_type == "ZipMap" and node.input else None
     if table is not None:
@@ -279,6 +273,16 @@ def _dequantized(graph: Any, node: Any) -> str:
     graph.node.append(onnx.helper.make_node("DequantizeLinear", inputs, [name], domain=node.domain))
     graph.node[-1].attribute.extend(each for each in node.attribute if each.name in ("axis", "block_size"))
     return name
+
+
+def _shape_of_scores(value: Any) -> Shape:
+    """Return the shape of an output, or None if it is unknown. Text and labels are no scores: ()."""
+    import onnx
+
+    tensor = value.type.tensor_type
+    if tensor.elem_type in (onnx.TensorProto.STRING, onnx.TensorProto.INT32, onnx.TensorProto.INT64):
+        return ()
+    return [side.dim_value or None for side in tensor.shape.dim] if tensor.HasField("shape") else None
 
 
 def _described(value: Any) -> str:

@@ -19,6 +19,7 @@ from fooldeap.randomness import preserved
 from ._keras_file import SUFFIXES, load
 from ._logits import features_of, scores_of
 from ._model import ImageModel
+from ._outputs import Output, name_of_output
 from ._scores import WRAP, Scaling, check_integers, check_size, class_count, probes
 
 ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
@@ -30,7 +31,7 @@ class Keras(ImageModel):
     """A Keras image classifier; the attack uses its logits.
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file. It has one input
-    with 1 or 3 channels, and one output (n, classes); ``output`` is the name of the output if there are several.
+    with 1 or 3 channels, and one output (n, classes); ``output`` is its name or index if there are several.
     ``shape``, (height, width, channels), is required for inputs of any size and for flat inputs. ``outputs`` says what
     the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), ``sigmoid`` (each number
     is the probability of its class, or its logit), or ``auto``, which removes the softmax or sigmoid at the model's
@@ -181,7 +182,7 @@ def _device(tf: Any, device: str, where: str) -> tuple[str, Callable[[], Abstrac
     return device, lambda: tf.device(f"/{'GPU' if kind == 'cuda' else 'CPU'}:{number or 0}")
 
 
-def _with_output(model: Any, output: str | None, where: str) -> Any:
+def _with_output(model: Any, output: Output | None, where: str) -> Any:
     """Return the model with only the output that the user chose, a tensor, and with a tensor as its single input."""
     import keras
 
@@ -192,15 +193,10 @@ def _with_output(model: Any, output: str | None, where: str) -> Any:
     names = [model.layers[-1].name] if sequential else model.output_names
     # The keys of a mapping are the names that the user wrote.
     named = structure if isinstance(structure, dict) else dict(zip(names, model.outputs, strict=True))
-    if output is None and len(named) > 1:
-        shown = ", ".join(f"{name} {tuple(each.shape)}" for name, each in named.items())
-        raise InputError(
-            f"{where} has {len(named)} outputs: {shown}; say which has the scores of the classes: "
-            f"'output: {next(iter(named))}'"
-        )
-    if output is not None and output not in named:
-        raise InputError(f"{where} has no output {output[:60]!r}, expected one of: {', '.join(named)}")
-    chosen = model.outputs[0] if output is None else named[output]
+    if isinstance(output, int) and isinstance(structure, dict):
+        output = str(output)  # Keras sorts the outputs of a mapping, so an index would be unclear
+    shapes = {name: tuple(each.shape) for name, each in named.items()}
+    chosen = named[name_of_output(output, shapes, {name: str(shape) for name, shape in shapes.items()}, where)]
     is_plain = sequential or (structure is chosen and model.input is model.inputs[0])
     return model if is_plain or len(model.inputs) > 1 else keras.Model(model.inputs[0], chosen)
 

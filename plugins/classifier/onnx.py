@@ -20,6 +20,7 @@ from ._model import ImageModel
 from ._onnx_graph import Graph, Input, external_files, opened
 from ._scores import (
     NUMBERS,
+    WRAP,
     Scaling,
     batched_by,
     check_removed,
@@ -39,7 +40,7 @@ class Onnx(ImageModel):
     """An ONNX image classifier; the attack uses its logits. It needs the extra ``onnx``.
 
     ``model`` is the path of an ``.onnx`` file. Its weights may be in other files of the same folder. It has one input
-    and one output (n, classes); ``output`` is the name of the output if there are several. ``layout`` is the order of
+    and one output (n, classes); ``output`` is its name or index if there are several. ``layout`` is the order of
     the input's axes, ``nchw`` or ``nhwc``; ``auto`` looks for the axis of size 1 or 3. ``shape``, (height, width,
     channels), gives sizes that the file leaves open, and the shape of images for flat inputs. If the file has a fixed
     batch size, batches are padded to it. ``outputs`` is the kind of output: ``logits``; ``probabilities``, whose logits
@@ -119,7 +120,10 @@ class _Loaded:
         self.shape = self.input.shape
         self.scaling = settings.scaling(self.shape[2])
         if self.input.dtype == np.uint8 and not self.scaling.changes_nothing:
-            raise InputError(f"{where} takes uint8 pixels; leave input_range at [0, 255], and the other keys out")
+            raise InputError(
+                f"{where} takes uint8 pixels; leave input_range at [0, 255], and the other keys out; if it takes BGR, "
+                f"call it from a function with images[..., ::-1], see {WRAP}"
+            )
         images = probes(self.shape)
         try:
             found = self._probed(self._graph.output, images, where)

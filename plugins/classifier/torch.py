@@ -16,6 +16,7 @@ from fooldeap.plugin import Array, Code, Images, InputError, classifier, datacla
 
 from ._code import digest_of_code, in_a_line, object_of
 from ._model import ImageModel
+from ._outputs import Output, likely_output
 from ._scores import (
     FLOOR,
     WRAP,
@@ -158,10 +159,12 @@ class _Loaded:
         """Return the scores among the values that the model returns."""
         if isinstance(found, self._torch.Tensor):
             if self._output is not None:
-                raise InputError(f"{self._where} returns one tensor, got 'output: {self._output[:60]}'; leave it out")
+                raise InputError(
+                    f"{self._where} returns one tensor, got 'output: {str(self._output)[:60]}'; leave it out"
+                )
             return found
         named = {name: value for name, value in _named(found).items() if isinstance(value, self._torch.Tensor)}
-        chosen = named.get(self._output or "logits")
+        chosen = named.get("logits" if self._output is None else str(self._output))
         if chosen is None:
             raise InputError(f"{self._where} returns {type(found).__name__}, {_without(self._output, named)}")
         return chosen
@@ -213,13 +216,14 @@ def _named(found: Any) -> dict[str, Any]:
     return dict(getattr(found, "__dict__", {}))
 
 
-def _without(output: str | None, named: Mapping[str, Any]) -> str:
+def _without(output: Output | None, named: Mapping[str, Any]) -> str:
     """Return what is wrong with the values that a model returns, and the cure."""
     if not named:
         return f"expected a tensor; wrap it, see {WRAP}"
-    shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in named.items())
-    wrong = "" if output is None else f", without {output[:60]!r}"
-    return f"with {shown}{wrong}; say which has the scores of the classes: 'output: {next(iter(named))}'"
+    shapes = {name: tuple(value.shape) for name, value in named.items()}
+    shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    wrong = "" if output is None else f", without {str(output)[:60]!r}"
+    return f"with {shown}{wrong}; say which has the scores of the classes: 'output: {likely_output(shapes)}'"
 
 
 def _program(settings: Torch) -> Program:

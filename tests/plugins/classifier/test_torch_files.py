@@ -219,6 +219,9 @@ def test_model_with_several_values_or_named_logits(cnn):
         (lambda scores: {"logits": scores, "other": 1}, {}),
         (lambda scores: {"scores": scores}, {"output": "scores"}),
         (lambda scores: (scores * 2, scores), {"output": "1"}),
+        (lambda scores: (scores * 2, scores), {"output": 1}),
+        (lambda scores: (scores, scores * 2), {"output": 0}),
+        (lambda scores: (None, scores), {"output": 1}),
     ]
     for give, settings in gives:
         classifier = Torch.from_object(Several(give), shape=SHAPE, input_range=(0, 1), **settings)

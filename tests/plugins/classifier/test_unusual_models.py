@@ -11,8 +11,10 @@ import pytest
 from helpers.experiments import ROOT
 from helpers.keras_models import images_like, softmax
 
+from fooldeap.configuration import config
 from fooldeap.contracts import log_confidences
 from fooldeap.errors import InputError
+from fooldeap_plugins.classifier._outputs import name_of_output
 from fooldeap_plugins.classifier.callable import FunctionClassifier
 from fooldeap_plugins.classifier.keras import Keras
 from fooldeap_plugins.classifier.onnx import Onnx
@@ -140,6 +142,35 @@ def test_wrong_names_of_outputs_are_refused(keras):
     model, _, _ = mapping_of_outputs(keras)
     refused(Keras.from_object(model), "say which has the scores of the classes: 'output: scores'")
     refused(Keras.from_object(model, output="score"), "expected one of: scores, other")
+    refused(Keras.from_object(model, output=1), "has no output '1', expected one of: scores, other")
+
+
+def test_output_is_chosen_by_its_index(keras):
+    model, forward, _ = list_of_outputs(keras)
+    agrees(Keras.from_object(model, output=1), forward)
+    refused(Keras.from_object(model, output=2), "or an index from 0 to 1")
+    refused(Keras.from_object(model), "'output: " + model.output_names[0])
+
+
+@pytest.mark.parametrize(("output", "expected"), [(0, "7"), (7, "7"), ("7", "7"), (1, "p"), ("p", "p")])
+def test_number_is_the_index_or_the_name_of_an_output(output, expected):
+    assert name_of_output(output, {"7": None, "p": None}, {}, "it") == expected
+
+
+def test_number_that_is_the_index_of_one_output_and_the_name_of_another_is_refused():
+    names = {"1": None, "p": None}
+    with pytest.raises(InputError, match=r"'output: 1', the name of an output and the index of 'p'; .*'output: p'"):
+        name_of_output(1, names, {}, "it")
+    assert name_of_output("1", names, {}, "it") == "1"
+
+
+@pytest.mark.parametrize("name", ["keras", "onnx", "torch"])
+def test_index_of_an_output_is_a_key_of_the_file_and_an_override(name):
+    file = {"classifier": {"name": name, "model": "it", "output": 1}}
+    assert config.load(file).classifier.values["output"] == 1
+    assert config.load(file, ["classifier.output=2"]).classifier.values["output"] == 2
+    with pytest.raises(InputError, match="output: got -1, expected text, an integer >= 0 or null"):
+        config.load(file, ["classifier.output=-1"])
 
 
 def test_a_reshape_that_mixes_images_is_refused(keras):
@@ -283,6 +314,13 @@ SETTLED = {"shape": SHAPE}
             lambda run, x: run(x, "p"),
             id="label-and-probabilities",
         ),
+        pytest.param(
+            [SOFTMAX, ("ArgMax", "s", "label", {"axis": 1, "keepdims": 0})],
+            {"out": "label p"},
+            {"output": 1},
+            lambda run, x: run(x, "p"),
+            id="index-of-probabilities",
+        ),
         pytest.param([("Sigmoid", "s", "y", {})], {}, {}, lambda run, x: run(x, "y"), id="multi-label"),
         pytest.param(
             [],
@@ -322,9 +360,15 @@ def test_onnx_outputs_that_are_no_scores_are_refused(tmp_path):
     label = ("ArgMax", "s", "label", {"axis": 1, "keepdims": 0})
     path = exported(tmp_path / "it.onnx", SOFTMAX, label, out="label p")
     refused(Onnx(model=path), "'output: p'")
+    refused(Onnx(model=exported(tmp_path / "first.onnx", SOFTMAX, label, out="p label")), "'output: p'")
     refused(Onnx(model=path, output="label"), "returns int64, expected the scores of the classes as floats")
     one = exported(tmp_path / "one.onnx", ("ReduceMax", "s", "y", {"axes": [1]}))
     refused(Onnx(model=one), "make two of it, 1 - p and p")
+
+
+def test_preprocessing_of_uint8_pixels_is_refused_with_a_way_out(tmp_path):
+    path = exported(tmp_path / "it.onnx", dtype="UINT8", out="s")
+    refused(Onnx(model=path, channels="bgr"), "if it takes BGR, call it from a function with images[..., ::-1]")
 
 
 def test_images_of_another_size_do_not_mix_rows(tmp_path):
@@ -426,6 +470,8 @@ def test_module_gets_pixels_of_its_own_precision(nn, precision):
             "0 (32, 4), 1 (32, 2); say which has the scores",
         ),
         (lambda scores: (scores, scores[:, :2]), "7", "'output: 0'"),
+        (lambda scores: (scores, scores[:, :2]), 7, "without '7'; "),
+        (lambda scores: (scores[:, 0], scores), None, "'output: 1'"),
         (lambda scores: {"scores": scores}, None, "'output: scores'"),
         (lambda scores: scores, "scores", "leave it out"),
         (lambda scores: scores[:, :1], None, "make two of it, 1 - p and p"),

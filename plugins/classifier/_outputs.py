@@ -1,0 +1,55 @@
+"""Choose the output that has the scores of the classes, if a model has several outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fooldeap.plugin import Ge, InputError
+
+Output = str | Annotated[int, Ge(0)]  # the name of an output or its index
+Shape = Sequence[Any] | None  # of an output for n images, or None if it is unknown
+
+
+def name_of_output(output: Output | None, shapes: Mapping[str, Shape], shown: Mapping[str, str], where: str) -> str:
+    """Return the name of the output that the user chose, or of the only one.
+
+    Parameters
+    ----------
+    output : the name or the index of an output
+    shapes : by name, the shape of each output, in the order of the outputs
+    shown : by name, the same shapes as text
+    where : the beginning of error messages
+
+    Raises
+    ------
+    InputError
+        The model has several outputs and none was chosen, it does not have the chosen one, or an index is also the name
+        of another output.
+    """
+    names = list(shapes)
+    if output is None and len(names) == 1:
+        return names[0]
+    if output is None:
+        described = ", ".join(f"{name} {shown[name]}" for name in names)
+        raise InputError(
+            f"{where} has {len(names)} outputs: {described}; say which has the scores of the classes: "
+            f"'output: {likely_output(shapes)}'"
+        )
+    found = [name for name in names if name == str(output)]
+    if isinstance(output, int):
+        found += [name for name in names[output : output + 1] if name not in found]
+    if len(found) > 1:
+        raise InputError(
+            f"{where}: got 'output: {output}', the name of an output and the index of {found[1]!r}; "
+            f"use quotes for the name, \"{output}\", or name the other: 'output: {found[1]}'"
+        )
+    if not found:
+        index = f", or an index from 0 to {len(names) - 1}" if isinstance(output, int) else ""
+        raise InputError(f"{where} has no output {str(output)[:60]!r}, expected one of: {', '.join(names)}{index}")
+    return found[0]
+
+
+def likely_output(shapes: Mapping[str, Shape]) -> str:
+    """Return the name of the first output that may have the scores of the classes, (n, classes)."""
+    tables = [name for name, shape in shapes.items() if shape and len([s for s in shape[1:] if s != 1]) == 1]
+    unknown = [name for name, shape in shapes.items() if shape is None]
+    return next(iter([*tables, *unknown, *shapes]), "NAME")
