@@ -4,13 +4,21 @@ import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
 
+from fooldeap.terminal_text import printable
+
 LONGEST = 400  # characters of another library's error message; the traceback has the full message
 
 
 class FooldeapError(Exception):
-    """Base class of all errors that fooldeap raises. The message has one line, or one line for each mistake."""
+    """Base class of all errors that fooldeap raises. The message has one line, or one line for each mistake.
+
+    It may contain words from files of others, so control characters are escaped.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(FooldeapError, ValueError):

@@ -214,6 +214,10 @@ def test_an_interrupted_import_shows_no_traceback(capsys, monkeypatch):
     assert capsys.readouterr().err == "fooldeap: interrupted\n"
 
 
+def test_messages_contain_no_control_characters():
+    assert str(InputError("names \x1b[2J\n\x07: missing")) == "names \\x1b[2J\n\\x07: missing"
+
+
 def test_only_warnings_of_fooldeap_are_shown(capsys, monkeypatch):
     def warn(*arguments, **more):
         """Warn twice, and return a result without failures."""
