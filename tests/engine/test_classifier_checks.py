@@ -181,6 +181,7 @@ def test_audit_of_a_constant_classifier_does_not_call_it_robust(tmp_path):
     assert "robustness of the classifier" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_audit_shows_the_confidence_of_its_images(tmp_path):
     folder = audit("mnist_lenet", budget=40, classes=[1], out=tmp_path / "audit", quiet=True)
     data = json.loads((folder / "audit.json").read_text())

@@ -312,6 +312,7 @@ def test_statistics_of_a_pair_do_not_depend_on_other_variants():
     }.items()
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_resamples():
     code = (
         "from helpers import outcomes; from fooldeap.study.analysis import analyse;"

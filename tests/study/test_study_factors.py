@@ -179,6 +179,7 @@ def test_named_variants_may_have_factors():
 
 
 @pytest.mark.draws
+@pytest.mark.slow
 def test_a_resumed_study_has_the_same_factors(tmp_path):
     keys = {key: value for key, value in GRID.items() if key != "base"}
     done = fooldeap.compare({**keys, "vary": VARY}, plugins=[KIT], out=tmp_path / "study", quiet=True)

@@ -101,6 +101,7 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_tensorflow_comes_late_and_without_a_word():
     done = run(
         "import sys, numpy\n"
