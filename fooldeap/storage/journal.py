@@ -82,10 +82,8 @@ class Journal:
         at_once: bool = False,
     ) -> None:
         self.path, self._earlier, self._anyway, self._at_once = path, earlier, anyway, at_once
-        self._ahead: tuple[bytes, bytes] | None = None
-        self._ahead_at = self._answer_at = 0  # where the record ahead and the last answer start
+        self._answer_at = 0  # where the last answer starts
         self._continued: NDArray[np.float32] | None = None
-        self._replaying = True
         self._waiting, self._written = bytearray(), -math.inf
         self._worth = False  # whether it has more than its header; a header alone is not worth waiting for the disk
         self._file = Appended(path)
@@ -101,7 +99,7 @@ class Journal:
     @property
     def replaying(self) -> bool:
         """Whether there are records left to read."""
-        return self._peek() is not None
+        return self._place < self._end
 
     def next_answer(self) -> Answer | None:
         """Return the next recorded answer, or None after the last one.
@@ -118,11 +116,11 @@ class Journal:
 
     def _next_answer(self) -> Answer | None:
         parts = list[Answer]()
-        while (found := self._peek()) is not None and found[0] in (b"A", b"P"):
+        while (record := self._peek())[:1] in (b"A", b"P"):
             if not parts:
-                self._answer_at = self._ahead_at
-            self._ahead = None
-            parts.append(_decode(*found))
+                self._answer_at = self._place
+            parts.append(_decode(record))
+            self._place += _HEAD.size + len(record)
             if parts[-1].complete:
                 break
         if not parts:
@@ -136,8 +134,8 @@ class Journal:
 
     def recorded_end(self) -> str | None:
         """Return the recorded stop reason at this point, or None."""
-        found = self._peek()
-        return found[1].decode(errors="replace") if found is not None and found[0] == b"E" else None
+        record = self._peek()
+        return record[1:].decode(errors="replace") if record[:1] == b"E" else None
 
     def continue_last(self, logits: NDArray[np.float32]) -> None:
         """Let the next answer replace the last one that was read. ``logits`` are its first rows.
@@ -178,13 +176,13 @@ class Journal:
             self._file.close()
 
     def _open(self, belongs_to: dict[str, Any]) -> None:
-        found = self._peek()
-        if found is None:
+        header = self._peek()
+        if not header:
             self._append(b"H", json.dumps(belongs_to, sort_keys=True).encode())
             return
-        self._ahead = None
+        self._place = _HEAD.size + len(header)
         if not self._anyway:
-            self._check_belonging(found, belongs_to)
+            self._check_belonging(header[1:], belongs_to)
 
     def _lock(self) -> None:
         """Lock the journal against other processes. Wait up to five seconds for a process that is about to end."""
@@ -212,14 +210,14 @@ class Journal:
             self._file.append(waiting)
         self._written = time.monotonic()
 
-    def _peek(self) -> tuple[bytes, bytes] | None:
-        if self._ahead is None and self._replaying:
-            payload = self._payload(self._place) if self._place < self._end else None
-            self._replaying, self._ahead_at = payload is not None, self._place
-            if payload is not None:
-                self._ahead = payload[:1], payload[1:]
-                self._place += _HEAD.size + len(payload)
-        return self._ahead
+    def _peek(self) -> bytes:
+        """Return kind and body of the next record, or nothing after the last one."""
+        if not self.replaying:
+            return b""
+        record = self._payload(self._place)
+        if record is None:  # it was complete when the journal was opened
+            raise self._damaged(self._place)
+        return record
 
     def _check(self) -> None:
         """Find the end of the complete records, and remove an incomplete last record.
@@ -255,9 +253,9 @@ class Journal:
         payload = self._file.read(length, start + _HEAD.size)
         return payload if zlib.crc32(payload) == checksum else None
 
-    def _check_belonging(self, found: tuple[bytes, bytes], belongs_to: dict[str, Any]) -> None:
+    def _check_belonging(self, header: bytes, belongs_to: dict[str, Any]) -> None:
         try:
-            written = dict(parsed(found[1]))
+            written = dict(parsed(header))
         except (ValueError, TypeError):  # the checksum is right, so the header was forged
             raise self._damaged(0) from None
         for key, value in belongs_to.items():
@@ -301,7 +299,8 @@ def _begins(rest: bytes, start: int) -> bool:
     return bool(len(payload) == length > 0 and zlib.crc32(payload) == checksum)
 
 
-def _decode(kind: bytes, body: bytes) -> Answer:
+def _decode(record: bytes) -> Answer:
+    kind, body = record[:1], record[1:]
     digest, rows, classes = _ANSWER.unpack_from(body)
     floats = np.frombuffer(body, _FLOAT, offset=_ANSWER.size)
     logits, rest = floats[: rows * classes], floats[rows * classes :]
