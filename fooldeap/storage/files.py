@@ -3,8 +3,7 @@
 A file or folder is written under a temporary name in the same folder and then renamed. The temporary name contains the
 host and the process, so that the leftovers of a killed process can be recognised: see `remove_leftovers`.
 
-An error of the operating system becomes a `FileError` with one line: the file, the reason and the cure. Files are read
-by `fooldeap.storage.inputs`.
+An error of the operating system becomes a `FileError`, see `file_error`. Files are read by `fooldeap.storage.inputs`.
 """
 
 import contextlib
@@ -26,15 +25,15 @@ from fooldeap.errors import FileError
 # ruff: noqa: PTH101, PTH102, PTH103, PTH105, PTH108
 
 _CURES = {
-    errno.EBUSY: "it is a mount point; name a folder in it",
-    errno.EXDEV: "it is a mount point; name a folder in it",
+    **dict.fromkeys((errno.EBUSY, errno.EXDEV), "it is a mount point; name a folder in it"),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make its folder writable"),
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "restore its folder"),
     errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENAMETOOLONG: "give it a shorter name",
 }
-_OTHERWISE = "check its disk"
+_CURES_OF_READING = {**_CURES, **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable")}
 
 _TEMPORARY = re.compile(r"\.fooldeap-(?P<host>.*)-(?P<process>\d+)-\d+\.part")
 _numbers = itertools.count()
@@ -85,10 +84,13 @@ def remove_all_leftovers(folder: Path) -> None:
 def _is_writing(match: re.Match[str], name: str) -> bool:
     """Return whether the process that made a temporary name may still write to it."""
     process = int(match["process"])
-    if process == os.getpid():
-        return name in _in_use
+    return name in _in_use if process == os.getpid() else is_running(process)
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process of this host exists."""
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # sends no signal
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
@@ -323,7 +325,15 @@ def _told(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise FileError(f"{path}: is a symbolic link, and links are not followed; remove it") from error
-        cure = _CURES.get(error.errno or 0, _OTHERWISE)
-        raise FileError(f"{path}: cannot be {what} ({error.strerror}); {cure}") from error
+        raise file_error(path, what, error) from error
+
+
+def file_error(path: Path, what: str, error: OSError) -> FileError:
+    """Return an error of the operating system with one line: the file, the reason and the cure.
+
+    ``what`` could not be done: ``"read"``, ``"written"``, ``"created"`` or ``"removed"``.
+    """
+    if error.errno == errno.ELOOP:
+        return FileError(f"{path}: is a symbolic link, and links are not followed; remove it")
+    cures = _CURES_OF_READING if what == "read" else _CURES
+    return FileError(f"{path}: cannot be {what} ({error.strerror}); {cures.get(error.errno or 0, 'check its disk')}")

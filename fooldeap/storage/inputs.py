@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fooldeap.errors import FileError, InputError
+from fooldeap.errors import InputError
+from fooldeap.storage.files import file_error
 
 # All functions are called as attributes of `os`, so that tests can replace them.
 # ruff: noqa: PTH116
@@ -37,12 +38,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-_CURES = {
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ESTALE), "restore its folder"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "make it readable"),
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENAMETOOLONG: "give it a shorter name",
-}
 
 
 def read(path: Path, most: int = MOST_BYTES, *, named: bool = False) -> bytes:
@@ -173,7 +168,7 @@ def _check_name(path: Path) -> None:
 
 def _refuse_others(path: Path, mode: int) -> None:
     if stat.S_ISLNK(mode):
-        raise _link(path)
+        raise OSError(errno.ELOOP, "is a link")
     for is_it, name in _KINDS:
         if is_it(mode):
             raise InputError(f"{path}: is {name}, expected a regular file; use a regular file")
@@ -184,17 +179,11 @@ def _telling(path: Path, named: bool) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ELOOP and not named:
-            raise _link(path) from error
-        cure = _CURES.get(error.errno or 0, "check its disk")
-        if named:
-            cure = "check its name" if error.errno in (errno.ENOENT, errno.ENOTDIR) else cure
-            raise InputError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
-        raise FileError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
-
-
-def _link(path: Path) -> FileError:
-    return FileError(f"{path}: is a symbolic link, and links are not followed; remove it")
+        if not named:
+            raise file_error(path, "read", error) from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise InputError(f"{path}: cannot be read ({error.strerror}); check its name") from error
+        raise InputError(str(file_error(path, "read", error))) from error
 
 
 def decoded(content: bytes, formats: tuple[str, ...]) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fooldeap.errors import FileError, InputError
-from fooldeap.storage.files import Appended
+from fooldeap.storage.files import Appended, is_running
 from fooldeap.storage.inputs import parsed, read
 
 LOCK = ".lock"
@@ -58,7 +58,7 @@ def is_in_use(folder: Path) -> bool:
         owner = _owner_in(read(folder / LOCK))
     except (InputError, FileError):
         return False
-    return owner is not None and (owner.host != socket.gethostname() or _exists(owner.process))
+    return owner is not None and (owner.host != socket.gethostname() or is_running(owner.process))
 
 
 def _taken(path: Path, subject: Path) -> Appended:
@@ -90,17 +90,7 @@ def _free(file: Appended, owner: _Owner | None) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # on a file system without locks, check whether the process exists
-        return owner is None or owner.host != socket.gethostname() or not _exists(owner.process)
-    return True
-
-
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # sends no signal
-    except ProcessLookupError:
-        return False
-    except OSError:  # of another user
-        return True
+        return owner is None or owner.host != socket.gethostname() or not is_running(owner.process)
     return True
 
 

@@ -22,6 +22,7 @@ from fooldeap import cli
 from fooldeap.errors import InputError
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage import files
+from fooldeap.storage.lock import is_in_use
 from fooldeap.study.comparison import StudyFolder
 
 WORDS = [
@@ -93,6 +94,14 @@ def test_an_unsigned_lock_is_ignored(small, tmp_path, text):
     (path / ".lock").write_text(text, encoding="latin-1")
     small.check_ends_well(path)
     assert not (path / ".lock").exists()
+
+
+@pytest.mark.parametrize("process", [2**22 + 1, 10**30])
+def test_a_lock_of_a_process_that_cannot_exist_is_ignored(tmp_path, process):
+    lock(tmp_path, process, socket.gethostname())
+    assert not is_in_use(tmp_path)
+    lock(tmp_path, os.getpid(), socket.gethostname())
+    assert is_in_use(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [RunFolder, StudyFolder])
