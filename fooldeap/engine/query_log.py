@@ -6,7 +6,6 @@ has seen at least ``shown`` images and at most ``uncertain`` more. When a sessio
 """
 
 import contextlib
-import zlib
 from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Self
 from fooldeap.errors import InputError
 from fooldeap.storage.files import Appended, write_whole
 from fooldeap.storage.inputs import read
+from fooldeap.storage.sums import with_checksum, without_checksum
 
 _WIDTH = 12  # digits of a count, so that a row can be rewritten in place
 _MOST = 10**_WIDTH - 1
@@ -180,21 +180,16 @@ def _text(rows: list[tuple[int, Queries]]) -> bytes:
 def _line(session: int, queries: Queries) -> bytes:
     counts = [getattr(queries, name) for name in _COUNTS]
     numbers = [session, queries.asked, *counts[:-1], queries.shown, counts[-1]]
-    row = ",".join(f"{min(number, _MOST):{_WIDTH}d}" for number in numbers)
-    return f"{row},{_checksum(row)}\n".encode()
+    return with_checksum(",".join(f"{min(number, _MOST):{_WIDTH}d}" for number in numbers))
 
 
 def _parsed(line: str) -> tuple[int, Queries] | None:
     """Return session and counts of a row, or None if the row is damaged."""
-    row, _, checksum = line.rpartition(",")
-    if checksum != f"{_checksum(row)}\n":
+    row = without_checksum(line)
+    if row is None:
         return None
     try:
         session, _, *counts, _, uncertain = map(int, row.split(","))
         return session, Queries(**dict(zip(_COUNTS, [*counts, uncertain], strict=True)))
     except (ValueError, TypeError):
         return None
-
-
-def _checksum(row: str) -> str:
-    return f"{zlib.crc32(row.encode()):08x}"

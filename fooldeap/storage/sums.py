@@ -1,10 +1,11 @@
-"""The checksums of a finished folder, in the file format of ``sha256sum``."""
+"""Checksums: of the files of a finished folder, in the format of ``sha256sum``, and of the rows of growing files."""
 
 import contextlib
 import hashlib
 import os
 import re
 import stat
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,17 @@ _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 def digest(content: bytes) -> str:
     """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def with_checksum(row: str) -> bytes:
+    """Return a row of CSV as a line that ends with the row's checksum."""
+    return f"{row},{zlib.crc32(row.encode()):08x}\n".encode()
+
+
+def without_checksum(line: str) -> str | None:
+    """Return the row in a line of `with_checksum`, or None if the line is damaged."""
+    row = line.rpartition(",")[0]
+    return row if line.encode() == with_checksum(row) else None
 
 
 def listing(folder: Path, to_come: Mapping[str, bytes], *, without_journals: bool = False) -> bytes:

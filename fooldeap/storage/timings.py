@@ -1,12 +1,12 @@
 """Durations: the seconds of evolution over all sessions of an experiment. They are stored apart from the results."""
 
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from fooldeap.errors import InputError
 from fooldeap.storage.files import Appended
+from fooldeap.storage.sums import with_checksum, without_checksum
 
 _HEAD = "session,seconds,event,run,evaluations,crc32\n"
 _TICK = 1.0  # seconds between two rows
@@ -78,8 +78,7 @@ class Timings:
 
     def _write(self, event: str, run: str, evaluations: str) -> None:
         if self._file is not None:
-            row = f"{self._session},{self.seconds:.3f},{event},{run},{evaluations}"
-            self._file.append(f"{row},{_sum(row)}\n".encode())
+            self._file.append(with_checksum(f"{self._session},{self.seconds:.3f},{event},{run},{evaluations}"))
 
     def _read(self, file: Appended) -> None:
         """Read the rows. Remove an incomplete last row, left by a killed process."""
@@ -100,8 +99,8 @@ class Timings:
         """Read a row, and return whether it is complete."""
         if first:
             return line == _HEAD
-        row, _, checksum = line.rpartition(",")
-        if checksum != f"{_sum(row)}\n":
+        row = without_checksum(line)
+        if row is None:
             return False
         try:
             session, seconds, event, run, _ = row.split(",")
@@ -111,7 +110,3 @@ class Timings:
         if event == "start":
             self._starts.setdefault(run, self._before)
         return True
-
-
-def _sum(row: str) -> str:
-    return f"{zlib.crc32(row.encode()):08x}"
