@@ -1,7 +1,9 @@
-"""Formats numbers consistently for terminals, pages, reports and pictures."""
+"""Formats numbers consistently for terminals, pages, reports and pictures, and tables as CSV."""
 
+import csv
+import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 
 _DIGITS = 5  # of a share; three digits of a percentage
@@ -71,6 +73,13 @@ def duration(seconds: float) -> str:
 def per_second(count: float, seconds: float) -> float:
     """Return a rate, or 0 if the clock did not advance."""
     return count / seconds if seconds > 0 else 0.0
+
+
+def as_csv(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def grouped(number: float) -> str:

@@ -1,10 +1,8 @@
 """The results of an audit as JSON and CSV, and its report."""
 
-import csv
-import io
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +10,7 @@ from fooldeap.audit import words
 from fooldeap.audit.battery import GOAL, LEVELS
 from fooldeap.audit.detection import NEIGHBOURS
 from fooldeap.audit.results import ClassResult, Detection, DetectionResult, Findings
-from fooldeap.formatting import grouped, percent
+from fooldeap.formatting import as_csv, grouped, percent
 from fooldeap.report.many_targets import CATALOGUE, histogram
 from fooldeap.report.model import (
     DOCUMENT,
@@ -115,7 +113,7 @@ def classes_csv(found: Findings) -> str:
         ]
         for each in found.results
     ]
-    return _csv([header, *rows])
+    return as_csv([header, *rows])
 
 
 def thresholds_csv(found: Findings) -> str:
@@ -126,13 +124,7 @@ def thresholds_csv(found: Findings) -> str:
         for attack, judged in {"all": found.detection.overall, **found.detection.attacks}.items():
             for score, each in judged.verdicts.items():
                 rows.append([attack, judged.fooling, real, score, each.auroc, each.threshold, each.real_refused])
-    return _csv(rows)
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return as_csv(rows)
 
 
 def class_table(found: Findings) -> Table:

@@ -3,7 +3,6 @@
 Everything is read from the files of the folder, and their checksums are checked. No plugin and no classifier is needed.
 """
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from fooldeap.engine import query_log
 from fooldeap.errors import InputError, blaming_damage
+from fooldeap.formatting import as_csv
 from fooldeap.result_tools.kinds import ExportedImage, Source, open_finished
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
@@ -79,15 +79,14 @@ class Collection:
         order of the targets.
         """
         digits = len(str(max(each.target for each in self.evolved)))
-        table, files = io.StringIO(), dict[str, bytes]()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["file", *ExportedImage._fields[1:]])
+        rows: list[Sequence[object]] = [["file", *ExportedImage._fields[1:]]]
+        files = dict[str, bytes]()
         for each in self.evolved:
             variant = f"{each.variant}-" if each.variant else ""
             name = f"{each.target:0{digits}d}/{variant}seed-{each.seed}.png"
             files[name] = FoolingImage(each.image).png()
-            writer.writerow([name, *each[1:]])
-        files["metadata.csv"] = table.getvalue().encode()
+            rows.append([name, *each[1:]])
+        files["metadata.csv"] = as_csv(rows).encode()
         files["provenance.json"] = (_json(self.provenance) + "\n").encode()
         return files
 

@@ -1,14 +1,12 @@
 """The report of a retraining, its table and its figures."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fooldeap.engine import snapshots
-from fooldeap.formatting import grouped, percent, proportion
+from fooldeap.formatting import as_csv, grouped, percent, proportion
 from fooldeap.images.drawing import drawing
 from fooldeap.plugin import Images
 from fooldeap.report.model import (
@@ -51,11 +49,8 @@ _SHEET = "figures/images.png", "Images evolved on each network: one column per t
 
 def files(measures: Sequence[NetworkMeasures], images: Sequence[Images]) -> dict[str, str | bytes]:
     """Return the content of table and figures by file name; ``images`` are the images to show, by network."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(measures[0]._fields)
-    writer.writerows(measures)
-    return {"networks.csv": text.getvalue(), **_draw(measures), "figures/images.png": _tile_images(images)}
+    table = as_csv([measures[0]._fields, *measures])
+    return {"networks.csv": table, **_draw(measures), "figures/images.png": _tile_images(images)}
 
 
 def describe(each: NetworkMeasures, networks: int) -> str:

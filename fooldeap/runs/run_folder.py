@@ -1,9 +1,7 @@
 """The folder of an experiment: writes the result and reads it back."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from fooldeap.engine import fronts, run_files, snapshots, stored_logs, stored_sn
 from fooldeap.engine.stored_logs import LogTable, StoredLog
 from fooldeap.engine.stored_snapshots import StoredSnapshots
 from fooldeap.errors import InputError, blaming_damage
+from fooldeap.formatting import as_csv
 from fooldeap.plugin import Predictions
 from fooldeap.results import FoolingImage, LogRow, Result, RunInfo, RunResult, Snapshot
 from fooldeap.runs.folder import Folder, inside, problems_in
@@ -109,12 +108,12 @@ class RunFolder(Folder):
         for run in result:
             self.write(result.image_name(run), run.image.png())
         if not (self.path / stored_logs.FILE).exists():
-            self.write(LOG, _table(LogRow._fields, sorted(row for run in result for row in run.log)))
+            self.write(LOG, as_csv([LogRow._fields, *sorted(row for run in result for row in run.log)]))
             if any(run.snapshots for run in result):
                 self.write(snapshots.FILE, snapshots.packed(result.runs))
         if result.objectives:
             rows = (row for run in result for row in _front(run))
-            self.write("front.csv", _table((*_FRONT, *result.objectives), rows))
+            self.write("front.csv", as_csv([(*_FRONT, *result.objectives), *rows]))
             self.write(fronts.FILE, fronts.packed(result.runs))
         self.write("table.md", result.markdown())
         for path in (each for suffix in run_files.SUFFIXES for each in self.journals.glob(f"*{suffix}")):
@@ -196,10 +195,3 @@ def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
     for each in run.front:
         (seen,) = Predictions(each.logits[None], each.image[None], each.confidence_kind).probabilities
         yield run.seed, run.target, each.evaluations, int(np.argmax(seen)), float(seen[run.target]), *each.objectives
-
-
-def _table(head: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
-    """Return rows as CSV."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([tuple(head), *rows])
-    return text.getvalue()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Key = tuple[str, int, int]  # variant, target, seed
 
 
 class RunRow(NamedTuple):
@@ -35,6 +36,11 @@ class RunRow(NamedTuple):
     score: float
     area: float
     diversity: float
+
+    @property
+    def key(self) -> Key:
+        """Variant, target and seed."""
+        return self.variant, self.target, self.seed
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,8 @@ class Outcome:
     budget: int
     runs: tuple[RunRow, ...]
     grid: NDArray[np.int64]
-    curves: Mapping[tuple[str, int, int], Floats] = field(repr=False)
-    images: Mapping[tuple[str, int, int], NDArray[np.uint8]] = field(repr=False)
+    curves: Mapping[Key, Floats] = field(repr=False)
+    images: Mapping[Key, NDArray[np.uint8]] = field(repr=False)
     joint: frozenset[str] = frozenset()
     paired: bool = True
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -96,8 +102,8 @@ class Outcome:
         return tuple(sorted({run.seed for run in self.runs}))
 
     @cached_property
-    def _by_key(self) -> dict[tuple[str, int, int], RunRow]:
-        return {(run.variant, run.target, run.seed): run for run in self.runs}
+    def _by_key(self) -> dict[Key, RunRow]:
+        return {run.key: run for run in self.runs}
 
     def run(self, variant: str, target: int, seed: int) -> RunRow:
         """Return the row of one run."""

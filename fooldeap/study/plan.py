@@ -17,7 +17,8 @@ from fooldeap.runs.session import Session
 from fooldeap.storage.inputs import read_json
 from fooldeap.study import definition
 from fooldeap.study.definition import Study
-from fooldeap.study.records import Key, Record, Records
+from fooldeap.study.outcome import Key
+from fooldeap.study.records import Record, Records
 
 DESIGN = "design.json"
 

@@ -14,13 +14,10 @@ from fooldeap.results import FoolingImage, RunInfo, RunResult
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import files, inputs
 from fooldeap.storage.sums import digest
-from fooldeap.study.outcome import RunRow
+from fooldeap.study.outcome import Floats, Key, RunRow
 
 POINTS = 64  # of a curve
 FIRST_POINT = 500  # the first point is at budget / 500
-
-Key = tuple[str, int, int]  # variant, target, seed
-Floats = NDArray[np.float64]
 
 
 class Record(NamedTuple):
@@ -34,7 +31,7 @@ class Record(NamedTuple):
     @property
     def key(self) -> Key:
         """Variant, target and seed."""
-        return self.row.variant, self.row.target, self.row.seed
+        return self.row.key
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -125,10 +122,9 @@ class Records:
         row = RunRow(**run)
         if row.variant != info.variant or row.seed != info.seed or row.target not in info.targets:
             raise ValueError("it belongs to another run")
-        key = row.variant, row.target, row.seed
-        image = _read_checked(self._image_path(key), checksum)
+        image = _read_checked(self._image_path(row.key), checksum)
         if film is not None:
-            _read_checked(self._film_path(key), film)
+            _read_checked(self._film_path(row.key), film)
         return Record(
             row, np.array(evaluations, np.int64), np.array(confidence, float), FoolingImage.from_png(image).pixels
         )

@@ -1,14 +1,12 @@
 """Write the tables of a study as CSV, JSON and for reports, and format numbers."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fooldeap import formatting
-from fooldeap.formatting import grouped
+from fooldeap.formatting import as_csv, grouped
 from fooldeap.report.model import Table
 from fooldeap.study.analysis_types import Analysis, Factor, Level, Pair, VariantMeasures
 from fooldeap.study.outcome import Outcome, RunRow
@@ -20,7 +18,7 @@ from fooldeap.study.transfer import Cell, Transfer
 
 def runs_csv(outcome: Outcome) -> str:
     """Return ``runs.csv``: one row per run, sorted. None becomes an empty cell, and floats read back exactly."""
-    rows: list[RunRow] = sorted(outcome.runs, key=_key)
+    rows = sorted(outcome.runs, key=lambda run: run.key)
     return _write_csv(RunRow._fields, rows)
 
 
@@ -28,9 +26,9 @@ def curves_csv(outcome: Outcome) -> str:
     """Return ``curves.csv``: the best confidence so far of each run at each point of the grid."""
     grid = outcome.grid.tolist()
     rows = (
-        (*_key(run), evaluations, confidence)
-        for run in sorted(outcome.runs, key=_key)
-        for evaluations, confidence in zip(grid, outcome.curves[_key(run)].tolist(), strict=True)
+        (*run.key, evaluations, confidence)
+        for run in sorted(outcome.runs, key=lambda run: run.key)
+        for evaluations, confidence in zip(grid, outcome.curves[run.key].tolist(), strict=True)
     )
     return _write_csv(("variant", "target", "seed", "evaluations", "confidence"), rows)
 
@@ -41,16 +39,8 @@ def factors_csv(outcome: Outcome) -> str:
     return _write_csv(("variant", *outcome.factors), rows)
 
 
-def _key(run: RunRow) -> tuple[str, int, int]:
-    return run.variant, run.target, run.seed
-
-
 def _write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(map(_format_cells, rows))
-    return text.getvalue()
+    return as_csv([header, *map(_format_cells, rows)])
 
 
 def _format_cells(row: Sequence[Any]) -> list[Any]:

@@ -1,8 +1,6 @@
 """Show the images of a study with several classifiers to each of the classifiers."""
 
 import contextlib
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import numpy as np
 
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evaluation import Evaluator
+from fooldeap.formatting import as_csv
 from fooldeap.plugin import Array, Predictions
 from fooldeap.study.outcome import Outcome, RunRow
 from fooldeap.study.stats import Estimate, success_rate
@@ -79,16 +78,14 @@ class Transfer:
 
     def csv(self) -> str:
         """Return ``transfer.csv``: one row for each image and classifier."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
+        rows: list[list[object]] = [
             ["variant", "target", "seed", "evolved_on", "reached", "shown_to", "predicted", "taken", "confidence"]
-        )
+        ]
         for run, classifier, predicted, confidence in self.shown:
             reached, taken = run.evaluations_to_goal is not None, predicted == run.target
-            key = (run.variant, run.target, run.seed, self.evolved_on[run.variant], reached)
-            writer.writerow([*key, classifier, predicted, taken, repr(confidence)])
-        return text.getvalue()
+            own = self.evolved_on[run.variant]
+            rows.append([*run.key, own, reached, classifier, predicted, taken, repr(confidence)])
+        return as_csv(rows)
 
 
 Recorder = Callable[[Evaluator], AbstractContextManager[object]]
@@ -116,16 +113,14 @@ def show_images(
             for name in group
             if name in outcome.variants
         },
-        shown=tuple(
-            sorted(found, key=lambda each: (each.run.variant, each.run.target, each.run.seed, each.classifier))
-        ),
+        shown=tuple(sorted(found, key=lambda each: (each.run.key, each.classifier))),
     )
 
 
 def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, recorder: Recorder) -> list[TransferImage]:
     classifier = next(iter(group.values())).build_classifier()
-    runs = [run for run in outcome.runs if outcome.images[_key(run)].shape == classifier.input_shape]
-    images = np.array([outcome.images[_key(run)] for run in runs])
+    runs = [run for run in outcome.runs if outcome.images[run.key].shape == classifier.input_shape]
+    images = np.array([outcome.images[run.key] for run in runs])
     if not runs:
         return []
     evaluator = Evaluator(classifier)
@@ -137,10 +132,6 @@ def _show_to(label: str, group: Mapping[str, Experiment], outcome: Outcome, reco
         for run, row in zip(runs, probabilities, strict=True)
         if run.target < classifier.classes
     ]
-
-
-def _key(run: RunRow) -> tuple[str, int, int]:
-    return run.variant, run.target, run.seed
 
 
 def _label_classifiers(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:

@@ -1,12 +1,10 @@
 """The log as a CSV file that grows during the experiment."""
 
 import contextlib
-import csv
-import io
 import time
-from collections.abc import Iterable
 
 from fooldeap.errors import FileError
+from fooldeap.formatting import as_csv
 from fooldeap.plugin import KW_ONLY, ExperimentInfo, LogRow, Reporter, Result, RunInfo, dataclass, reporter
 from fooldeap.results import OutputFolder
 from fooldeap.storage.files import Appended
@@ -66,7 +64,7 @@ class Csv(Reporter):
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         if self._file is not None:
-            self._file.append(_text(waiting).encode())
+            self._file.append(as_csv(waiting).encode())
         self._flushed = time.monotonic()
 
     def _close(self) -> None:
@@ -77,9 +75,3 @@ class Csv(Reporter):
 
 def _open(folder: OutputFolder) -> Appended:
     return Appended(folder.path / "log.csv", anew=True)
-
-
-def _text(rows: Iterable[tuple[object, ...]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -1,13 +1,12 @@
 """Nearest real images, and their labels as a classifier that was not attacked."""
 
-import csv
-import io
 import math
 
 import numpy as np
 
 from fooldeap import registry
 from fooldeap.configuration.choices import Choice, loaded
+from fooldeap.formatting import as_csv
 from fooldeap.images.nearest import Neighbour, Neighbourhood
 from fooldeap.images.pictures import side_by_side
 from fooldeap.plugin import ExperimentInfo, Reporter, Result, RunResult, dataclass, reporter
@@ -51,10 +50,9 @@ def _dataset(session: ExperimentInfo) -> Choice:
 
 
 def _table(runs: list[RunResult], found: list[Neighbour]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["target", "seed", "predicted", "confidence", "distance", "farther", "verdict"])
+    rows: list[list[object]] = [["target", "seed", "predicted", "confidence", "distance", "farther", "verdict"]]
     for run, each in zip(runs, found, strict=True):
-        row = (run.target, run.seed, run.predicted, repr(run.confidence), repr(each.distance))
-        writer.writerow([*row, "" if math.isnan(each.farther) else repr(each.farther), each.verdict])
-    return text.getvalue()
+        farther = "" if math.isnan(each.farther) else repr(each.farther)
+        distance = repr(each.distance)
+        rows.append([run.target, run.seed, run.predicted, repr(run.confidence), distance, farther, each.verdict])
+    return as_csv(rows)
