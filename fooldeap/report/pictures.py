@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -20,6 +20,8 @@ from fooldeap.results import FoolingImage, Snapshot
 from fooldeap.runs.folder import inside
 from fooldeap.storage.inputs import read
 from fooldeap.terminal_text import printable
+
+T = TypeVar("T")
 
 MOST_IMAGES = 1 << 30  # bytes; the largest size of all images of a page, decoded
 MOST_BARS = 12  # classes whose probabilities are shown
@@ -122,8 +124,7 @@ class Pictures:
 
     def _side(self, entries: Sequence[Entry]) -> int | None:
         """Return to how many pixels the images of a catalogue are reduced, estimated from some of them."""
-        indices = np.unique(np.linspace(0, len(entries) - 1, SAMPLE).round().astype(int)) if entries else ()
-        sample = [each for index in indices if (each := self._pixels(entries[index].image)) is not None]
+        sample = [each for entry in thinned(entries, SAMPLE) if (each := self._pixels(entry.image)) is not None]
         most = CATALOGUE_BYTES * len(sample) / max(1, len(entries))
         fitting = (each for each in (None, *SIDES) if sum(len(_encoded(image, each)) for image in sample) <= most)
         return next(fitting, SIDES[-1])
@@ -156,11 +157,11 @@ class Pictures:
         return {**settings, **labels, "lines": lines}
 
 
-def thinned(taken: Sequence[Snapshot], most: int) -> Sequence[Snapshot]:
-    """Return at most ``most`` snapshots; the first and the last one are kept."""
-    if len(taken) <= most:
-        return taken
-    return [taken[index] for index in np.unique(np.linspace(0, len(taken) - 1, most).round().astype(int))]
+def thinned(items: Sequence[T], most: int) -> Sequence[T]:
+    """Return at most ``most`` items, evenly spaced; the first and the last one are kept."""
+    if len(items) <= most:
+        return items
+    return [items[index] for index in np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))]
 
 
 def film_data(film: Film, taken: Sequence[Snapshot]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from fooldeap.report.model import (
     percent,
 )
 from fooldeap.report.nearest import nearest_digits
-from fooldeap.report.pictures import picture, probabilities_of, small_picture
+from fooldeap.report.pictures import picture, probabilities_of, small_picture, thinned
 from fooldeap.results import FrontImage, Result, RunResult
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read
@@ -177,14 +177,9 @@ def fronts(result: Result) -> list[ImageGroup]:
     largest = max((run.front[0].image.nbytes for _, run in kept), default=1)
     most = min(MOST_MEMBERS, max(2, FRONT_BYTES // (max(1, len(kept)) * largest)))
     return [
-        ImageGroup(f"target {title}", [_member(result, run, each) for each in _spread(run.front, most)])
+        ImageGroup(f"target {title}", [_member(result, run, each) for each in thinned(run.front, most)])
         for title, run in kept
     ]
-
-
-def _spread(front: Sequence[FrontImage], most: int) -> list[FrontImage]:
-    indices = np.unique(np.linspace(0, len(front) - 1, most).round().astype(int))
-    return [front[index] for index in indices]
 
 
 def _member(result: Result, run: RunResult, each: FrontImage) -> Thumb:
@@ -244,10 +239,8 @@ def _curves(run: RunResult) -> tuple[list[int], list[float], list[float]]:
 def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
     """Return the best value so far as a line of at most ``most`` points: those where it rises, and the last point."""
     best = np.fmax.accumulate(np.asarray(y, float))
-    rises = np.flatnonzero(np.append(True, best[1:] > best[:-1]))
-    kept = np.unique(
-        np.append(rises[np.linspace(0, len(rises) - 1, min(most, len(rises))).round().astype(int)], len(x) - 1)
-    )
+    rises = np.flatnonzero(np.append(True, best[1:] > best[:-1])).tolist()
+    kept = np.unique([*thinned(rises, most), len(x) - 1])
     return Line(label, [int(x[index]) for index in kept], best[kept].tolist())
 
 
