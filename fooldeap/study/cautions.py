@@ -1,7 +1,5 @@
 """Find and describe the caveats of a study."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fooldeap.formatting import counted
@@ -74,38 +72,72 @@ def _find_budget_cautions(outcome: Outcome) -> list[Caution]:
 
 def caution_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
     """Return the text of a caution."""
-    return _TEXTS[caution.kind](outcome, analysis, caution)
+    names = join_names(caution.subjects)
+    match caution.kind:
+        case "extended":
+            return (
+                "The study was extended after results were available, so its results are exploratory. P-values and "
+                "intervals do not account for this."
+            )
+        case "left_out":
+            return (
+                f"Finished runs are left out: {join_names(shorten(caution.subjects))}. Their results were available "
+                "when the study was changed. Resume the study with these runs, or explain why they are missing."
+            )
+        case "forced":
+            return (
+                f"The study was resumed with --force although {names}. So not all runs were made under the same "
+                "conditions."
+            )
+        case "matched_by_seed":
+            return (
+                "The variants are matched by seed only: not all of them start from the same images. So blocks remove "
+                "less of the random variation."
+            )
+        case "joint":
+            return _joint_text(outcome, caution)
+        case "few_seeds":
+            if caution.value == 1:
+                return (
+                    "There is only one seed. Intervals need at least two, so those printed are the widest possible "
+                    "ones."
+                )
+            return (
+                f"There are only {caution.value:.0f} seeds. Intervals from resampling fewer than {FEW_SEEDS} are too "
+                "narrow."
+            )
+        case "no_power":
+            blocks, pairs = counted(analysis.pairs[0].blocks, "block"), counted(len(analysis.pairs), "pair")
+            return (
+                f"There are too few blocks: with {blocks} and {pairs}, the smallest possible p-value after Holm is "
+                f"{probability(caution.value or 0)}. So no pair can be separated, whatever the runs show."
+            )
+        case "easy_targets":
+            target = "Target" if len(caution.subjects) == 1 else "Targets"
+            return (
+                f"{target} {names}: more than half of all runs reach the goal within {EARLY_GENERATIONS} generations. "
+                "This is too early to compare the variants."
+            )
+        case "ceiling":
+            return (
+                f"{names}: more than half of the runs reach the goal within {EARLY_GENERATIONS} generations, so there "
+                "is little to compare."
+            )
+        case "censored":
+            return (
+                f"{names}: fewer than half of the runs reached the goal within the budget, so medians are ∞. "
+                "Restricted means and ratios depend on the budget."
+            )
+        case "ended_early":
+            one = caution.value == 1
+            return (
+                f"{names}: {caution.value:.0f} run{'s' * (not one)} ended before the budget was spent, without "
+                f"reaching the goal. In tests and restricted means {'it counts' if one else 'they count'} as if the "
+                "budget had been spent."
+            )
 
 
-def _extended_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        "The study was extended after results were available, so its results are exploratory. P-values and intervals "
-        "do not account for this."
-    )
-
-
-def _left_out_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"Finished runs are left out: {join_names(shorten(caution.subjects))}. Their results were available when the "
-        "study was changed. Resume the study with these runs, or explain why they are missing."
-    )
-
-
-def _forced_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"The study was resumed with --force although {join_names(caution.subjects)}. So not all runs were made under "
-        "the same conditions."
-    )
-
-
-def _matched_by_seed_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        "The variants are matched by seed only: not all of them start from the same images. So blocks remove less of "
-        "the random variation."
-    )
-
-
-def _joint_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
+def _joint_text(outcome: Outcome, caution: Caution) -> str:
     every = set(outcome.variants) <= set(caution.subjects)
     subject = (
         "All variants pursue" if every else f"{join_names(caution.subjects)} pursue{'s' * (len(caution.subjects) == 1)}"
@@ -116,63 +148,3 @@ def _joint_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
         f"every target was reached{others}. An image of a joint run counts for each of its targets. So in results by "
         "target, compare joint runs only with joint runs."
     )
-
-
-def _few_seeds_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    if caution.value == 1:
-        return "There is only one seed. Intervals need at least two, so those printed are the widest possible ones."
-    return f"There are only {caution.value:.0f} seeds. Intervals from resampling fewer than {FEW_SEEDS} are too narrow."
-
-
-def _no_power_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    blocks, pairs = counted(analysis.pairs[0].blocks, "block"), counted(len(analysis.pairs), "pair")
-    return (
-        f"There are too few blocks: with {blocks} and {pairs}, the smallest possible p-value after Holm is "
-        f"{probability(caution.value or 0)}. So no pair can be separated, whatever the runs show."
-    )
-
-
-def _easy_targets_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    target = "Target" if len(caution.subjects) == 1 else "Targets"
-    return (
-        f"{target} {join_names(caution.subjects)}: more than half of all runs reach the goal within "
-        f"{EARLY_GENERATIONS} generations. This is too early to compare the variants."
-    )
-
-
-def _ceiling_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"{join_names(caution.subjects)}: more than half of the runs reach the goal within {EARLY_GENERATIONS} "
-        "generations, so there is little to compare."
-    )
-
-
-def _censored_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    return (
-        f"{join_names(caution.subjects)}: fewer than half of the runs reached the goal within the budget, so medians "
-        "are ∞. Restricted means and ratios depend on the budget."
-    )
-
-
-def _ended_early_text(outcome: Outcome, analysis: Analysis, caution: Caution) -> str:
-    one = caution.value == 1
-    return (
-        f"{join_names(caution.subjects)}: {caution.value:.0f} run{'s' * (not one)} ended before the budget was spent, "
-        f"without reaching the goal. In tests and restricted means {'it counts' if one else 'they count'} as if the "
-        "budget had been spent."
-    )
-
-
-_TEXTS: dict[str, Callable[[Outcome, Analysis, Caution], str]] = {
-    "extended": _extended_text,
-    "left_out": _left_out_text,
-    "forced": _forced_text,
-    "matched_by_seed": _matched_by_seed_text,
-    "joint": _joint_text,
-    "few_seeds": _few_seeds_text,
-    "no_power": _no_power_text,
-    "easy_targets": _easy_targets_text,
-    "ceiling": _ceiling_text,
-    "censored": _censored_text,
-    "ended_early": _ended_early_text,
-}
