@@ -121,7 +121,7 @@ class Row:
     def read(self) -> Queries:
         """Return the recorded counts."""
         raw = self._opened().read(len(_line(self.session, Queries())), self.place)
-        found = _parsed(raw.decode(errors="replace"))
+        found = _row_in(raw.decode(errors="replace"))
         if found is None:
             raise InputError(f"{self.path}: is damaged; restore it from a copy")
         return found[1]
@@ -155,11 +155,12 @@ def parsed(content: bytes, path: Path) -> list[tuple[int, Queries]]:
         The content is damaged. The message names ``path``.
     """
     lines = content.decode(errors="replace").splitlines(keepends=True)
-    rows = [(0, Queries()) if line == _HEAD else _parsed(line) for line in lines]
-    for number, row in enumerate(rows, 1):
-        if row is None and (number == 1 or number < len(rows)):
+    rows = [_row_in(line) for line in lines]
+    for number, (line, row) in enumerate(zip(lines, rows, strict=True), 1):
+        undamaged = line == _HEAD if number == 1 else row is not None or number == len(lines)
+        if not undamaged:
             raise InputError(f"{path}:{number}: is damaged; restore it from a copy, or remove it and lose the counts")
-    return [row for row in rows[1:] if row is not None]
+    return [row for row in rows if row is not None]
 
 
 def _merged(rows: list[tuple[int, Queries]]) -> list[tuple[int, Queries]]:
@@ -183,8 +184,8 @@ def _line(session: int, queries: Queries) -> bytes:
     return with_checksum(",".join(f"{min(number, _MOST):{_WIDTH}d}" for number in numbers))
 
 
-def _parsed(line: str) -> tuple[int, Queries] | None:
-    """Return session and counts of a row, or None if the row is damaged."""
+def _row_in(line: str) -> tuple[int, Queries] | None:
+    """Return session and counts of a row, or None if the line is not an undamaged row."""
     row = without_checksum(line)
     if row is None:
         return None

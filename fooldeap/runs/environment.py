@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -173,28 +174,18 @@ def current_environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any
 def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> list[str]:
     """Return the differences from the recorded environment, as sentences. A new plugin is not a difference."""
     experiments = list(experiments)
-    now = current_environment(experiments)
+    found = list[str]()
     packages = _recorded(recorded, "packages")
-    plugins = _recorded(recorded, "plugins")
-    return [
-        *(
-            f"{name} has changed from {packages[name]} to {version}"
-            for name, version in now["packages"].items()
-            if name in packages and packages[name] != version
-        ),
-        *(
-            f"{source}, the source of {' and '.join(sorted(its))}, has changed"
-            for source, its in _by_source(experiments).items()
-            if any(plugin in plugins and plugins[plugin] != now["plugins"][plugin] for plugin in its)
-        ),
-    ]
-
-
-def _by_source(experiments: Iterable[Experiment]) -> dict[str, set[str]]:
-    """Return the plugins that influence results, by the names of the files that define them."""
-    found: dict[str, set[str]] = {}
+    for name, version in _versions():
+        if packages.get(name, version) != version:
+            found.append(f"{name} has changed from {packages[name]} to {version}")
+    plugins, now = _recorded(recorded, "plugins"), dict(_sources(experiments))
+    by_file = defaultdict[str, set[str]](set)
     for plugin in _deciding(experiments):
-        found.setdefault(Path(plugin.source).name, set()).add(str(plugin))
+        by_file[Path(plugin.source).name].add(str(plugin))
+    for file, names in by_file.items():
+        if any(plugins.get(name, now[name]) != now[name] for name in names):
+            found.append(f"{file}, the source of {' and '.join(sorted(names))}, has changed")
     return found
 
 

@@ -75,7 +75,7 @@ def _taken(path: Path, subject: Path) -> Appended:
 
 
 def _refuse_another(path: Path, subject: Path, file: Appended) -> None:
-    owner = _owner(file)
+    owner = _owner_in(file.read(file.size, 0))
     works = f"{subject}: in use by another process" + (f" ({owner})" if owner else "")
     if not _free(file, owner):
         raise InputError(f"{works}; wait until it ends, or end it")
@@ -92,10 +92,6 @@ def _free(file: Appended, owner: _Owner | None) -> bool:
     except OSError:  # on a file system without locks, check whether the process exists
         return owner is None or owner.host != socket.gethostname() or not is_running(owner.process)
     return True
-
-
-def _owner(file: Appended) -> _Owner | None:
-    return _owner_in(file.read(file.size, 0))
 
 
 def _owner_in(content: bytes) -> _Owner | None:

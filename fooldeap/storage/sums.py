@@ -88,7 +88,8 @@ def strangers(folder: Path) -> Iterator[Path]:
         for name in sorted([*folders, *names]):
             path = Path(place, name)
             with contextlib.suppress(FileNotFoundError):  # another process just removed it
-                if not _is_plain(path.lstat().st_mode):
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                     yield path
 
 
@@ -114,13 +115,9 @@ def _wrong_with(path: Path, expected: str) -> list[str]:
     return [] if found == expected else [f"was changed: it does not match {SUMS}"]
 
 
-def _is_plain(mode: int) -> bool:
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-
-
 def _line(name: str, sum_: str) -> bytes:
     raw = os.fsencode(name)
-    escaped = b"".join(_ESCAPES.get(bytes([byte]), bytes([byte])) for byte in raw)
+    escaped = re.sub(rb"[\\\n\r]", lambda match: _ESCAPES[match[0]], raw)
     return (b"\\" if escaped != raw else b"") + f"{sum_}  ".encode() + escaped + b"\n"
 
 

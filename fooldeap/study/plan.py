@@ -4,7 +4,6 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from fooldeap.configuration import config
@@ -19,6 +18,7 @@ from fooldeap.study import definition
 from fooldeap.study.definition import Study
 from fooldeap.study.outcome import Key
 from fooldeap.study.records import Record, Records
+from fooldeap.study.transfer import name_classifier
 
 DESIGN = "design.json"
 
@@ -164,7 +164,7 @@ def make_serial(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
 
 
 def group_by_classifier(study: Study) -> list[dict[str, Experiment]]:
-    """ClassifierGroup the variants by classifier and dataset."""
+    """Group the variants by classifier and dataset."""
     groups: dict[str, dict[str, Experiment]] = {}
     for name, experiment in study.variants.items():
         key = json.dumps([experiment.classifier.data(), experiment.dataset and experiment.dataset.data()])
@@ -174,5 +174,4 @@ def group_by_classifier(study: Study) -> list[dict[str, Experiment]]:
 
 def name_classifiers(experiments: Iterable[Experiment]) -> str:
     """Return the names of the classifiers of experiments, joined by 'and'."""
-    names = {Path(str(each.classifier.values.get("model", each.classifier.plugin.name))).stem for each in experiments}
-    return " and ".join(sorted(names))
+    return " and ".join(sorted({name_classifier(each) for each in experiments}))

@@ -144,9 +144,14 @@ def _label_classifiers(groups: Sequence[Mapping[str, Experiment]]) -> list[str]:
     own = [sorted(each.difference(*words[:index], *words[index + 1 :])) for index, each in enumerate(words)]
     if all(len(each) == 1 for each in own):
         return [each for (each,) in own]
-    choices = [next(iter(group.values())).classifier for group in groups]
-    models = [Path(str(choice.values.get("model", choice.plugin.name))).stem for choice in choices]
+    models = [name_classifier(next(iter(group.values()))) for group in groups]
     return [f"{model}-{index}" if models.count(model) > 1 else model for index, model in enumerate(models, 1)]
+
+
+def name_classifier(experiment: Experiment) -> str:
+    """Return the name of the model of an experiment, or of its plugin."""
+    choice = experiment.classifier
+    return Path(str(choice.values.get("model", choice.plugin.name))).stem
 
 
 def _share(kept: Array) -> Estimate:
