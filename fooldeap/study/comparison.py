@@ -85,15 +85,17 @@ def compare(
     RunError
         The study failed after it had started. The folder is kept, and the study can be resumed.
     """
-    options: dict[str, Any] = {
-        "out": out,
-        "resume": resume,
-        "plugin_file": plugin_file,
-        "plugins": plugins,
-        "workers": workers,
-        "options": Options(trust_model, no_plugins, force),
-    }
-    study = load(source, *overrides, **options, **arguments)
+    study = load(
+        source,
+        *overrides,
+        out=out,
+        resume=resume,
+        plugin_file=plugin_file,
+        plugins=plugins,
+        workers=workers,
+        options=Options(trust_model, no_plugins, force),
+        **arguments,
+    )
     folder = None if resume is None else StudyFolder.open(Path(resume), force=force)
     return carry_out(study, folder, Path(out) if out is not None else None, quiet=quiet)
 
@@ -143,9 +145,9 @@ def carry_out(
         folder.environment.write_noted(StudyFolder.FILE, as_yaml(study.data()), paths=True)
         folder.environment.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")
         try:
-            session = _Session(planned, folder, quiet=quiet)
-            session.evolve()
-            outcome = outcome_of(planned, folder, session.failed, extended=design["extended"])
+            work = _Work(planned, folder, quiet=quiet)
+            work.evolve()
+            outcome = outcome_of(planned, folder, work.failed, extended=design["extended"])
             analysis, report = write(outcome, folder, crossed(planned, outcome, folder.recording))
             if study.common.report:
                 write_page(folder, lambda: complete(report, folder.path, folder.FILE))
@@ -155,8 +157,8 @@ def carry_out(
     return Comparison(outcome, analysis, folder.path, report)
 
 
-class _Session:
-    """One session of work on a study."""
+class _Work:
+    """Makes the missing runs of a study. ``failed`` are the errors of failed variants."""
 
     def __init__(self, plan: Plan, folder: StudyFolder, *, quiet: bool) -> None:
         self.plan, self.folder, self.quiet = plan, folder, quiet
@@ -167,27 +169,24 @@ class _Session:
         for group in self.plan.groups:
             done = set(group.runs) - set(group.missing)
             self._remove_journals(done)
-            board = Progress(group.runs, done, self.plan.budgets, quiet=self.quiet)
-            board.say(f"{self.plan.study.name}: {self._describe_runs(group)}; in {self.folder.path}")
+            progress = Progress(group.runs, done, self.plan.budgets, quiet=self.quiet)
+            progress.say(f"{self.plan.study.name}: {self._describe_runs(group)}; in {self.folder.path}")
             if not group.missing:
                 continue
-            with contextlib.ExitStack() as stack:
-                bench = self.plan.bench or stack.enter_context(
-                    Session(group.experiments, calibration=group.calibration)
-                )
-                self._evolve(group, bench, board)
+            with self.plan.open_session(group) as session:
+                self._evolve(group, session, progress)
 
-    def _evolve(self, group: ClassifierGroup, bench: Session, board: Progress) -> None:
+    def _evolve(self, group: ClassifierGroup, session: Session, progress: Progress) -> None:
         failures: dict[RunInfo, FooldeapError] = {}
         journals, timings = self.folder.journals, Timings(self.folder.path / "timings.csv")
         try:
             with (
-                self.folder.recording(bench.evaluator) as log,
-                board,
-                contextlib.closing(bench.evolve(group.missing, journals, board, timings, log)) as all_ended,
+                self.folder.recording(session.evaluator) as log,
+                progress,
+                contextlib.closing(session.evolve(group.missing, journals, progress, timings, log)) as all_ended,
             ):
                 for ended in all_ended:
-                    board.ended(ended.info, ended.results, failed=ended.failure is not None)
+                    progress.ended(ended.info, ended.results, failed=ended.failure is not None)
                     if ended.failure is None:
                         self._keep_record(ended, group.belongs_to[ended.info.variant])
                     else:
@@ -197,7 +196,7 @@ class _Session:
                 raise
             failures |= dict.fromkeys(group.missing, error)
         self._report_failures(group, failures)
-        for message in bench.executor.complaints():
+        for message in session.executor.complaints():
             warn(message)
 
     def _remove_journals(self, done: Iterable[RunInfo]) -> None:

@@ -45,11 +45,11 @@ def forecast(study: Study, folder: StudyFolder | None = None) -> Forecast:
     whole, _ = resolved(study)
     runs, evaluations, seconds = 0, 0, 0.0
     for group in group_by_classifier(whole):
-        with Session(make_serial(group)) as bench:
-            missing = [run for run in bench.runs if folder is None or not folder.records.exists(run)]
+        with Session(make_serial(group)) as session:
+            missing = [run for run in session.runs if folder is None or not folder.records.exists(run)]
             most = sum(group[run.variant].stop.evaluations or 0 for run in missing)
             runs, evaluations = runs + len(missing), evaluations + most
-            rate = _measure_rate(bench)
+            rate = _measure_rate(session)
             seconds += most / rate if rate else math.inf
     return Forecast(len(whole.variants), runs, evaluations, seconds)
 
@@ -67,20 +67,20 @@ class _TimeLimit(Observer):
             raise _TimeUp
 
 
-def _measure_rate(bench: Session) -> float:
+def _measure_rate(session: Session) -> float:
     """Return evaluations per second. All variants advance in turns, so each has the same number of runs in the trial.
 
     A slow variant takes more of the time than the others, as it will in the study. The rate is 0 if the clock did not
     advance.
     """
-    firsts = {run.variant: run for run in reversed(bench.runs)}
-    width, answered, limit = bench.width, bench.answered, _TimeLimit()
-    bench.width = len(firsts) * math.ceil(width / len(firsts))
+    firsts = {run.variant: run for run in reversed(session.runs)}
+    width, answered, limit = session.width, session.answered, _TimeLimit()
+    session.width = len(firsts) * math.ceil(width / len(firsts))
     try:
-        runs = [run for run in bench.runs if run.seed == firsts[run.variant].seed]
+        runs = [run for run in session.runs if run.seed == firsts[run.variant].seed]
         runs.sort(key=lambda run: run.targets)
-        for _ in bench.evolve(runs, observer=limit):
+        for _ in session.evolve(runs, observer=limit):
             pass
     except _TimeUp:
         pass
-    return per_second(max(1, bench.answered - answered), time.perf_counter() - limit.begun)
+    return per_second(max(1, session.answered - answered), time.perf_counter() - limit.begun)

@@ -10,7 +10,6 @@ from fooldeap.extensions import FileKind
 from fooldeap.result_tools.kinds import ExportedImage, FolderKind, Settings, Source, Verification, exported
 from fooldeap.result_tools.verify import notes
 from fooldeap.runs.folder import problems_in
-from fooldeap.runs.session import Session
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.inputs import read, read_json
 from fooldeap.study import definition
@@ -40,10 +39,9 @@ class StudyKind(FolderKind):
                 ended = [run for run in group.runs if run not in group.missing]
                 runs = settings.choose(ended)
                 count, total = count + len(runs), total + len(ended)
-                bench = planned.bench or stack.enter_context(Session(group.experiments))
-                problems += [problem for run in bench.evolve(runs) if (problem := _check_record(run, planned, folder))]
-                if planned.bench is None:
-                    bench.close()
+                with planned.open_session(group) as session:
+                    for run in session.evolve(runs):
+                        problems += _check_record(run, planned, folder)
             if settings.sample is None:
                 problems += _check_texts(planned, folder)
         differences = notes(folder, list(study.variants.values()))
@@ -58,14 +56,14 @@ class StudyKind(FolderKind):
                 yield exported(run, variant, source.image(name))
 
 
-def _check_record(run: RunOutcome, planned: Plan, folder: StudyFolder) -> str | None:
-    """Return the difference between a repeated run and its record, or None."""
+def _check_record(run: RunOutcome, planned: Plan, folder: StudyFolder) -> list[str]:
+    """Return the difference between a repeated run and its record, if there is one."""
     if run.failure is not None:
-        return f"{run.info.label}: fails here: {run.failure}"
+        return [f"{run.info.label}: fails here: {run.failure}"]
     now = [record_of(run.info.variant, result, planned.budgets[run.info.variant]) for result in run.results]
     before = folder.records.read(run.info, {}) or []
     equal = len(now) == len(before) > 0 and all(map(_equal, now, before))
-    return None if equal else f"{run.info.label}: its record differs from the repeated run"
+    return [] if equal else [f"{run.info.label}: its record differs from the repeated run"]
 
 
 def _check_texts(planned: Plan, folder: StudyFolder) -> list[str]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,7 +66,7 @@ class Plan:
     ----------
     study, joint : see `definition.resolved`
     groups : the variants by classifier
-    bench : the open bench if there is only one group, ready to evolve; else None
+    session : the open session if there is only one group; else None
     found : the records of the finished runs
     starts : by variant, a digest of the first images of its first run
     """
@@ -74,7 +74,7 @@ class Plan:
     study: Study
     joint: frozenset[str]
     groups: list[ClassifierGroup] = field(default_factory=list)
-    bench: Session | None = None
+    session: Session | None = None
     found: dict[Key, Record] = field(default_factory=dict)
     starts: dict[str, bytes] = field(default_factory=dict)
 
@@ -87,6 +87,15 @@ class Plan:
     def paired(self) -> bool:
         """Whether all variants start from the same images."""
         return len(set(self.starts.values())) == 1
+
+    @contextlib.contextmanager
+    def open_session(self, group: ClassifierGroup) -> Iterator[Session]:
+        """Yield a session with the variants of a group: the open one, or a new one that is closed at the end."""
+        if self.session is not None:
+            yield self.session
+        else:
+            with Session(group.experiments, calibration=group.calibration) as session:
+                yield session
 
     def design(self) -> dict[str, Any]:
         """Return the variants, targets and seeds to compare."""
@@ -101,41 +110,41 @@ class Plan:
 def plan(study: Study, folder: StudyFolder | None, stack: contextlib.ExitStack) -> Plan:
     """Return the plan of a session. A study that cannot start or be resumed raises `InputError`.
 
-    If there is only one classifier, its bench is left open on ``stack``.
+    If there is only one classifier, its session is left open on ``stack``.
     """
     whole, joint = definition.resolved(study)
     made = Plan(whole, joint)
     groups = group_by_classifier(whole)
     strict = {study.candidate} if study.candidate else set()  # if the variant on trial fails, the study is useless
     if len(groups) == 1:
-        made.bench = stack.enter_context(Session(groups[0], strict=strict))
-        _add_group(made, groups[0], made.bench, folder)
+        made.session = stack.enter_context(Session(groups[0], strict=strict))
+        _add_group(made, groups[0], made.session, folder)
         return made
     classes = set()
     for group in groups:  # one after the other, because a process can have only one pool of workers
-        with Session(make_serial(group), strict=strict) as bench:
-            _add_group(made, group, bench, folder)
-            classes.add(bench.classifier.classes)
+        with Session(make_serial(group), strict=strict) as session:
+            _add_group(made, group, session, folder)
+            classes.add(session.classifier.classes)
     if len(classes) > 1 and whole.common.targets == "all":
         numbers = " and ".join(map(str, sorted(classes)))
         raise whole.common.error("targets", f"got all, but the classifiers have {numbers} classes; list the targets")
     return made
 
 
-def _add_group(plan: Plan, experiments: dict[str, Experiment], bench: Session, folder: StudyFolder | None) -> None:
+def _add_group(plan: Plan, experiments: dict[str, Experiment], session: Session, folder: StudyFolder | None) -> None:
     """Add the variants of a classifier to the plan, with their records and missing runs."""
-    plan.starts |= bench.starts
-    digest = bench.dispatcher.task.digest
+    plan.starts |= session.starts
+    digest = session.dispatcher.task.digest
     group = ClassifierGroup(
         experiments,
-        bench.runs,
+        session.runs,
         [],
         {name: {"experiment": each.digest, "classifier": digest} for name, each in experiments.items()},
-        bench.calibration,
-        tuple(getattr(bench.classifier, "names", None) or ()),
+        session.calibration,
+        tuple(getattr(session.classifier, "names", None) or ()),
     )
     plan.groups.append(group)
-    for run in bench.runs:
+    for run in session.runs:
         records = folder.records.read(run, group.belongs_to[run.variant]) if folder is not None else None
         plan.found |= {record.key: record for record in records or ()}
         if records is None:
