@@ -19,7 +19,6 @@ from fooldeap.errors import InputError
 from fooldeap.options import Options
 from fooldeap.result_tools.kinds import Settings, Verification, open_finished
 from fooldeap.results import RunInfo
-from fooldeap.runs.environment import changes
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder, problems_in
 from fooldeap.runs.run_folder import RunFolder
@@ -91,9 +90,8 @@ def verify_run(folder: Folder, settings: Settings) -> Verification:
 
 def notes(folder: Folder, experiments: list[Experiment]) -> tuple[str, ...]:
     """Return how this machine differs from the one that wrote the folder."""
-    recorded = read_json(folder.path / "environment.json")
-    by_chance = recorded.get("answers_depend_on") == "chance"
-    return (*changes(recorded, experiments), *([BY_CHANCE] if by_chance else []))
+    by_chance = folder.environment.answers_depend_on == "chance"
+    return (*folder.environment.changes(experiments), *([BY_CHANCE] if by_chance else []))
 
 
 def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
@@ -115,7 +113,7 @@ def _repeat(folder: Folder, experiment: Experiment) -> list[str]:
 
 
 def _has_changed_classifier(folder: Folder, prepared: ExperimentSession) -> bool:
-    recorded = read_json(folder.path / "environment.json").get("classifier")
+    recorded = folder.environment.classifier
     return recorded is not None and recorded != prepared.dispatcher.task.digest
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from fooldeap.storage.sums import digest
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
 _NO_BITS = ("executor",)  # kinds of plugins that never influence the bits of results
 _NOTED, _FORCED, _ANSWERS, _WARNINGS = "sha256", "forced", "answers_depend_on", "classifier_warnings"
-_EARLIER = "earlier_experiments"
+_EARLIER, _PACKAGES, _PLUGINS = "earlier_experiments", "packages", "plugins"
 _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
 
@@ -51,11 +51,27 @@ class Environment:
         InputError
             Something has changed, and ``--force`` was not given.
         """
-        known = self._known()
-        self._changed += changes(known, experiments)
+        self._changed += self.changes(experiments)
         self._refuse_changes()
         if self._changed:
-            self._write(self._with_forced(known))
+            self._write(self._with_forced(self._known()))
+
+    def changes(self, experiments: Iterable[Experiment]) -> list[str]:
+        """Return the differences from the recorded environment, as sentences. A new plugin is not a difference."""
+        known, experiments = self._known(), list(experiments)
+        packages, plugins = known.get(_PACKAGES, {}), known.get(_PLUGINS, {})
+        found = [
+            f"{name} has changed from {packages[name]} to {version}"
+            for name, version in _versions()
+            if packages.get(name, version) != version
+        ]
+        now, by_file = dict(_sources(experiments)), defaultdict[str, set[str]](set)
+        for plugin in _deciding(experiments):
+            by_file[Path(plugin.source).name].add(str(plugin))
+        for file, names in by_file.items():
+            if any(plugins.get(name, now[name]) != now[name] for name in names):
+                found.append(f"{file}, the source of {' and '.join(sorted(names))}, has changed")
+        return found
 
     def check_classifier(
         self, digest: str, depends_on: str | None = None, warnings: Iterable[str] = (), device: str | None = None
@@ -134,6 +150,16 @@ class Environment:
         return list(self._known().get(_FORCED, []))
 
     @property
+    def classifier(self) -> str | None:
+        """The digest of the classifier, or None if it was not recorded."""
+        return self._known().get("classifier")
+
+    @property
+    def answers_depend_on(self) -> str | None:
+        """What the answers of the classifier depend on, see `Calibration`, or None if it was not recorded."""
+        return self._known().get(_ANSWERS)
+
+    @property
     def classifier_warnings(self) -> list[str]:
         """Signs that the classifier was loaded wrongly."""
         return [str(text) for text in self._known().get(_WARNINGS, [])]
@@ -151,8 +177,9 @@ class Environment:
         with blaming_damage(path):
             known = read_json(path) if path.is_file() else {}
             lists = {name: [str(each) for each in known.get(name, [])] for name in (_FORCED, _WARNINGS, _EARLIER)}
+            mappings = {name: dict(known[name]) for name in (_PACKAGES, _PLUGINS) if name in known}
             noted = {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}
-            return {**known, **{name: each for name, each in lists.items() if each}, _NOTED: noted}
+            return {**known, **{name: each for name, each in lists.items() if each}, **mappings, _NOTED: noted}
 
     def _write(self, known: dict[str, Any]) -> None:
         write_whole(self.path / ENVIRONMENT, (json.dumps(known, indent=2) + "\n").encode())
@@ -165,33 +192,10 @@ def current_environment(experiments: Iterable[Experiment] = ()) -> dict[str, Any
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "packages": dict(_versions()),
-        "plugins": dict(sorted(_sources(experiments))),
+        _PACKAGES: dict(_versions()),
+        _PLUGINS: dict(sorted(_sources(experiments))),
         "command": sys.argv,
     }
-
-
-def changes(recorded: Mapping[str, Any], experiments: Iterable[Experiment]) -> list[str]:
-    """Return the differences from the recorded environment, as sentences. A new plugin is not a difference."""
-    experiments = list(experiments)
-    found = list[str]()
-    packages = _recorded(recorded, "packages")
-    for name, version in _versions():
-        if packages.get(name, version) != version:
-            found.append(f"{name} has changed from {packages[name]} to {version}")
-    plugins, now = _recorded(recorded, "plugins"), dict(_sources(experiments))
-    by_file = defaultdict[str, set[str]](set)
-    for plugin in _deciding(experiments):
-        by_file[Path(plugin.source).name].add(str(plugin))
-    for file, names in by_file.items():
-        if any(plugins.get(name, now[name]) != now[name] for name in names):
-            found.append(f"{file}, the source of {' and '.join(sorted(names))}, has changed")
-    return found
-
-
-def _recorded(recorded: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = recorded.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -102,20 +102,6 @@ def add_column(
             file.write(part.astype(dtype).tobytes())
 
 
-def unpacked(form: Format, content: bytes) -> list[tuple[Any, ...]]:
-    """Return the rows.
-
-    Raises
-    ------
-    ValueError
-        `packed` did not write the content with this format.
-    """
-    arrays = read_arrays(form, io.BytesIO(content))
-    if len({len(array) for array in arrays.values()}) != 1:
-        raise _wrong(form)
-    return list(zip(*arrays.values(), strict=True))
-
-
 def read_arrays(form: Format, file: BinaryIO) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive. A missing column of `DEFAULTS` is as long as the first column.
 
@@ -148,8 +134,11 @@ def by_run(form: Format, content: bytes, runs: int) -> list[list[tuple[Any, ...]
     ValueError
         `packed` did not write the content with this format, or an index is out of range.
     """
+    arrays = read_arrays(form, io.BytesIO(content))
+    if len({len(array) for array in arrays.values()}) != 1:
+        raise _wrong(form)
     found: list[list[tuple[Any, ...]]] = [[] for _ in range(runs)]
-    for place, *row in unpacked(form, content):
+    for place, *row in zip(*arrays.values(), strict=True):
         if not 0 <= place < runs:
             raise ValueError(f"it has a run {place}, of {runs}")
         found[place].append(tuple(row))

@@ -207,6 +207,15 @@ def test_odd_lists_in_the_environment_are_a_line(run_by_mail, capfd):
     harmless(capfd)
 
 
+@pytest.mark.parametrize("key", ["packages", "plugins"])
+def test_an_environment_without_versions_is_damaged(key, run_by_mail, capfd):
+    path = run_by_mail / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: 5}))
+    resealed(run_by_mail)
+    assert call("verify", run_by_mail) == 2
+    assert f"{path}: is damaged " in harmless(capfd)
+
+
 def test_a_batch_size_that_is_no_integer_is_measured_again(run_by_mail):
     (run_by_mail / "result.json").unlink()
     (run_by_mail / "calibration.json").write_text('{"rows": 32.0}')
