@@ -30,8 +30,8 @@ def analyse(outcome: Outcome) -> Analysis:
     """Return all statistics, tests and cautions of a study."""
     variants = _rank_variants(outcome)
     names = [variant.name for variant in variants]
-    samples = _collect_samples(outcome)
-    found = adjust_p_values(compare_pairs(samples, _choose_pairs(outcome, names), outcome.block_budget))
+    samples = {name: outcome.blocks(name) for name in outcome.variants}
+    found = adjust_p_values(compare_pairs(samples, _choose_pairs(outcome, names, samples), outcome.block_budget))
     return Analysis(
         variants=variants,
         friedman=friedman_test(samples),
@@ -77,12 +77,9 @@ def _summarise_variant(outcome: Outcome, name: str, mean_rank: float) -> Variant
 
 
 def _measure_target(outcome: Outcome, name: str, row: int) -> VariantMeasures:
-    # The budget of a joint run covers all its targets, and any of them may be reached last.
-    budget = outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
     columns = {column: outcome.column(name, column)[[row]] for column in _COLUMNS}
-    return _measure(
-        columns, _count_spent(columns), budget, columns, random_stream("target", name, outcome.targets[row])
-    )
+    rng = random_stream("target", name, outcome.targets[row])
+    return _measure(columns, _count_spent(columns), outcome.budget_of(name), columns, rng)
 
 
 def _measure_overall(outcome: Outcome, name: str) -> VariantMeasures:
@@ -128,17 +125,12 @@ def _measure(
 # --- Several variants -----------------------------------------------------------------------------------------------
 
 
-def _choose_pairs(outcome: Outcome, names: Sequence[str]) -> list[tuple[str, str]]:
+def _choose_pairs(outcome: Outcome, names: Sequence[str], samples: Samples) -> list[tuple[str, str]]:
     """Return the pairs to compare: all pairs, or those of the variant on trial, which is named first."""
     candidate = outcome.candidate
     if candidate is None:
-        samples = _collect_samples(outcome)
         return [order_by_mean(couple, samples, outcome.block_budget) for couple in combinations(names, 2)]
     return [(candidate, name) for name in names if name != candidate and candidate in names]
-
-
-def _collect_samples(outcome: Outcome) -> Samples:
-    return {name: outcome.blocks(name) for name in outcome.variants}
 
 
 def _find_cliques(variants: Sequence[Variant], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:

@@ -126,6 +126,10 @@ class Outcome:
         together: Floats = (each.max if variant in self.joint else each.sum)(axis=0, keepdims=True)
         return together
 
+    def budget_of(self, variant: str) -> int:
+        """Return the evaluations after which a run is censored. A joint run has the budget of all its targets."""
+        return self.budget * len(self.targets) if variant in self.joint else self.budget
+
     @property
     def block_budget(self) -> int:
         """The number of evaluations after which a block is censored."""

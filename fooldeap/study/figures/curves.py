@@ -12,7 +12,6 @@ from fooldeap.study.figures.looks import (
     EVALUATIONS,
     LINE,
     PAGE,
-    budget_of,
     clipped,
     count_lines,
     logit,
@@ -61,7 +60,7 @@ def convergence(outcome: Outcome, order: Sequence[str]) -> "Figure":
 
 def _quartiles(outcome: Outcome, name: str) -> tuple[NDArray[np.int64], Floats]:
     # A logarithmic axis has no 0. The grid may exceed the budget of this variant, if joint runs have a larger one.
-    shown = (outcome.grid > 0) & (outcome.grid <= budget_of(outcome, name))
+    shown = (outcome.grid > 0) & (outcome.grid <= outcome.budget_of(name))
     curves = [outcome.curves[run.variant, run.target, run.seed] for run in outcome.runs if run.variant == name]
     values = np.quantile(np.array(curves)[:, shown], [0.25, 0.5, 0.75], axis=0)
     return outcome.grid[shown], clipped(values)

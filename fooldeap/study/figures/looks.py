@@ -132,11 +132,6 @@ def clipped(confidence: Any) -> Floats:
     return within
 
 
-def budget_of(outcome: Outcome, name: str) -> int:
-    """Return the evaluations after which a run of a variant is censored. A joint run has the budget of all targets."""
-    return outcome.budget * len(outcome.targets) if name in outcome.joint else outcome.budget
-
-
 def subset_note(outcome: Outcome, shown: Sequence[int]) -> str:
     """Return a note that not all targets are shown, or an empty string."""
     return f"the first {len(shown)} of {len(outcome.targets)} targets" if len(shown) < len(outcome.targets) else ""

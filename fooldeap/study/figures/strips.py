@@ -11,7 +11,6 @@ from fooldeap.study.figures.looks import (
     LINE,
     PAGE,
     SHOWN,
-    budget_of,
     count_lines,
     looks,
     make_panels,
@@ -59,7 +58,7 @@ def _strips(panel: "Axes", outcome: Outcome, target: int, order: Sequence[str]) 
         point: dict[str, Any] = {"marker": look[name].marker, "linewidths": 0.6}
         panel.scatter(counts[reached], row + across[reached], color=look[name].colour, s=size, **point)
         if not reached.all():  # one point for all of them, because they would overlap
-            budget = budget_of(outcome, name)
+            budget = outcome.budget_of(name)
             panel.scatter(budget, row, facecolors="none", edgecolors=look[name].colour, s=12, **point)
             panel.annotate(
                 f"{(~reached).sum()}", (budget, row), (3, 0), textcoords="offset points", va="center_baseline"
@@ -79,7 +78,7 @@ def _range(outcome: Outcome, target: int) -> tuple[float, float]:
     row = outcome.targets.index(target)
     counts = [outcome.column(name, "evaluations_to_goal")[row] for name in outcome.variants]
     ends = [
-        np.where(np.isfinite(each), each, budget_of(outcome, name))
+        np.where(np.isfinite(each), each, outcome.budget_of(name))
         for name, each in zip(outcome.variants, counts, strict=True)
     ]
     low, high = 0.7 * np.min(ends), 1.3 * np.max(ends)
