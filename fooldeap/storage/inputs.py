@@ -144,9 +144,12 @@ def _descriptor(path: Path, named: bool) -> Iterator[int]:
 
     Its type is checked before opening, because opening a device may have effects, and after it, because of a race.
     """
-    _check_name(path)
     with _telling(path, named):
-        _refuse_others(path, os.stat(path, follow_symlinks=named).st_mode)
+        try:
+            mode = os.stat(path, follow_symlinks=named).st_mode
+        except ValueError:  # a null character, or one that the file system cannot encode
+            raise InputError(f"{str(path)!r}: is not a valid path; name a file") from None
+        _refuse_others(path, mode)
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (0 if named else os.O_NOFOLLOW)
         descriptor = os.open(path, flags)
     try:
@@ -155,15 +158,6 @@ def _descriptor(path: Path, named: bool) -> Iterator[int]:
     finally:
         with _telling(path, named):
             os.close(descriptor)
-
-
-def _check_name(path: Path) -> None:
-    try:
-        valid = b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        valid = False
-    if not valid:
-        raise InputError(f"{str(path)!r}: is not a valid path; name a file")
 
 
 def _refuse_others(path: Path, mode: int) -> None:
