@@ -12,7 +12,7 @@ from fooldeap import formatting
 from fooldeap.configuration.stopping import clause_of
 from fooldeap.engine import snapshots
 from fooldeap.formatting import class_label, goal_text, grouped
-from fooldeap.plugin import Predictions
+from fooldeap.plugin import Array, Predictions
 from fooldeap.report import many_targets
 from fooldeap.report.common import complete
 from fooldeap.report.html import write_page
@@ -39,7 +39,7 @@ from fooldeap.report.model import (
 )
 from fooldeap.report.nearest import nearest_digits
 from fooldeap.report.pictures import picture, probabilities_of, small_picture, thinned
-from fooldeap.results import FrontImage, Result, RunResult
+from fooldeap.results import FrontImage, Result, RunResult, column_of
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read
 
@@ -224,24 +224,21 @@ def charts(result: Result) -> list[Chart]:
     ]
 
 
-def _curves(run: RunResult) -> tuple[list[int], list[float], list[float]]:
+def _curves(run: RunResult) -> tuple[Array, Array, Array]:
     """Return the evaluations, the confidence and the best fitness after each generation, or after each snapshot."""
     if run.log:
-        return (
-            [row.evaluations for row in run.log],
-            [row.confidence for row in run.log],
-            [row.best for row in run.log],
-        )
-    confidence = probabilities_of(run.snapshots)[:, run.target].tolist()
-    return [each.evaluations for each in run.snapshots], confidence, [each.score for each in run.snapshots]
+        return column_of(run.log, "evaluations"), column_of(run.log, "confidence"), column_of(run.log, "best")
+    evaluations = np.array([each.evaluations for each in run.snapshots])
+    confidence = probabilities_of(run.snapshots)[:, run.target]
+    return evaluations, confidence, np.array([each.score for each in run.snapshots])
 
 
-def _line(label: str, x: Sequence[int], y: Sequence[float], most: int) -> Line:
+def _line(label: str, x: Array, y: Array, most: int) -> Line:
     """Return the best value so far as a line of at most ``most`` points: those where it rises, and the last point."""
     best = np.fmax.accumulate(np.asarray(y, float))
     rises = np.flatnonzero(np.append(True, best[1:] > best[:-1])).tolist()
     kept = np.unique([*thinned(rises, most), len(x) - 1])
-    return Line(label, [int(x[index]) for index in kept], best[kept].tolist())
+    return Line(label, x[kept].tolist(), best[kept].tolist())
 
 
 _HEADER = [

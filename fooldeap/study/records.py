@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fooldeap.engine import snapshots
 from fooldeap.errors import InputError, blaming_damage
-from fooldeap.results import FoolingImage, RunInfo, RunResult
+from fooldeap.results import FoolingImage, RunInfo, RunResult, column_of
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage import files, inputs
 from fooldeap.storage.sums import digest
@@ -163,8 +163,8 @@ def _with_checksum(content: dict[str, Any]) -> bytes:
 
 def record_of(variant: str, result: RunResult, budget: int) -> Record:
     """Return the record of a result; ``budget`` is the budget of its run."""
-    evaluations = np.array([row.evaluations for row in result.log])
-    best = np.maximum.accumulate([row.confidence for row in result.log])
+    evaluations = column_of(result.log, "evaluations")
+    best = np.maximum.accumulate(column_of(result.log, "confidence"))
     row = RunRow(
         variant=variant,
         target=result.target,
@@ -180,7 +180,7 @@ def record_of(variant: str, result: RunResult, budget: int) -> Record:
         confidence=result.confidence,
         score=result.score,
         area=_area(evaluations, best, budget),
-        diversity=float(np.mean([row.diversity for row in result.log])),
+        diversity=float(np.mean(column_of(result.log, "diversity"))),
     )
     rises = np.flatnonzero(np.diff(best, prepend=-1.0))
     return Record(row, evaluations[rises], best[rises], result.image.pixels)
