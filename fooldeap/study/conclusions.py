@@ -13,26 +13,10 @@ from fooldeap.study.words import format_ranges, friedman_text, join_names, p_tex
 
 
 class Conclusions(NamedTuple):
-    """The conclusions of a study as sentences.
-
-    Parameters
-    ----------
-    scope : goal, classifier, targets and seeds, ending in a colon
-    overview : sentences on all variants, or on the variant on trial
-    clear : one sentence for each variant that needs clearly more or fewer evaluations than the best variant, or than
-        the variant on trial
-    unclear : sentences on pairs that are not separated, identical, or without a clear direction
-    """
+    """The conclusions of a study. ``scope`` names goal, classifier, targets and seeds, and ends in a colon."""
 
     scope: str
-    overview: list[str]
-    clear: list[str]
-    unclear: list[str]
-
-    @property
-    def sentences(self) -> list[str]:
-        """All sentences, in order."""
-        return [*self.overview, *self.clear, *self.unclear]
+    sentences: list[str]
 
 
 def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
@@ -44,20 +28,20 @@ def conclude(outcome: Outcome, analysis: Analysis) -> Conclusions:
     names = [variant.name for variant in analysis.variants]
     reason = _explain_no_comparison(outcome, names)
     if reason:
-        return Conclusions("", [reason], [], [])
+        return Conclusions("", [reason])
     reference = outcome.candidate or names[0]
     own = [pair for name in names if (pair := analysis.pair(reference, name))]
     neighbours = [pair for couple in pairwise(names) if (pair := analysis.pair(*couple)) and pair not in own]
-    return Conclusions(
-        _scope_text(outcome),
-        [*_overview_sentences(outcome, analysis), *map(_factor_headline, analysis.factors), *_headline(own, reference)],
-        [_clear_sentence(analysis, pair) for pair in own if _direction(pair)],
-        [
-            *(_unclear_sentence(pair) for pair in (*own, *neighbours) if pair.separated and not _direction(pair)),
-            *_unseparated_sentences(own, neighbours),
-            *_identical_sentences(analysis),
-        ],
-    )
+    sentences = [
+        *_overview_sentences(outcome, analysis),
+        *map(_factor_headline, analysis.factors),
+        *_headline(own, reference),
+        *(_clear_sentence(analysis, pair) for pair in own if _direction(pair)),
+        *(_unclear_sentence(pair) for pair in (*own, *neighbours) if pair.separated and not _direction(pair)),
+        *_unseparated_sentences(own, neighbours),
+        *_identical_sentences(analysis),
+    ]
+    return Conclusions(_scope_text(outcome), sentences)
 
 
 def _explain_no_comparison(outcome: Outcome, names: Sequence[str]) -> str:
