@@ -1,6 +1,7 @@
 """The folder of an experiment: writes the result and reads it back."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,15 +165,11 @@ class RunFolder(Folder):
         all_snapshots = snapshots.read_file(path, len(rows)) if path.is_file() else [()] * len(rows)
         path = self.path / fronts.FILE
         all_fronts = fronts.unpacked(read(path), len(rows)) if path.is_file() else [[]] * len(rows)
-        table = LogTable(self.path / stored_logs.FILE) if (self.path / stored_logs.FILE).is_file() else None
-        logs = {} if table is not None else self._read_log()
-        for row, taken, front in zip(rows, all_snapshots, all_fronts, strict=True):
+        for row, taken, front, log in zip(rows, all_snapshots, all_fronts, self._read_logs(rows), strict=True):
             yield RunResult(
                 **{name: value for name, value in row.items() if name != "image"},
                 image=self._image(row, taken),
-                log=tuple(logs.get((row["seed"], row["target"]), ()))
-                if table is None
-                else StoredLog(table, row["seed"], row["target"]),
+                log=log,
                 snapshots=tuple(taken) if isinstance(taken, list) else taken,
                 front=tuple(front),
             )
@@ -182,12 +179,16 @@ class RunFolder(Folder):
             return taken.last_image
         return FoolingImage(taken[-1].image) if taken else FoolingImage.from_file(inside(self.path, row["image"]))
 
-    def _read_log(self) -> dict[tuple[int, int], list[LogRow]]:
-        """Return the rows of ``log.csv`` by seed and target."""
-        path, logs = self.path / LOG, dict[tuple[int, int], list[LogRow]]()
+    def _read_logs(self, runs: Sequence[Mapping[str, Any]]) -> list[Sequence[LogRow]]:
+        """Return the log of each run, from ``log.npz`` or ``log.csv``."""
+        keys = [(run["seed"], run["target"]) for run in runs]
+        if (self.path / stored_logs.FILE).is_file():
+            table = LogTable(self.path / stored_logs.FILE)
+            return [StoredLog(table, seed, target) for seed, target in keys]
+        path, rows = self.path / LOG, defaultdict[tuple[int, int], list[LogRow]](list)
         for row in LogRow.from_csv(rows_of(read(path)) if path.is_file() else ()):
-            logs.setdefault((row.seed, row.target), []).append(row)
-        return logs
+            rows[row.seed, row.target].append(row)
+        return [tuple(rows[key]) for key in keys]
 
 
 def _front(run: RunResult) -> Iterator[tuple[object, ...]]:
