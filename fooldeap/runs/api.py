@@ -2,8 +2,10 @@
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,6 @@ from fooldeap.options import Options
 from fooldeap.plugin import Classifier, Plugin, Toolbox, plugin_of
 from fooldeap.registry import Registry
 from fooldeap.results import Result
-from fooldeap.runs import extension
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder, load
 from fooldeap.runs.session import warn
@@ -24,6 +25,9 @@ from fooldeap.storage.sums import PAGE
 
 IN_MEMORY = "(in memory)"
 Source = str | Path | Mapping[str, Any] | Experiment
+# Keys that extend an experiment. They change only how many images a run shows, not which, so its journal stays valid.
+_LIMITS = ("stop.evaluations", "stop.generations", "stop.confidence", "stop.stagnation", "seeds")
+_EXTENDING = (*_LIMITS, "targets")
 
 
 def run(
@@ -94,7 +98,7 @@ def resume(
     experiment: a larger budget, ``"stop.evaluations=50000"``, a higher goal, more seeds or more targets. The result is
     then the same as that of a run with these settings from the start.
     """
-    session, extending = extension.separate(overrides)
+    session, extending = _split(overrides)
     opened = RunFolder.open(Path(folder), force=force)
     options = Options(trust_model, no_plugins, force, opened.environment.earlier)
     before: Experiment | None = None
@@ -104,7 +108,7 @@ def resume(
     if extending:
         options = replace(options, earlier=(*options.earlier, experiment.digest))
         extended = config.load(experiment, extending, plugins=plugins, options=options)
-        if extension.extends(experiment, extended, opened.path):
+        if _extends(experiment, extended, opened.path):
             before, experiment = experiment, extended
     if opened.settled and before is None:  # a process that was killed at its end leaves no page
         opened.remove_unlisted_journals()
@@ -181,6 +185,48 @@ def _report(folder: RunFolder, result: Result, *, wanted: bool) -> Result:
     if wanted and importlib.util.find_spec("fooldeap.report") is not None:
         importlib.import_module("fooldeap.report.run").write(folder, result)
     return result
+
+
+def _split(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides that hold for one session, and those that extend the experiment.
+
+    Raises
+    ------
+    InputError
+        Another key is overridden.
+    """
+    session, extending = list[str](), list[str]()
+    for word in overrides:
+        if word.partition("=")[0] in _EXTENDING:
+            extending.append(word)
+        elif re.match(r"executor[.=]|on_error=", word):
+            session.append(word)
+        else:
+            raise InputError(
+                f"--resume: got {word!r}, expected on_error=skip, keys of the executor, as executor.mode=runs, or an "
+                f"extension by {', '.join(_EXTENDING)}; for other settings, start a new run"
+            )
+    return session, extending
+
+
+def _extends(before: Experiment, now: Experiment, folder: Path) -> bool:
+    """Return whether an experiment differs from what it was before.
+
+    Raises
+    ------
+    InputError
+        A limit is smaller than before.
+    """
+    for key in _LIMITS:
+        old, new = attrgetter(key)(before), attrgetter(key)(now)
+        if new is not None and (old is None or new < old):
+            expected = "null, no limit" if old is None else f"{old} or more"
+            raise InputError(
+                f"--resume: {key}: got {new}, expected {expected}, as the experiment in {folder} had before; for less, "
+                f"start a new run: fooldeap run {folder / 'config.yaml'} {key}={new}"
+            )
+    values = attrgetter(*_EXTENDING)
+    return bool(values(before) != values(now))
 
 
 def _is_classifier(model: Any) -> bool:

@@ -71,7 +71,7 @@ class RunFolder(Folder):
         return self.journals / info.journal
 
     def extend(self, before: Experiment, now: Experiment) -> None:
-        """Replace the configuration by one that extends it, see `fooldeap.runs.extension`.
+        """Replace the configuration by one that extends it, see `fooldeap.resume`.
 
         All results are removed first: the folder is unfinished, and its journals are complete. The configuration is
         replaced atomically.
