@@ -60,8 +60,9 @@ class Classifier(Protocol):
 
     * ``billable = True``: every image costs money. The classifier is shown only images that algorithms ask about, and
       batches are not padded.
-    * ``gradient(images, target)``: returns the gradient of log p(target) with respect to the images in grey levels,
-      float32, same shape as the images
+    * ``batch_size``: the number of images in each pass, if it is always the same; missing images are filled up
+    * ``gradient(images, targets)``: returns the gradient of log p(target) with respect to each image in grey levels,
+      float32, same shape as the images; ``targets`` has one class for each image, int64 (n,)
     * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
     * ``names``: the names of the classes, or None
     * ``probed``: the number of images that it has shown to the model by itself, for ``queries.csv``

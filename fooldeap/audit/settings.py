@@ -216,7 +216,7 @@ def _has_gradient(classifier: Any) -> bool:
     if gradient is None or getattr(classifier, "billable", False):
         return gradient is not None
     try:
-        gradient(np.zeros((1, *classifier.input_shape), np.uint8), 0)
+        gradient(np.zeros((1, *classifier.input_shape), np.uint8), np.zeros(1, np.int64))
     except InputError:
         return False
     return True

@@ -5,12 +5,12 @@ or a large network, gets few queries. Each answer is compared with later answers
 """
 
 import time
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.engine.evaluation import ROWS, Evaluator
+from fooldeap.engine.evaluation import ROWS, DependsOn, Evaluator
 from fooldeap.formatting import per_second
 from fooldeap.plugin import Array
 
@@ -19,7 +19,6 @@ FEWEST, MOST = 2, 32  # number of small batches at the start of a trial
 SIZES = (96, 128, 256, 512, 1024, 2048)
 WORTH = 1.05  # minimum speedup before another batch size replaces the usual one
 
-DependsOn = Literal["image", "batch", "chance"]
 BY_CHANCE = "this classifier answers differently when it is shown the same images again"
 
 

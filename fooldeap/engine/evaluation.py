@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import xxhash
@@ -21,7 +21,8 @@ from fooldeap.plugin import Array, Classifier, Images
 
 T = TypeVar("T")
 
-ROWS = 32  # batches are padded to a multiple of it: TensorFlow gives a row the same bits in all such batches
+GRADIENT_ROWS = 16  # images in a pass that computes gradients
+ROWS = 32  # batches are usually padded to a multiple of it: TensorFlow gives a row the same bits in all such batches
 ALIGNMENT = 64  # bytes; every slice of 32 images then starts at a multiple of it, too
 MOST_ROWS = 2048
 USUAL_ROWS = 1024
@@ -39,6 +40,7 @@ class Rows:
         return len(self.rows)
 
 
+DependsOn = Literal["image", "batch", "chance"]
 Query = tuple[Any, ...]  # the name of a method of a classifier, a chunk of images, and other arguments
 
 
@@ -56,7 +58,7 @@ class Evaluator:
     ----------
     rows : number of images in the largest chunk, a multiple of 32; does not change answers that depend on the image
         only
-    alone : whether results report the confidence of the final image alone, because answers depend on the batch
+    depends_on : what the answer to an image depends on, see `fooldeap.engine.calibration.Calibration`
     queries : number of images shown to the classifier, by reason. A ``billable`` classifier, such as a paid service, is
         only shown images of runs
     """
@@ -75,7 +77,7 @@ class Evaluator:
         self.queries = Queries()
         self._log: QueryLog | Row | None = None
         self.billable = bool(getattr(classifier, "billable", False))
-        self.alone = False
+        self.depends_on: DependsOn = "image"
         self._lent = aligned((0, *classifier.input_shape))
         values = int(np.prod(classifier.input_shape))
         self.most_rows = max(ROWS, min(MOST_ROWS, MOST_VALUES // values // ROWS * ROWS))
@@ -128,7 +130,7 @@ class Evaluator:
         count = ends[-1]
         if count == 0:
             return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
-        missing = 0 if self.billable else -count % ROWS
+        missing = 0 if self.billable else -count % self._multiple
         padded = self._together(batches, count + missing)
         rows = min(self.rows, _round_up(len(padded) / self.shares))
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
@@ -186,20 +188,82 @@ class Evaluator:
         self._lent[start:count] = 0
         return self._lent[:count]
 
-    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) with respect to the image: float32, same shape as the images."""
+    def gradients(self, batches: Sequence[tuple[Rows, int]]) -> list[NDArray[np.float32]]:
+        """Return the gradient of log p(target) with respect to the images, for batches with their targets.
+
+        Each gradient is float32 and has the shape of the images. The batches share passes, see `shares_gradients`.
+        """
         if getattr(self.classifier, "gradient", None) is None:
             raise InputError("the algorithm asks for gradients, which this classifier does not have")
-        chunks = [images[start : start + self.rows] for start in range(0, len(images), self.rows)]
-        with self._query(len(images)):
-            answers = list(self._ask([("gradient", chunk, target) for chunk in chunks]))
-        found = np.concatenate([np.empty((0, *images.shape[1:]), np.float32), *answers])
-        self.queries.gradients += len(images)
-        if found.dtype != np.float32 or found.shape != images.shape or not np.isfinite(found).all():
-            raise PluginError(
-                f"{self._name} returned a gradient {described(found)}, expected finite float32 {images.shape}"
-            )
+        if not batches:
+            return []
+        images = [batch.images[batch.rows] for batch, _ in batches]
+        targets = [np.full(len(batch), target) for batch, target in batches]
+        if not self.shares_gradients:
+            return [self._gradient(*each) for each in zip(images, targets, strict=True)]
+        ends = np.cumsum([len(each) for each in images])[:-1]
+        return np.split(self._gradient(np.concatenate(images), np.concatenate(targets)), ends)
+
+    def _gradient(self, images: Images, targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient for one target for each image. Passes that runs share have a fixed size."""
+        count, size = len(images), self._gradient_rows if self.shares_gradients else self.rows
+        missing = -count % size if self.shares_gradients else 0
+        padded = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
+        classes = np.concatenate([targets, np.zeros(missing, targets.dtype)])
+        parts = [slice(start, start + size) for start in range(0, len(padded), size)]
+        found = np.empty(padded.shape, np.float32)
+        with self._query(len(padded)):
+            answers = self._ask([("gradient", padded[part], classes[part]) for part in parts])
+            for part, answer in zip(parts, answers, strict=True):
+                found[part] = self._checked_gradient(answer, padded[part].shape)
+        self.queries.gradients += count
+        self.queries.padding += missing
+        return found[:count]
+
+    @functools.cached_property
+    def shares_gradients(self) -> bool:
+        """Whether images of several runs can share a pass: the bits of a gradient depend only on its image and target.
+
+        This is tried with two passes. If it is not so, each run has passes of its own, without padding.
+        """
+        if self.depends_on != "image" or self.billable:
+            return False
+        rng = np.random.default_rng(3)
+        rows = self._gradient_rows
+        images = rng.integers(0, 256, (rows, *self.classifier.input_shape), dtype=np.uint8)
+        targets, order = np.arange(rows) % self.classifier.classes, rng.permutation(rows)
+        try:
+            with self._query(2 * rows):
+                first = self._checked_gradient(self._call("gradient", images, targets), images.shape)
+                second = self._checked_gradient(self._call("gradient", images[order], targets[order]), images.shape)
+        except FooldeapError:
+            return False  # if it also fails on images of a run, this run reports it
+        self.queries.probes += 2 * rows
+        return np.array_equal(first[order], second)
+
+    def _checked_gradient(self, found: Array, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        valid = isinstance(found, np.ndarray) and found.dtype == np.float32 and found.shape == shape
+        if not valid or not np.isfinite(found).all():
+            raise PluginError(f"{self._name} returned a gradient {described(found)}, expected finite float32 {shape}")
         return found
+
+    @functools.cached_property
+    def _multiple(self) -> int:
+        """Batches are padded to a multiple of it. A classifier with passes of a fixed size needs no other padding."""
+        return min(ROWS, self._batch_size or ROWS)
+
+    @functools.cached_property
+    def _gradient_rows(self) -> int:
+        return self._batch_size or GRADIENT_ROWS
+
+    @property
+    def _batch_size(self) -> int | None:
+        return getattr(self.classifier, "batch_size", None)
+
+    @property
+    def keeps_gradients(self) -> bool:
+        """Whether a resumed run cannot ask for a gradient again: it costs money, or the answer would be another one."""
+        return self.billable or self.depends_on == "chance"
 
     def probe(self, images: Images) -> Array:
         """Return the logits of one unpadded batch. The images count as probes.

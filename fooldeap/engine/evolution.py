@@ -20,7 +20,7 @@ from fooldeap.engine.run_files import RunFiles
 from fooldeap.engine.run_statistics import RunStatistics, alone
 from fooldeap.engine.toolboxes import stream
 from fooldeap.errors import FileError, FooldeapError, FooldeapWarning, InputError, OvertimeError, PluginError, raised_by
-from fooldeap.plugin import Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
+from fooldeap.plugin import Array, Ask, BestYet, Evolution, Images, Predictions, Reply, Toolbox
 from fooldeap.results import LogRow, RunInfo, RunResult
 from fooldeap.storage.journal import Answer, Journal
 
@@ -50,7 +50,7 @@ class Run:
     info : seed and targets
     experiment : the configuration
     toolbox : the toolbox of this run, see `fooldeap.engine.toolboxes.build`
-    evaluator : computes gradients; `fooldeap.engine.evolution.drive` gets the logits, for all runs together
+    evaluator : asks the classifier; `fooldeap.engine.evolution.drive` asks it about the images of all runs together
     journal : records the answers, and replays those it already has; None records nothing
     observer : receives every log row and the end of the run
     clock : returns the seconds that the run has taken, for ``stop.seconds``
@@ -122,18 +122,33 @@ class Run:
         if self._recorded is not None and self._recorded.complete:
             return
         self._logits.append(logits)
-        complete = self._answered() == len(self._batch.new)
-        if complete and self._ask.gradient:
-            # Keep the logits before the next query. After a kill between the two, the journal has them already.
-            if self._journal is not None and self._evaluator.billable and len(logits):
-                self._journal.write_answer(Answer(self._batch.digest, logits, complete=False))
-                logits = logits[:0]
-            self._gradient = self._evaluator.gradient(self._batch.images[self._batch.new], self.info.targets[0])
-        if self._journal is not None:
-            self._journal.write_answer(Answer(self._batch.digest, logits, self._gradient, complete))
+        complete = self._answered() == len(self._batch.new) and not self._keeps_gradient
+        if self._journal is not None and (complete or len(logits)):
+            self._journal.write_answer(Answer(self._batch.digest, logits, complete=complete))
+
+    @property
+    def wants_gradient(self) -> bool:
+        """Whether the algorithm has asked for the gradient of the new images, and it is still missing."""
+        return self._ask.gradient and self._gradient is None
+
+    def for_gradient(self) -> tuple[Rows, int]:
+        """Return the new images and the target."""
+        return Rows(self._batch.images, self._batch.new), self.info.targets[0]
+
+    def store_gradient(self, gradient: Array) -> None:
+        """Keep the gradient of the new images. It is recorded only if it cannot be computed again."""
+        self._gradient = gradient
+        recorded = self._recorded is not None and self._recorded.complete
+        if self._journal is not None and self._keeps_gradient and not recorded:
+            # The logits are recorded before, so that they are not lost if the process is killed between both queries.
+            none = np.empty((0, self._evaluator.classifier.classes), np.float32)
+            self._journal.write_answer(Answer(self._batch.digest, none, gradient))
 
     def tell(self) -> None:
         """Send the answers to the algorithm, both replayed and new ones."""
+        if self.wants_gradient:
+            (found,) = self._evaluator.gradients([self.for_gradient()])
+            self.store_gradient(found)
         self._count()
         logits = self._logits[0] if len(self._logits) == 1 else np.concatenate(self._logits)
         everything, gradient = self._cache.answer(self._batch, logits, self._shaped_gradient())
@@ -154,7 +169,7 @@ class Run:
         If answers depend on the batch, they report the confidence of the final image alone.
         """
         results = self.statistics.results(self.stopped or "interrupted")
-        return [self._alone(each) for each in results] if self._evaluator.alone else results
+        return [self._alone(each) for each in results] if self._evaluator.depends_on == "batch" else results
 
     def _alone(self, result: RunResult) -> RunResult:
         target, images = result.target, result.image.pixels[None]
@@ -215,7 +230,7 @@ class Run:
             return recorded
         if not journal.replaying and _is_cut(recorded, batch):
             # The budget was extended. If answers depend on the batch, the whole batch is evaluated again.
-            rows = recorded.logits[: 0 if self._evaluator.alone else None]
+            rows = recorded.logits[: 0 if self._evaluator.depends_on == "batch" else None]
             journal.continue_last(rows)
             return Answer(batch.digest, rows, complete=False)
         raise UnrecordedError(
@@ -229,15 +244,17 @@ class Run:
         queries.cache += len(self._batch.digests) - len(self._batch.new)
         queries.journal += 0 if self._recorded is None else len(self._recorded.logits)
 
+    @property
+    def _keeps_gradient(self) -> bool:
+        return self._ask.gradient and self._evaluator.keeps_gradients
+
     def _answered(self) -> int:
         """Return how many of the new images of this batch have an answer."""
         return sum(map(len, self._logits))
 
     def _shaped_gradient(self) -> Any:
-        found = self._gradient
-        if found is None and self._ask.gradient and not len(self._batch.new):
-            found = np.empty(0, np.float32)  # a record without new images does not say whether a gradient was requested
-        return None if found is None else found.reshape(len(self._batch.new), *self._batch.images.shape[1:])
+        shape = len(self._batch.new), *self._batch.images.shape[1:]
+        return None if self._gradient is None else self._gradient.reshape(shape)
 
     def _stop_reason(self) -> str | None:
         """Return why the run ends now, or None. The journal records the reasons that a replay cannot compute."""
@@ -303,6 +320,7 @@ def drive(
                 for (run, _), logits in zip(query, answers, strict=True):
                     if logits is not None:
                         run.attempt(run.store, logits)
+            _ask_for_gradients([run for run in asked if not run.stopped and run.wants_gradient], evaluator)
             for step in (Run.tell, Run.finish_generation):
                 for run in asked:
                     if not run.stopped:
@@ -332,6 +350,19 @@ def _ask_one_by_one(query: Sequence[tuple[Run, Rows]], evaluator: Evaluator, err
         again = "the same images, shown run by run, were answered, so the runs continue"
         warnings.warn(f"{error}; {again}", FooldeapWarning, stacklevel=2)
     return [answers and answers[0] for answers in found]
+
+
+def _ask_for_gradients(runs: Sequence[Run], evaluator: Evaluator) -> None:
+    """Compute the gradients of several runs together. After an error, each run asks alone, see `Run.tell`."""
+    if len(runs) > 1 and evaluator.shares_gradients:
+        try:
+            found = evaluator.gradients([run.for_gradient() for run in runs])
+        except PluginError as error:
+            if isinstance(error, OvertimeError):
+                raise
+            return
+        for run, gradient in zip(runs, found, strict=True):
+            run.store_gradient(gradient)
 
 
 def _close(runs: Iterable[Run]) -> None:

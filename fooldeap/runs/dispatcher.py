@@ -80,7 +80,7 @@ class Dispatcher:
                     token,
                     elapsed,
                     None if log is None else log.add_row(),
-                    self.evaluator.alone,
+                    self.evaluator.depends_on,
                 )
                 for start in range(0, len(infos), size)
             ]

@@ -186,7 +186,7 @@ class ExperimentSession(Session):
     def _check_replays(self, folder: RunFolder, begun: Sequence[RunInfo]) -> None:
         """Check that another goal does not change the images of runs. An algorithm may use the goal."""
         for info in begun:
-            run = self.rehearsal(info, folder.journal(info))
+            run = self.dispatcher.run(info, journal=folder.journal(info))
             try:
                 while not run.stopped and run.ask() and not len(run.uncached()):
                     run.tell()

@@ -19,11 +19,11 @@ from fooldeap.contract_checks import check_classifier, label_fault
 from fooldeap.contracts import class_number
 from fooldeap.engine.calibration import Calibration, calibrate
 from fooldeap.engine.classifier_checks import Subject, targets_of, warnings_about
-from fooldeap.engine.evaluation import Evaluator
+from fooldeap.engine.evaluation import Evaluator, Rows
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import QueryLog
 from fooldeap.errors import FileError, FooldeapWarning, InputError, PluginError, RunError, blaming
-from fooldeap.plugin import Classifier, Executor, Images, Split, Toolbox
+from fooldeap.plugin import Classifier, Executor, Split, Toolbox
 from fooldeap.results import RunInfo
 from fooldeap.runs.dispatcher import Dispatcher
 from fooldeap.runs.folder import Folder
@@ -86,7 +86,7 @@ class Session:
             self.close()
             raise
         self.width = self.experiment.concurrent_runs
-        self.evaluator.alone = self.calibration.depends_on == "batch"
+        self.evaluator.depends_on = self.calibration.depends_on
         if self.calibration.depends_on != "image":
             self.width = self.evaluator.shares = 1
 
@@ -114,10 +114,6 @@ class Session:
     def runs_of(self, experiment: Experiment) -> list[RunInfo]:
         """Return the runs of another experiment with the same classifier."""
         return list(_runs("", experiment, self.classifier))
-
-    def rehearsal(self, info: RunInfo, journal: Path | None = None) -> Run:
-        """Return a run at its start that does not show the classifier any images."""
-        return self.dispatcher.task.run(info, _Imagined(self.classifier), journal=journal)
 
     def evolve(
         self,
@@ -207,7 +203,7 @@ class Session:
         info = next(run for run in self.runs if run.variant == name)
         with experiment.blaming("genome"):
             self.dispatcher.task.genome(name)
-        run = self.rehearsal(info)
+        run = self.dispatcher.task.run(info, _Imagined(self.classifier))
         try:
             with experiment.blaming("algorithm"):
                 begun = run.ask()
@@ -263,9 +259,10 @@ class Session:
 class _Imagined(Evaluator):
     """An evaluator with made-up gradients, so that a rehearsal shows the classifier no images."""
 
-    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        super().gradient(images[:0], target)  # raises an error if the classifier has no gradients
-        return np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
+    def gradients(self, batches: Sequence[tuple[Rows, int]]) -> list[NDArray[np.float32]]:
+        super().gradients([])  # raises an error if the classifier has no gradients
+        shapes = [(len(batch), *batch.images.shape[1:]) for batch, _ in batches]
+        return [np.random.default_rng(1).normal(size=shape).astype(np.float32) for shape in shapes]
 
 
 def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Iterator[RunInfo]:

@@ -24,7 +24,7 @@ from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import run_files, toolboxes
 from fooldeap.engine.classifier_checks import targets_of
-from fooldeap.engine.evaluation import ROWS, Evaluator, Query
+from fooldeap.engine.evaluation import ROWS, DependsOn, Evaluator, Query
 from fooldeap.engine.evolution import Observer, Run, drive
 from fooldeap.engine.query_log import Queries, Row
 from fooldeap.engine.run_files import RunFiles
@@ -108,7 +108,7 @@ class RunGroup:
 
     ``journals`` is the folder of journals. It contains a file with the ``token``. A process that does not find this
     file is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier
-    sessions. ``row`` is the row of the query log, or None without a folder. ``alone`` is as in `Evaluator`.
+    sessions. ``row`` is the row of the query log, or None without a folder. ``depends_on`` is as in `Evaluator`.
     """
 
     infos: tuple[RunInfo, ...]
@@ -118,7 +118,7 @@ class RunGroup:
     token: str
     elapsed: dict[RunInfo, float]
     row: Row | None = None
-    alone: bool = False
+    depends_on: DependsOn = "image"
 
 
 class WorkerTask:
@@ -260,7 +260,7 @@ class WorkerTask:
 
     def _driven(self, group: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
         evaluator = Evaluator(self.classifier, self.limit)
-        evaluator.rows, evaluator.alone = group.rows, group.alone
+        evaluator.rows, evaluator.depends_on = group.rows, group.depends_on
         if row is not None:
             earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)

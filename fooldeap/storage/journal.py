@@ -7,7 +7,7 @@ covers kind and body. Kinds:
 
 - ``H``, the header: what the journal belongs to, JSON
 - ``A``, an answer: digest of the batch's images (16 bytes), rows and classes (uint32 each), logits float32 of the
-  new images, then gradients float32 if any were requested
+  new images, then gradients float32 if they cannot be computed again
 - ``P``, part of an answer: like ``A``, with the rows of one query; an ``A`` with the other rows follows, perhaps none
 - ``E``, a stop that a replay cannot compute (by the clock): its reason as text
 

@@ -60,12 +60,19 @@ def _returns_finite_gradients(subject: Subject) -> None:
         images = _images(subject, size)
         with trying(f"for the gradient of {size} images"):
             try:
-                gradient = subject.instance.gradient(images, subject.instance.classes - 1)
+                gradient = subject.instance.gradient(images, np.arange(size) % subject.instance.classes)
             except InputError:
                 return  # this model has no gradient
         valid = isinstance(gradient, np.ndarray) and gradient.dtype == np.float32 and gradient.shape == images.shape
         demand(valid, f"its gradient for {size} images is {described(gradient)}, expected float32 {images.shape}")
         demand(np.isfinite(gradient).all(), f"its gradient for {size} images is not finite")
+    images, targets = _images(subject, 2), np.arange(2)
+    together = subject.instance.gradient(images, targets)
+    alone = [subject.instance.gradient(images[row : row + 1], targets[row : row + 1])[0] for row in range(2)]
+    demand(
+        np.allclose(together, alone, rtol=1e-2, atol=1e-3 * np.abs(alone).max()),
+        "its gradient for two images differs from those for each image alone; take the target of each image",
+    )
 
 
 def _images(subject: Subject, size: int) -> Images:

@@ -26,9 +26,9 @@ class _Linear:
         logits: Array = np.einsum("ij,jk->ik", pixels, self.weights).astype(np.float32)
         return logits
 
-    def gradient(self, images: Images, target: int) -> Array:
+    def gradient(self, images: Images, targets: Array) -> Array:
         p = Predictions(self.logits(images), images).probabilities
-        slopes: Array = (self.weights[:, target] - p @ self.weights.T).reshape(images.shape).astype(np.float32)
+        slopes: Array = (self.weights.T[targets] - p @ self.weights.T).reshape(images.shape).astype(np.float32)
         return slopes
 
 

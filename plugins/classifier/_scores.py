@@ -305,7 +305,7 @@ def check_integers(dtype: str, scaling: Scaling, where: str) -> None:
         raise InputError(f"{where} takes {dtype} pixels; leave input_range at [0, 255], and the other keys out")
 
 
-def batched_by(images: Images, size: int) -> tuple[list[Images], int]:
+def batched_by(images: Array, size: int) -> tuple[list[Array], int]:
     """Return images in batches of exactly ``size``, and the number of images. Black images fill up the last batch."""
     count = len(images)
     padded = np.zeros((-(-count // size) * size, *images.shape[1:]), images.dtype)

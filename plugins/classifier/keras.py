@@ -64,10 +64,10 @@ class Keras(ImageModel):
             scores: NDArray[np.float32] = self._loaded.logits(self._loaded.tensor(images)).numpy()
         return scores
 
-    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) with respect to the image in grey levels, float32 (n, h, w, c)."""
+    def gradient(self, images: Images, targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) with respect to each image in grey levels, float32 (n, h, w, c)."""
         with self._loaded.on():
-            gradient = self._loaded.gradient(images, np.int32(target))
+            gradient = self._loaded.gradient(images, targets)
         if gradient is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         found: NDArray[np.float32] = gradient.numpy()
@@ -126,9 +126,9 @@ class _Loaded:
     def _compile(self) -> None:
         features = self._features
         images = self._tf.TensorSpec((None, *self.shape), self._tf.uint8)
-        target = self._tf.TensorSpec((), self._tf.int32)
+        targets = self._tf.TensorSpec((None,), self._tf.int64)
         self.logits = self._tf.function(self._logits, input_signature=[images], autograph=False)
-        self.gradient = self._tf.function(self._gradient, input_signature=[images, target], autograph=False)
+        self.gradient = self._tf.function(self._gradient, input_signature=[images, targets], autograph=False)
         self.features = features and self._tf.function(
             lambda shown: features(self._scaled(shown)), input_signature=[images], autograph=False
         )
@@ -155,12 +155,13 @@ class _Loaded:
     def _logits(self, images: Any) -> Any:
         return self._scores(self._scaled(images))
 
-    def _gradient(self, images: Any, target: Any) -> Any:
+    def _gradient(self, images: Any, targets: Any) -> Any:
         pixels = self._tf.cast(images, self._tf.float32)
         with self._tf.GradientTape() as tape:
             tape.watch(pixels)
             # Rows are independent, so the gradient of the sum has the gradient of each row.
-            log_p = self._tf.reduce_sum(self._log_confidences(self._logits(pixels))[:, target])
+            log_confidences = self._log_confidences(self._logits(pixels))
+            log_p = self._tf.reduce_sum(self._tf.gather(log_confidences, targets, axis=1, batch_dims=1))
         return tape.gradient(log_p, pixels)
 
     def _log_confidences(self, logits: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import hashlib
+import math
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -30,7 +31,10 @@ from ._scores import (
 )
 from ._torch_file import SUFFIXES, Program, load, package, program_of
 
-BLOCK = 32  # images in a batch; a fixed number, because the bits of a row depend on the batch size in PyTorch
+# The number of images in each pass is fixed, because the bits of a row depend on it in PyTorch. On a CPU, passes of few
+# large images are faster: more do not fit into the processor's cache.
+BLOCK, BLOCK_OF_LARGE = 32, 4
+LARGE = 1 << 14  # values in an image
 
 
 @classifier("torch", suffixes=SUFFIXES)
@@ -71,13 +75,18 @@ class Torch(ImageModel):
         code = digest_of_code(object_of(self.network, f"{self._where}: network {self.network!r}"), self.network)
         return hashlib.sha256(self._content() + code).hexdigest()
 
+    @property
+    def batch_size(self) -> int:
+        """Number of images in each pass."""
+        return self._loaded.batch
+
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32, for uint8 images (n, h, w, c)."""
         return self._loaded.logits(images)
 
-    def gradient(self, images: Images, target: int) -> NDArray[np.float32]:
-        """Return the gradient of log p(target) with respect to the image in grey levels, float32 (n, h, w, c)."""
-        found = self._loaded.gradient(images, target)
+    def gradient(self, images: Images, targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient of log p(target) with respect to each image in grey levels, float32 (n, h, w, c)."""
+        found = self._loaded.gradient(images, targets)
         if found is None:
             raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
         return found
@@ -95,7 +104,7 @@ class _Loaded:
         program = _program(settings)
         self._torch = torch = package(where)
         self.device = _device(torch, settings.device, where)
-        self._model, self._batch, self._output = program.model.to(self.device), program.batch or BLOCK, settings.output
+        self._model, self._output = program.model.to(self.device), settings.output
         threads = thread_limit()
         if threads:
             torch.set_num_threads(threads)
@@ -104,6 +113,8 @@ class _Loaded:
         self._dtype = next(floats, torch.float32)
         self.shape = _shape(program, settings.shape, where)
         self.scaling = settings.scaling(self.shape[2])
+        large = math.prod(self.shape) > LARGE and self.device.type == "cpu"
+        self.batch = program.batch or (BLOCK_OF_LARGE if large else BLOCK)
         found = self._probed(fixed=program.batch is not None)
         self.classes = int(found.shape[1])
         self.confidence_kind = confidence_kind(found.astype(np.float64), settings.outputs, where)
@@ -116,19 +127,21 @@ class _Loaded:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return logits, (n, classes) float32."""
-        batches, count = batched_by(images, self._batch)
+        batches, count = batched_by(images, self.batch)
         with self._torch.inference_mode():
             found = [self._scores(self._tensor(batch)).cpu().numpy() for batch in batches]
         return np.concatenate([np.empty((0, self.classes), np.float32), *found])[:count]
 
-    def gradient(self, images: Images, target: int) -> NDArray[np.float32] | None:
-        """Return the gradient of log p(target) with respect to the image, or None if the model has no gradient."""
-        batches, count = batched_by(images, self._batch)
+    def gradient(self, images: Images, targets: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """Return the gradient of log p(target) with respect to each image, or None if the model has no gradient."""
+        batches, count = batched_by(images, self.batch)
+        classes, _ = batched_by(targets, self.batch)
         found = [np.empty((0, *self.shape), np.float32)]
-        for batch in batches:
+        for batch, its in zip(batches, classes, strict=True):
             pixels = self._tensor(batch).requires_grad_()
             # Rows are independent, so the gradient of the sum has the gradient of each row.
-            log_p = self._log_confidences(self._scores(pixels))[:, target].sum()
+            chosen = self._torch.from_numpy(its[:, None]).to(self.device)
+            log_p = self._log_confidences(self._scores(pixels)).gather(1, chosen).sum()
             if not log_p.requires_grad:
                 return None
             (slope,) = self._torch.autograd.grad(log_p, pixels)
@@ -183,7 +196,7 @@ class _Loaded:
             raise
         except Exception as error:
             if not fixed:
-                self._batch = 1
+                self.batch = 1
                 with contextlib.suppress(Exception):
                     return self._outputs(images)
             raise InputError(
@@ -193,7 +206,7 @@ class _Loaded:
             ) from None
 
     def _outputs(self, images: Images) -> Array:
-        batches, count = batched_by(images, self._batch)
+        batches, count = batched_by(images, self.batch)
         with self._torch.inference_mode():
             found = [self._model_output(self._tensor(batch)) for batch in batches]
         return np.concatenate(found)[:count]

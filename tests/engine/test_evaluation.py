@@ -253,9 +253,67 @@ def test_batch_size_is_fixed_if_rows_depend_on_it():
 
 def test_gradients_have_the_time_limit_of_logits():
     classifier = Timed(lambda size: 0)
-    classifier.gradient = lambda images, target: time.sleep(100)
+    classifier.gradient = lambda images, targets: time.sleep(100)
     evaluator, images = Evaluator(classifier, TimeLimit("classifier 'sleepy'", 0.2)), noise(3)
+    evaluator.depends_on = "batch"
     assert len(evaluator.logits([images])[0]) == 3
     with pytest.raises(OvertimeError, match=r"^classifier 'sleepy' took longer than 0.2 s for a batch of 3 images"):
-        evaluator.gradient(images, 1)
+        evaluator.gradients([(Rows(images, np.arange(3)), 1)])
     assert (evaluator.queries.gradients, evaluator.queries.uncertain) == (0, 3)
+
+
+def gradients(classifier, counts, depends_on="image"):
+    """Return the evaluator, the images for each count, and their gradients by targets 0, 1, ..."""
+    evaluator = Evaluator(classifier)
+    evaluator.depends_on = depends_on
+    batches = [noise(count, seed) for seed, count in enumerate(counts)]
+    rows = [(Rows(images, np.arange(len(images))), target) for target, images in enumerate(batches)]
+    return evaluator, batches, evaluator.gradients(rows)
+
+
+def test_gradients_of_several_runs_share_passes_of_16_images():
+    classifier = tiny().build_classifier()
+    evaluator, batches, found = gradients(classifier, [1, 3, 16])
+    assert [len(images) for images in classifier.images] == [16] * 4, "two passes tell whether rows are independent"
+    for target, (images, gradient) in enumerate(zip(batches, found, strict=True)):
+        for image, its in zip(images, gradient, strict=True):
+            (expected,) = classifier.gradient(image[None], np.array([target]))
+            np.testing.assert_array_equal(its, expected)
+    assert (evaluator.queries.gradients, evaluator.queries.padding, evaluator.queries.probes) == (20, 12, 32)
+
+
+Tiny = type(tiny().build_classifier())
+
+
+class Leaning(Tiny):
+    """Its gradient depends on the position in the batch."""
+
+    def gradient(self, images, targets):
+        found = super().gradient(images, targets)
+        return found + np.arange(len(found), dtype=np.float32)[:, None, None, None]
+
+
+@pytest.mark.parametrize(("classifier", "depends_on"), [(Leaning(), "image"), (Tiny(), "batch"), (Tiny(), "chance")])
+def test_runs_have_their_own_passes_if_gradients_depend_on_the_batch(classifier, depends_on):
+    evaluator, batches, found = gradients(classifier, [1, 3], depends_on)
+    assert [len(images) for images in classifier.images][-2:] == [1, 3]
+    for target, (images, gradient) in enumerate(zip(batches, found, strict=True)):
+        np.testing.assert_array_equal(gradient, classifier.gradient(images, np.full(len(images), target)))
+    assert (evaluator.queries.gradients, evaluator.queries.padding) == (4, 0)
+
+
+def test_a_failing_gradient_ends_one_run_only():
+    class Picky(Tiny):
+        def gradient(self, images, targets):
+            if 2 in targets:
+                raise ValueError("not for class 2")
+            return super().gradient(images, targets)
+
+    experiment = tiny(algorithm="ascent", stop={"confidence": None, "evaluations": 40}, on_error="skip", targets=[0, 2])
+    with (
+        pytest.warns(fooldeap.FooldeapWarning, match="not for class 2"),
+        ExperimentSession(experiment, Picky()) as made,
+    ):
+        result = made.run(None, quiet=True)
+    assert [run.target for run in result] == [0]
+    assert list(result.failures) == ["seed1-target2"]

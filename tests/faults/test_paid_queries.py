@@ -140,11 +140,11 @@ def test_a_kill_between_logits_and_gradient_pays_for_one_query_twice(tmp_path, m
             logits, gradient = session.classifier.logits, session.classifier.gradient
             asked = []
 
-            def killing(images, target):
+            def killing(images, targets):
                 if len(asked) == gradients:
                     raise KeyboardInterrupt
                 asked.append(len(images))
-                return gradient(images, target)
+                return gradient(images, targets)
 
             def counting(images):
                 shown.append(len(images))

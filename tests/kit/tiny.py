@@ -28,11 +28,11 @@ class Tiny:
         # Unlike a matrix product, einsum gives each row the same bits in every batch.
         return np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, self.weights).astype(np.float32)
 
-    def gradient(self, images, target):
+    def gradient(self, images, targets):
         logits = self.logits(images).astype(np.float64)
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        slope = self.weights[:, target] - p @ self.weights.T
+        slope = self.weights.T[targets] - p @ self.weights.T
         return slope.reshape(images.shape).astype(np.float32)
 
 
@@ -59,8 +59,8 @@ class Double(Tiny):
 class Steep(Tiny):
     """Returns gradients of float64."""
 
-    def gradient(self, images, target):
-        return super().gradient(images, target).astype(np.float64)
+    def gradient(self, images, targets):
+        return super().gradient(images, targets).astype(np.float64)
 
 
 @classifier("broken")

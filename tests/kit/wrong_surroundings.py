@@ -119,7 +119,7 @@ class Renamed(_Right):
 class Slope(_Right):
     """Its gradient for 32 images is float64 (32, 4, 3, 1), expected float32."""
 
-    def gradient(self, images, target):
+    def gradient(self, images, targets):
         return np.ones(images.shape)
 
 

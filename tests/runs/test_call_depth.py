@@ -29,7 +29,7 @@ class Spy:
         weights = np.random.default_rng(7).normal(size=(64, 4)) * 0.002
         return np.einsum("ij,jk->ik", images.reshape(len(images), -1) - 127.5, weights).astype(np.float32)
 
-    def gradient(self, images, target):
+    def gradient(self, images, targets):
         self.keep("gradient")
         return np.ones(images.shape, np.float32)
 

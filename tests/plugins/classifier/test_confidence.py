@@ -21,6 +21,7 @@ from fooldeap_plugins.classifier.torch import Torch
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(3).integers(0, 256, (40, *SHAPE), dtype=np.uint8)
+THREES = np.full(len(IMAGES), 3)
 
 
 def network(keras, activation, *, head=None, classes=10):
@@ -73,7 +74,7 @@ def test_gradient_is_that_of_the_log_of_the_sigmoid(keras):
     with tf.GradientTape() as tape:
         log_p = tf.reduce_sum(tf.math.log(model(pixels)[:, 3]))
     expected = tape.gradient(log_p, pixels).numpy()
-    np.testing.assert_allclose(Keras.from_object(model).gradient(IMAGES, 3), expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(Keras.from_object(model).gradient(IMAGES, THREES), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_run_on_a_sigmoid_model_reports_its_probability_in_every_file(keras, tmp_path):
@@ -140,7 +141,9 @@ def test_torch_sigmoid_is_the_confidence_and_its_logarithm_has_the_gradient(tmp_
     assert classifier.confidence_kind == kind
     np.testing.assert_allclose(confidences(classifier, IMAGES), expected.detach(), atol=1e-6)
     expected.log()[:, 3].sum().backward()
-    np.testing.assert_allclose(classifier.gradient(IMAGES, 3), pixels.grad.permute(0, 2, 3, 1), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(
+        classifier.gradient(IMAGES, THREES), pixels.grad.permute(0, 2, 3, 1), rtol=1e-3, atol=1e-7
+    )
 
 
 INT8 = """

@@ -40,7 +40,7 @@ def test_loading_leaves_the_global_random_generators_alone():
     """Keras draws from them; a run with DEAP's operators in another thread would end in other bits."""
     before = random.getstate()
     classifier = Keras(model="mnist_cnn")
-    classifier.gradient(images_like(classifier, 2), 0)
+    classifier.gradient(images_like(classifier, 2), np.full(2, 0))
     assert random.getstate() == before
 
 
@@ -56,7 +56,7 @@ def test_gradient_against_finite_differences(keras):
     layers = [k.Rescaling(1 / 255), k.Conv2D(3, 3, activation="tanh"), k.Flatten(), k.Dense(4, "softmax")]
     classifier = Keras.from_object(keras.Sequential([keras.Input((6, 6, 1)), *layers]))
     images = np.random.default_rng(0).integers(8, 248, (32, 6, 6, 1), dtype=np.uint8)
-    gradient = classifier.gradient(images, 2)
+    gradient = classifier.gradient(images, np.full(len(images), 2))
     assert gradient.dtype == np.float32
     assert gradient.shape == images.shape
 
@@ -114,7 +114,7 @@ def test_tensorflow_comes_late_and_without_a_word():
         "tensorflow(threads=1)\n"
         "images = numpy.zeros((32, 28, 28, 1), numpy.uint8)\n"
         "assert classifier.logits(images).shape == (32, 10)\n"
-        "assert classifier.gradient(images, 0).shape == images.shape\n"
+        "assert classifier.gradient(images, numpy.full(32, 0)).shape == images.shape\n"
         "tensorflow(threads=1)\n"
         "try: tensorflow(threads=2)\n"
         "except RunError as error: assert 'is already running' in str(error)\n"

@@ -82,7 +82,7 @@ def test_the_users_model_is_left_as_it_was(keras):
     model = nested_functional(keras)
     before = (model.to_json(), [len(layer._inbound_nodes) for layer in model.layers], model.get_weights())
     classifier = Keras.from_object(model)
-    classifier.gradient(images_like(classifier), 1)
+    classifier.gradient(images_like(classifier, 2), np.full(2, 1))
     assert model.to_json() == before[0]
     assert [len(layer._inbound_nodes) for layer in model.layers] == before[1]
     assert all(map(np.array_equal, model.get_weights(), before[2]))

@@ -186,7 +186,9 @@ def test_torchscript_gives_the_scores_of_the_model_and_their_gradient(torch, net
     scores = network(pixels / 255)
     np.testing.assert_allclose(made.logits(COLOURS), scores.detach(), atol=1e-5)
     torch.log_softmax(scores, 1)[:, 2].sum().backward()
-    np.testing.assert_allclose(made.gradient(COLOURS, 2), pixels.grad.permute(0, 2, 3, 1), atol=1e-6)
+    np.testing.assert_allclose(
+        made.gradient(COLOURS, np.full(len(COLOURS), 2)), pixels.grad.permute(0, 2, 3, 1), atol=1e-6
+    )
     assert calibrate(Evaluator(made)).depends_on == "image"
 
 

@@ -84,7 +84,7 @@ def test_presets_of_torch_models_and_their_gradient(tmp_path, preset):
     own.log_softmax(1)[:, 2].sum().backward()
     by_input = fed.grad.permute(0, 2, 3, 1).numpy()
     by_pixel = by_input[..., ::-1] if preset == "caffe" else by_input * classifier.scaling(3).scale
-    np.testing.assert_allclose(classifier.gradient(IMAGES, 2), by_pixel, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(classifier.gradient(IMAGES, np.full(len(IMAGES), 2)), by_pixel, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_torch_view_after_a_convolution(tmp_path, shape):
     fed = torch.tensor(images.transpose(0, 3, 1, 2).tolist()) / 255
     classifier = Torch(model=str(tmp_path / "it.pt"), shape=shape, input_range=(0, 1))
     np.testing.assert_allclose(classifier.logits(images), network(fed).detach(), atol=1e-5)
-    assert classifier.gradient(images, 2).shape == images.shape
+    assert classifier.gradient(images, np.full(len(images), 2)).shape == images.shape
 
 
 @pytest.mark.parametrize("settings", [{"input_range": (0, 1)}, {"preprocessing": "caffe"}, {"channels": "bgr"}])

@@ -135,7 +135,7 @@ def test_keras_model_gives_its_own_confidence(keras, build):
     model, forward, settings = build(keras)
     classifier = Keras.from_object(model, **settings)
     agrees(classifier, forward)
-    assert classifier.gradient(images_like(classifier, 2), 1).any()
+    assert classifier.gradient(images_like(classifier, 2), np.full(2, 1)).any()
 
 
 def test_wrong_names_of_outputs_are_refused(keras):
@@ -427,7 +427,7 @@ def test_torch_module_gives_its_own_confidence(nn, change, output):
     module = returning(nn, change)
     made = Torch.from_object(module, shape=SHAPE, input_range=(0, 1), output=output)
     agrees(made, lambda images: softmax(scores_of(module.body, images)))
-    assert made.gradient(images_like(made, 2), 1).any()
+    assert made.gradient(images_like(made, 2), np.full(2, 1)).any()
 
 
 def test_module_in_training_mode_is_evaluated_in_inference_mode(nn):
