@@ -149,7 +149,7 @@ REASONS = (
         lambda stop, run: stop.seconds is not None and run.seconds >= stop.seconds,
         replayable=False,
     ),
-    Reason("finished", "the algorithm ended"),
+    Reason("finished", "the algorithm ended by itself, before it reached a limit"),
     Reason("failed", "the run failed, with on_error: skip"),
 )
 
