@@ -89,7 +89,7 @@ class Checker:
         if isinstance(value, dict) and scheduled and parameter.number:
             return self.schedule(parameter, value, path)
         if isinstance(value, str) and parameter.name in data:
-            folder = self.document.folders.get(path, Path.cwd())
+            folder = self.document.place(path).folder
             near = folder / value
             file, _, name = value.rpartition(":")
             if marked(parameter.annotation, "code") and file and (folder / file).is_file():

@@ -154,7 +154,7 @@ def _resolved(document: Document, index: int, path: Any) -> str:
     if not isinstance(path, str):
         raise document.error(key, f"got {shown(path)}, expected the path of a file or folder")
     try:
-        return _as_text((document.folders.get(key, Path.cwd()) / path).resolve())
+        return _as_text((document.place(key).folder / path).resolve())
     except InputError as error:
         raise document.error(key, str(error)) from None
     except (OSError, ValueError, RuntimeError):  # a NUL byte, a loop of links

@@ -1,16 +1,15 @@
 """Configuration data with source positions, so that messages can point at them, and merging of documents."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fooldeap.errors import InputError
 
 Key = tuple[str | int, ...]
-T = TypeVar("T")
 
 COMMAND_LINE, ARGUMENT = "command line", "argument"
 
@@ -18,11 +17,12 @@ MAX_WORD, MAX_PATH, MAX_MESSAGE = 60, 200, 1200  # characters in a line of error
 
 
 class Position(NamedTuple):
-    """The source of a value and, if it is a file, its line and column, counted from 1."""
+    """The source of a value: if it is a file, its line and column, counted from 1. Its paths are below ``folder``."""
 
     source: str
     line: int = 0
     column: int = 0
+    folder: Path = Path()
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
@@ -30,12 +30,11 @@ class Position(NamedTuple):
 
 @dataclass
 class Document:
-    """Plain data with the source position of each key path."""
+    """Plain data with the source positions of the value and of the key at each key path."""
 
     data: dict[str, Any]
     values: dict[Key, Position] = field(default_factory=dict)
     keys: dict[Key, Position] = field(default_factory=dict)
-    folders: dict[Key, Path] = field(default_factory=dict)
 
     def error(self, path: Key, message: str, *, at_key: bool = False) -> InputError:
         """Return an error of one line: position, key, message."""
@@ -51,23 +50,17 @@ class Document:
         value = _at(self.data, path)
         paths = [inner for inner, _ in _walk(value, path)]
 
-        def moved(places: Mapping[Key, T]) -> dict[Key, T]:
+        def moved(places: Mapping[Key, Position]) -> dict[Key, Position]:
             return {(*under, *key[len(path) :]): places[key] for key in paths if key in places}
 
         at_key = self.place(path, at_key=True)
         keys = {under[:end]: at_key for end in range(1, len(under) + 1)}
-        part = Document({}, moved(self.values), {**moved(self.keys), **keys}, moved(self.folders))
+        part = Document({}, moved(self.values), {**moved(self.keys), **keys})
         return put_under(under, value, part, self.place(path))
 
     def without(self, *keys: str) -> "Document":
         """Return the document without some of its top-level keys."""
-        data = {key: value for key, value in self.data.items() if key not in keys}
-        return Document(
-            data,
-            _kept(self.values, self.data, data),
-            _kept(self.keys, self.data, data),
-            _kept(self.folders, self.data, data),
-        )
+        return replace(self, data={key: value for key, value in self.data.items() if key not in keys})
 
     def merge_onto(self, base: "Document") -> "Document":
         """Return this document merged onto another, mapping by mapping.
@@ -79,7 +72,6 @@ class Document:
             data,
             {**_kept(base.values, base.data, data), **self.values},
             {**_kept(base.keys, base.data, data), **self.keys},
-            {**_kept(base.folders, base.data, data), **self.folders},
         )
 
 
@@ -109,17 +101,16 @@ def dotted(path: Key) -> str:
 
 def from_mapping(data: Mapping[str, Any], place: str = ARGUMENT) -> Document:
     """Return data from Python as a document. It may contain numpy numbers and ranges, and keys may be dotted."""
-    document, data = Document({}), _plain(data)
+    document, data, position = Document({}), _plain(data), Position(place, folder=Path.cwd())
     for key in sorted(data, key=lambda each: str(each).count(".")):
         path: Key = tuple(str(key).split("."))
         places = dict[Key, Position]()
         for inner, value in _walk(data[key], path):
             if isinstance(value, int) and not has_64_bits(value):
                 message = f"got an integer of {value.bit_length()} bits, expected at most 64 bits"
-                raise error_at(Position(place), inner, message)
-            places[inner] = Position(place)
-        inner_document = Document({}, places, dict(places), dict.fromkeys(places, Path.cwd()))
-        document = put_under(path, data[key], inner_document, Position(place)).merge_onto(document)
+                raise error_at(position, inner, message)
+            places[inner] = position
+        document = put_under(path, data[key], Document({}, places, dict(places)), position).merge_onto(document)
     return document
 
 
@@ -140,7 +131,6 @@ def put_under(path: Key, value: Any, document: Document, place: Position) -> Doc
         value = {path[end - 1]: value}
         document.values.setdefault(path[:end], place)
         document.keys.setdefault(path[:end], place)
-        document.folders.setdefault(path[:end], Path.cwd())
     document.data = value
     return document
 
@@ -153,7 +143,7 @@ def _walk(value: Any, path: Key) -> Iterator[tuple[Key, Any]]:
         yield from _walk(inner, (*path, key))
 
 
-def _kept(places: Mapping[Key, T], before: Any, merged: Any) -> dict[Key, T]:
+def _kept(places: Mapping[Key, Position], before: Any, merged: Any) -> dict[Key, Position]:
     """Return the positions of values that still exist after a merge."""
     kept = {path: place for path, place in places.items() if _at(merged, path) is not _NOTHING}
     # 'mutation: random_pixels' may have become {name: random_pixels, rate: 0.1}.

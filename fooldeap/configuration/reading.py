@@ -153,7 +153,7 @@ class _Reader:
     """Converts YAML to plain data, and records the position of each part."""
 
     def __init__(self, place: str, folder: Path, *, lines: bool = True) -> None:
-        self.document, self.place, self.folder, self.lines = Document({}), Position(place), folder, lines
+        self.document, self.place, self.lines = Document({}), Position(place, folder=folder), lines
         self.nodes = 0
         self.constructor = YAML(typ="safe", pure=True).constructor
 
@@ -190,7 +190,6 @@ class _Reader:
             message = f"is nested more than {MAX_DEPTH} levels deep; {cure}"
             raise error_at(self.at(node), path[:1], message)
         self.document.values[path] = self.at(node)
-        self.document.folders[path] = self.folder
         if isinstance(node, MappingNode):
             return self.mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -259,7 +258,7 @@ class _Reader:
         return self.spot(node.start_mark.line, node.start_mark.column)
 
     def spot(self, line: int, column: int) -> Position:
-        return Position(self.place.source, line + 1, column + 1) if self.lines else self.place
+        return self.place._replace(line=line + 1, column=column + 1) if self.lines else self.place
 
 
 # Messages of ruamel.yaml and their replacements. "^": the position is the start of the construct, not of the error.

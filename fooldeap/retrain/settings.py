@@ -98,7 +98,7 @@ def _training(document: Document, registry: Registry) -> tuple[Training, Choice,
     if not isinstance(given, str):
         got = "is missing" if given is None else f"got {shown(given)}"
         raise document.error(("training",), f"{got}; expected a training file, such as classifiers/mnist_lenet.yaml")
-    path = document.folders.get(("training",), Path.cwd()) / given
+    path = document.place(("training",)).folder / given
     try:
         return _checked(reading.read(path), registry)
     except InputError as error:

@@ -18,7 +18,7 @@ def test_every_key_and_value_knows_its_place(tmp_path):
     assert str(document.values["b", 0]) == "f.yaml:3:5"
     assert str(document.values["b", 1, "c", 0]) == "f.yaml:4:10"
     assert str(document.keys["b", 1, "c"]) == "f.yaml:4:6"
-    assert set(document.folders.values()) == {tmp_path}
+    assert {place.folder for place in document.values.values()} == {tmp_path}
 
 
 def test_an_empty_value_is_placed_at_its_key(tmp_path):
