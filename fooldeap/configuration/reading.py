@@ -34,27 +34,22 @@ ENVIRONMENT, MADE_AT = "environment.json", "folder"  # the file of a run folder,
 
 def read(path: Path) -> Document:
     """Read a YAML file and merge it onto its ``base``, and that onto its own ``base``."""
-    if not _is_file(path):
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises errors, for example if a name is too long
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
         hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else "; name a YAML file"
         raise InputError(f"no file {str(path)!r}{hint}")
     return _read(path, ())
 
 
-def source_of(path: Path) -> str:
-    """Return the name of a file in positions."""
-    return _short(path)
-
-
 def _read(path: Path, above: tuple[Path, ...]) -> Document:
-    document = parse(read_text(path, MAX_BYTES, named=True), _short(path), path.resolve().parent)
+    document = parse(read_text(path, MAX_BYTES, named=True), source_of(path), path.resolve().parent)
     base = document.data.pop("base", None)
     if base is None:
         return document
     if not isinstance(base, str):
         raise document.error(("base",), f"got {shown(base)}, expected the path of another YAML file")
     target = path.parent / base
-    if not _is_file(target):
+    if not os.path.isfile(target):  # noqa: PTH113 - as above
         raise document.error(("base",), f"no file {_named(target)}; the path is relative to this file")
     if target.resolve() in (*above, path.resolve()):
         raise document.error(("base",), f"{base!r} is itself based on this file; choose another base")
@@ -63,22 +58,15 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     return document.merge_onto(_read(target, (*above, path.resolve())))
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # the name is too long, or has a NUL byte
-        return False
-
-
 def _named(path: Path) -> str:
     try:
-        return repr(_short(path))
+        return repr(source_of(path))
     except (OSError, ValueError, RuntimeError):
         return shown(str(path))
 
 
-def _short(path: Path) -> str:
-    """Return a path without needless ``folder/..``, for messages."""
+def source_of(path: Path) -> str:
+    """Return a path for positions and messages, without needless ``folder/..``."""
     short = Path(os.path.normpath(path))
     return str(short if short.resolve() == path.resolve() else path)  # they differ if a folder is a link
 
