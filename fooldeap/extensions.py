@@ -50,7 +50,10 @@ def load(group: str) -> Iterator[tuple[str, Any]]:
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and _PACKAGE.fullmatch(error.name or ""):
                 continue
-            raise _failure(entry, error) from error
+            text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            package = entry.dist.name if entry.dist else "?"
+            message = f"{group} {entry.name!r} of package {package} ({entry.value}) does not load: {text}"
+            raise InputError(message) from error
         yield entry.name, value
 
 
@@ -58,9 +61,3 @@ def load(group: str) -> Iterator[tuple[str, Any]]:
 def _entries(group: str) -> list[importlib.metadata.EntryPoint]:
     """Return the entry points of a group, sorted by name. Finding them takes about a millisecond."""
     return sorted(importlib.metadata.entry_points(group=group), key=lambda entry: entry.name)
-
-
-def _failure(entry: importlib.metadata.EntryPoint, error: Exception) -> InputError:
-    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    package = entry.dist.name if entry.dist else "?"
-    return InputError(f"{entry.group} {entry.name!r} of package {package} ({entry.value}) does not load: {text}")
