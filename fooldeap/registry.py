@@ -11,8 +11,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from fooldeap.errors import InputError, did_you_mean
@@ -143,34 +144,50 @@ def found_in(path: Path) -> list[Plugin]:
     return plugins
 
 
-_importing = threading.RLock()  # other threads must not get a module that is not fully imported
-
-
 def import_file(file: Path) -> ModuleType:
-    """Return a Python file as a separate module. It is imported once in a process unless it changes.
+    """Return a Python file as a separate module. It is imported once in a process unless it changes."""
+    with _importing:  # other threads must not get a module that is not fully imported
+        return _imported_file(file)
 
-    The source runs as it was read, never a compiled file next to it.
-    """
+
+_importing = threading.RLock()
+
+
+def _imported_file(file: Path) -> ModuleType:
     content = read(file, MOST_SOURCE, named=True)
     # The digest of path and content distinguishes files with equal names, and reloads a file that was edited.
     digest = hashlib.sha256(os.fsencode(file) + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"
-    with _importing:
-        if name in sys.modules:
-            return sys.modules[name]
-        if file.suffix != ".py":
-            raise InputError(f"{str(file)!r} is not a Python file; its name must end in .py")
-        module = ModuleType(name)
-        module.__file__, module.__package__ = str(file), ""
-        sys.modules[name] = module  # dataclasses and pickle look up their module here
-        try:
-            exec(compile(content, str(file), "exec", dont_inherit=True), vars(module))
-        except BaseException as error:
-            del sys.modules[name]
-            if not isinstance(error, Exception | SystemExit):
-                raise
-            raise InputError(f"{str(file)!r} cannot be loaded: {_in_one_line(error, file)}") from error
+    if name in sys.modules:
+        return sys.modules[name]
+    if file.suffix != ".py":
+        raise InputError(f"{str(file)!r} is not a Python file; its name must end in .py")
+    loader = _SourceLoader(name, str(file), content)
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look up their module here
+    try:
+        loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if not isinstance(error, Exception | SystemExit):
+            raise
+        raise InputError(f"{str(file)!r} cannot be loaded: {_in_one_line(error, file)}") from error
     return module
+
+
+class _SourceLoader(SourceFileLoader):
+    """A loader that runs the source as it was read, never a compiled file next to it."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self._content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the source."""
+        code: CodeType = self.source_to_code(self._content, self.path)
+        return code
 
 
 def _declared_in(module: ModuleType) -> Iterator[Plugin]:
