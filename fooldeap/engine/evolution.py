@@ -26,7 +26,9 @@ from fooldeap.storage.journal import Answer, Journal
 
 
 class Observer:
-    """Receives the events of a run. This base class ignores them."""
+    """Receives the events of a run. This base class ignores them. ``reads_log``: whether it uses `on_generation`."""
+
+    reads_log = True
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:
         """Handle the start of the run; see `fooldeap.plugin.Reporter`."""
@@ -157,8 +159,10 @@ class Run:
 
     def finish_generation(self) -> None:
         """Record the generation, and end the run if a stop criterion holds."""
-        for row in self.statistics.enter(self._batch, self._reply):
-            self._observer.on_generation(self.info, row)
+        rows = self.statistics.enter(self._batch, self._reply)
+        if self._observer.reads_log:
+            for row in rows:
+                self._observer.on_generation(self.info, row)
         reason = self._stop_reason()
         if reason is not None:
             self._end(reason)

@@ -81,8 +81,8 @@ class RunStatistics:
         """Compute the statistics that need no answer, while the images are still in the processor's cache."""
         self._diversity = pixel_deviation(images)
 
-    def enter(self, batch: Batch, reply: Reply) -> list[LogRow]:
-        """Record one generation, and return its log rows, one for each target."""
+    def enter(self, batch: Batch, reply: Reply) -> Iterable[LogRow]:
+        """Record one generation, and return its log rows, one for each target. With files, they are made when read."""
         self.generation += 1
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
         self.batches_without_new = 0 if len(batch.new) else self.batches_without_new + 1
@@ -95,13 +95,14 @@ class RunStatistics:
                 shown.enter(target, self._best[target].front)
         numbers = [*spreads, surest, np.full(len(targets), self._diversity)]
         counts = self.generation, self.evaluations
-        rows = [
+        rows: Iterable[LogRow] = (
             LogRow(self.info.seed, target, *counts, *values)
             for target, *values in zip(targets, *(column.tolist() for column in numbers), strict=True)
-        ]
+        )
         if self._files is not None:
             self._files.log.enter(self.evaluations, numbers)
         else:
+            rows = list(rows)
             for row in rows:
                 self._logs[row.target].append(row)
         if (snapshots if self._files is None else stored_snapshots).due(self.generation):

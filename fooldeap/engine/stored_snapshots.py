@@ -39,6 +39,7 @@ _FORMAT: npz.Format = {
     "confidence_kind": (np.str_, 1),
 }
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a member of an archive: the lengths of its name and of the extra field
+_LENGTH = struct.Struct("<I")
 _MOST_PNG = 1 << 28  # bytes
 
 
@@ -59,36 +60,57 @@ class Pictures(Protocol):
 
 
 class PictureFile:
-    """PNG files, one after the other in a file. It can be pickled once it is closed.
+    """PNG files, one after the other in a file, each after its length. It can be pickled once it is closed.
+
+    A resumed run adds the same images again. The pictures that an earlier session wrote are then used, because it takes
+    much longer to encode a picture than to read it.
 
     Parameters
     ----------
-    path : the file; an earlier file is replaced
+    path : the file
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._ends = path, [0]
-        self._file: Appended | None = Appended(path, anew=True)
+        self.path, self._places, self._end = path, list[tuple[int, int]](), 0
+        self._file: Appended | None = Appended(path)
 
     def add(self, image: Images) -> int:
         """Append an image uint8 (h, w, c), and return its number."""
         if self._file is None:
             raise ValueError(f"{self.path}: is closed")
-        self._file.append(FoolingImage(image).png())
-        self._ends.append(self._file.size)
-        return len(self._ends) - 2
+        content = self._earlier(self._file, image)
+        if content is None:
+            content = FoolingImage(image).png()
+            self._file.cut(self._end)
+            self._file.append(_LENGTH.pack(len(content)) + content)
+        self._places.append((self._end + _LENGTH.size, len(content)))
+        self._end = sum(self._places[-1])
+        return len(self._places) - 1
+
+    def _earlier(self, file: Appended, image: Images) -> bytes | None:
+        """Return the next picture of an earlier session if it shows the image."""
+        head = file.read(_LENGTH.size, self._end)
+        if len(head) < _LENGTH.size:
+            return None
+        (size,) = _LENGTH.unpack(head)
+        content = file.read(min(size, _MOST_PNG), self._end + _LENGTH.size)
+        try:
+            same = len(content) == size and np.array_equal(FoolingImage.from_png(content).pixels, image)
+        except ValueError:
+            same = False
+        return content if same else None
 
     def png(self, number: int) -> bytes:
         """Return the content of a PNG file."""
-        start, end = self._ends[number : number + 2]
+        start, size = self._places[number]
         with opened(self.path) as file:
             file.seek(start)
-            return file.read(end - start)
+            return file.read(size)
 
     def moved(self, path: Path) -> "PictureFile":
         """Return the same pictures in a copy of the file."""
         copy = PictureFile.__new__(PictureFile)
-        copy.path, copy._ends, copy._file = path, self._ends, None
+        copy.path, copy._places, copy._end, copy._file = path, self._places, self._end, None
         return copy
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ class Reporters(Observer):
         ]
         # A call for each row of a log takes long if there are many targets, so only these reporters are called.
         self._listening = [(name, each) for name, each in self._named if _listens(each)]
+        self.reads_log = bool(self._listening)
 
     def call(self, event: str, *arguments: Any) -> None:
         """Call a method of every reporter."""

@@ -11,6 +11,7 @@ import fooldeap
 from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshots
 from fooldeap.errors import InputError
+from fooldeap.results import FoolingImage
 from fooldeap.runs import worker_task
 
 LARGE = {"targets": [1, 2], "stop": {"generations": 20, "confidence": None}}
@@ -76,6 +77,30 @@ def test_a_file_of_pictures_is_not_appended_to_after_it_is_closed(tmp_path):
     file.close()
     with pytest.raises(ValueError, match="is closed"):
         file.add(np.zeros((2, 2, 1), np.uint8))
+
+
+@pytest.mark.parametrize("cut", [0, 3, 4, 60, 10_000])
+@pytest.mark.parametrize("changed", [[], [1]])
+def test_a_resumed_run_uses_the_pictures_of_an_earlier_session(tmp_path, monkeypatch, cut, changed):
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 9, 3), dtype=np.uint8)
+
+    def write():
+        file = PictureFile(tmp_path / "x.pictures")
+        assert [file.add(image) for image in images] == [0, 1, 2]
+        file.close()
+        for number, image in enumerate(images):
+            np.testing.assert_array_equal(FoolingImage.from_png(file.png(number)).pixels, image)
+        return (tmp_path / "x.pictures").read_bytes()
+
+    whole = write()
+    (tmp_path / "x.pictures").write_bytes(whole[:-cut] if cut else whole)
+    images[changed] += 1
+    encode, encoded = FoolingImage.png, []
+    monkeypatch.setattr(FoolingImage, "png", lambda image: encoded.append(image) or encode(image))
+    again = write()
+    assert changed or again == whole
+    complete = 3 if cut == 0 else 2 if cut < 200 else 0
+    assert len(encoded) == 3 - (min(complete, 1) if changed else complete)
 
 
 @pytest.mark.parametrize("wrong", ["picture", "number", "run", "short", "logits", "missing", "cut", "compressed"])
