@@ -289,12 +289,10 @@ class Evaluator:
             raise PluginError(f"{self._name} returned {described(logits)}, expected float32 {expected}{_cure(logits)}")
         if not np.isfinite(logits).all():
             count = np.count_nonzero(~np.isfinite(logits).all(axis=1))
-            cure = "does the model overflow on noise?"
-            if fault is PluginError:  # in a run
-                cure = "with on_error=skip, only the run with these images ends"
+            cure = "; does the model overflow on noise?" if fault is InputError else ""  # InputError: before a run
             raise fault(
-                f"{self._name} returned NaN or infinity for {count} of {len(images)} images, expected finite logits; "
-                f"{cure}"
+                f"{self._name} returned NaN or infinity for {count} of {len(images)} images, expected finite "
+                f"logits{cure}"
             )
         return logits
 

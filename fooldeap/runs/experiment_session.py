@@ -12,7 +12,7 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import fronts
 from fooldeap.engine.calibration import Calibration
 from fooldeap.engine.evolution import Observer, UnrecordedError
-from fooldeap.errors import FooldeapError, InputError, RunError, blaming
+from fooldeap.errors import FooldeapError, InputError, OvertimeError, PluginError, RunError, blaming
 from fooldeap.plugin import BestYet, Classifier, Reporter
 from fooldeap.results import Cost, ExperimentInfo, LogRow, Result, RunInfo, RunResult
 from fooldeap.runs.run_folder import RunFolder
@@ -209,10 +209,19 @@ class ExperimentSession(Session):
             with contextlib.suppress(RunError):  # report the first error only
                 reporters.abort()
             if self._folder is None:
+                if self._can_skip(error):
+                    raise type(error)(f"{error}; to skip runs that fail: on_error='skip'") from error
                 raise
             with contextlib.suppress(RunError):
                 self.close()
-            raise left_behind(error, self._folder, "fooldeap run --resume") from error
+            command = "fooldeap run --resume"
+            skip = f"; to skip runs that fail: {command} {self._folder.path} on_error=skip"
+            raise left_behind(error, self._folder, command, skip if self._can_skip(error) else "") from error
+
+    def _can_skip(self, error: BaseException) -> bool:
+        """Return whether ``on_error: skip`` would end only the runs with this error."""
+        ends_all = isinstance(error, OvertimeError) or self.evaluator.billable or self.experiment.on_error == "skip"
+        return isinstance(error, PluginError) and not ends_all
 
     def _write(self, folder: RunFolder, result: Result) -> None:
         folder.write("workers.csv", self.workers())

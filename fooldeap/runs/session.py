@@ -293,8 +293,11 @@ def _runs(variant: str, experiment: Experiment, classifier: Classifier) -> Itera
         yield from (RunInfo(seed, each, variant) for each in together)
 
 
-def left_behind(error: BaseException, folder: Folder, command: str) -> BaseException:
-    """Write the traceback of an error to the folder. Return an error that names this file and the command to resume."""
+def left_behind(error: BaseException, folder: Folder, command: str, also: str = "") -> BaseException:
+    """Write the traceback of an error to the folder. Return an error that names this file and the command to resume.
+
+    ``also`` is the end of the message.
+    """
     told, first = printable("".join(traceback.format_exception(error))), _first(error)
     if isinstance(first, KeyboardInterrupt):
         return KeyboardInterrupt(f"interrupted; to continue: {command} {folder.path}")
@@ -308,7 +311,7 @@ def left_behind(error: BaseException, folder: Folder, command: str) -> BaseExcep
         log = folder.write("error.log", told)
     except RunError as unwritten:
         return failure(f"{first}; its traceback is lost: {unwritten}")
-    return failure(f"{first}; the traceback is in {log}; resume with: {command} {folder.path}")
+    return failure(f"{first}; the traceback is in {log}; resume with: {command} {folder.path}{also}")
 
 
 def _first(error: BaseException) -> BaseException:

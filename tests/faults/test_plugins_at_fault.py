@@ -267,9 +267,10 @@ def test_a_folder_whose_run_is_stopped_by_an_image_is_resumed_without_that_run(t
     (tmp_path / "bad.txt").write_text(shown_late(tmp_path, fooldeap_run))
     code, said = fooldeap_run("images nan", str(tmp_path / "run.yaml"), "--out", str(folder))
     assert (code, len(said)) == (1, 1)
+    command = said[0].partition("; to skip runs that fail: fooldeap run ")[2].split()
     assert fooldeap_run("images nan", "--resume", str(folder))[0] == 1, "it dies at the same place"
     assert not (folder / "result.json").exists()
-    assert fooldeap_run("images nan", "--resume", str(folder), "on_error=skip")[0] == 1
+    assert fooldeap_run("images nan", *command)[0] == 1
     assert list(json.loads((folder / "result.json").read_text())["failures"]) == ["seed1-target1"]
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from helpers.commands import call
 
+import fooldeap
 from fooldeap import cli
 from fooldeap.configuration import config
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, PluginError
 from fooldeap.options import Options
 from fooldeap.testing import broken
 from fooldeap_plugins.classifier.callable import FunctionClassifier
@@ -255,7 +256,7 @@ def scores(images):
     [
         ("raise ConnectionError('service down')", "raised ConnectionError: service down; "),
         ("assert False", "raised AssertionError; "),
-        ("found[0] = np.nan", "expected finite logits; with on_error=skip, only the run with these images ends; "),
+        ("found[0] = np.nan", "expected finite logits; "),
     ],
 )
 def test_failure_in_a_run_names_the_command_to_resume(tmp_path, monkeypatch, capsys, fault, expected):
@@ -266,6 +267,41 @@ def test_failure_in_a_run_names_the_command_to_resume(tmp_path, monkeypatch, cap
     assert call("run", "it.yaml", "--out", "run", "--quiet") == 1
     line = capsys.readouterr().err.splitlines()[-1]
     assert f"{expected}the traceback is in " in line
-    assert line.endswith("; resume with: fooldeap run --resume run")
+    resume = "fooldeap run --resume run"
+    assert line.endswith(f"; resume with: {resume}; to skip runs that fail: {resume} on_error=skip")
     (tmp_path / "remote.py").write_text(FAILING.replace("FAULT", "pass"))
     assert call("run", "--resume", "run", "--quiet", "--force") == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("compare", ["study.yaml"]), ("audit", ["it.yaml", "--budget", "200", "--classes", "1"])]
+)
+def test_failure_in_a_study_or_an_audit_names_only_keys_that_these_have(tmp_path, monkeypatch, capsys, command, words):
+    monkeypatch.chdir(tmp_path)
+    fault = FAILING.replace("FAULT", "found[:] = np.nan").replace("run/journal", "run")
+    (tmp_path / "remote.py").write_text(fault)
+    settings = "{name: callable, function: 'remote.py:scores', shape: [8, 8, 1], classes: 3}"
+    (tmp_path / "it.yaml").write_text(f"classifier: {settings}\n")
+    vary = "vary: {mutation.rate: [0.1, 0.2]}"
+    (tmp_path / "study.yaml").write_text(f"base: it.yaml\ntargets: [1]\nseeds: 2\nbudget: 300\n{vary}\n")
+    assert call(command, *words, "--out", "run", "--quiet") == 1
+    said = capsys.readouterr().err
+    assert "returned NaN or infinity" in said
+    assert "on_error" not in said
+    assert f"fooldeap {command} --resume run" in said
+    (tmp_path / "remote.py").write_text(fault.replace("found[:] = np.nan", "pass"))
+    assert call(command, "--resume", "run", "--quiet", "--force") == 0
+
+
+def test_failure_without_a_folder_names_the_argument_that_skips_the_run():
+    def scores(images):
+        means = images.mean(axis=(1, 2, 3))
+        found = np.stack([0 * means + 12, means / 10, 0 * means], axis=1)
+        found[(means > 165) & (means < 255)] = np.nan  # no image of noise, but evolved ones
+        return found
+
+    settings = {"classifier": {"shape": [8, 8, 1], "classes": 3}, "stop": {"evaluations": 4000}, "quiet": True}
+    with pytest.raises(PluginError, match="to skip runs that fail: on_error='skip'"):
+        fooldeap.fool(scores, 1, **settings)
+    with pytest.warns(fooldeap.FooldeapWarning, match="the other runs continue"):
+        assert fooldeap.fool(scores, 1, **settings, on_error="skip").failures
