@@ -10,6 +10,7 @@ import numpy as np
 from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Array, InputError
 
+from ._layout import CHANNELS, layout_by_sizes
 from ._outputs import Output, Shape, name_of_output
 from ._scores import WRAP, check_size
 
@@ -21,7 +22,6 @@ DTYPES = {
 }
 LINEAR = ("Gemm", "MatMul")
 PASSED = ("Identity", "Cast", "Add", "Dropout")  # operators that may come between a linear layer and the scores
-CHANNELS = (1, 3)
 TENSOR = "onnx.TensorProto"
 CUDA = "CUDAExecutionProvider"
 
@@ -89,7 +89,7 @@ class Graph:
                 f"see {WRAP}"
             )
         else:
-            layout = _layout(sides, where) if layout == "auto" else layout
+            layout = layout_by_sizes(sides, where) if layout == "auto" else layout
         if layout == "nchw":
             sides = [*sides[1:], sides[0]]
         found = _settled(sides, shape, where)
@@ -113,14 +113,6 @@ class Graph:
             )
         check_size(shape, batch, where)
         return Input(shape, f"flat {layout}", DTYPES[self._input.type], batch)
-
-
-def _layout(sides: list[int | None], where: str) -> str:
-    first, last = sides[0] in CHANNELS, sides[2] in CHANNELS
-    if first == last:
-        shown = tuple("?" if side is None else side for side in sides)
-        raise InputError(f"{where} takes images of {shown}: where the channels are cannot be told; say 'layout: nchw'")
-    return "nchw" if first else "nhwc"
 
 
 def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:

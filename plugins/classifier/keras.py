@@ -17,6 +17,7 @@ from fooldeap.plugin import File, Images, InputError, classifier, dataclass
 from fooldeap.randomness import preserved
 
 from ._keras_file import SUFFIXES, load
+from ._layout import CHANNELS, Layout, layout_by_sizes, layouts_of_layers
 from ._logits import features_of, scores_of
 from ._model import ImageModel
 from ._outputs import Output, name_of_output
@@ -32,10 +33,11 @@ class Keras(ImageModel):
 
     ``model`` is the name of a shipped model, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file. It has one input
     with 1 or 3 channels, and one output (n, classes); ``output`` is its name or index if there are several.
-    ``shape``, (height, width, channels), is required for inputs of any size and for flat inputs. ``outputs`` says what
-    the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30), ``sigmoid`` (each number
-    is the probability of its class, or its logit), or ``auto``, which removes the softmax or sigmoid at the model's
-    end.
+    ``shape``, (height, width, channels), is required for inputs of any size and for flat inputs. ``layout`` is the
+    order of the input's axes, ``nchw`` or ``nhwc``; ``auto`` asks the layers, then looks for the axis of size 1 or 3.
+    ``outputs`` says what the output is: ``logits``, ``probabilities`` (the logits are then log p, p at least 1e-30),
+    ``sigmoid`` (each number is the probability of its class, or its logit), or ``auto``, which removes the softmax or
+    sigmoid at the model's end.
 
     ``input_range`` is the range of pixels that the model was trained on; the shipped ones rescale images themselves.
     ``mean`` and ``std``, one number per channel in that range, normalise the pixels. ``channels`` is the order of the
@@ -47,6 +49,7 @@ class Keras(ImageModel):
     """
 
     model: File = "mnist_cnn"
+    layout: Layout = "auto"
 
     @classmethod
     def _name_of(cls, model: Any) -> str | None:
@@ -108,7 +111,7 @@ class _Loaded:
         if model is None:
             model = load(settings._content(), settings._path.suffix.lower(), where, trusted=settings._trusted)
         model = _with_output(model, settings.output, where)
-        self._shape, self.shape, self.classes = _shapes(model, settings.shape, where)
+        self._shape, self._layout, self.shape, self.classes = _shapes(model, settings.shape, settings.layout, where)
         self.scaling = settings.scaling(self.shape[2])
         self.dtype = str(model.inputs[0].dtype)
         check_integers(self.dtype, self.scaling, where)
@@ -150,6 +153,8 @@ class _Loaded:
             uniform = np.ptp(scaling.scale) == np.ptp(scaling.offset) == 0
             scale, offset = (each[0] if uniform else each for each in (scaling.scale, scaling.offset))
             pixels = pixels * scale + offset
+        if self._layout == "nchw":
+            pixels = self._tf.transpose(pixels, (0, 3, 1, 2))
         return self._tf.reshape(pixels, (-1, *self._shape))
 
     def _logits(self, images: Any) -> Any:
@@ -203,9 +208,9 @@ def _with_output(model: Any, output: Output | None, where: str) -> Any:
 
 
 def _shapes(
-    model: Any, shape: tuple[int, int, int] | None, where: str
-) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
-    """Return the shape of the model's input, the shape of images (h, w, c), and the number of classes."""
+    model: Any, shape: tuple[int, int, int] | None, layout: Layout, where: str
+) -> tuple[tuple[int, ...], str, tuple[int, int, int], int]:
+    """Return the shape of the model's input, its layout, the shape of images (h, w, c), and the number of classes."""
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not inputs or not outputs:
         raise InputError(
@@ -216,9 +221,20 @@ def _shapes(
             f"{where} has {len(inputs)} inputs, expected one image; build a keras.Model of one input, see {WRAP}"
         )
     sides, output = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
-    images = _image_shape(sides, shape, where)
-    own = tuple(images[axis] if side is None else side for axis, side in enumerate(sides))
-    return own, images, class_count(output, where)
+    known = _layout(model, sides, where) if layout == "auto" else layout
+    swapped = known == "nchw" and len(sides) == 3
+    images = _image_shape((*sides[1:], sides[0]) if swapped else sides, shape, where)
+    given = (images[2], *images[:2]) if swapped else images
+    own = tuple(given[axis] if side is None else side for axis, side in enumerate(sides))
+    return own, known, images, class_count(output, where)
+
+
+def _layout(model: Any, sides: tuple[int | None, ...], where: str) -> str:
+    """Return the layout that the layers declare, otherwise the only one that fits the sizes, otherwise Keras' own."""
+    declared = layouts_of_layers(model)
+    if len(declared) == 1:
+        return declared.pop()
+    return layout_by_sizes(sides, where) if len(sides) == 3 and sides[0] in CHANNELS else "nhwc"
 
 
 def _image_shape(sides: tuple[int | None, ...], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from fooldeap.contracts import log_confidences
 from fooldeap.plugin import Array, Images, InputError, classifier, dataclass
 
 from ._code import in_a_line
+from ._layout import Layout
 from ._model import ImageModel
 from ._onnx_graph import Graph, Input, external_files, opened
 from ._scores import (
@@ -54,7 +55,7 @@ class Onnx(ImageModel):
     line.
     """
 
-    layout: Literal["auto", "nchw", "nhwc"] = "auto"
+    layout: Layout = "auto"
 
     @classmethod
     def _name_of(cls, model: Any) -> str | None:

@@ -129,6 +129,75 @@ KERAS = [
 ]
 
 
+# --- Layouts: where the channels are ---------------------------------------------------------------------------------
+
+
+def dense(keras, sides):
+    image = keras.Input(sides)
+    return keras.Model(image, head(keras, image))
+
+
+def convolution(keras, sides, first=False):
+    image = keras.Input(sides)
+    pixels = keras.layers.BatchNormalization()(keras.layers.Rescaling(1 / 255)(image))
+    maps = keras.layers.Conv2D(2, 2, data_format="channels_first" if first else "channels_last")(pixels)
+    return keras.Model(image, keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(maps)))
+
+
+def nested(keras, sides, first=False):
+    return keras.Sequential([keras.Input(sides), keras.Sequential([convolution(keras, sides, first)])])
+
+
+def permuted(keras, sides):
+    image = keras.Input(sides)
+    return keras.Model(image, convolution(keras, sides)(keras.layers.Permute((3, 2, 1))(image)))
+
+
+FIRST = {"first": True}
+
+
+@pytest.mark.parametrize(
+    ("build", "sides", "how", "layout"),
+    [
+        (dense, (3, 8, 6), {}, "nchw"),
+        (dense, (1, 8, 6), {}, "nchw"),
+        (dense, (8, 6, 3), {}, "nhwc"),
+        (dense, (8, 1, 3), {}, "nhwc"),
+        (convolution, (3, 8, 3), {}, "nhwc"),
+        (convolution, (3, 8, 3), FIRST, "nchw"),
+        (nested, (3, 8, 3), {}, "nhwc"),
+        (nested, (3, 8, 3), FIRST, "nchw"),
+        (dense, (3, 8, 3), {}, None),
+        (dense, (1, 8, 3), {}, None),
+        (permuted, (3, 8, 3), {}, None),
+    ],
+)
+def test_channels_are_where_layers_sizes_or_the_user_say(keras, build, sides, how, layout):
+    model = build(keras, sides, **how)
+    own = {"nhwc": lambda x: model(x.astype("f")), "nchw": lambda x: model(x.transpose(0, 3, 1, 2).astype("f"))}
+    if layout is None:
+        with pytest.raises(InputError) as error:
+            Keras.from_object(model).logits(np.zeros((1, *SHAPE), np.uint8))
+        assert re.findall("'layout: (.*?)'", str(error.value)) == ["nchw", "nhwc"]
+        for each, forward in own.items():
+            agrees(Keras.from_object(model, layout=each), forward)
+    else:
+        classifier = Keras.from_object(model)
+        agrees(classifier, own[layout])
+        assert classifier.gradient(images_like(classifier, 2), np.full(2, 1)).any()
+
+
+def test_six_channels_are_no_channels_that_come_first(keras):
+    refused(Keras.from_object(convolution(keras, (3, 8, 6))), "expected (height, width, channels), channels 1 or 3")
+
+
+def test_flat_input_in_which_the_channels_come_first(keras):
+    model = keras.Sequential([keras.Input((144,)), keras.layers.Dense(4, "softmax")])
+    for layout, axes in (("nhwc", (0, 1, 2, 3)), ("nchw", (0, 3, 1, 2))):
+        made = Keras.from_object(model, shape=SHAPE, layout=layout, input_range=(0, 1))
+        agrees(made, lambda x, axes=axes: model(x.transpose(axes).reshape(len(x), -1).astype("f") / 255))
+
+
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("build", KERAS)
 def test_keras_model_gives_its_own_confidence(keras, build):
@@ -190,10 +259,6 @@ def test_a_keras_model_that_does_not_run_is_refused(keras):
 # --- The table of the documentation ---------------------------------------------------------------------------------
 
 
-def channels_first(keras):
-    return [keras.Input((3, 8, 6))], lambda inputs: head(keras, inputs[0])
-
-
 def alpha(keras):
     return [keras.Input((8, 6, 4))], lambda inputs: head(keras, inputs[0])
 
@@ -209,7 +274,6 @@ def one_probability(keras):
 
 
 WRAPPED = {
-    "takes the channels first": (channels_first, lambda x: x.transpose(0, 3, 1, 2)),
     "takes RGBA": (alpha, lambda x: np.concatenate([x, np.full((len(x), 8, 6, 1), 255)], axis=3)),
     "has a second input of two numbers": (second_input, lambda x: [x, np.zeros((len(x), 2))]),
     "returns one probability": (one_probability, lambda x: x),
