@@ -28,9 +28,10 @@ from ._keras_allowed import is_allowed, resolved
 SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that contain code
 CONFIGURATION, METADATA = "config.json", "metadata.json"
-KERAS_2 = (
-    "save it as .h5 with tf_keras, convert it with tf2onnx for the classifier 'onnx', or call it with tf_keras for the "
-    "classifier 'callable', see 'Keras 2' in docs/classifiers.md"
+_KERAS_2 = (
+    "convert it with tf2onnx.convert.from_keras(tf_keras.models.load_model('FILE{}'), output_path='NAME.onnx') and say "
+    "'name: onnx'; the packages are in the extra: pip install 'fooldeap[keras2]'; for other ways see 'Keras 2' in "
+    "docs/classifiers.md"
 )
 _MAGIC = {b"\x89HDF\r\n\x1a\n": ".h5", b"PK\3\4": ".keras"}
 # Keys of layers that have no effect: with this value, or with any (...), because the layer never uses them.
@@ -79,7 +80,7 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
         ) from None
     old = version.startswith("2.")
     if not trusted:
-        _check_code(architecture, where, f"was written by Keras {version}" if old else None)
+        _check_code(architecture, where, (version, suffix) if old else None)
     try:
         custom = _custom_objects(architecture) if trusted else None
         with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder, warnings.catch_warnings():
@@ -92,7 +93,7 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
         raise
     except Exception as error:
         said = _said(error, trusted)
-        said = f"was written by Keras {version}, and Keras 3 {said}; {KERAS_2}" if old else said
+        said = f"was written by Keras {version}, and Keras 3 {said}; {_KERAS_2.format(suffix)}" if old else said
         raise InputError(f"{where} {said}") from error
 
 
@@ -198,13 +199,16 @@ def _refuse_size(where: str, size: int) -> None:
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
-def _check_code(architecture: Any, where: str, old: str | None = None) -> None:
-    """Refuse code. ``old`` says that Keras 2 wrote the file, or is None."""
+def _check_code(architecture: Any, where: str, old: tuple[str, str] | None) -> None:
+    """Refuse code. ``old`` is the version of Keras 2 that wrote the file, and the file's suffix, or None."""
     for each in _named(architecture):
         if not (_registered(each) or is_allowed(each)):
             if old is not None and str(each["class_name"]) not in CODE:
                 name = str(each.get("config") if each["class_name"] == "function" else each["class_name"])
-                raise InputError(f"{where} {old} and uses {name[:60]!r}, which Keras 3 cannot load; {KERAS_2}")
+                raise InputError(
+                    f"{where} was written by Keras {old[0]} and uses {name[:60]!r}, which Keras 3 cannot load; "
+                    f"{_KERAS_2.format(old[1])}"
+                )
             raise InputError(f"{where} {_refusal(each)}, {_TRUST}")
 
 

@@ -1,5 +1,6 @@
 """Files of Keras 2: loaded where that is safe, otherwise refused with what works. Against tf_keras, see the data."""
 
+import re
 import shutil
 
 import numpy as np
@@ -37,9 +38,21 @@ def test_operations_of_keras_2_are_refused_with_what_works_instead(name, uses):
     with pytest.raises(InputError, match=rf"was written by Keras 2\.21\.0 and uses '{uses}'") as error:
         Keras(model=str(FOLDER / name)).logits(images(3))
     assert "trust" not in str(error.value)
-    assert "convert it with tf2onnx for the classifier 'onnx'" in str(error.value)
     assert "'Keras 2' in docs/classifiers.md" in str(error.value)
     assert "### Keras 2\n" in (ROOT / "docs/classifiers.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_conversion_that_the_message_names_is_the_model(tmp_path, monkeypatch):
+    tf_keras, tf2onnx = pytest.importorskip("tf_keras"), pytest.importorskip("tf2onnx")
+    with pytest.raises(InputError) as error:
+        Keras(model=str(FOLDER / "operations.keras")).logits(images(3))
+    (command,) = re.findall(r"convert it with (tf2onnx\..*\)) and say 'name: onnx'", str(error.value))
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(FOLDER / "operations.keras", "FILE.keras")
+    exec(command, {"tf_keras": tf_keras, "tf2onnx": tf2onnx})
+    np.testing.assert_allclose(confidences(Onnx(model="NAME.onnx")), OUTPUTS["operations"], atol=1e-6)
 
 
 def test_conversion_with_tf2onnx_is_the_model():
@@ -51,6 +64,7 @@ def test_conversion_with_tf2onnx_is_the_model():
     assert result[2].evaluations == 300
 
 
+@pytest.mark.slow
 def test_function_with_tf_keras_is_the_model(tmp_path, monkeypatch):
     pytest.importorskip("tf_keras")
     (tmp_path / "old.py").write_text(
