@@ -21,8 +21,10 @@ BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wr
 ACCURACY_IMAGES, FEWER_IMAGES = 2000, 500  # for the classifier as configured, and with each other preprocessing
 MARGIN = 0.03  # minimum gain in accuracy before another preprocessing is suggested
 PROBES = 64
+FEWEST_SORTED = 5  # classes; outputs of fewer classes may be sorted by chance
 SAME = 1e-5  # relative difference of outputs that count as equal
 ROUNDING = 1e-5  # of confidences
+INFERENCE = "switch it to inference (PyTorch: model.eval(); Keras: training=False)"
 ALONE = 4  # images that are shown alone
 
 
@@ -61,8 +63,7 @@ def warnings_about(subject: Subject) -> list[str]:
     """Return the warnings of all checks."""
     if subject.evaluator.billable:
         return []
-    checks = (constant_output, unit_logits, extreme_logits, low_accuracy, dependent_answers)
-    return [text for check in checks if (text := check(subject)) is not None]
+    return [text for check in CHECKS if (text := check(subject)) is not None]
 
 
 def constant_output(subject: Subject) -> str | None:
@@ -95,6 +96,39 @@ def unit_logits(subject: Subject) -> str | None:
         f"{noise.max():.3g}; a softmax over values in 0..1 cannot exceed {percent(most)}, so no class can be reached; "
         "if each number is the probability of its class, set 'outputs: sigmoid'"
     )
+
+
+def bounded_logits(subject: Subject) -> str | None:
+    """Warn if all outputs lie in -1..1, as those of tanh and cosine similarities, and no activation was removed."""
+    noise, classifier = subject.calibration.noise, subject.evaluator.classifier
+    kind, classes = subject.evaluator.confidence_kind, classifier.classes
+    if kind == "probability" or getattr(classifier, "removes_activation", False) or not _within(noise, -1, 1):
+        return None
+    logits = subject.evaluator.probe_logits(_probe_images(classifier.input_shape))
+    if not _within(logits, -1, 1) or _all_equal(logits) or unit_logits(subject) is not None:
+        return None
+    most = np.e**2 / (np.e**2 + classes - 1) if kind == "softmax" else np.e / (np.e + 1)
+    return (
+        f"all outputs for {len(noise) + len(logits)} probe images lie between -1 and 1; if the model cannot leave this "
+        f"range, as with tanh or cosine similarities, the {kind} of its outputs cannot exceed {percent(most)}, and a "
+        "low confidence does not mean that it is robust: multiply the outputs by a factor, that of its training, in "
+        "the model or in a function"
+    )
+
+
+def sorted_logits(subject: Subject) -> str | None:
+    """Warn if the outputs of every image are sorted, as those of top-k: a place is then no class."""
+    noise = subject.calibration.noise
+    if noise.shape[-1] < FEWEST_SORTED or len(noise) < 2 or (np.diff(noise, axis=1) > 0).any() or _all_equal(noise):
+        return None
+    return (
+        f"the outputs for all {len(noise)} probe images are sorted, as those of top-k are, so that an output belongs "
+        "to a rank and not to a class; return the scores before they are sorted, or choose them: 'output: NAME'"
+    )
+
+
+def _within(logits: NDArray[np.float32], low: float, high: float) -> bool:
+    return len(logits) > 0 and bool(logits.min() >= low and logits.max() <= high)
 
 
 def extreme_logits(subject: Subject) -> str | None:
@@ -159,7 +193,8 @@ def dependent_answers(subject: Subject) -> str | None:
         case "chance":
             return (
                 f"{BY_CHANCE} (added noise? dropout left on?), so no result of it can be reproduced: a resumed run "
-                "ends in other bits, and verify does not hold; runs are evaluated one by one"
+                "ends in other bits, and verify does not hold; runs are evaluated one by one; if the model was saved "
+                f"in training mode, {INFERENCE} before it is saved"
             )
     return (
         f"this classifier's answer to an image depends on the rest of its batch{_batch_effect(subject)}; results "
@@ -181,9 +216,19 @@ def _batch_effect(subject: Subject) -> str:
         return f" by rounding only (confidences change by {changes.max():.1g} at most)"
     return (
         f": a probe image has {percent(together[row, target])} for class {target} in a batch of {ROWS}, and "
-        f"{percent(subject.confidences(alone[row])[0, target])} alone; if the model is in training mode, switch it to "
-        "inference (PyTorch: model.eval(); Keras: training=False)"
+        f"{percent(subject.confidences(alone[row])[0, target])} alone; if the model is in training mode, {INFERENCE}"
     )
+
+
+CHECKS = (
+    constant_output,
+    unit_logits,
+    bounded_logits,
+    sorted_logits,
+    extreme_logits,
+    low_accuracy,
+    dependent_answers,
+)
 
 
 def targets_of(classifier: Classifier) -> list[int]:

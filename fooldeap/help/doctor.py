@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -154,7 +155,9 @@ def devices() -> Iterator[Finding]:
         providers = importlib.import_module("onnxruntime").get_available_providers()
         found.append(f"ONNX Runtime: {', '.join(each.removesuffix('ExecutionProvider') for each in providers)}")
     if importlib.util.find_spec("torch") is not None:
-        count = importlib.import_module("torch").cuda.device_count()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "CUDA initialization: (?!The NVIDIA driver)", UserWarning)
+            count = importlib.import_module("torch").cuda.device_count()
         found.append(f"PyTorch: {', '.join(['cpu', *(f'cuda:{number}' for number in range(count))])}")
     yield Finding("ok", f"devices: {'; '.join(found)}")
 

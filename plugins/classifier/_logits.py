@@ -14,6 +14,7 @@ from ._code import in_a_line
 from ._scores import (
     FLOOR,
     Outputs,
+    are_log_probabilities,
     are_probabilities,
     check_removed,
     check_rows,
@@ -26,8 +27,10 @@ TOLERANCE = 1e-5
 Scores = Callable[[Any], Any]
 
 
-def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Scores, str]:
+def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Scores, str, bool]:
     """Return a function from the model's input to its logits (n, classes) float32, and their ``confidence_kind``.
+
+    The third value says whether a softmax or sigmoid was removed.
 
     Parameters
     ----------
@@ -50,14 +53,14 @@ def scores_of(model: Any, outputs: Outputs, probes: Any, where: str) -> tuple[Sc
     output = _answers(raw, probes, where)
     found = _before_activation(model) if outputs in ("auto", "sigmoid") else None
     if found is None or (outputs == "sigmoid" and found[1] != "sigmoid"):
-        if outputs == "auto" and np.isfinite(output).all():
-            raise InputError(f"{where} {_no_activation(output)}")
         kind = confidence_kind(output, outputs, where)
-        return (_logarithms(raw) if kind == "probability" else _as_float32(raw)), kind
+        if outputs == "auto" and not are_log_probabilities(output):
+            raise InputError(f"{where} {_no_activation(output)}")
+        return (_logarithms(raw) if kind == "probability" else _as_float32(raw)), kind, False
     scores, kind = _as_table(found[0], model, where), found[1]
     confidence_kind(output, "logits" if kind == "sigmoid" else "probabilities", where)
     _check(scores, raw, kind, probes, where)
-    return _as_float32(scores), kind
+    return _as_float32(scores), kind, True
 
 
 def _plain(model: Any) -> Scores:

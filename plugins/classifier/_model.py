@@ -41,6 +41,10 @@ class LoadedImages(Loaded, Protocol):
         """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
 
     @property
+    def removes_activation(self) -> bool:
+        """Whether the logits are the input of a softmax or sigmoid at the model's end."""
+
+    @property
     def device(self) -> Any:
         """The device that computes."""
 
@@ -195,6 +199,11 @@ class ImageModel(FromFile):
     def confidence_kind(self) -> str:
         """How the confidence follows from the logits, see `fooldeap.contracts.log_confidences`."""
         return self._loaded.confidence_kind
+
+    @property
+    def removes_activation(self) -> bool:
+        """Whether the logits are the input of a softmax or sigmoid at the model's end."""
+        return self._loaded.removes_activation
 
     @property
     def computes_on(self) -> str:

@@ -242,6 +242,16 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
             "'preprocessing' to the pixels that it was trained on; a function scales the pixels itself"
         )
     shares = are_probabilities(scores)
+    if shares and np.isin(scores, (0, 1)).all():
+        raise InputError(
+            f"{where} gives only 0 and 1, as labels do, expected the score of each class; return the scores before "
+            "argmax; if they are rounded probabilities, set 'input_range: [0, 1]' or what else it was trained on"
+        )
+    if not shares and _sums_over_images(scores):
+        raise InputError(
+            f"{where} gives outputs that sum to 1 over the images of a batch, expected a sum over the classes; its "
+            "softmax is over the wrong axis: correct it to 'dim=1' (PyTorch) or 'axis=-1' (Keras, ONNX)"
+        )
     unit = bool((scores >= 0).all() and (scores <= 1 + NEARLY).all())
     nearly = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=NEARLY))
     if outputs == "logits" and shares:
@@ -253,6 +263,18 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
     if outputs == "sigmoid" and not unit:
         return "sigmoid"
     return "probability" if outputs in ("probabilities", "sigmoid") or (outputs == "auto" and shares) else "softmax"
+
+
+def are_log_probabilities(scores: Array) -> bool:
+    """Return whether the numbers are logarithms of probabilities, as of a log-softmax: their softmax is exact."""
+    return bool((scores <= 0).all() and np.allclose(np.exp(scores).sum(axis=1), 1, atol=1e-3))
+
+
+def _sums_over_images(scores: Array) -> bool:
+    """Return whether the numbers of each class sum to the same whole number, that of the batches of probe images."""
+    sums = scores.sum(axis=0)
+    whole, varied = round(float(sums[0])), np.ptp(scores, axis=0).any()
+    return bool((scores >= 0).all() and varied and whole >= 1 and np.allclose(sums, whole, atol=1e-3))
 
 
 def _constant_sum(scores: Array) -> float | None:

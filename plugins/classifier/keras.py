@@ -115,7 +115,9 @@ class _Loaded:
         self.scaling = settings.scaling(self.shape[2])
         self.dtype = str(model.inputs[0].dtype)
         check_integers(self.dtype, self.scaling, where)
-        self._scores, self.confidence_kind = scores_of(model, settings.outputs, self._scaled(probes(self.shape)), where)
+        images = self._scaled(probes(self.shape))
+        found = scores_of(model, settings.outputs, images, where)
+        self._scores, self.confidence_kind, self.removes_activation = found
         self._features = features_of(model)
         self._compile()
 

@@ -143,6 +143,11 @@ class _Loaded:
             check_removed(_gap(found, known, own), known, TOLERANCE[own.dtype.itemsize], where)
 
     @property
+    def removes_activation(self) -> bool:
+        """Whether the logits are the input of a softmax or sigmoid at the model's end."""
+        return bool(self._graph.removed)
+
+    @property
     def device(self) -> str:
         """The execution provider that computes."""
         return self._graph.provider

@@ -5,6 +5,7 @@ import copy
 import hashlib
 import math
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -98,6 +99,8 @@ class Torch(ImageModel):
 
 class _Loaded:
     """The loaded model of a `Torch` classifier, and the conversion of images to its input."""
+
+    removes_activation = False
 
     def __init__(self, settings: Torch) -> None:
         where = settings._where
@@ -215,6 +218,9 @@ class _Loaded:
         scores = self._chosen(self._model(self._input(pixels)))
         classes = class_count(tuple(scores.shape[1:]), self._where)
         check_rows(len(scores), len(pixels), self.shape, self._where)
+        if not scores.is_floating_point():
+            kind = str(scores.dtype).removeprefix("torch.")
+            raise InputError(f"{self._where} returns {kind}, expected floats; return the scores before argmax")
         found: Array = scores.reshape(-1, classes).float().cpu().numpy()
         return found
 
@@ -246,21 +252,38 @@ def _program(settings: Torch) -> Program:
         return load(settings._content(), settings._where, network=settings.network, trusted=settings._trusted)
     if not hasattr(model, "eval"):
         return program_of(model)
-    return Program(copy.deepcopy(model).eval())
+    return Program(copy.deepcopy(model, _computed(model)).eval())
+
+
+def _computed(model: Any) -> dict[int, Any]:
+    """Return copies of tensors that hooks compute before each call, as of ``weight_norm``. PyTorch cannot copy them."""
+    values = [value for module in model.modules() for value in vars(module).values()]
+    tensors = [value for value in values if hasattr(value, "is_leaf") and not value.is_leaf]
+    return {id(tensor): tensor.detach().clone() for tensor in tensors}
 
 
 def _device(torch: Any, device: str, where: str) -> Any:
     """Return the device of PyTorch for the key ``device``."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+        return torch.device("cuda" if _gpus(torch) else "cpu")
+    if device.startswith("cuda") and int(device.partition(":")[2] or 0) >= _gpus(torch):
         raise InputError(f"{where}: got 'device: {device}', expected one of {devices(torch)}; say 'device: cpu'")
     return torch.device(device)
 
 
 def devices(torch: Any) -> str:
     """Return the devices that PyTorch can use here."""
-    return ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
+    return ", ".join(["cpu", *(f"cuda:{number}" for number in range(_gpus(torch)))])
+
+
+def _gpus(torch: Any) -> int:
+    """Return the number of GPUs. PyTorch warns if there is none, unless its driver is too old, which the user can mend.
+
+    TensorFlow may have tried to load the CUDA libraries before.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "CUDA initialization: (?!The NVIDIA driver)", UserWarning)
+        return int(torch.cuda.device_count())
 
 
 def _digest(model: Any) -> str:

@@ -69,6 +69,22 @@ def test_logits_between_0_and_1_are_warned_of_with_the_key_to_set():
     assert text.endswith("set 'outputs: sigmoid'")
 
 
+def test_outputs_of_tanh_and_cosine_are_warned_of_with_their_greatest_confidence():
+    (text,) = said(Own(lambda scores: np.tanh(scores)))
+    assert "the softmax of its outputs cannot exceed 64.87" in text  # e^2 / (e^2 + 4)
+    (text,) = said(Own(lambda scores: scores / np.linalg.norm(scores, axis=1, keepdims=True).clip(1)))
+    assert "multiply the outputs by a factor" in text
+    (text,) = said(Own(lambda scores: np.tanh(scores), confidence_kind="sigmoid"))
+    assert "the sigmoid of its outputs cannot exceed 73.10" in text
+    assert said(Own(lambda scores: 30 * np.tanh(scores))) == []  # the cure
+    assert said(Own(lambda scores: np.tanh(scores), removes_activation=True)) == []  # as its own softmax says
+
+
+def test_sorted_outputs_are_warned_of():
+    (text,) = said(Own(lambda scores: -np.sort(-scores, axis=1)))
+    assert "are sorted, as those of top-k are" in text
+
+
 def test_confidence_of_the_final_image_is_that_of_the_image_alone():
     """The case of BatchNorm in training mode: .999 in its batch, another value alone."""
 

@@ -34,7 +34,7 @@ class Own:
         self.patience -= len(images)
         if self.patience < 0:
             raise MemoryError("no room")
-        return np.eye(3, dtype=np.float32)[images.sum(axis=(1, 2, 3)) % 3]
+        return 9 * np.eye(3, dtype=np.float32)[images.sum(axis=(1, 2, 3)) % 3]
 
 
 def test_numbers_of_numpy_ranges_and_tuples(tmp_path):

@@ -2,7 +2,9 @@
 
 import pickle
 import sys
+import warnings
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from fooldeap_plugins.classifier._model import path_of
 from fooldeap_plugins.classifier._scores import Scaling
 from fooldeap_plugins.classifier.keras import Keras
 from fooldeap_plugins.classifier.onnx import Onnx
-from fooldeap_plugins.classifier.torch import Torch
+from fooldeap_plugins.classifier.torch import Torch, _device
 
 sys.path.insert(0, str(KIT))
 from exports import as_onnx
@@ -246,3 +248,15 @@ def test_classes_are_named_by_a_file(tmp_path):
 def test_the_plugins_are_found_by_name():
     known = registry.load()
     assert {"onnx", "torch", "callable"} <= {plugin.name for plugin in known.all("classifier")}
+
+
+def test_only_a_driver_that_is_too_old_is_worth_a_warning_of_pytorch():
+    """PyTorch with CUDA warns without a GPU, if TensorFlow has looked for one before."""
+
+    def without_gpu(message):
+        cuda = SimpleNamespace(device_count=lambda: warnings.warn(message, UserWarning, stacklevel=1) or 0)
+        return SimpleNamespace(cuda=cuda, device=str)
+
+    assert _device(without_gpu("CUDA initialization: Unexpected error from cudaGetDeviceCount()."), "auto", "") == "cpu"
+    with pytest.warns(UserWarning, match="too old"):
+        _device(without_gpu("CUDA initialization: The NVIDIA driver on your system is too old"), "auto", "")

@@ -316,16 +316,14 @@ CASES = [
     ("Hugging Face", Hub),
     ("Web service", Service),
 ]
+IMPORT_TF_KERAS = (Keras2, Web)  # which takes seconds
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(
     ("title", "kind"),
-    [
-        # The import of tf_keras takes seconds.
-        pytest.param(title, kind, id=f"{title}-{kind.__name__}", marks=[pytest.mark.slow] if kind in (Keras2, Web) else [])
-        for title, kind in CASES
-    ],
+    [pytest.param(*case, marks=[pytest.mark.slow] if case[1] in IMPORT_TF_KERAS else []) for case in CASES],
+    ids=[f"{title}-{kind.__name__}" for title, kind in CASES],
 )
 def test_section_leads_from_a_file_to_a_fooled_class(title, kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

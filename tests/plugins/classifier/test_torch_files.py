@@ -10,7 +10,7 @@ import pytest
 
 import fooldeap
 from fooldeap.errors import InputError
-from fooldeap_plugins.classifier.torch import Torch
+from fooldeap_plugins.classifier.torch import Torch, devices
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -231,13 +231,14 @@ def test_model_with_several_values_or_named_logits(cnn):
 
 
 def test_device_that_is_not_there_is_refused(cnn):
-    if not torch.cuda.is_available():
+    gpus = devices(torch) != "cpu"
+    if not gpus:
         with pytest.raises(InputError, match="got 'device: cuda:0', expected one of cpu; say 'device: cpu'"):
             Torch.from_object(cnn, shape=SHAPE, device="cuda:0").logits(IMAGES)
     with pytest.raises(InputError, match="got 'device: gpu', expected auto, cpu, cuda or cuda:0"):
         Torch.from_object(cnn, shape=SHAPE, device="gpu")
     same = [Torch.from_object(cnn, shape=SHAPE, device=device).logits(IMAGES) for device in ("cpu", "auto")]
-    if not torch.cuda.is_available():
+    if not gpus:
         np.testing.assert_array_equal(*same)
 
 
@@ -252,7 +253,7 @@ def test_exported_program_after_a_keras_model_in_one_process(cnn, tmp_path):
     script = """
         import numpy as np, fooldeap
         from fooldeap_plugins.classifier.keras import Keras
-        from fooldeap_plugins.classifier.torch import Torch
+        from fooldeap_plugins.classifier.torch import Torch, devices
 
         Keras(model="mnist_lenet").logits(np.zeros((32, 28, 28, 1), np.uint8))
         classifier = Torch(model="it.pt2")

@@ -11,6 +11,7 @@ import pytest
 from helpers.experiments import ROOT
 from helpers.keras_models import images_like, softmax
 
+import fooldeap
 from fooldeap.configuration import config
 from fooldeap.contracts import log_confidences
 from fooldeap.errors import InputError
@@ -248,6 +249,31 @@ def test_a_reshape_that_mixes_images_is_refused(keras):
     model = keras.Model(image, keras.layers.Dense(4, activation="softmax")(flat))
     agrees(Keras.from_object(model, shape=SHAPE), lambda images: model(images.astype("f")))
     refused(Keras.from_object(model, shape=(16, 6, 3)), "see whether 'shape' is that of its images")
+
+
+def test_softmax_over_the_images_is_refused(keras, tmp_path):
+    """`outputs: sigmoid`, which the range of its output suggests, would give wrong confidences."""
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, keras.layers.Softmax(axis=0)(head(keras, image, None)))
+    for outputs in ("auto", "sigmoid", "logits", "probabilities"):
+        refused(Keras.from_object(model, outputs=outputs), "correct it to 'dim=1' (PyTorch) or 'axis=-1'")
+    right = keras.Model(image, keras.layers.Softmax(axis=-1)(model.layers[-2].output))
+    agrees(Keras.from_object(right), lambda images: right(images.astype("f")))
+    pytest.importorskip("onnxruntime")
+    path = exported(tmp_path / "it.onnx", ("Softmax", "s", "p", {"axis": 0}), out="p")
+    refused(Onnx(model=path), "its softmax is over the wrong axis")
+
+
+def test_logarithms_of_probabilities_are_logits(keras):
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, head(keras, image, "log_softmax"))
+    agrees(Keras.from_object(model), lambda images: np.exp(model(images.astype("f"))))
+
+
+def test_labels_are_no_probabilities(keras):
+    image = keras.Input(SHAPE)
+    label = keras.ops.one_hot(keras.ops.argmax(head(keras, image), axis=1), 4)
+    refused(Keras.from_object(keras.Model(image, label)), "gives only 0 and 1, as labels do")
 
 
 def test_a_keras_model_that_does_not_run_is_refused(keras):
@@ -541,6 +567,14 @@ def test_module_gets_pixels_of_its_own_precision(nn, precision):
         (lambda scores: scores[:, :1], None, "make two of it, 1 - p and p"),
         (lambda scores: ["cat"] * len(scores), None, "expected a tensor; wrap it"),
         (lambda scores: scores.argmax(1), None, "expected one score for each class"),
+        (
+            lambda scores: (scores == scores.amax(1, keepdim=True)).long(),
+            None,
+            "returns int64, expected floats; return",
+        ),
+        (lambda scores: (scores == scores.amax(1, keepdim=True)).float(), None, "gives only 0 and 1, as labels do"),
+        (lambda scores: scores + 1j, None, "returns complex64, expected floats"),
+        (lambda scores: scores.softmax(0), None, "its softmax is over the wrong axis: correct it to 'dim=1' (PyTorch)"),
     ],
 )
 def test_torch_outputs_that_are_no_scores_are_refused(nn, change, output, cure):
@@ -555,3 +589,27 @@ def test_a_view_that_mixes_images_is_refused(nn):
         Torch.from_object(module, shape=SHAPE, input_range=(0, 1)), lambda images: softmax(scores_of(module, images))
     )
     refused(Torch.from_object(module, shape=(16, 6, 3)), "see whether 'shape' is that of its images")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
+def test_weights_that_hooks_compute_are_copied(nn, name):
+    """PyTorch refuses to copy such a module."""
+    import torch
+
+    body = nn.Sequential(nn.Flatten(), nn.Linear(144, 4))
+    getattr(torch.nn.utils, name)(body[1])
+    module = returning(nn, lambda scores: scores, body)
+    made = Torch.from_object(module, shape=SHAPE, input_range=(0, 1))
+    agrees(made, lambda images: softmax(scores_of(module, images)))
+    assert made.gradient(images_like(made, 2), np.full(2, 1)).any()
+
+
+def test_sorted_scores_are_warned_of(nn):
+    """`output: 0` is what the message about several outputs names; of top-k it has no classes."""
+    module = returning(
+        nn, lambda scores: (9 * scores.repeat(1, 2)).topk(8), nn.Sequential(nn.Flatten(), nn.Linear(144, 4))
+    )
+    settings = {"shape": SHAPE, "input_range": [0, 1], "output": 0}
+    with pytest.warns(fooldeap.FooldeapWarning, match="are sorted, as those of top-k are"):
+        fooldeap.fool(module, 1, classifier=settings, stop={"evaluations": 200}, quiet=True)
