@@ -144,36 +144,32 @@ def found_in(path: Path) -> list[Plugin]:
     return plugins
 
 
+_importing = threading.RLock()  # other threads must not get a module that is not fully imported
+
+
 def import_file(file: Path) -> ModuleType:
     """Return a Python file as a separate module. It is imported once in a process unless it changes."""
-    with _importing:  # other threads must not get a module that is not fully imported
-        return _imported_file(file)
-
-
-_importing = threading.RLock()
-
-
-def _imported_file(file: Path) -> ModuleType:
     content = read(file, MOST_SOURCE, named=True)
     # The digest of path and content distinguishes files with equal names, and reloads a file that was edited.
     digest = hashlib.sha256(os.fsencode(file) + content).hexdigest()[:12]
     name = f"fooldeap_user_{file.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    if file.suffix != ".py":
-        raise InputError(f"{str(file)!r} is not a Python file; its name must end in .py")
-    loader = _SourceLoader(name, str(file), content)
-    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look up their module here
-    try:
-        loader.exec_module(module)
-    except BaseException as error:
-        del sys.modules[name]
-        if not isinstance(error, Exception | SystemExit):
-            raise
-        raise InputError(f"{str(file)!r} cannot be loaded: {_in_one_line(error, file)}") from error
+    with _importing:
+        if name in sys.modules:
+            return sys.modules[name]
+        if file.suffix != ".py":
+            raise InputError(f"{str(file)!r} is not a Python file; its name must end in .py")
+        loader = _SourceLoader(name, str(file), content)
+        spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look up their module here
+        try:
+            loader.exec_module(module)
+        except BaseException as error:
+            del sys.modules[name]
+            if not isinstance(error, Exception | SystemExit):
+                raise
+            raise InputError(f"{str(file)!r} cannot be loaded: {_in_one_line(error, file)}") from error
     return module
 
 
