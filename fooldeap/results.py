@@ -196,9 +196,6 @@ class StoredImage(FoolingImage):
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
         return self._read() if scale == 1 else super().png(scale)
 
-    def __reduce__(self) -> tuple[type["StoredImage"], tuple[Path, Callable[[], bytes]]]:
-        return StoredImage, (self._path, self._read)
-
     _path: Path
     _read: Callable[[], bytes]
 
