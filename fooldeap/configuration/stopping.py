@@ -160,8 +160,3 @@ def reason_to_stop(stop: Stop, run: Progress, *, replaying: bool = False) -> Rea
         if reason.holds is not None and (reason.replayable or not replaying) and reason.holds(stop, run):
             return reason
     return None
-
-
-def clause_of(stopped: str) -> str:
-    """Return the clause for the value of ``stopped`` in a result."""
-    return next((reason.clause for reason in REASONS if reason.name == stopped), stopped)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fooldeap import formatting
-from fooldeap.configuration.stopping import clause_of
+from fooldeap.configuration.stopping import REASONS
 from fooldeap.engine import snapshots
 from fooldeap.formatting import class_label, goal_text, grouped
 from fooldeap.plugin import Array, Predictions
@@ -159,7 +159,8 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
     reached = run.evaluations_to_goal
     lines = [f"after {grouped(reached)} evaluations" if reached else f"{grouped(run.evaluations)} evaluations"]
     if result.goal and not reached:
-        lines.append(f"goal not reached: {clause_of(run.stopped)}")
+        clause = next((reason.clause for reason in REASONS if reason.name == run.stopped), run.stopped)
+        lines.append(f"goal not reached: {clause}")
     return Card(
         title=f"target {title}",
         image=picture(run.image.pixels),
