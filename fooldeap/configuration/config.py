@@ -240,10 +240,10 @@ class _ExperimentChecker(Checker):
         self.check_fit(choices)
         self.check_objectives(choices["fitness"], choices["algorithm"], choices["selection"])
         self.finish()
-        targets = values.pop("targets")
+        if values["targets"] != "all" and not isinstance(values["targets"], tuple):
+            values["targets"] = (values["targets"],)
         return Experiment(
-            **{**values, "plugins": tuple(values["plugins"])},
-            targets=targets if targets == "all" else tuple(targets) if isinstance(targets, list) else (targets,),
+            **values,
             stop=Stop(**stop),
             reporters=tuple(choice for choice in reporters if choice),
             document=self.document,
@@ -273,10 +273,12 @@ class _ExperimentChecker(Checker):
         return values
 
     def check_targets(self, targets: Any) -> None:
-        if isinstance(targets, list) and len(set(targets)) < len(targets):
-            first = {target: index for index, target in reversed(list(enumerate(targets)))}
-            index = next(index for index, target in enumerate(targets) if first[target] < index)
-            self.problem(("targets", index), f"got {targets[index]} twice, expected each target once")
+        seen = set()
+        for index, target in enumerate(targets if isinstance(targets, tuple) else ()):
+            if target in seen:
+                self.problem(("targets", index), f"got {target} twice, expected each target once")
+                return
+            seen.add(target)
 
     def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
         """Record operators that do not work on the chosen genome."""

@@ -59,12 +59,12 @@ class _Plain:
     name: Name
     seed: Annotated[int, Ge(0)]
     seeds: Count
-    targets: Literal["all"] | Target | ClassName | Annotated[list[Target | ClassName], Len(1)]
+    targets: Literal["all"] | Target | ClassName | Annotated[tuple[Target | ClassName, ...], Len(1)]
     concurrent_runs: Count
     on_error: Literal["stop", "skip"]
     report: bool
     keep_journals: bool
-    plugins: list[str]
+    plugins: tuple[str, ...]
 
 
 def plain_keys() -> dict[str, Parameter]:
