@@ -29,6 +29,8 @@ MAX_DEPTH = 40
 MAX_LEVELS = 100  # of nested brackets, including those in keys
 LONGEST_INTEGER = 100  # characters; 64 binary digits and their prefix need 67
 MAX_FILES = 20  # in a chain of bases
+TOO_MANY = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
+TOO_DEEP = "is too deeply nested"
 ENVIRONMENT, MADE_AT = "environment.json", "folder"  # the file of a run folder, and its key for the folder's path
 
 
@@ -106,14 +108,11 @@ def _split(word: str) -> tuple[Key, str]:
     return path, text
 
 
-class _TooMany(Exception):
-    def __init__(self, node: Node) -> None:
-        self.node = node
+class _OverLimit(Exception):
+    """A document has too many values or nested brackets. It is not a `YAMLError`, because the YAML is valid."""
 
-
-class _TooDeep(Exception):
-    def __init__(self, mark: Any) -> None:
-        self.mark = mark
+    def __init__(self, mark: Any, message: str) -> None:
+        self.mark, self.message = mark, message
 
 
 class _Composer(Composer):
@@ -128,12 +127,12 @@ class _Composer(Composer):
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.levels += 1
         if self.levels > MAX_LEVELS:
-            raise _TooDeep(self.parser.peek_event().start_mark)
+            raise _OverLimit(self.parser.peek_event().start_mark, TOO_DEEP)
         node = super().compose_node(parent, index)
         self.levels -= 1
         self.nodes += 1
         if self.nodes > 2 * MAX_NODES:  # keys are nodes, too
-            raise _TooMany(node)
+            raise _OverLimit(node.start_mark, TOO_MANY)
         return node
 
 
@@ -151,15 +150,13 @@ class _Reader:
             yaml = YAML(typ="safe", pure=True)
             yaml.Composer = _Composer
             root = yaml.compose(text)
-        except _TooMany as error:
-            raise self.too_many(error.node, path) from None
-        except _TooDeep as error:
-            raise error_at(self.spot(error.mark.line, error.mark.column), path, "is too deeply nested") from None
+        except _OverLimit as error:
+            raise error_at(self.spot(error.mark.line, error.mark.column), path, error.message) from None
         except YAMLError as error:
             line, column, problem = in_words(error, text)
             raise error_at(self.spot(line, column), path, f"invalid YAML: {problem}") from None
         except RecursionError:
-            raise error_at(self.place, path, "is too deeply nested") from None
+            raise error_at(self.place, path, TOO_DEEP) from None
         except (ValueError, OverflowError, AssertionError, LookupError):  # bugs of ruamel.yaml
             found = re.search(r"\\U(?!000|0010)[0-9A-Fa-f]{8}", text)
             before = text[: found.start()].split("\n") if found else [""]
@@ -172,7 +169,7 @@ class _Reader:
     def construct(self, node: Node, path: Key) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise self.too_many(node, path)
+            raise error_at(self.at(node), path[:1], TOO_MANY)
         if len(path) > MAX_DEPTH:
             cure = "flatten it, and use no alias (*name) inside its own value"
             message = f"is nested more than {MAX_DEPTH} levels deep; {cure}"
@@ -184,10 +181,6 @@ class _Reader:
             self.expect_tag(node, path, "seq")
             return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, path)  # the only remaining type
-
-    def too_many(self, node: Node, path: Key) -> InputError:
-        message = f"got more than {MAX_NODES} values; do not repeat aliases (*name) of aliases"
-        return error_at(self.at(node), path[:1], message)
 
     def mapping(self, node: MappingNode, path: Key) -> dict[str, Any]:
         self.expect_tag(node, path, "map")
