@@ -2,7 +2,7 @@
 
 import functools
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -192,10 +192,7 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-@functools.cache
-def keys_of(target: Callable[..., Any]) -> dict[str, Parameter]:
-    """Return the possible keys of a mapping: the keyword-only fields of a dataclass."""
-    return parameters_of(target)
+keys_of = functools.cache(parameters_of)  # the possible keys of a mapping: the keyword-only fields of a dataclass
 
 
 def marked(annotation: Any, marker: str) -> bool:

@@ -15,7 +15,7 @@ from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of, marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key, dotted
-from fooldeap.configuration.experiment import CHOICES, Experiment, plain_keys
+from fooldeap.configuration.experiment import CHOICES, Experiment, PlainKeys
 from fooldeap.configuration.reading import found_again
 from fooldeap.configuration.stopping import Stop
 from fooldeap.errors import InputError, did_you_mean, nearest
@@ -83,9 +83,7 @@ def merged_config(
     return document.merge_onto(_defaults())
 
 
-def checked(
-    document: Document, registry: Registry, options: Options = NO_OPTIONS, *, also: tuple[str, ...] = ()
-) -> Experiment:
+def checked(document: Document, registry: Registry, options: Options, *, also: tuple[str, ...] = ()) -> Experiment:
     """Return the experiment in a document.
 
     ``also`` are additional keys that messages suggest.
@@ -231,7 +229,7 @@ class _ExperimentChecker(Checker):
     def experiment(self, options: Options, also: tuple[str, ...]) -> Experiment:
         data = self.document.data
         plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
-        values = self.values(plain_keys(), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
+        values = self.values(keys_of(PlainKeys), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
         stop = self.stop(data.get("stop"))
         self.generations = stop.get("generations", 0)
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}

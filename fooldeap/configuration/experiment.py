@@ -12,13 +12,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Len
 from pydantic import StringConstraints, WithJsonSchema
 
-from fooldeap.configuration.checks import keys_of, marked
+from fooldeap.configuration.checks import marked
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.stopping import Count, Stop
 from fooldeap.errors import InputError, blaming
 from fooldeap.options import NO_OPTIONS, Options
-from fooldeap.parameters import Parameter
 from fooldeap.plugin import Classifier
 from fooldeap.storage.inputs import digest_of
 
@@ -53,7 +52,7 @@ CHOICES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plain:
+class PlainKeys:
     """The keys of an experiment with plain values."""
 
     name: Name
@@ -65,11 +64,6 @@ class _Plain:
     report: bool
     keep_journals: bool
     plugins: tuple[str, ...]
-
-
-def plain_keys() -> dict[str, Parameter]:
-    """Return the keys of an experiment with plain values."""
-    return keys_of(_Plain)
 
 
 @dataclass(frozen=True)

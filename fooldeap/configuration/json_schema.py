@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.checks import keys_of
 from fooldeap.configuration.choices import SCHEDULES
-from fooldeap.configuration.experiment import CHOICES, plain_keys
+from fooldeap.configuration.experiment import CHOICES, PlainKeys
 from fooldeap.configuration.stopping import Stop
 from fooldeap.extensions import FileKind
 from fooldeap.parameters import REQUIRED, Parameter
@@ -28,7 +28,7 @@ def experiment(registry: Registry) -> Schema:
             "type": "string",
             "description": "A file that gives the keys that are missing here; its path is relative to this file.",
         },
-        **properties(plain_keys()),
+        **properties(keys_of(PlainKeys)),
         **choices,
         "dataset": {"anyOf": [choices["dataset"], {"type": "null"}]},
         "stop": mapping(keys_of(Stop), required=False),

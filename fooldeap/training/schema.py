@@ -1,7 +1,7 @@
 """The JSON Schema of training files."""
 
 from fooldeap.configuration.checks import keys_of
-from fooldeap.configuration.experiment import plain_keys
+from fooldeap.configuration.experiment import PlainKeys
 from fooldeap.configuration.json_schema import DIALECT, Schema, choice, mapping, properties
 from fooldeap.extensions import FileKind
 from fooldeap.registry import Registry
@@ -13,7 +13,7 @@ def schema(registry: Registry) -> Schema:
     own = training()
     return {
         **own,
-        "properties": {**own["properties"], **properties({"plugins": plain_keys()["plugins"]})},
+        "properties": {**own["properties"], **properties({"plugins": keys_of(PlainKeys)["plugins"]})},
         "$schema": DIALECT,
         "title": "fooldeap training",
         "$defs": {"dataset": choice(registry, "dataset")},
