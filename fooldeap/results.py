@@ -149,11 +149,7 @@ class FoolingImage:
         InputError
             The file is not a valid PNG. The message names it.
         """
-        content = read(path, MOST_PICTURE)
-        try:
-            return cls.from_png(content)
-        except ValueError as error:
-            raise InputError(f"{path}: {error}; restore it from a copy") from None
+        return cls(_pixels_of(read(path, MOST_PICTURE), path))
 
     def png(self, scale: int = 1) -> bytes:
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
@@ -187,10 +183,7 @@ class StoredImage(FoolingImage):
         InputError
             The content is not a valid PNG.
         """
-        try:
-            return FoolingImage.from_png(self._read()).pixels
-        except ValueError as error:
-            raise InputError(f"{self._path}: {error}; restore it from a copy") from None
+        return _pixels_of(self._read(), self._path)
 
     def png(self, scale: int = 1) -> bytes:
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
@@ -198,6 +191,14 @@ class StoredImage(FoolingImage):
 
     _path: Path
     _read: Callable[[], bytes]
+
+
+def _pixels_of(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """Return the image in the content of a PNG file. An error names the file."""
+    try:
+        return FoolingImage.from_png(content).pixels
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; restore it from a copy") from None
 
 
 class Snapshot(NamedTuple):

@@ -138,7 +138,7 @@ def test_images_that_change_after_the_folder_was_read_are_refused(folder, wrong)
     content = path.read_bytes()
     place = content.index(b"IHDR")
     path.write_bytes(content[:place] + b"xxxx" + content[place + 4 :] if wrong == "changed" else content[:50])
-    with pytest.raises(InputError, match=r"snapshots.npz: was changed; restore it from a copy"):
+    with pytest.raises(InputError, match=r"^[^:]*snapshots\.npz: was changed; restore it from a copy$"):
         _ = result[1].snapshots[0]
 
 
