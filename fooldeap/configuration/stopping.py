@@ -14,7 +14,6 @@ from pydantic import Field
 Count = Annotated[int, Ge(1)]
 
 GOALS = ("confidence", "score")  # the criteria that mean success
-IN_STUDIES = ("generations", "stop_at_goal")  # a study sets the goals and the budget itself, and refuses all others
 _IN_EVERY_DIGEST = frozenset(
     {"confidence", "score", "evaluations", "generations", "seconds", "stagnation", "stop_at_goal"}
 )

@@ -15,7 +15,7 @@ from fooldeap.configuration import document as documents
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.experiment import CHOICES, Experiment
-from fooldeap.configuration.stopping import GOALS, IN_STUDIES, Stop
+from fooldeap.configuration.stopping import GOALS, Stop
 from fooldeap.configuration.writing import check_size, values_in
 from fooldeap.errors import InputError
 from fooldeap.options import NO_OPTIONS, Options
@@ -27,6 +27,7 @@ from fooldeap.study.variants import COMMON, ELSEWHERE, KEYS, factors, variants
 # A run ends by its budget, not by generations, unless somebody says so: even where many images are known already.
 GENERATIONS_AN_EVALUATION = 4
 
+STOPS = ("generations", "stop_at_goal")  # the stop criteria of a study; it sets goals and budget by its own keys
 MOST_REPEATED = 20_000  # values of all variants; of more, what they have in common is written once
 
 Source = str | Path | Mapping[str, Any]
@@ -74,7 +75,7 @@ class Study:
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
     own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
-    return {**own, "stop": {name: data["stop"][name] for name in IN_STUDIES}}
+    return {**own, "stop": {name: data["stop"][name] for name in STOPS}}
 
 
 def _apart(variants: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -165,7 +166,7 @@ def _experiment(document: Document, registry: Registry, options: Options) -> Exp
         document = documents.from_mapping({"stop.generations": generations}, "budget").merge_onto(document)
     experiment = config.checked(document, registry, options, also=KEYS)
     for name, default in asdict(Stop()).items():
-        if name not in (*GOALS, "evaluations", *IN_STUDIES) and getattr(experiment.stop, name) != default:
+        if name not in (*GOALS, "evaluations", *STOPS) and getattr(experiment.stop, name) != default:
             raise document.error(
                 ("stop", name),
                 "ends runs for what is itself compared, which would bias the comparison; set it to "
