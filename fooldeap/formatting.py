@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 
 _DIGITS = 5  # of a share; three digits of a percentage
@@ -39,17 +39,6 @@ def _exact(number: float) -> Decimal:
 def level(share: float) -> str:
     """Return a configured level in percent with all its digits: 99.99 %."""
     return f"{100 * share:.10g} %"
-
-
-def goal_text(goal: Mapping[str, float]) -> str:
-    """Return a goal as text: 99.99 % confidence."""
-    return " or ".join(_GOALS[name](value) for name, value in sorted(goal.items()))
-
-
-_GOALS: dict[str, Callable[[float], str]] = {
-    "confidence": lambda share: f"{level(share)} confidence",
-    "score": lambda score: f"a score of {score:g}",
-}
 
 
 def class_label(number: int, names: Sequence[str]) -> str:

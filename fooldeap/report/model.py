@@ -350,6 +350,14 @@ def name_of(index: int, names: Sequence[str]) -> str:
     return str(names[index]) if index < len(names) else str(index)
 
 
+def goal_text(goal: Mapping[str, float]) -> str:
+    """Return a goal as text: 99.99 % confidence."""
+    return " or ".join(
+        f"{formatting.level(value)} confidence" if name == "confidence" else f"a {name} of {value:g}"
+        for name, value in sorted(goal.items())
+    )
+
+
 def is_good(target: int, predicted: int, *, reached: bool, has_goal: bool = True) -> bool | None:
     """Return how pages colour an image: green if it reached its goal, orange if it is seen as another class."""
     if not has_goal:

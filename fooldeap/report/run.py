@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fooldeap import formatting
 from fooldeap.configuration.stopping import REASONS
 from fooldeap.engine import snapshots
-from fooldeap.formatting import class_label, goal_text, grouped
+from fooldeap.formatting import class_label, grouped
 from fooldeap.plugin import Array, Predictions
 from fooldeap.report import many_targets
 from fooldeap.report.common import complete
@@ -33,6 +33,7 @@ from fooldeap.report.model import (
     Table,
     Text,
     Thumb,
+    goal_text,
     is_good,
     name_of,
     percent,

@@ -5,7 +5,8 @@ from itertools import groupby, pairwise
 from math import isclose
 from typing import NamedTuple
 
-from fooldeap.formatting import goal_text, grouped
+from fooldeap.formatting import grouped
+from fooldeap.report.model import goal_text
 from fooldeap.study.analysis_types import SIGNIFICANT, Analysis, Factor, Friedman, Pair, VariantMeasures
 from fooldeap.study.outcome import Outcome
 from fooldeap.study.tables import decimal, interval, percent

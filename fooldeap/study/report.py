@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fooldeap.formatting import class_label, goal_text, grouped
+from fooldeap.formatting import class_label, grouped
 from fooldeap.report.model import (
     DOCUMENT,
     HTML,
@@ -27,6 +27,7 @@ from fooldeap.report.model import (
     Table,
     Text,
     Thumb,
+    goal_text,
     thumb,
 )
 from fooldeap.study import tables
