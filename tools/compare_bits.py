@@ -5,6 +5,7 @@ budget of EVALUATIONS (default 2000), and prints the files that differ. Images, 
 compared.
 """
 
+import configparser
 import subprocess
 import sys
 import tempfile
@@ -33,11 +34,18 @@ def main() -> None:
 def export(revision: str, folder: Path) -> Path:
     """Write the packages of a revision to a folder that can be put on PYTHONPATH."""
     folder.mkdir()
-    archive = subprocess.run(
-        ["git", "archive", revision, "fooldeap", "plugins", "configs"], cwd=ROOT, check=True, capture_output=True
-    ).stdout
+    parts = ["fooldeap", "plugins", "configs", "setup.cfg"]
+    archive = subprocess.run(["git", "archive", revision, *parts], cwd=ROOT, check=True, capture_output=True).stdout
     subprocess.run(["tar", "x", "-C", str(folder)], input=archive, check=True)
     (folder / "plugins").rename(folder / "fooldeap_plugins")
+    # The metadata of the revision: its entry points are used instead of those of the installed package.
+    settings = configparser.ConfigParser()
+    settings.read(folder / "setup.cfg")
+    metadata = folder / "fooldeap-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fooldeap\nVersion: 0\n")
+    groups = (f"[{group}]{entries}\n" for group, entries in settings["options.entry_points"].items())
+    (metadata / "entry_points.txt").write_text("\n".join(groups))
     return folder
 
 
