@@ -25,9 +25,7 @@ LARGE = {"targets": [2, 1], "seeds": 2, "stop": {"generations": 9, "confidence":
 SINGLE = ("best", "mean", "worst", "std", "diversity")  # precision
 
 
-@pytest.fixture(autouse=True)
-def small_memory(monkeypatch):
-    monkeypatch.setattr(worker_task, "MOST_IN_MEMORY", 20)
+pytestmark = pytest.mark.usefixtures("small_memory")
 
 
 @pytest.fixture

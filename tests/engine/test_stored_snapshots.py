@@ -12,14 +12,11 @@ from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshots
 from fooldeap.errors import InputError
 from fooldeap.results import FoolingImage
-from fooldeap.runs import worker_task
 
 LARGE = {"targets": [1, 2], "stop": {"generations": 20, "confidence": None}}
 
 
-@pytest.fixture(autouse=True)
-def small_memory(monkeypatch):
-    monkeypatch.setattr(worker_task, "MOST_IN_MEMORY", 20)
+pytestmark = pytest.mark.usefixtures("small_memory")
 
 
 @pytest.fixture
