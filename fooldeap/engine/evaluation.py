@@ -194,7 +194,10 @@ class Evaluator:
         Each gradient is float32 and has the shape of the images. The batches share passes, see `shares_gradients`.
         """
         if getattr(self.classifier, "gradient", None) is None:
-            raise InputError("the algorithm asks for gradients, which this classifier does not have")
+            raise InputError(
+                "the algorithm asks for gradients, which this classifier does not have; leave 'algorithm' out, the "
+                "default needs none"
+            )
         if not batches:
             return []
         images = [batch.images[batch.rows] for batch, _ in batches]

@@ -264,7 +264,7 @@ def _settings(plugin: Plugin, arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings = arguments.get("classifier", {})
     settings = {"name": settings} if isinstance(settings, str) else dict(settings)
     if settings.setdefault("name", plugin.name) != plugin.name:
-        raise InputError(f"classifier: got {settings['name']!r} for a model of {plugin.name!r}; leave the name out")
+        raise InputError(f"classifier: got {settings['name']!r} for a model of {plugin.name!r}; leave 'name' out")
     return settings
 
 

@@ -247,12 +247,16 @@ class Session:
             data = loaded(experiment.dataset)
         shape = data.test_images.shape[1:]
         if shape != classifier.input_shape:
-            raise experiment.error("dataset", f"its images are {shape}, the classifier takes {classifier.input_shape}")
+            sizes = f"its images are {shape}, the classifier takes {classifier.input_shape}"
+            raise experiment.error("dataset", f"{sizes}; leave 'dataset' out, or name one of such images")
         for part, labels in (("training", data.train_labels), ("test", data.test_labels)):
             fault = label_fault(labels, len(labels), part, classifier.classes)
             if fault:
                 name = experiment.dataset.plugin.name
-                raise experiment.error("dataset", f"{name!r} holds {fault}, which the classifier has")
+                raise experiment.error(
+                    "dataset",
+                    f"{name!r} holds {fault}, which the classifier has; leave 'dataset' out",
+                )
         return data
 
 

@@ -27,8 +27,9 @@ def object_of(reference: str, where: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is None:
-        near = nearest(name, _callables(module))
-        cure = f"did you mean {near!r}?" if near else "name one that it has"
+        own = _callables(module)
+        near = nearest(name, own)
+        cure = f"did you mean {near!r}?" if near else f"it has {', '.join(own[:8])}" if own else "define it there"
         raise InputError(f"{where}: {place!r} has no function {name!r}; {cure}")
     return found
 

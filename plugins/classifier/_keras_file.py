@@ -131,7 +131,7 @@ def _hdf5(content: bytes, where: str) -> tuple[Any, bytes, str]:
         if "model_config" not in file.attrs:
             raise InputError(
                 f"{where} has weights alone, without the layers; build the model in Python, then "
-                "model.load_weights(...) and model.save('NAME.keras')"
+                "model.load_weights('FILE.weights.h5') and model.save('NAME.keras')"
             )
         text, version = file.attrs["model_config"], file.attrs.get("keras_version", b"")
         version = version.decode("utf-8", "replace") if isinstance(version, bytes) else str(version)
@@ -182,7 +182,9 @@ def _check_arrays(file: Any, limit: int, where: str) -> None:
         if any(isinstance(link, h5py.ExternalLink) for link in links) or (
             stored and (item.is_virtual or item.external)
         ):
-            raise InputError(f"{where} names other files, at {name[:60]!r}, expected a model in one file; save it anew")
+            raise InputError(
+                f"{where} names other files, at {name[:60]!r}, expected a model in one file; model.save('NAME.keras')"
+            )
         if stored:
             sizes.append((item.size or 0) * item.dtype.itemsize)
 
@@ -275,7 +277,10 @@ def _said(error: Exception, trusted: bool) -> str:
     text = " ".join(str(error).split())
     custom = re.search(r"(?:Could not locate (?:class|function)|Unknown (?:layer|class)):? '?(\w+)", text)
     if custom and trusted:
-        return f"needs {custom[1][:60]!r}, which no module that it names has; install that, or use it from Python"
+        return (
+            f"needs {custom[1][:60]!r}, which no module that it names has; install that, or call "
+            "fooldeap.fool(model, TARGET)"
+        )
     if custom:
         return _needs(custom[1])
     return f"does not load: {in_a_line(error)}"

@@ -16,7 +16,7 @@ from fooldeap.errors import nearest
 from fooldeap.plugin import File, InputError, Names, Plugin, plugin_of
 
 from ._outputs import Output
-from ._scores import InputRange, Outputs, Scaling, Side, names_in
+from ._scores import InputRange, Outputs, Scaling, Side, leave_out, names_in
 
 MOST_FILE = 1 << 32  # bytes of a model file; it is read into memory
 
@@ -122,7 +122,7 @@ class FromFile(SentAsSettings, ABC):
         if name != Path(name).name or name in ("", ".", "..") or "\\" in name or "\0" in name:
             raise InputError(
                 f"{self._where} keeps its weights in other files, at {name[:60]!r}, expected a file in its own folder; "
-                "save it anew"
+                "write it as one file: onnx.save(onnx.load('FILE.onnx'), 'NAME.onnx')"
             )
         path = self._path.parent / name
         if not path.is_file():
@@ -212,7 +212,14 @@ class ImageModel(FromFile):
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
-            raise InputError(f"{self._where}: got 'device: {self.device[:40]}', expected auto, cpu, cuda or cuda:0")
+            expected = "expected auto, cpu, cuda or cuda:0; say 'device: auto'"
+            raise InputError(f"{self._where}: got 'device: {self.device[:40]}', {expected}")
+
+    @property
+    def pixel_keys(self) -> list[str]:
+        """The keys that change pixels and that the user has set."""
+        own = ["preprocessing"] if self.preprocessing is not None else []
+        return own + [name for name, value in _UNPROCESSED.items() if getattr(self, name) != value]
 
     def scaling(self, channels: int) -> Scaling:
         """Return the map from grey levels to the input of the model.
@@ -224,11 +231,11 @@ class ImageModel(FromFile):
         """
         own = {name: getattr(self, name) for name in _UNPROCESSED}
         if self.preprocessing is not None:
-            set_too = [name for name, value in own.items() if value != _UNPROCESSED[name]]
+            set_too = self.pixel_keys[1:]
             if set_too:
                 raise InputError(
-                    f"{self._where}: got 'preprocessing: {self.preprocessing}' and {set_too[0]!r}, which it sets; "
-                    "leave one of them out"
+                    f"{self._where}: got 'preprocessing: {self.preprocessing}' and {', '.join(set_too)}, which it "
+                    f"sets; {leave_out(set_too)}"
                 )
             own |= PRESETS[self.preprocessing]
         return Scaling.of(own["input_range"], own["mean"], own["std"], channels, self._where, own["channels"])

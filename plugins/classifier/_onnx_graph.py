@@ -11,8 +11,8 @@ from fooldeap.lazy_tensorflow import thread_limit
 from fooldeap.plugin import Array, InputError
 
 from ._layout import CHANNELS, layout_by_sizes
-from ._outputs import Output, Shape, name_of_output
-from ._scores import WRAP, check_size
+from ._outputs import Output, Shape, likely_output, name_of_output
+from ._scores import WRAP, check_size, flat_shapes, leave_out, shape_key
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -104,7 +104,7 @@ class Graph:
             got = "" if shape is None else f", got 'shape: {shape}'".replace("(", "[").replace(")", "]")
             raise InputError(
                 f"{where} takes {count or 'any number of'} numbers{got}; say the shape of its images: "
-                "'shape: [height, width, channels]'"
+                f"{flat_shapes(count)}"
             )
         if shape[2] > 1 and layout == "auto":
             raise InputError(
@@ -118,10 +118,11 @@ class Graph:
 def _settled(sides: list[int | None], shape: tuple[int, int, int] | None, where: str) -> tuple[int, int, int]:
     """Return the shape of images, (h, w, c). Sizes that the file leaves open are taken from the user's ``shape``."""
     if shape is None and None in sides:
-        raise InputError(f"{where} takes images of any size; say which: 'shape: [height, width, channels]'")
+        raise InputError(f"{where} takes images of any size; say which: {shape_key(sides)}")
     height, width, channels = (own or int(said) for own, said in zip(sides, shape or (0, 0, 0), strict=True))
     if shape is not None and shape != (height, width, channels):
-        raise InputError(f"{where} takes images of {(height, width, channels)}, got 'shape: {list(shape)}'")
+        cure = leave_out(["shape"]) if None not in sides else f"say {shape_key(sides)}"
+        raise InputError(f"{where} takes images of {(height, width, channels)}, got 'shape: {list(shape)}'; {cure}")
     if channels not in CHANNELS or min(height, width) < 1:
         raise InputError(
             f"{where} takes images of {(height, width, channels)}, expected 1 or 3 channels; wrap it, see {WRAP}"
@@ -242,6 +243,11 @@ def _choose_output(graph: Any, output: Output | None, makers: dict[str, Any], wh
     shapes = {each.name: _shape_of_scores(each) for each in graph.output}
     name = name_of_output(output, shapes, {each.name: _described(each) for each in graph.output}, where)
     chosen = next(each for each in graph.output if each.name == name)
+    likely = likely_output(shapes)
+    if shapes[name] == () and shapes[likely] != ():
+        raise InputError(
+            f"{where}: its output {name!r} is the label, not the scores of classes; say 'output: {likely}'"
+        )
     node = makers.get(chosen.name)
     table = node.input[0] if node is not None and node.op_type == "ZipMap" and node.input else None
     if table is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+from fooldeap.errors import nearest
 from fooldeap.plugin import Ge, InputError
 
 Output = str | Annotated[int, Ge(0)]  # the name of an output or its index
@@ -44,7 +45,10 @@ def name_of_output(output: Output | None, shapes: Mapping[str, Shape], shown: Ma
         )
     if not found:
         index = f", or an index from 0 to {len(names) - 1}" if isinstance(output, int) else ""
-        raise InputError(f"{where} has no output {str(output)[:60]!r}, expected one of: {', '.join(names)}{index}")
+        cure = f"say 'output: {nearest(str(output), names) or likely_output(shapes)}'"
+        raise InputError(
+            f"{where} has no output {str(output)[:60]!r}, expected one of: {', '.join(names)}{index}; {cure}"
+        )
     return found[0]
 
 

@@ -90,11 +90,17 @@ class Scaling:
         """
         for name, values in (("mean", mean), ("std", std)):
             if values is not None and len(values) != channels:
-                raise InputError(f"{where}: {name} has {len(values)} numbers, expected {channels}, one a channel")
+                same = len(set(values)) == 1
+                cure = f"say '{name}: {[values[0]] * channels}'" if same else f"give {channels}"
+                raise InputError(
+                    f"{where}: {name} has {len(values)} numbers, expected {channels}, one a channel; {cure}"
+                )
         if order == "bgr" and channels != 3:
-            raise InputError(f"{where}: got 'channels: bgr' for images of {channels} channel, expected 3; leave it out")
+            cure = leave_out(["channels"])
+            raise InputError(f"{where}: got 'channels: bgr' for images of {channels} channel, expected 3; {cure}")
         if std is not None and min(std) <= 0:
-            raise InputError(f"{where}: std has {min(std):g}, expected numbers > 0")
+            least = f"{where}: std has {min(std):g}, expected numbers > 0"
+            raise InputError(f"{least}; say 'std: [{', '.join(['1' if each <= 0 else f'{each:g}' for each in std])}]'")
         low, high = input_range
         cls._check_range(low, high, mean, std, where)
         means, stds = np.array(mean or [0.0] * channels), np.array(std or [1.0] * channels)
@@ -239,7 +245,8 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
     if not np.isfinite(scores).all():
         raise InputError(
             f"{where} gives NaN or infinity on random images, expected finite numbers; set 'input_range' or "
-            "'preprocessing' to the pixels that it was trained on; a function scales the pixels itself"
+            "'preprocessing' to the pixels that it was trained on, such as 'input_range: [0, 1]'; a function scales "
+            "the pixels itself"
         )
     shares = are_probabilities(scores)
     if shares and np.isin(scores, (0, 1)).all():
@@ -321,10 +328,31 @@ def logarithms(probabilities: Array) -> NDArray[np.float32]:
     return logs
 
 
-def check_integers(dtype: str, scaling: Scaling, where: str) -> None:
-    """Refuse scaled pixels for a model that takes integers: they would be rounded."""
-    if "int" in dtype and not scaling.changes_nothing:
-        raise InputError(f"{where} takes {dtype} pixels; leave input_range at [0, 255], and the other keys out")
+def check_integers(dtype: str, keys: Sequence[str], where: str) -> None:
+    """Refuse keys that change the pixels of a model that takes integers: they would be rounded."""
+    if "int" in dtype and keys:
+        bgr = f"; if it takes BGR, call it from a function with images[..., ::-1], see {WRAP}"
+        cure = leave_out(keys) + (bgr if "channels" in keys else "")
+        raise InputError(f"{where} takes {dtype} pixels, got {', '.join(keys)}; {cure}")
+
+
+def shape_key(sides: Sequence[int | None]) -> str:
+    """Return the key ``shape`` with the known sides of (height, width, channels)."""
+    names = ("height", "width", "channels")
+    return f"'shape: [{', '.join(str(side or name) for side, name in zip(sides, names, strict=True))}]'"
+
+
+def flat_shapes(numbers: int | None) -> str:
+    """Return the key ``shape`` for images with so many numbers, with an example for square images."""
+    sides = {channels: math.isqrt((numbers or 0) // channels) for channels in (1, 3)}
+    square = [f"'shape: [{side}, {side}, {c}]'" for c, side in sides.items() if numbers and side * side * c == numbers]
+    product = f", so that height x width x channels is {numbers}" if numbers else ""
+    return f"{shape_key((None, None, None))}{product}{''.join(f'; of square ones, {each}' for each in square)}"
+
+
+def leave_out(keys: Sequence[str]) -> str:
+    """Return the request to remove keys."""
+    return f"leave {' and '.join(map(repr, keys))} out"
 
 
 def batched_by(images: Array, size: int) -> tuple[list[Array], int]:

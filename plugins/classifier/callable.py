@@ -25,6 +25,7 @@ from ._scores import (
     probes,
 )
 
+OUTPUTS = "'outputs: logits', 'outputs: probabilities' or 'outputs: sigmoid'"
 FEWEST = 4  # images whose scores say that a billable function does not return logits
 
 
@@ -67,7 +68,7 @@ class FunctionClassifier(SentAsSettings):
     def __post_init__(self) -> None:
         check_size(self.shape, None, self._where)
         if self.billable and self.outputs == "auto":
-            raise InputError(f"{self._where} is billable, so no probes are shown to it; say what its 'outputs' are")
+            raise InputError(f"{self._where} is billable, so no probes are shown to it; say {OUTPUTS}")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -90,7 +91,8 @@ class FunctionClassifier(SentAsSettings):
         scores = self._scores(images)
         if self.billable and kind == "softmax" and len(scores) >= FEWEST and are_probabilities(scores):
             raise InputError(
-                f"{self._where} gives probabilities (they sum to 1), not 'outputs: logits'; correct the key"
+                f"{self._where} gives probabilities (they sum to 1), not 'outputs: logits'; "
+                "say 'outputs: probabilities'"
             )
         return logarithms(scores) if kind == "probability" else scores
 
@@ -102,7 +104,7 @@ class FunctionClassifier(SentAsSettings):
         if self.outputs == "auto" and kind.kind != "f":
             raise InputError(
                 f"{self._where} gives integers ({kind}), which may be logits, votes or quantized probabilities; "
-                "return floats, or set 'outputs' to what they are"
+                f"return floats, or say {OUTPUTS}"
             )
         return scores
 
@@ -147,7 +149,7 @@ class FunctionClassifier(SentAsSettings):
 def _check_call(found: Any, where: str) -> None:
     """Refuse an object that cannot be called with images as its only argument."""
     if inspect.isclass(found):
-        cure = f"name an instance of it, as 'NET = {found.__name__}()'"
+        cure = f"write NET = {found.__name__}() in its file, and name NET instead of {found.__name__}"
         raise InputError(f"{where} is a class, expected a function of images; {cure}")
     if not callable(found):
         raise InputError(f"{where} is no function, but {described(found)}; name a function of images")
@@ -158,4 +160,7 @@ def _check_call(found: Any, where: str) -> None:
     try:
         signature.bind(None)
     except TypeError as error:
-        raise InputError(f"{where} takes {signature} ({error}), expected a function of images alone") from None
+        raise InputError(
+            f"{where} takes {signature} ({error}), expected a function of images alone; "
+            f"write one: def scores(images): return {getattr(found, '__name__', 'FUNCTION')}(images, ...)"
+        ) from None

@@ -84,5 +84,5 @@ class Density(FromFile):
             raise
         except Exception as error:  # damage can raise any error of NumPy
             raise InputError(
-                f"{self._where} is no file of densities ({error}); make one with tools/fit_density.py"
+                f"{self._where} is no file of densities ({error}); make one: python tools/fit_density.py --out NAME.npz"
             ) from None

@@ -21,7 +21,7 @@ from ._layout import CHANNELS, Layout, layout_by_sizes, layouts_of_layers
 from ._logits import features_of, scores_of
 from ._model import ImageModel
 from ._outputs import Output, name_of_output
-from ._scores import WRAP, Scaling, check_integers, check_size, class_count, probes
+from ._scores import WRAP, Scaling, check_integers, check_size, class_count, flat_shapes, leave_out, probes, shape_key
 
 ALIGNMENT = 64  # bytes; TensorFlow aborts the process on memory that is aligned to less
 
@@ -72,7 +72,9 @@ class Keras(ImageModel):
         with self._loaded.on():
             gradient = self._loaded.gradient(images, targets)
         if gradient is None:
-            raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
+            raise InputError(
+                f"{self._where} has no gradient by its input; leave 'algorithm' out, the default needs none"
+            )
         found: NDArray[np.float32] = gradient.numpy()
         return found
 
@@ -114,7 +116,7 @@ class _Loaded:
         self._shape, self._layout, self.shape, self.classes = _shapes(model, settings.shape, settings.layout, where)
         self.scaling = settings.scaling(self.shape[2])
         self.dtype = str(model.inputs[0].dtype)
-        check_integers(self.dtype, self.scaling, where)
+        check_integers(self.dtype, settings.pixel_keys, where)
         images = self._scaled(probes(self.shape))
         found = scores_of(model, settings.outputs, images, where)
         self._scores, self.confidence_kind, self.removes_activation = found
@@ -248,20 +250,17 @@ def _image_shape(sides: tuple[int | None, ...], shape: tuple[int, int, int] | No
     if None in own and shape is not None and all(side in (None, given) for side, given in zip(own, shape, strict=True)):
         own = shape
     if None in own:
-        raise InputError(f"{where} takes images of any size, {sides}; say which: 'shape: [height, width, channels]'")
+        raise InputError(f"{where} takes images of any size, {sides}; say which: {shape_key(own)}")
     if len(sides) == 1 and not own:
         numbers, got = sides[0], "" if shape is None else f", got 'shape: {list(shape)}'"
-        raise InputError(
-            f"{where} takes {numbers} numbers{got}; say the shape of its images: 'shape: [height, width, channels]', "
-            f"so that height x width x channels is {numbers}"
-        )
+        raise InputError(f"{where} takes {numbers} numbers{got}; say the shape of its images: {flat_shapes(numbers)}")
     if not own or own[2] not in (1, 3):
         raise InputError(
             f"{where} takes inputs of shape {sides}, expected (height, width, channels), channels 1 or 3; "
             f"put a layer before it that makes them of an image, see {WRAP}"
         )
     if shape is not None and own != shape:
-        raise InputError(f"{where} takes images of {own}, got 'shape: {list(shape)}'; leave it out")
+        raise InputError(f"{where} takes images of {own}, got 'shape: {list(shape)}'; {leave_out(['shape'])}")
     height, width, channels = (int(side) for side in own if side is not None)
     check_size((height, width, channels), None, where)
     return height, width, channels

@@ -21,9 +21,9 @@ from ._model import ImageModel
 from ._onnx_graph import Graph, Input, external_files, opened
 from ._scores import (
     NUMBERS,
-    WRAP,
     Scaling,
     batched_by,
+    check_integers,
     check_removed,
     check_rows,
     class_count,
@@ -120,11 +120,7 @@ class _Loaded:
         self.input: Input = self._graph.input(settings.layout, settings.shape, where)
         self.shape = self.input.shape
         self.scaling = settings.scaling(self.shape[2])
-        if self.input.dtype == np.uint8 and not self.scaling.changes_nothing:
-            raise InputError(
-                f"{where} takes uint8 pixels; leave input_range at [0, 255], and the other keys out; if it takes BGR, "
-                f"call it from a function with images[..., ::-1], see {WRAP}"
-            )
+        check_integers(np.dtype(self.input.dtype).name, settings.pixel_keys, where)
         images = probes(self.shape)
         try:
             found = self._probed(self._graph.output, images, where)

@@ -28,6 +28,7 @@ from ._scores import (
     check_size,
     class_count,
     confidence_kind,
+    leave_out,
     probes,
 )
 from ._torch_file import SUFFIXES, Program, load, package, program_of
@@ -89,7 +90,9 @@ class Torch(ImageModel):
         """Return the gradient of log p(target) with respect to each image in grey levels, float32 (n, h, w, c)."""
         found = self._loaded.gradient(images, targets)
         if found is None:
-            raise InputError(f"{self._where} has no gradient by its input; use an algorithm that asks for none")
+            raise InputError(
+                f"{self._where} has no gradient by its input; leave 'algorithm' out, the default needs none"
+            )
         return found
 
     @cached_property
@@ -176,7 +179,7 @@ class _Loaded:
         if isinstance(found, self._torch.Tensor):
             if self._output is not None:
                 raise InputError(
-                    f"{self._where} returns one tensor, got 'output: {str(self._output)[:60]}'; leave it out"
+                    f"{self._where} returns one tensor, got 'output: {str(self._output)[:60]}'; {leave_out(['output'])}"
                 )
             return found
         named = {name: value for name, value in _named(found).items() if isinstance(value, self._torch.Tensor)}
@@ -301,7 +304,8 @@ def _shape(program: Program, said: tuple[int, int, int] | None, where: str) -> t
     if shape is None:
         raise InputError(f"{where} does not say how large its images are; say it: 'shape: [height, width, channels]'")
     if program.shape is not None and shape != program.shape:
-        raise InputError(f"{where} takes images of {program.shape}, got 'shape: {list(shape)}'")
+        cure = leave_out(["shape"])
+        raise InputError(f"{where} takes images of {program.shape}, got 'shape: {list(shape)}'; {cure}")
     if shape[2] not in (1, 3):
         raise InputError(
             f"{where}: got images of {shape}, expected (height, width, channels), channels 1 or 3; if the model takes "

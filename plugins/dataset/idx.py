@@ -48,7 +48,7 @@ def _find(folder: Path, stem: str, kind: str) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise InputError(f"dataset 'idx': {str(folder)!r} has no {names[0]!r} or {names[1]!r}")
+    raise InputError(f"dataset 'idx': {str(folder)!r} has no {names[0]!r} or {names[1]!r}; put it there")
 
 
 def _read(path: Path) -> Array:

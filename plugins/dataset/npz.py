@@ -11,6 +11,7 @@ from ._arrays import split
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 _EXPORTED = ("images", "labels")
+_SAVE = "write it with numpy.savez('NAME.npz', images=images, labels=labels)"
 
 
 @dataset("npz")
@@ -39,7 +40,8 @@ class Npz:
             raise InputError(f"{where} {error}") from None
         except Exception as error:  # damage can raise any error of zipfile, zlib or NumPy
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{where} is not a readable .npz archive ({reason})") from None
+            raise InputError(f"{where} is not a readable .npz archive ({reason}); {_SAVE}") from None
         if missing:
-            raise InputError(f"{where} has no array {missing[0]!r}; expected {', '.join(_NAMES)}, or images and labels")
+            expected = f"expected {', '.join(_NAMES)}, or images and labels"
+            raise InputError(f"{where} has no array {missing[0]!r}, {expected}; {_SAVE}")
         return split(where, *arrays)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import struct
 import zipfile
 
@@ -74,7 +75,7 @@ def test_npz(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({}, "has no array 'x_train'; expected x_train, y_train, x_test, y_test"),
+        ({}, "has no array 'x_train', expected x_train, y_train, x_test, y_test"),
         ({"x_train": IMAGES[:0]}, "training images are (0, 4, 3), expected at least one image"),
         (
             {"x_train": IMAGES, "x_test": IMAGES[:0], "y_test": LABELS[:0]},
@@ -165,3 +166,56 @@ def test_a_damaged_archive_is_refused_or_read_but_never_a_traceback(tmp_path):
             said.append(str(error))
     assert len(said) > 100
     assert not any("\n" in line for line in said)
+
+
+TABLE = IMAGES.reshape(5, -1)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "names"),
+    [
+        ((IMAGES / np.float32(255)), LABELS, {}),
+        (IMAGES.astype(np.float64), LABELS, {}),
+        (IMAGES.astype(np.int64), LABELS, {}),
+        (TABLE, LABELS, {"height": 4, "width": 3, "channels": 1}),
+        (IMAGES, np.eye(3)[LABELS], {}),
+        (IMAGES, LABELS.astype(np.float32), {}),
+    ],
+)
+def test_code_of_the_message_makes_a_dataset(tmp_path, images, labels, names):
+    np.savez(tmp_path / "it.npz", images=images, labels=labels)
+    with pytest.raises(InputError) as error:
+        load("npz", path=str(tmp_path / "it.npz"))
+    code = re.search(r"; save (.*)$", str(error.value))[1]
+    values = {"images": images, "labels": labels}
+    values["labels" if "labels" in code else "images"] = eval(code, {"numpy": np, **values, **names})
+    np.savez(tmp_path / "it.npz", **values)
+    data = load("npz", path=str(tmp_path / "it.npz"))
+    np.testing.assert_array_equal(data.train_images, IMAGES[..., None])
+    np.testing.assert_array_equal(data.train_labels, LABELS)
+
+
+@pytest.mark.parametrize("content", [b"damaged", None])
+def test_file_that_the_message_tells_to_write_is_read(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    np.savez("NAME.npz", images=IMAGES)
+    if content is not None:
+        (tmp_path / "NAME.npz").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load("npz", path="NAME.npz")
+    exec(
+        re.search(r"write it with (numpy\.savez\(.*\))$", str(error.value))[1],
+        {"numpy": np, "images": IMAGES, "labels": LABELS},
+    )
+    np.testing.assert_array_equal(load("npz", path="NAME.npz").test_images, IMAGES[..., None])
+
+
+def test_missing_idx_file_is_put_where_the_message_says(tmp_path):
+    for name, array in FILES.items():
+        (tmp_path / f"{name}-ubyte").write_bytes(idx(array))
+    (tmp_path / "t10k-labels-idx1-ubyte").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError) as error:
+        load("idx", folder=str(tmp_path))
+    folder, name = re.search("'(/[^']*)' has no '([^']*)' or .*; put it there$", str(error.value)).groups()
+    (tmp_path / "elsewhere").rename(f"{folder}/{name}")
+    assert load("idx", folder=str(tmp_path)).test_labels.tolist() == [0, 1]

@@ -107,7 +107,9 @@ def test_rejected_class_is_no_default_target():
 def test_invalid_density_files_are_refused(content, tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"is no file of densities .*make one with tools/fit_density\.py"):
+    with pytest.raises(
+        InputError, match=r"is no file of densities .*make one: python tools/fit_density\.py --out NAME"
+    ):
         Density(model=str(path)).logits(np.zeros((1, 28, 28, 1), np.uint8))
 
 

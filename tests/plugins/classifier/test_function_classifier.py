@@ -123,7 +123,7 @@ REFUSED = {
     "turned": r"gives float64 \(3, 64\) " + EXPECTED + "transpose it",
     "six": r"gives float64 \(64, 6\) " + EXPECTED + "say 'classes: 6', or return as many scores",
     "first": r"gives float64 \(1, 3\) " + EXPECTED + r"return a row for each image of the batch \(n, height, width, ",
-    "votes": r"gives integers \(uint8\), which may be logits, votes .*; return floats, or set 'outputs'",
+    "votes": r"gives integers \(uint8\), which may be logits, votes .*; return floats, or say 'outputs: logits', ",
     "undefined": "gives NaN or infinity on random images, expected finite numbers; set 'input_range' or ",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
@@ -135,10 +135,10 @@ REFUSED = {
     "leaving": r"fails \(SystemExit: 4\) on uint8 images",
     "without": r"takes \(\) .*, expected a function of images alone",
     "with_more": r"takes \(images, temperature\) .*, expected a function of images alone",
-    "Network": "is a class, expected a function of images; name an instance of it, as 'NET = Network\\(\\)'",
+    "Network": "is a class, expected a function of images; write NET = Network\\(\\) in its file, and name NET",
     "number": "is no function, but int; name a function of images",
     "score": "has no function 'score'; did you mean 'scores'?",
-    "xyz": "has no function 'xyz'; name one that it has",
+    "xyz": "has no function 'xyz'; it has scores, shares, ",
 }
 
 
@@ -154,7 +154,7 @@ def test_unsuitable_functions_are_refused_in_one_line(module, name):
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("scores", {"billable": True}, "say what its 'outputs' are"),
+        ("scores", {"billable": True}, "say 'outputs: logits', 'outputs: probabilities' or 'outputs: sigmoid'"),
         ("scores", {"outputs": "probabilities"}, "does not give probabilities"),
         ("shares", {"outputs": "logits"}, "gives probabilities"),
         ("shares", {"outputs": "logits", "billable": True}, "gives probabilities"),

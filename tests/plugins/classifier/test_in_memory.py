@@ -80,7 +80,7 @@ def test_other_objects_are_refused():
         InputError, match=r"wrap model\.predict_proba in a function of images, see 'scikit-learn' in docs"
     ):
         fooldeap.fool(forest, 1, **FEW)
-    with pytest.raises(InputError, match="got 'keras' for a model of 'callable'; leave the name out"):
+    with pytest.raises(InputError, match="got 'keras' for a model of 'callable'; leave 'name' out"):
         fooldeap.fool(scores, 1, classifier={"name": "keras"}, **FEW)
 
 

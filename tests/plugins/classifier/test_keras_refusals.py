@@ -58,7 +58,7 @@ REFUSED = [
     (normalised, "outputs: probabilities"),
     (two_inputs, "has 2 inputs, expected one image"),
     (two_outputs, "say which has the scores of the classes: 'output: "),
-    (any_size, "shape: [height, width, channels]"),
+    (any_size, "shape: [height, width, 1]"),
     (four_channels, "channels 1 or 3"),
     (flat_input, "shape: [height, width, channels]"),
     (one_class, "at least 2 classes"),

@@ -80,7 +80,7 @@ def test_weights_in_another_folder_are_refused(split, place):
     (entry,) = (each for each in model.graph.initializer[0].external_data if each.key == "location")
     entry.value = place
     split.write_bytes(model.SerializeToString())
-    with pytest.raises(InputError, match="expected a file in its own folder; save it anew"):
+    with pytest.raises(InputError, match="expected a file in its own folder; write it as one file: "):
         Onnx(model=str(split)).logits(IMAGES)
 
 

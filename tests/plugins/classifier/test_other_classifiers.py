@@ -119,7 +119,7 @@ def _of_any_size(model):
     [
         (lambda model: _opened(model, 1, 2, 3), {}, "say 'layout: nchw'"),
         (_elsewhere, {}, "keeps its weights in other files"),
-        (_of_any_size, {}, "say which: 'shape: [height, width, channels]'"),
+        (_of_any_size, {}, "say which: 'shape: [height, width, 1]'"),
         (lambda model: model.graph.output.add(name="r1"), {}, "has 2 outputs: "),
         (lambda model: model.graph.node[0].__setattr__("op_type", "Nonsense"), {}, "does not load"),
         (lambda model: None, {"outputs": "logits"}, "gives probabilities"),

@@ -451,7 +451,9 @@ def test_onnx_outputs_that_are_no_scores_are_refused(tmp_path):
     path = exported(tmp_path / "it.onnx", SOFTMAX, label, out="label p")
     refused(Onnx(model=path), "'output: p'")
     refused(Onnx(model=exported(tmp_path / "first.onnx", SOFTMAX, label, out="p label")), "'output: p'")
-    refused(Onnx(model=path, output="label"), "returns int64, expected the scores of the classes as floats")
+    refused(
+        Onnx(model=path, output="label"), "its output 'label' is the label, not the scores of classes; say 'output: p'"
+    )
     one = exported(tmp_path / "one.onnx", ("ReduceMax", "s", "y", {"axes": [1]}))
     refused(Onnx(model=one), "make two of it, 1 - p and p")
 
@@ -563,7 +565,7 @@ def test_module_gets_pixels_of_its_own_precision(nn, precision):
         (lambda scores: (scores, scores[:, :2]), 7, "without '7'; "),
         (lambda scores: (scores[:, 0], scores), None, "'output: 1'"),
         (lambda scores: {"scores": scores}, None, "'output: scores'"),
-        (lambda scores: scores, "scores", "leave it out"),
+        (lambda scores: scores, "scores", "leave 'output' out"),
         (lambda scores: scores[:, :1], None, "make two of it, 1 - p and p"),
         (lambda scores: ["cat"] * len(scores), None, "expected a tensor; wrap it"),
         (lambda scores: scores.argmax(1), None, "expected one score for each class"),
