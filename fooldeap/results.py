@@ -149,7 +149,7 @@ class FoolingImage:
         InputError
             The file is not a valid PNG. The message names it.
         """
-        return cls(_pixels_of(read(path, MOST_PICTURE), path))
+        return cls(pixels_of(read(path, MOST_PICTURE), path))
 
     def png(self, scale: int = 1) -> bytes:
         """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
@@ -161,39 +161,7 @@ class FoolingImage:
         return buffer.getvalue()
 
 
-class StoredImage(FoolingImage):
-    """An image whose PNG is read each time when it is used.
-
-    Parameters
-    ----------
-    path : the file that contains it, for messages
-    read : returns the content of the PNG
-    """
-
-    def __init__(self, path: Path, read: Callable[[], bytes]) -> None:
-        object.__setattr__(self, "_path", path)
-        object.__setattr__(self, "_read", read)
-
-    @property
-    def pixels(self) -> NDArray[np.uint8]:
-        """The image, uint8 (h, w, c).
-
-        Raises
-        ------
-        InputError
-            The content is not a valid PNG.
-        """
-        return _pixels_of(self._read(), self._path)
-
-    def png(self, scale: int = 1) -> bytes:
-        """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
-        return self._read() if scale == 1 else super().png(scale)
-
-    _path: Path
-    _read: Callable[[], bytes]
-
-
-def _pixels_of(content: bytes, path: Path) -> NDArray[np.uint8]:
+def pixels_of(content: bytes, path: Path) -> NDArray[np.uint8]:
     """Return the image in the content of a PNG file. An error names the file."""
     try:
         return FoolingImage.from_png(content).pixels

@@ -15,7 +15,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, overload
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fooldeap.errors import InputError
 from fooldeap.plugin import Images
-from fooldeap.results import SOFTMAX, FoolingImage, RunResult, Snapshot, StoredImage
+from fooldeap.results import SOFTMAX, FoolingImage, RunResult, Snapshot, pixels_of
 from fooldeap.storage import npz
 from fooldeap.storage.files import Appended, writing
 from fooldeap.storage.inputs import opened
@@ -144,6 +144,38 @@ class _Archive:
         if zlib.crc32(content) != checksum:
             raise InputError(f"{self.path}: was changed; restore it from a copy")
         return content
+
+
+class StoredImage(FoolingImage):
+    """An image whose PNG is read each time when it is used.
+
+    Parameters
+    ----------
+    path : the file that contains it, for messages
+    read : returns the content of the PNG
+    """
+
+    def __init__(self, path: Path, read: Callable[[], bytes]) -> None:
+        object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_read", read)
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The image, uint8 (h, w, c).
+
+        Raises
+        ------
+        InputError
+            The content is not a valid PNG.
+        """
+        return pixels_of(self._read(), self._path)
+
+    def png(self, scale: int = 1) -> bytes:
+        """Return the image as PNG, each pixel ``scale`` x ``scale`` large."""
+        return self._read() if scale == 1 else super().png(scale)
+
+    _path: Path
+    _read: Callable[[], bytes]
 
 
 class StoredSnapshot(NamedTuple):

@@ -42,7 +42,7 @@ ALLOWED = {
 # Where PyTorch may be used, and of what of it. Its only loader of pickles is told to load weights only.
 TORCH = {
     "plugins/classifier/_torch_file.py": ["_compiled(torch, parts).eval", "built.eval", "model.eval", "torch"],
-    "plugins/classifier/torch.py": ["copy.deepcopy(model).eval"],
+    "plugins/classifier/torch.py": ["copy.deepcopy(model, _computed(model)).eval"],
 }
 
 
