@@ -162,10 +162,24 @@ def low_accuracy(subject: Subject) -> str | None:
             return f"{right}, and on {proportion(found[best])} of {count} with other pixels; set '{best}'"
     if own >= BADLY_LOADED:
         return None
-    return (
-        f"{right}: it was probably loaded wrongly; check its input range, its class order and whether it was trained "
-        "on inverted colours"
-    )
+    return f"{right}{_other_reading(evaluator, data)}"
+
+
+def _other_reading(evaluator: Evaluator, data: Split) -> str:
+    """Return which other reading of the outputs or the images is right, with the cure, in words."""
+    images, labels = data.test_images[:FEWER_IMAGES], data.test_labels[:FEWER_IMAGES]
+    readings = {
+        "its smallest output is": (evaluator.probe_logits(images).argmin(axis=1), "-outputs"),
+        "on inverted colours it is": (
+            evaluator.probe_logits(255 - images).argmax(axis=1),
+            "its outputs for 255 - images",
+        ),
+    }
+    for reading, (answers, cure) in readings.items():
+        share = float(np.mean(answers == labels))
+        if share >= BADLY_LOADED:
+            return f", and {reading} on {proportion(share)} of {len(images)}; return {cure} from a function or a model"
+    return ": it was probably loaded wrongly; check its input range and its class order"
 
 
 def _accuracy(evaluator: Evaluator, data: Split, most: int) -> float:

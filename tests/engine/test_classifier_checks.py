@@ -173,6 +173,34 @@ def test_low_accuracy_of_a_classifier_without_preprocessing_is_warned_of():
     )
 
 
+class Levels(Own):
+    """A classifier of five levels of brightness."""
+
+    def logits(self, images):
+        apart = np.abs(images.mean(axis=(1, 2, 3))[:, None] - [25, 75, 125, 175, 225])
+        return self.change(-apart).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("cure", "corrected"),
+    [
+        ("return -outputs from", lambda own, images: -own.logits(images)),
+        ("return its outputs for 255 - images from", lambda own, images: own.logits(255 - images)),
+    ],
+)
+def test_distances_and_inverted_colours_are_found_with_a_dataset(cure, corrected):
+    own = Levels()
+    images = (
+        np.random.default_rng(1).integers(0, 256, (90, 1, 1, 1), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    )
+    labels = corrected(own, images).argmax(axis=1)
+    evaluator = Evaluator(own)
+    subject = Subject(evaluator, Calibration("image", 32, evaluator.probe(images[:64])), Split(*[images, labels] * 2))
+    (text,) = warnings_about(subject)
+    assert cure in text
+    assert "on 100 % of 90" in text
+
+
 def test_audit_of_a_constant_classifier_does_not_call_it_robust(tmp_path):
     (tmp_path / "own.py").write_text(
         "import numpy as np\ndef constant(images):\n    return np.tile([0.1, 0.2, 0.3, 0.4], (len(images), 1))\n"
