@@ -210,7 +210,7 @@ class _Chain:
                 self._experiment(index, model), rows=None if folder is None else folder.rows
             ) as prepared:
                 run_folder = folder or RunFolder.create(prepared.experiment, place)
-                prepared.run(run_folder, resumed=folder is not None, quiet=True)
+                prepared.run(run_folder, resumed=folder is not None, quiet=True, owned=True)
         found = read_json(place / "result.json")["runs"]
         if any(".." in Path(each["image"]).parts or Path(each["image"]).is_absolute() for each in found):
             raise InputError(f"{place / 'result.json'}: names images outside the folder; restore the file from a copy")

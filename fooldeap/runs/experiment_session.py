@@ -109,10 +109,12 @@ class ExperimentSession(Session):
         extends: Experiment | None = None,
         quiet: bool = False,
         images: bool = True,
+        owned: bool = False,
     ) -> Result:
         """Run to the end, with reporters, see `Reporters`, and return the result.
 
-        ``extends`` is the experiment that is in the folder, if this experiment extends it.
+        ``extends`` is the experiment that is in the folder, if this experiment extends it. ``owned`` says that the
+        folder is part of another one, whose session writes the traceback of an error and names the command to resume.
         """
         self._folder = folder
         reporters = Reporters(self.experiment, quiet=quiet, images=images)
@@ -121,7 +123,7 @@ class ExperimentSession(Session):
             if folder is not None:
                 self._check(folder, extends)
             recording = folder.recording(self.evaluator) if folder else contextlib.nullcontext()
-            with self._reporting_errors(reporters), recording as log:
+            with self._reporting_errors(reporters, owned), recording as log:
                 reporters.call("on_start", self._session(folder, resumed))
                 journals = folder.journals if folder else None
                 timings = Timings(folder.path / "timings.csv" if folder else None)
@@ -201,15 +203,15 @@ class ExperimentSession(Session):
                 run.close()
 
     @contextlib.contextmanager
-    def _reporting_errors(self, reporters: Reporters) -> Iterator[None]:
-        """Tell the reporters about an error in the block, and write its traceback to the folder."""
+    def _reporting_errors(self, reporters: Reporters, owned: bool) -> Iterator[None]:
+        """Tell the reporters about an error in the block, and write its traceback to the folder unless ``owned``."""
         try:
             yield
         except BaseException as error:
             with contextlib.suppress(RunError):  # report the first error only
                 reporters.abort()
-            if self._folder is None:
-                if self._can_skip(error):
+            if self._folder is None or owned:
+                if self._can_skip(error) and not owned:
                     raise type(error)(f"{error}; to skip runs that fail: on_error='skip'") from error
                 raise
             with contextlib.suppress(RunError):

@@ -172,7 +172,9 @@ def test_a_fault_is_one_line_and_keeps_partial_results(tmp_path, fooldeap_run, e
     assert code == 1
     assert len(said) == 1
     assert WRONG[fault] in said[0]
-    assert said[0].endswith(f"; the traceback is in {folder}/error.log; resume with: fooldeap run --resume {folder}")
+    resume = f"fooldeap run --resume {folder}"
+    again = f"; the traceback is in {folder}/error.log; resume with: {resume}"
+    assert said[0].endswith(f"{again}; to skip runs that fail: {resume} on_error=skip")
     assert sum(path.stat().st_size for path in folder.glob("journal/*")) > 1000, "what was answered is kept"
     assert len((folder / "log.csv").read_text().splitlines()) > 3
     assert not (folder / "result.json").exists()

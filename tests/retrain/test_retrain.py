@@ -163,6 +163,29 @@ def test_resumed_chain_is_bit_identical(done, training, tmp_path):
     assert retrain(resume=folder, plugins=PLUGINS, quiet=True).measures == done.measures
 
 
+LATE = """
+from fooldeap.plugin import mutation
+
+CALLS = []
+
+
+@mutation("late", genome="pixels")
+def late(images, rng):
+    CALLS.append(1)
+    assert len(CALLS) < 9, str(1 / 0)
+    return images
+"""
+
+
+def test_error_in_a_run_names_the_command_that_resumes_the_chain(training, tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    with pytest.raises(RunError) as error:
+        chain(training, tmp_path / "run", networks=2, plugins=[str(tmp_path / "late.py")], mutation="late")
+    assert str(error.value).count("traceback is in") == 1
+    assert str(error.value).endswith(f"; resume with: fooldeap retrain --resume {tmp_path / 'run'}")
+    assert "ZeroDivisionError" in (tmp_path / "run/error.log").read_text()
+
+
 def test_chain_killed_before_its_checksums_is_resumed(done, tmp_path):
     folder = shutil.copytree(done.folder, tmp_path / "again")
     for name in ("SHA256SUMS", "report.html"):
