@@ -201,7 +201,7 @@ def _refuse_size(where: str, size: int) -> None:
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
-def _check_code(architecture: Any, where: str, old: tuple[str, str] | None) -> None:
+def _check_code(architecture: Any, where: str, old: tuple[str, str] | None = None) -> None:
     """Refuse code. ``old`` is the version of Keras 2 that wrote the file, and the file's suffix, or None."""
     for each in _named(architecture):
         if not (_registered(each) or is_allowed(each)):
