@@ -47,7 +47,13 @@ class Subject:
         """The accuracy on at most 2000 test images. None without a dataset, or if the classifier is billable."""
         if self.data is None or self.evaluator.billable:
             return None
-        return _accuracy(self.evaluator, self.data, ACCURACY_IMAGES)
+        return float(np.mean(self.test_logits.argmax(axis=1) == self.data.test_labels[:ACCURACY_IMAGES]))
+
+    @functools.cached_property
+    def test_logits(self) -> NDArray[np.float32]:
+        """The logits of at most 2000 test images."""
+        assert self.data is not None
+        return self.evaluator.probe_logits(self.data.test_images[:ACCURACY_IMAGES])
 
     def confidences(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the confidence in each class, (n, classes)."""
@@ -157,23 +163,23 @@ def low_accuracy(subject: Subject) -> str | None:
     if own < 1 - MARGIN and (alternatives := getattr(evaluator.classifier, "alternatives", None)):
         found = {key: _accuracy_as(evaluator, other, data) for key, other in alternatives()}
         best = max(found, key=found.__getitem__, default="")
-        if best and found[best] >= _accuracy(evaluator, data, FEWER_IMAGES) + MARGIN:
-            count = len(data.test_images[:FEWER_IMAGES])
+        labels = data.test_labels[:FEWER_IMAGES]
+        fewer = float(np.mean(subject.test_logits[:FEWER_IMAGES].argmax(axis=1) == labels))
+        if best and found[best] >= fewer + MARGIN:
+            count = len(labels)
             return f"{right}, and on {proportion(found[best])} of {count} with other pixels; set '{best}'"
     if own >= BADLY_LOADED:
         return None
-    return f"{right}{_other_reading(evaluator, data)}"
+    return f"{right}{_other_reading(subject, data)}"
 
 
-def _other_reading(evaluator: Evaluator, data: Split) -> str:
+def _other_reading(subject: Subject, data: Split) -> str:
     """Return which other reading of the outputs or the images is right, with the cure, in words."""
     images, labels = data.test_images[:FEWER_IMAGES], data.test_labels[:FEWER_IMAGES]
+    inverted = subject.evaluator.probe_logits(255 - images)
     readings = {
-        "its smallest output is": (evaluator.probe_logits(images).argmin(axis=1), "-outputs"),
-        "on inverted colours it is": (
-            evaluator.probe_logits(255 - images).argmax(axis=1),
-            "its outputs for 255 - images",
-        ),
+        "its smallest output is": (subject.test_logits[:FEWER_IMAGES].argmin(axis=1), "-outputs"),
+        "on inverted colours it is": (inverted.argmax(axis=1), "its outputs for 255 - images"),
     }
     for reading, (answers, cure) in readings.items():
         share = float(np.mean(answers == labels))
@@ -182,17 +188,13 @@ def _other_reading(evaluator: Evaluator, data: Split) -> str:
     return ": it was probably loaded wrongly; check its input range and its class order"
 
 
-def _accuracy(evaluator: Evaluator, data: Split, most: int) -> float:
-    images, labels = data.test_images[:most], data.test_labels[:most]
-    return float(np.mean(evaluator.probe_logits(images).argmax(axis=1) == labels))
-
-
 def _accuracy_as(evaluator: Evaluator, other: Classifier, data: Split) -> float:
     """Return the accuracy of the classifier with other preprocessing. Its images count as probes of the evaluator."""
     trial = Evaluator(other)
     trial.rows = evaluator.rows
     try:
-        return _accuracy(trial, data, FEWER_IMAGES)
+        logits = trial.probe_logits(data.test_images[:FEWER_IMAGES])
+        return float(np.mean(logits.argmax(axis=1) == data.test_labels[:FEWER_IMAGES]))
     except FooldeapError:  # some models overflow on other pixels
         return 0.0
     finally:
