@@ -324,7 +324,7 @@ class Result:
         }
 
     def markdown(self, *, brief: bool = False) -> str:
-        """Return the table ``target | predicted | confidence | score | evaluations``.
+        """Return the table ``target | predicted | confidence in target | score | evaluations``.
 
         With more than 20 targets, a summary and a table of the best ten come first. If ``brief``, they are all.
         """
@@ -343,7 +343,7 @@ class Result:
     @property
     def header(self) -> list[str]:
         """The header of the table. There is a column for the seed if there are several."""
-        return ["seed"] * self._several_seeds + ["target", "predicted", "confidence", "score", "evaluations"]
+        return ["seed"] * self._several_seeds + ["target", "predicted", "confidence in target", "score", "evaluations"]
 
     @cached_property
     def _several_seeds(self) -> bool:

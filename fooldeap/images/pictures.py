@@ -75,9 +75,12 @@ def _tile(result: Result, run: RunResult, *, show_seed: bool) -> Image.Image:
     missed = bool(result.goal) and not run.reached
     colour = "#1a7f37" if not missed else "#505860" if run.predicted == run.target else "#b35900"
     predicted = result.names[run.predicted] if run.predicted < len(result.names) else str(run.predicted)
+    confidence = percent(run.confidence)
+    agrees = run.predicted == run.target
+    seen = (f"seen as {predicted}", f", {confidence}") if agrees else (f"{confidence}, seen as {predicted}", "")
     for top, ink, start, end in (
         (4, "black", f"target {class_label(run.target, result.names)}", f", seed {run.seed}" if show_seed else ""),
-        (23, colour, f"seen as {predicted}", f", {percent(run.confidence)}"),
+        (23, colour, *seen),
     ):
         draw.text((2, picture.height + top), _cut(start, tile.width - 4 - font.getlength(end), font) + end, ink, font)
     return tile

@@ -162,11 +162,14 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
     if result.goal and not reached:
         clause = next((reason.clause for reason in REASONS if reason.name == run.stopped), run.stopped)
         lines.append(f"goal not reached: {clause}")
+    agrees = run.predicted == run.target
+    if not agrees:
+        lines.insert(0, f"{percent(run.confidence)} for the target")
     return Card(
         title=f"target {title}",
         image=picture(run.image.pixels),
         seen=name_of(run.predicted, result.names),
-        confidence=run.confidence,
+        confidence=run.confidence if agrees else None,
         lines=lines,
         good=is_good(run.target, run.predicted, reached=run.reached, has_goal=bool(result.goal)),
         beside=None if beside is None else (picture(beside), f"The nearest real {run.target}"),

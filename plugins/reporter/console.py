@@ -193,7 +193,9 @@ def _format_summary(result: Result) -> str:
 
 
 def _format_result(result: RunResult, names: Sequence[str]) -> str:
-    seen = f"seen as {class_label(result.predicted, names)} with {percent(result.confidence)}"
+    confidence, predicted = percent(result.confidence), class_label(result.predicted, names)
+    agrees = result.predicted == result.target
+    seen = f"seen as {predicted} with {confidence}" if agrees else f"{confidence}, seen as {predicted}"
     way = (
         f"after {counted(result.evaluations_to_goal, 'evaluation')}"
         if result.evaluations_to_goal is not None

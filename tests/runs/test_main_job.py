@@ -107,7 +107,7 @@ def test_the_log_agrees_with_the_result(main_job):
 def test_the_table(main_job):
     _, folder = main_job
     lines = (folder / "table.md").read_text().splitlines()
-    assert lines[0] == "| target | predicted | confidence | score | evaluations |"
+    assert lines[0] == "| target | predicted | confidence in target | score | evaluations |"
     assert len(lines) == 12
 
 

@@ -1,6 +1,7 @@
 """Classes are chosen by name, and their names appear in the terminal, tables and pages."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,8 @@ from helpers.commands import call
 import fooldeap
 from fooldeap.contracts import class_number
 from fooldeap.errors import InputError
-from fooldeap.report.model import Films, Gallery, Report, Thumb, thumb
+from fooldeap.report.model import Films, Gallery, Report, Thumb, percent, thumb
+from fooldeap.report.run import cards
 
 NAMES = ["angry", "happy", "sad"]
 FUNCTION = """
@@ -29,6 +31,19 @@ def classifier(tmp_path, monkeypatch):
     settings = "{name: callable, function: 'own.py:scores', shape: [8, 8, 1], classes: 3, class_names: names.txt}"
     (tmp_path / "it.yaml").write_text(f"classifier: {settings}\ntargets: [happy, 2]\nstop: {{confidence: 0.9}}\n")
     return "it.yaml"
+
+
+def test_confidence_of_an_image_that_is_seen_as_another_class_belongs_to_the_target(classifier, capsys):
+    assert call("run", classifier, "--out", "run", "targets=[1]", "stop.evaluations=1", "seed=3") == 0
+    (run,) = result = fooldeap.load("run")
+    assert run.predicted != run.target
+    out, (card,) = capsys.readouterr().out, cards(result, [None])
+    assert re.search(rf"target 1: happy: [<\d. ]+ %, seen as {run.predicted}: {NAMES[run.predicted]}, goal", out)
+    assert (card.seen, card.confidence, card.lines[0]) == (
+        NAMES[run.predicted],
+        None,
+        f"{percent(run.confidence)} for the target",
+    )
 
 
 def test_targets_are_chosen_by_name(classifier, capsys):

@@ -32,7 +32,7 @@ def test_output_without_a_terminal_is_plain_lines(tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == f"mnist: evolving 2 images in {tmp_path / 'run'}"
     assert any(line.startswith("  seed 1, target 0: seen as") for line in lines)
-    assert "| target | predicted | confidence | score | evaluations |" in lines
+    assert "| target | predicted | confidence in target | score | evaluations |" in lines
     assert lines[-1].endswith(str(tmp_path / "run"))
     assert re.match(r"\d of 2 reached the goal; [\d,]+ evaluations in [\d.]+ s \([\d,]+ per second\); ", lines[-1])
 
@@ -200,7 +200,7 @@ def test_a_class_counts_once_in_the_summary_with_several_seeds():
 
 def test_twenty_targets_have_one_table():
     lines = many_results(20).markdown().splitlines()
-    assert lines[0] == "| target | predicted | confidence | score | evaluations |"
+    assert lines[0] == "| target | predicted | confidence in target | score | evaluations |"
     assert len(lines) == 22
 
 
