@@ -21,10 +21,16 @@ BADLY_LOADED = 0.5  # if the accuracy is lower, the model was probably loaded wr
 ACCURACY_IMAGES, FEWER_IMAGES = 2000, 500  # for the classifier as configured, and with each other preprocessing
 MARGIN = 0.03  # minimum gain in accuracy before another preprocessing is suggested
 PROBES = 64
-FEWEST_SORTED = 5  # classes; outputs of fewer classes may be sorted by chance
+FEWEST_SORTED = 3  # classes
+NEVER_BY_CHANCE = 5  # classes; outputs of so many classes for images of noise are not sorted by chance
+CLOSE = 0.1  # relative to the median; sorted outputs of few classes sometimes come this close to each other
 SAME = 1e-5  # relative difference of outputs that count as equal
 ROUNDING = 1e-5  # of confidences
 INFERENCE = "switch it to inference (PyTorch: model.eval(); Keras: training=False)"
+STATIC = (
+    "the model is quantised dynamically, so it rounds values to steps that depend on the whole batch: quantise it "
+    "statically (onnxruntime.quantization.quantize_static), or use the model before quantisation"
+)
 ALONE = 4  # images that are shown alone
 
 
@@ -124,13 +130,27 @@ def bounded_logits(subject: Subject) -> str | None:
 
 def sorted_logits(subject: Subject) -> str | None:
     """Warn if the outputs of every image are sorted, as those of top-k: a place is then no class."""
-    noise = subject.calibration.noise
-    if noise.shape[-1] < FEWEST_SORTED or len(noise) < 2 or (np.diff(noise, axis=1) > 0).any() or _all_equal(noise):
+    logits = subject.calibration.noise
+    if logits.shape[-1] < FEWEST_SORTED or len(logits) < 2 or not _are_sorted(logits) or _all_equal(logits):
         return None
+    if logits.shape[-1] < NEVER_BY_CHANCE:  # a classifier may always give noise the same order of few classes
+        images = _probe_images(subject.evaluator.classifier.input_shape)
+        known = [] if subject.data is None else [subject.test_logits]
+        logits = np.concatenate([logits, subject.evaluator.probe_logits(images), *known])
+        gaps = np.abs(np.diff(logits, axis=1))
+        if not _are_sorted(logits) or (gaps.min(axis=0) > CLOSE * np.median(gaps, axis=0)).all():
+            return None
+    choose = ", or choose them: 'output: NAME'" if subject.has_key("output") else ""
     return (
-        f"the outputs for all {len(noise)} probe images are sorted, as those of top-k are, so that an output belongs "
-        "to a rank and not to a class; return the scores before they are sorted, or choose them: 'output: NAME'"
+        f"the outputs for all {len(logits)} probe images are sorted, as those of top-k are, so that an output belongs "
+        f"to a rank and not to a class; return the scores before they are sorted{choose}"
     )
+
+
+def _are_sorted(logits: NDArray[np.float32]) -> bool:
+    """Return whether the outputs of every image are in descending order, or those of every image in ascending order."""
+    steps = np.diff(logits, axis=1)
+    return bool((steps <= 0).all() or (steps >= 0).all())
 
 
 def _within(logits: NDArray[np.float32], low: float, high: float) -> bool:
@@ -229,10 +249,13 @@ def _batch_effect(subject: Subject) -> str:
     changes = np.abs(subject.confidences(np.concatenate(alone)) - together[:ALONE])
     row, target = np.unravel_index(changes.argmax(), changes.shape)
     if changes[row, target] < ROUNDING:
-        return f" by rounding only (confidences change by {changes.max():.1g} at most)"
+        most = changes.max()
+        return f" by rounding only{f' (confidences change by {most:.1g} at most)' if most else ''}"
+    dynamic = getattr(subject.evaluator.classifier, "quantized_dynamically", False)
     return (
         f": a probe image has {percent(together[row, target])} for class {target} in a batch of {ROWS}, and "
-        f"{percent(subject.confidences(alone[row])[0, target])} alone; if the model is in training mode, {INFERENCE}"
+        f"{percent(subject.confidences(alone[row])[0, target])} alone; "
+        f"{STATIC if dynamic else f'if the model is in training mode, {INFERENCE}'}"
     )
 
 

@@ -22,6 +22,7 @@ DTYPES = {
 }
 LINEAR = ("Gemm", "MatMul")
 PASSED = ("Identity", "Cast", "Add", "Dropout")  # operators that may come between a linear layer and the scores
+DYNAMIC = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")  # quantize by the whole batch
 TENSOR = "onnx.TensorProto"
 CUDA = "CUDAExecutionProvider"
 
@@ -47,12 +48,22 @@ class Graph:
     """A session of ONNX Runtime.
 
     ``output`` and ``features`` are the names of its outputs, ``own_output`` is the model's own. ``removed`` is the
-    operator whose input ``output`` is, or an empty text if ``output`` is that of the model.
+    operator whose input ``output`` is, or an empty text if ``output`` is that of the model. ``quantized_dynamically``
+    says whether values are rounded to steps that depend on the whole batch.
     """
 
-    def __init__(self, session: Any, output: str, features: str | None, removed: str, own_output: str) -> None:
+    def __init__(
+        self,
+        session: Any,
+        output: str,
+        features: str | None,
+        removed: str,
+        own_output: str,
+        *,
+        quantized_dynamically: bool,
+    ) -> None:
         self._session, self.output, self.features, self.removed = session, output, features, removed
-        self.own_output = own_output
+        self.own_output, self.quantized_dynamically = own_output, quantized_dynamically
         self._input = session.get_inputs()[0]
 
     @property
@@ -197,7 +208,9 @@ def opened(
     for name in (scores, features):
         if name is not None and name not in {graph.output[0].name, inputs[0].name}:
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    return Graph(_session(runtime, model.SerializeToString(), device, where), scores, features, removed, own_output)
+    session = _session(runtime, model.SerializeToString(), device, where)
+    dynamic = any(node.op_type in DYNAMIC for node in graph.node)
+    return Graph(session, scores, features, removed, own_output, quantized_dynamically=dynamic)
 
 
 def _external(tensor: Any) -> dict[str, str]:

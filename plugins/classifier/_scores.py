@@ -27,6 +27,7 @@ MOST_NUMBERS = 1 << 24  # numbers in an image: 2364 x 2364 in colour
 MOST_BATCH = 1 << 28  # numbers in a batch of fixed size
 NUMBERS = "biuf"  # kinds of dtypes
 LONGEST_NAME = 80  # characters in the name of a class
+PIXELS = "set 'input_range' or 'preprocessing' to the pixels that it was trained on, such as 'input_range: [0, 1]'"
 WRAP = "'Other inputs and outputs' in docs/classifiers.md"
 
 
@@ -155,6 +156,8 @@ def as_scores(found: object, expected: tuple[int, int], where: str) -> NDArray[n
         scores = np.asarray(found)
     except Exception:  # rows of different lengths; tensors that some packages cannot copy from their device
         scores = np.empty((), object)
+    if scores.ndim > 2 and scores.shape[:1] == expected[:1] and [n for n in scores.shape[1:] if n > 1] == [expected[1]]:
+        scores = scores.reshape(expected)  # axes of size 1 do not count, as of (n, 1, 1, classes)
     if scores.shape != expected or scores.dtype.kind not in NUMBERS:
         raise InputError(
             f"{where} gives {_got(found, scores)} for {expected[0]} images, expected floats {expected}, the logits or "
@@ -213,7 +216,8 @@ def check_rows(rows: int, images: int, shape: tuple[int, ...], where: str) -> No
     if rows != images:
         raise InputError(
             f"{where} gives {rows} rows for {images} images of {shape}, expected a row for each; see whether 'shape' "
-            "is that of its images"
+            "is that of its images, and whether its input has an axis for the images of a batch, as (n, height, width, "
+            "channels) has; export it with this axis"
         )
 
 
@@ -231,11 +235,11 @@ def are_probabilities(scores: Array) -> bool:
     return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2))
 
 
-def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
+def confidence_kind(scores: Array, outputs: Outputs, where: str, pixels: str = PIXELS) -> str:
     """Return how confidences follow from a model's output, see `fooldeap.contracts.log_confidences`.
 
-    ``scores`` (n, classes) are the output for probe images. If the result is ``probability``, the logits are the
-    `logarithms` of the output. In all other cases they are the output.
+    ``scores`` (n, classes) are the output for probe images. ``pixels`` says how the user changes the pixels. If the
+    result is ``probability``, the logits are the `logarithms` of the output. In all other cases they are the output.
 
     Raises
     ------
@@ -243,17 +247,14 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str) -> str:
         The output does not agree with ``outputs``, it is not finite, or its kind is ambiguous.
     """
     if not np.isfinite(scores).all():
-        raise InputError(
-            f"{where} gives NaN or infinity on random images, expected finite numbers; set 'input_range' or "
-            "'preprocessing' to the pixels that it was trained on, such as 'input_range: [0, 1]'; a function scales "
-            "the pixels itself"
-        )
+        raise InputError(f"{where} gives NaN or infinity on random images, expected finite numbers; {pixels}")
     shares = are_probabilities(scores)
     if shares and np.isin(scores, (0, 1)).all():
         raise InputError(
             f"{where} gives only 0 and 1, as labels do, expected the score of each class; return the scores before "
-            "argmax; if they are rounded probabilities, set 'input_range: [0, 1]' or what else it was trained on"
+            f"argmax; if they are rounded probabilities, {pixels}"
         )
+    check_larger_is_likelier(scores, where)
     if not shares and _sums_over_images(scores):
         raise InputError(
             f"{where} gives outputs that sum to 1 over the images of a batch, expected a sum over the classes; its "
@@ -277,8 +278,41 @@ def are_log_probabilities(scores: Array) -> bool:
     return bool((scores <= 0).all() and np.allclose(np.exp(scores).sum(axis=1), 1, atol=1e-3))
 
 
+def check_larger_is_likelier(scores: Array, where: str) -> None:
+    """Refuse negative log-probabilities, of which the smallest is the likeliest, and odds, p / (1 - p).
+
+    Both are recognised by the sum of their probabilities, which is 1 for every image.
+
+    Raises
+    ------
+    InputError
+        The output is one of these.
+    """
+    if scores.min() < 0 or np.ptp(scores, axis=0).max() < NEARLY:
+        return
+    exact = scores.astype(np.float64)
+    if np.allclose(np.exp(-exact).sum(axis=1), 1, atol=1e-2):
+        raise InputError(
+            f"{where} gives negative log-probabilities (exp(-output) sums to 1), of which the smallest is that of the "
+            "likeliest class, expected larger numbers for likelier classes; negate them: return -output from the "
+            "model or a function"
+        )
+    with np.errstate(invalid="ignore"):  # of infinity, which is reported elsewhere
+        shares = exact / (1 + exact)
+    if np.allclose(shares.sum(axis=1), 1, atol=1e-2):
+        raise InputError(
+            f"{where} gives odds, p / (1 - p) of each probability p (output / (1 + output) sums to 1), expected logits "
+            "or probabilities; return output / (1 + output) from the model or a function"
+        )
+
+
 def _sums_over_images(scores: Array) -> bool:
-    """Return whether the numbers of each class sum to the same whole number, that of the batches of probe images."""
+    """Return whether the numbers of each class sum to the same whole number, that of the batches of probe images.
+
+    In batches of one image, every number is 1.
+    """
+    if (scores == 1).all():
+        return True
     sums = scores.sum(axis=0)
     whole, varied = round(float(sums[0])), np.ptp(scores, axis=0).any()
     return bool((scores >= 0).all() and varied and whole >= 1 and np.allclose(sums, whole, atol=1e-3))

@@ -18,6 +18,7 @@ from ._scores import (
     Outputs,
     are_probabilities,
     as_scores,
+    check_larger_is_likelier,
     check_size,
     confidence_kind,
     logarithms,
@@ -26,6 +27,7 @@ from ._scores import (
 )
 
 OUTPUTS = "'outputs: logits', 'outputs: probabilities' or 'outputs: sigmoid'"
+PIXELS = "scale the pixels in the function to those that the model was trained on, such as images / 255"
 FEWEST = 4  # images whose scores say that a billable function does not return logits
 
 
@@ -89,11 +91,13 @@ class FunctionClassifier(SentAsSettings):
         """Return raw scores before softmax, (n, classes) float32, for uint8 images (n, h, w, c)."""
         kind = self.confidence_kind  # first, so that a failure on the probes is an InputError
         scores = self._scores(images)
-        if self.billable and kind == "softmax" and len(scores) >= FEWEST and are_probabilities(scores):
-            raise InputError(
-                f"{self._where} gives probabilities (they sum to 1), not 'outputs: logits'; "
-                "say 'outputs: probabilities'"
-            )
+        if self.billable and kind == "softmax" and len(scores) >= FEWEST:
+            check_larger_is_likelier(scores, self._where)
+            if are_probabilities(scores):
+                raise InputError(
+                    f"{self._where} gives probabilities (they sum to 1), not 'outputs: logits'; "
+                    "say 'outputs: probabilities'"
+                )
         return logarithms(scores) if kind == "probability" else scores
 
     def _scores(self, images: Images) -> NDArray[np.float32]:
@@ -132,7 +136,7 @@ class FunctionClassifier(SentAsSettings):
                 f"({len(images)}, {self.classes}); it receives a batch (n, height, width, channels); mend it, "
                 "or see whether 'shape' is that of its images"
             ) from error
-        return confidence_kind(scores, self.outputs, self._where)
+        return confidence_kind(scores, self.outputs, self._where, PIXELS)
 
     @property
     def probed(self) -> int:

@@ -99,6 +99,11 @@ class Onnx(ImageModel):
         """Return the input of the last linear layer, (n, d) float32, or None if the model does not end in one."""
         return self._loaded.features(images)
 
+    @property
+    def quantized_dynamically(self) -> bool:
+        """Whether values are rounded to steps that depend on the whole batch."""
+        return self._loaded.quantized_dynamically
+
     @cached_property
     def _loaded(self) -> "_Loaded":
         return _Loaded(self)
@@ -142,6 +147,11 @@ class _Loaded:
     def removes_activation(self) -> bool:
         """Whether the logits are the input of a softmax or sigmoid at the model's end."""
         return bool(self._graph.removed)
+
+    @property
+    def quantized_dynamically(self) -> bool:
+        """Whether values are rounded to steps that depend on the whole batch."""
+        return self._graph.quantized_dynamically
 
     @property
     def device(self) -> str:

@@ -81,8 +81,19 @@ def test_outputs_of_tanh_and_cosine_are_warned_of_with_their_greatest_confidence
 
 
 def test_sorted_outputs_are_warned_of():
-    (text,) = said(Own(lambda scores: -np.sort(-scores, axis=1)))
-    assert "are sorted, as those of top-k are" in text
+    for classes in (3, 4, 5):
+        for change in (lambda scores: np.sort(scores, axis=1), lambda scores: -np.sort(-scores, axis=1)):
+            own = Own(lambda scores, change=change, classes=classes: change(scores[:, :classes]))
+            own.classes = classes
+            (text,) = said(own)
+            assert "are sorted, as those of top-k are" in text
+            assert "output: NAME" not in text  # this classifier has no such key
+
+
+def test_few_outputs_that_a_bias_keeps_in_order_are_not_called_sorted():
+    own = Own(lambda scores: scores[:, :3] + np.float32([120, 0, -120]))
+    own.classes = 3
+    assert said(own) == []
 
 
 def test_confidence_of_the_final_image_is_that_of_the_image_alone():
@@ -141,8 +152,10 @@ def test_model_that_fails_on_a_single_image_reports_the_image_in_its_batch():
 
 
 def test_difference_by_rounding_is_called_rounding():
-    (text,) = said(Own(lambda scores: scores * (1 + 1e-6 * (len(scores) > 32))))
-    assert "by rounding only" in text
+    (text,) = said(Own(lambda scores: scores.round() * (1 + 1e-6 * (len(scores) > 32))))
+    assert "depends on the rest of its batch by rounding only; results" in text  # equal in batches of 1 and 32
+    (text,) = said(Own(lambda scores: scores * (1 + 1e-6 * (len(scores) > 1) + 1e-6 * (len(scores) > 32))))
+    assert re.search(r"by rounding only \(confidences change by \de-\d+ at most\); results", text)
 
 
 def test_billable_classifier_is_shown_no_probes():

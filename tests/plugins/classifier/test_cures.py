@@ -385,6 +385,38 @@ def test_weights_that_are_missing_are_put_where_the_message_says(tmp_path, monke
     agrees(own_of("it.onnx"), {})
 
 
+def test_dynamic_quantisation_is_named_where_answers_depend_on_the_batch(tmp_path):
+    path = tmp_path / "it.onnx"
+    model = linear(
+        path, ("DynamicQuantizeLinear", "s", "q", {}), ("DequantizeLinear", "q scale zero", "y", {}), out="y"
+    )
+    (node,) = (each for each in model.graph.node if each.op_type == "DynamicQuantizeLinear")
+    node.output.extend(["scale", "zero"])
+    path.write_bytes(model.SerializeToString())
+    message = message_of(own_of(path), {})
+    assert "alone; the model is quantised dynamically, so" in message
+    assert "model.eval()" not in message
+    assert "or use the model before quantisation; results" in message
+    linear(path)
+    agrees(own_of(path), {})
+
+
+def test_softmax_over_the_images_of_batches_of_one_is_named(tmp_path):
+    path = tmp_path / "it.onnx"
+    linear(path, ("Softmax", "s", "p", {"axis": 0}), out="p", batch=1)
+    message = message_of(own_of(path), {})
+    assert "its softmax is over the wrong axis: correct it to" in message
+    linear(path, SOFTMAX, out="p", batch=1)
+    agrees(own_of(path, output="p"), {})
+
+
+def test_missing_axis_of_the_batch_is_named(tmp_path):
+    path = tmp_path / "it.onnx"
+    tail = ("ReduceMax", "s", "y", {"axes": [0], "keepdims": 1})
+    linear(path, tail, sides=(8, 3), batch=8, out="y", w=WEIGHTS[:24])
+    assert "whether its input has an axis for the images of a batch" in message_of(own_of(path), {})
+
+
 def test_algorithm_with_gradients_is_left_out(tmp_path):
     linear(tmp_path / "it.onnx")
     made = own_of(tmp_path / "it.onnx")
@@ -517,6 +549,31 @@ def test_function_of_a_file_is_written_and_named_as_the_message_says(tmp_path, m
         code = code.replace(old, new)
     (tmp_path / "later.py").write_text(f"{SOURCE}\n{code}\n")
     agrees(made._replace(model={**settings, "function": f"later.py:{function}"}), {})
+
+
+NEGATED = {
+    "negative log-probabilities": (lambda shares: -np.log(shares), r"return (-output) from the model or a function$"),
+    "odds": (lambda shares: shares / (1 - shares), r"return (output / \(1 \+ output\)) from the model or a function$"),
+}
+
+
+@pytest.mark.parametrize("title", NEGATED)
+@pytest.mark.parametrize("settings", [{}, {"outputs": "logits"}, {"outputs": "logits", "billable": True}])
+def test_scores_of_which_a_larger_one_is_no_likelier_class_are_converted_as_the_message_says(title, settings):
+    change, code = NEGATED[title]
+    made = function(lambda images: change(softmax(raw(images).astype(np.float64) / 8)), **settings)
+    message = message_of(made, made.settings)
+    assert title.split(",")[0] in message
+    cure = re.search(code, message)[1]
+    agrees(
+        Made(lambda images: eval(cure, {"output": made.model(images)}), lambda images: softmax(raw(images) / 8)),
+        {**SIZES, "outputs": "auto"},
+    )
+
+
+def test_axes_of_size_1_do_not_count():
+    made = function(lambda images: raw(images).reshape(len(images), 1, 1, 4))
+    agrees(made, made.settings)
 
 
 # --- PyTorch --------------------------------------------------------------------------------------------------------

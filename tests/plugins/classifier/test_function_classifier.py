@@ -39,6 +39,7 @@ def halves(images): return np.full((len(images), 3), 0.5)
 def percent(images): return 100 * shares(images)
 def nearly(images): return 1.05 * shares(images)
 def votes(images): return scores(images).round().astype(np.uint8)
+def labels(images): return np.eye(3)[scores(images).argmax(axis=1)]
 def ragged(images): return [[1.0] * (1 + index % 3) for index in range(len(images))]
 def text(images): return [["1", "2", "3"]] * len(images)
 def nothing(images): scores(images)
@@ -123,8 +124,9 @@ REFUSED = {
     "turned": r"gives float64 \(3, 64\) " + EXPECTED + "transpose it",
     "six": r"gives float64 \(64, 6\) " + EXPECTED + "say 'classes: 6', or return as many scores",
     "first": r"gives float64 \(1, 3\) " + EXPECTED + r"return a row for each image of the batch \(n, height, width, ",
+    "labels": "as labels do, .*; if they are rounded probabilities, scale the pixels in the function to those",
     "votes": r"gives integers \(uint8\), which may be logits, votes .*; return floats, or say 'outputs: logits', ",
-    "undefined": "gives NaN or infinity on random images, expected finite numbers; set 'input_range' or ",
+    "undefined": "gives NaN or infinity on random images, expected finite numbers; scale the pixels in the ",
     "endless": "gives NaN or infinity on random images",
     "halves": "lies between 0.5 and 0.5 and does not sum to 1; .* say 'outputs: logits'",
     "percent": "sums to 100 for every image, as probabilities times 100 do; divide the output by 100 in the model or",
