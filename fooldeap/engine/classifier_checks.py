@@ -22,8 +22,6 @@ ACCURACY_IMAGES, FEWER_IMAGES = 2000, 500  # for the classifier as configured, a
 MARGIN = 0.03  # minimum gain in accuracy before another preprocessing is suggested
 PROBES = 64
 FEWEST_SORTED = 3  # classes
-NEVER_BY_CHANCE = 5  # classes; outputs of so many classes for images of noise are not sorted by chance
-CLOSE = 0.1  # relative to the median; sorted outputs of few classes sometimes come this close to each other
 SAME = 1e-5  # relative difference of outputs that count as equal
 ROUNDING = 1e-5  # of confidences
 INFERENCE = "switch it to inference (PyTorch: model.eval(); Keras: training=False)"
@@ -133,17 +131,16 @@ def sorted_logits(subject: Subject) -> str | None:
     logits = subject.calibration.noise
     if logits.shape[-1] < FEWEST_SORTED or len(logits) < 2 or not _are_sorted(logits) or _all_equal(logits):
         return None
-    if logits.shape[-1] < NEVER_BY_CHANCE:  # a classifier may always give noise the same order of few classes
-        images = _probe_images(subject.evaluator.classifier.input_shape)
-        known = [] if subject.data is None else [subject.test_logits]
-        logits = np.concatenate([logits, subject.evaluator.probe_logits(images), *known])
-        gaps = np.abs(np.diff(logits, axis=1))
-        if not _are_sorted(logits) or (gaps.min(axis=0) > CLOSE * np.median(gaps, axis=0)).all():
-            return None
+    # A classifier may give noise the same order of a few classes each time, so other images are shown too.
+    more = [subject.evaluator.probe_logits(_probe_images(subject.evaluator.classifier.input_shape))]
+    more += [] if subject.data is None else [subject.test_logits]
+    if not _are_sorted(np.concatenate([logits, *more])):
+        return None
     choose = ", or choose them: 'output: NAME'" if subject.has_key("output") else ""
+    count = len(logits) + sum(map(len, more))
     return (
-        f"the outputs for all {len(logits)} probe images are sorted, as those of top-k are, so that an output belongs "
-        f"to a rank and not to a class; return the scores before they are sorted{choose}"
+        f"the outputs for all {count} probe images are sorted, as those of top-k are; if the model sorts them, an output "
+        f"belongs to a rank and not to a class: return the scores before they are sorted{choose}"
     )
 
 
