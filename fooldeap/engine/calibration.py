@@ -4,6 +4,7 @@ Calibration shows the classifier images of noise. A fast classifier is tested th
 or a large network, gets few queries. Each answer is compared with later answers to the same image.
 """
 
+import sys
 import time
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from fooldeap.plugin import Array
 SECONDS = 0.3  # duration of a trial
 FEWEST, MOST = 2, 32  # number of small batches at the start of a trial
 SIZES = (96, 128, 256, 512, 1024, 2048)
+MOST_MEMORY = 100e6  # bytes that larger batches may need in addition
 WORTH = 1.05  # minimum speedup before another batch size replaces the usual one
 
 BY_CHANCE = "this classifier answers differently when it is shown the same images again"
@@ -56,14 +58,27 @@ def calibrate(evaluator: Evaluator, rows: int | None = None) -> Calibration:
         return Calibration("image", rows or evaluator.rows, np.empty((0, evaluator.classifier.classes), np.float32))
     sizes = _sizes(evaluator.most_rows) if rows is None else sorted({min(SIZES[0], rows), rows})
     trial, rates = _Trial(evaluator, sizes[-1]), dict[int, float]()
+    before = _peak_memory()
     for size in sizes:
         if rows is None and trial.over and not _pays(list(rates.values())):
+            break
+        # Twice the images need about twice the memory.
+        if rows is None and 2 * (_peak_memory() - before) > MOST_MEMORY:
             break
         same, rates[size] = trial.agrees(size)
         if not same:
             return trial.outcome(same=False, rows=evaluator.rows)
     chosen = rows or _fastest(rates, evaluator.rows)
     return trial.outcome(same=True, rows=chosen)._replace(rate=rates.get(chosen, 0.0))
+
+
+def _peak_memory() -> int:
+    """Return the peak resident memory of the process in bytes, or 0 if the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _sizes(most: int) -> list[int]:

@@ -186,6 +186,14 @@ def test_the_fastest_number_of_rows():
     assert calibrate(usual).rows == 1024, "it stands where another is not clearly faster"
 
 
+def test_batches_that_need_much_memory_are_not_tried(monkeypatch):
+    classifier = Timed(lambda size: 0.004)
+    monkeypatch.setattr(calibration, "_peak_memory", lambda: max(classifier.sizes) * 170_000)
+    assert calibrate(Evaluator(classifier)).rows == 512
+    assert max(classifier.sizes) == 512, "1024 images would need 170 MB more than 32"
+    assert calibrate(Evaluator(classifier), 2048).rows == 2048, "a recorded number is kept"
+
+
 def test_a_slow_classifier_is_asked_little(monkeypatch):
     """Whose images take their time: two small batches, and a few larger ones. Whose calls do: up to the largest."""
     monkeypatch.setattr(calibration, "SECONDS", 0.05)
