@@ -139,8 +139,8 @@ def sorted_logits(subject: Subject) -> str | None:
     choose = ", or choose them: 'output: NAME'" if subject.has_key("output") else ""
     count = len(logits) + sum(map(len, more))
     return (
-        f"the outputs for all {count} probe images are sorted, as those of top-k are; if the model sorts them, an output "
-        f"belongs to a rank and not to a class: return the scores before they are sorted{choose}"
+        f"the outputs for all {count} probe images are sorted, as those of top-k are; if the model sorts them, an "
+        f"output belongs to a rank and not to a class: return the scores before they are sorted{choose}"
     )
 
 
