@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pkgutil
+import shlex
 import sys
 import threading
 import traceback
@@ -193,10 +194,17 @@ def _declared_in(module: ModuleType) -> Iterator[Plugin]:
             yield plugin
 
 
+def _is_module(folder: Path, name: str) -> bool:
+    return name.isidentifier() and ((folder / f"{name}.py").is_file() or (folder / name).is_dir())
+
+
 def _in_one_line(error: BaseException, file: Path | None = None) -> str:
     """Return an error in one line, with the line of ``file`` that caused it."""
     text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     if isinstance(error, ImportError) and "relative import" in text:
         text += "; plugin files cannot import each other; put shared code in an installed package"
+    beside = str(getattr(error, "name", None) or "").partition(".")[0]
+    if file is not None and isinstance(error, ModuleNotFoundError) and _is_module(file.parent, beside):
+        text += f"; to import a module beside it, run with PYTHONPATH={shlex.quote(str(file.parent))}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     return " ".join(text.split()) + (f" (line {lines[-1]})" if lines else "")

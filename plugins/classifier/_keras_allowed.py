@@ -111,6 +111,11 @@ def _is_allowed_function(module: object, name: object) -> bool:
     return any(isinstance(resolved(place, name), FunctionType) for place in places)
 
 
+def is_operation_of_keras(name: str) -> bool:
+    """Return whether a class is an allowed operation, such as ``TrueDivide``, and needs its module to be found."""
+    return any(is_allowed({"class_name": name, "module": module}) for module in OPERATIONS)
+
+
 def _is_operation(found: type) -> bool:
     import keras
 

@@ -23,7 +23,7 @@ from fooldeap.storage.files import write_whole
 from fooldeap.storage.npz import most_unpacked
 
 from ._code import in_a_line
-from ._keras_allowed import is_allowed, resolved
+from ._keras_allowed import is_allowed, is_operation_of_keras, resolved
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}  # classes that contain code
@@ -80,7 +80,7 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
         ) from None
     old = version.startswith("2.")
     if not trusted:
-        _check_code(architecture, where, (version, suffix) if old else None)
+        _check_code(architecture, where, suffix, version if old else None)
     try:
         custom = _custom_objects(architecture) if trusted else None
         with tempfile.TemporaryDirectory(prefix="fooldeap-") as folder, warnings.catch_warnings():
@@ -92,7 +92,7 @@ def load(content: bytes, suffix: str, where: str, *, trusted: bool) -> Any:
     except FileError:  # the temporary copy cannot be written
         raise
     except Exception as error:
-        said = _said(error, trusted)
+        said = _said(error, trusted, architecture, suffix)
         said = f"was written by Keras {version}, and Keras 3 {said}; {_KERAS_2.format(suffix)}" if old else said
         raise InputError(f"{where} {said}") from error
 
@@ -201,16 +201,18 @@ def _refuse_size(where: str, size: int) -> None:
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
-def _check_code(architecture: Any, where: str, old: tuple[str, str] | None = None) -> None:
-    """Refuse code. ``old`` is the version of Keras 2 that wrote the file, and the file's suffix, or None."""
+def _check_code(architecture: Any, where: str, suffix: str = ".keras", old: str | None = None) -> None:
+    """Refuse code. ``suffix`` is that of the file, and ``old`` is the version of Keras 2 that wrote it, or None."""
     for each in _named(architecture):
         if not (_registered(each) or is_allowed(each)):
             if old is not None and str(each["class_name"]) not in CODE:
                 name = str(each.get("config") if each["class_name"] == "function" else each["class_name"])
                 raise InputError(
-                    f"{where} was written by Keras {old[0]} and uses {name[:60]!r}, which Keras 3 cannot load; "
-                    f"{_KERAS_2.format(old[1])}"
+                    f"{where} was written by Keras {old} and uses {name[:60]!r}, which Keras 3 cannot load; "
+                    f"{_KERAS_2.format(suffix)}"
                 )
+            if suffix != ".keras" and is_operation_of_keras(str(each["class_name"])):
+                raise InputError(f"{where} {_in_hdf5(str(each['class_name']))}")
             raise InputError(f"{where} {_refusal(each)}, {_TRUST}")
 
 
@@ -273,13 +275,26 @@ def _needs(name: str) -> str:
     return f"needs {name[:60]!r}, code outside Keras; build it of layers of Keras, {_TRUST}"
 
 
-def _said(error: Exception, trusted: bool) -> str:
+def _in_hdf5(name: str) -> str:
+    """Return what is wrong with an operation in an HDF5 file, and the cure."""
+    return (
+        f"uses {name[:60]!r}, an operation of Keras, which only a .keras file can hold; save the model in that format: "
+        "model.save('NAME.keras')"
+    )
+
+
+def _said(error: Exception, trusted: bool, architecture: Any, suffix: str) -> str:
     text = " ".join(str(error).split())
     custom = re.search(r"(?:Could not locate (?:class|function)|Unknown (?:layer|class)):? '?(\w+)", text)
+    if custom and suffix != ".keras" and is_operation_of_keras(custom[1]):
+        return _in_hdf5(custom[1])
     if custom and trusted:
+        places = {str(part.get("module")) for part in filter(_outside, _named(architecture))}
+        found = sorted(place for place in places if place != "__main__" and place.replace(".", "").isidentifier())
+        cure = f"run with PYTHONPATH=FOLDER, the folder of the module {found[0][:60]!r}, or " if found else ""
         return (
-            f"needs {custom[1][:60]!r}, which no module that it names has; install that, or call "
-            "fooldeap.fool(model, TARGET)"
+            f"needs {custom[1][:60]!r}, which no module that it names has; {cure}call fooldeap.fool(model, TARGET) in "
+            "Python, see 'Keras 3' in docs/classifiers.md"
         )
     if custom:
         return _needs(custom[1])

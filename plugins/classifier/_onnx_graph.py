@@ -47,9 +47,10 @@ class Input:
 class Graph:
     """A session of ONNX Runtime.
 
-    ``output`` and ``features`` are the names of its outputs, ``own_output`` is the model's own. ``removed`` is the
-    operator whose input ``output`` is, or an empty text if ``output`` is that of the model. ``quantized_dynamically``
-    says whether values are rounded to steps that depend on the whole batch.
+    ``output`` and ``features`` are the names of its outputs, ``own_output`` is the model's own, and ``title`` is the
+    name of this output in the file. ``removed`` is the operator whose input ``output`` is, or an empty text if
+    ``output`` is that of the model. ``quantized_dynamically`` says whether values are rounded to steps that depend on
+    the whole batch.
     """
 
     def __init__(
@@ -59,11 +60,12 @@ class Graph:
         features: str | None,
         removed: str,
         own_output: str,
+        title: str,
         *,
         quantized_dynamically: bool,
     ) -> None:
         self._session, self.output, self.features, self.removed = session, output, features, removed
-        self.own_output, self.quantized_dynamically = own_output, quantized_dynamically
+        self.own_output, self.title, self.quantized_dynamically = own_output, title, quantized_dynamically
         self._input = session.get_inputs()[0]
 
     @property
@@ -200,7 +202,7 @@ def opened(
         names = ", ".join(each.name for each in inputs)
         raise InputError(f"{where} has {len(inputs)} inputs ({names}), expected one image; wrap it, see {WRAP}")
     makers = {name: node for node in graph.node for name in node.output if name}
-    _choose_output(graph, output, makers, where)
+    title = _choose_output(graph, output, makers, where)
     own_output = graph.output[0].name
     scores, removed = _before_activation(own_output, makers, model, removable)
     before, _ = _before_activation(scores, makers, model, ("Softmax", "Sigmoid"))
@@ -210,7 +212,7 @@ def opened(
             graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     session = _session(runtime, model.SerializeToString(), device, where)
     dynamic = any(node.op_type in DYNAMIC for node in graph.node)
-    return Graph(session, scores, features, removed, own_output, quantized_dynamically=dynamic)
+    return Graph(session, scores, features, removed, own_output, title, quantized_dynamically=dynamic)
 
 
 def _external(tensor: Any) -> dict[str, str]:
@@ -251,15 +253,21 @@ def _bring_in_weights(model: Any, beside: Callable[[str], bytes], where: str) ->
         tensor.raw_data = contents[name][start : start + length]
 
 
-def _choose_output(graph: Any, output: Output | None, makers: dict[str, Any], where: str) -> None:
-    """Keep only the output that the user chose. A sequence of mappings, as of scikit-learn, becomes a table."""
+def _choose_output(graph: Any, output: Output | None, makers: dict[str, Any], where: str) -> str:
+    """Keep only the output that the user chose. A sequence of mappings, as of scikit-learn, becomes a table.
+
+    Return the name that the output has in the file.
+    """
     shapes = {each.name: _shape_of_scores(each) for each in graph.output}
-    name = name_of_output(output, shapes, {each.name: _described(each) for each in graph.output}, where)
+    softmaxes = [name for name in shapes if name in makers and makers[name].op_type == "Softmax"]
+    name = name_of_output(output, shapes, {each.name: _described(each) for each in graph.output}, where, softmaxes)
     chosen = next(each for each in graph.output if each.name == name)
-    likely = likely_output(shapes)
-    if shapes[name] == () and shapes[likely] != ():
+    others = [each for each in shapes if shapes[each] != ()]
+    if shapes[name] == () and others:
+        likely = likely_output(shapes, softmaxes)
+        listed = f", one of {', '.join(others)}" if likely not in others else ""
         raise InputError(
-            f"{where}: its output {name!r} is the label, not the scores of classes; say 'output: {likely}'"
+            f"{where}: its output {name!r} is the label, not the scores of classes; say 'output: {likely}'{listed}"
         )
     node = makers.get(chosen.name)
     table = node.input[0] if node is not None and node.op_type == "ZipMap" and node.input else None
@@ -273,6 +281,7 @@ def _choose_output(graph: Any, output: Output | None, makers: dict[str, Any], wh
         chosen.ClearField("type")
     del graph.output[:]
     graph.output.append(chosen)
+    return name
 
 
 def _dequantized(graph: Any, node: Any) -> str:

@@ -14,7 +14,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,22 +188,61 @@ def _with_weights(network: str, content: bytes, where: str) -> Any:
             f"{where} holds more than weights, and may run code; save the weights alone: "
             "torch.save(model.state_dict(), 'NAME.pth')"
         ) from None
+    weights, expected = _state(weights), set(built.state_dict())
     try:
-        built.load_state_dict(_state(weights))
+        built.load_state_dict(_without_prefix(weights, expected))
     except Exception as error:
-        raise InputError(f"{named} does not fit the weights ({in_a_line(error)}); name the class they are of") from None
+        raise InputError(
+            f"{named} does not fit the weights ({in_a_line(error)}); {_cure_of_weights(weights, expected)}"
+        ) from None
     return built.eval()
 
 
 def _state(weights: Any) -> Any:
-    """Return the weights in a checkpoint, without the prefix of ``DataParallel``."""
+    """Return the weights in a checkpoint."""
     for name in ("state_dict", "model_state_dict", "model"):
         if isinstance(weights, dict) and isinstance(weights.get(name), dict):
             weights = weights[name]
-    prefix = "module."
-    if isinstance(weights, dict) and weights and all(str(name).startswith(prefix) for name in weights):
-        return {name.removeprefix(prefix): value for name, value in weights.items()}
     return weights
+
+
+def _without_prefix(weights: Any, expected: Collection[str]) -> Any:
+    """Return the weights without the prefix that all names have, if the rest of the names is what is expected.
+
+    ``DataParallel`` adds ``module.``, ``torch.compile`` adds ``_orig_mod.``, and the module of a training framework
+    adds the name of its attribute. There may be several of them.
+    """
+    if not isinstance(weights, dict):
+        return weights
+    rest = weights
+    while not _same(rest, expected):
+        prefixes = {"".join(str(name).partition(".")[:2]) for name in rest}
+        prefix = prefixes.pop() if len(prefixes) == 1 else ""
+        if not prefix.endswith("."):
+            return weights
+        rest = {str(name).removeprefix(prefix): value for name, value in rest.items()}
+    return rest
+
+
+def _same(names: Iterable[Any], expected: Iterable[str]) -> bool:
+    """Return whether the names are those expected. Old weights lack the counters of batch normalisation."""
+    counter = "num_batches_tracked"
+    return {each for each in names if not str(each).endswith(counter)} == {
+        each for each in expected if not each.endswith(counter)
+    }
+
+
+def _cure_of_weights(weights: Any, expected: Collection[str]) -> str:
+    """Return how to save weights that fit if they are a part of those in the file, or else what to name."""
+    names = set(map(str, weights)) if isinstance(weights, dict) else set()
+    parts = {name.removesuffix(each) for name in names for each in expected if name.endswith(f".{each}")}
+    for part in sorted(parts):
+        if _same({name.removeprefix(part) for name in names if name.startswith(part)}, expected):
+            return (
+                f"those that begin with {part[:60]!r} fit it; save them alone: "
+                f"torch.save(model.{part[:60]}state_dict(), 'NAME.pth')"
+            )
+    return "name the class they are of"
 
 
 # --- Exported programs ----------------------------------------------------------------------------------------------

@@ -206,9 +206,18 @@ def _with_output(model: Any, output: Output | None, where: str) -> Any:
     if isinstance(output, int) and isinstance(structure, dict):
         output = str(output)  # Keras sorts the outputs of a mapping, so an index would be unclear
     shapes = {name: tuple(each.shape) for name, each in named.items()}
-    chosen = named[name_of_output(output, shapes, {name: str(shape) for name, shape in shapes.items()}, where)]
+    shown = {name: str(shape) for name, shape in shapes.items()}
+    softmaxes = [name for name, each in named.items() if _ends_in_softmax(each)]
+    chosen = named[name_of_output(output, shapes, shown, where, softmaxes)]
     is_plain = sequential or (structure is chosen and model.input is model.inputs[0])
     return model if is_plain or len(model.inputs) > 1 else keras.Model(model.inputs[0], chosen)
+
+
+def _ends_in_softmax(output: Any) -> bool:
+    """Return whether an output is that of a softmax, alone or in a layer. Nested models are not searched."""
+    last = getattr(getattr(output, "_keras_history", None), "operation", None)
+    names = (type(last).__name__, getattr(getattr(last, "activation", None), "__name__", ""))
+    return "softmax" in {name.lower() for name in names}
 
 
 def _shapes(

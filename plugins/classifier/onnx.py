@@ -138,6 +138,8 @@ class _Loaded:
         self.classes = found.shape[1]
         known = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(self._graph.removed)
         kind = confidence_kind(found.astype(np.float64), "logits" if known else settings.outputs, where)
+        if kind == "softmax" and settings.outputs == "auto" and not known:
+            _check_title(self._graph.title, where)
         self.confidence_kind = known or kind
         if known:
             own = self._probed(self._graph.own_output, images, where)
@@ -208,6 +210,17 @@ class _Loaded:
 
     def _nothing(self) -> Images:
         return np.zeros((self.input.batch or 1, *self.shape), np.uint8)
+
+
+def _check_title(title: str, where: str) -> None:
+    """Refuse an output that is not probabilities, but is named so, as that of a support vector machine."""
+    name = title.lower()
+    if "prob" in name and not any(part in name for part in ("log", "pre", "before", "un")):
+        raise InputError(
+            f"{where}: its output {title[:60]!r} has no probabilities: they do not sum to 1; a converted SVC or "
+            "LinearSVC has margins there: fit and convert CalibratedClassifierCV(model); if these are scores before a "
+            "softmax, say 'outputs: logits'"
+        )
 
 
 def _gap(logits: Array, kind: str, own: Array) -> float:

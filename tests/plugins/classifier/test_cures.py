@@ -4,6 +4,7 @@ A case builds a model that fails, with its own forward pass on uint8 images (n, 
 the message, applies it, and compares the confidence of the image that was found with the forward pass.
 """
 
+import importlib
 import importlib.metadata
 import re
 import subprocess
@@ -229,6 +230,49 @@ def test_model_file_is_saved_by_the_code_of_the_message(keras, tmp_path, monkeyp
     other = keras.models.clone_model(model)
     exec(f"{loading}; {saving}", {"model": other})
     agrees(made, {})
+
+
+def test_model_with_an_operation_is_saved_in_the_format_of_the_message(keras, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, network(keras, scale=1.0)(image / 255))
+    model.save("it.h5")
+    made = made_of(keras, model)._replace(model={"name": "keras", "model": "it.h5"})
+    for arguments in ({}, {"trust_model": True}):
+        text = message_of(made._replace(arguments=arguments), {})
+        assert "uses 'TrueDivide', an operation of Keras" in text
+    exec(re.search(r"in that format: (model\.save\(.*\))$", text)[1], {"model": model})
+    agrees(made._replace(model={"name": "keras", "model": "NAME.keras"}), {})
+
+
+SUBCLASS = """
+import keras
+
+
+class Scaled(keras.Layer):
+    def call(self, images):
+        return images / 255
+"""
+
+
+def test_module_of_a_trusted_model_is_found_in_the_folder_of_the_message(keras, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/own_scaling.py").write_text(SUBCLASS)
+    with monkeypatch.context() as context:
+        context.syspath_prepend(tmp_path / "code")
+        model = keras.Sequential(
+            [keras.Input(SHAPE), importlib.import_module("own_scaling").Scaled(), network(keras, scale=1.0)]
+        )
+        model.save("it.keras")
+        del sys.modules["own_scaling"]
+    made = made_of(keras, model)._replace(model={"name": "keras", "model": "it.keras"}, arguments={"trust_model": True})
+    text = message_of(made, {})
+    assert "run with PYTHONPATH=FOLDER, the folder of the module 'own_scaling'" in text
+    assert "'Keras 3' in docs/classifiers.md" in text
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    agrees(made, {})
+    del sys.modules["own_scaling"]
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

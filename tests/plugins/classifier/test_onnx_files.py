@@ -95,7 +95,7 @@ def test_weights_that_change_after_the_first_reading_are_refused(split):
 # --- Several outputs, flat inputs -----------------------------------------------------------------------------------
 
 
-def scikit(path, *, zipmap):
+def scikit(path, *, zipmap, transform="SOFTMAX"):
     """Write a model as skl2onnx converts a logistic regression: a label and probabilities, perhaps as mappings."""
     weights = np.random.default_rng(0).normal(0, 0.01, (3, 16))
     classes = list(range(3))
@@ -107,7 +107,7 @@ def scikit(path, *, zipmap):
         coefficients=weights.reshape(-1).tolist(),
         intercepts=[0.1, 0.2, 0.3],
         classlabels_ints=classes,
-        post_transform="SOFTMAX",
+        post_transform=transform,
     )
     nodes, name = [linear_node], "probabilities"
     if zipmap:
@@ -125,6 +125,18 @@ def scikit(path, *, zipmap):
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
     path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
     return name
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+def test_output_that_is_named_probabilities_and_has_margins_is_refused(tmp_path, zipmap):
+    path = tmp_path / "margins.onnx"
+    name = scikit(path, zipmap=zipmap, transform="NONE")
+    settings = {"model": str(path), "output": name, "shape": SHAPE}
+    with pytest.raises(InputError, match=rf"{name}' has no probabilities: .* CalibratedClassifierCV\(model\); "):
+        Onnx(**settings).logits(IMAGES)
+    expected = run(path, name, FLAT)
+    expected = [[row[each] for each in range(3)] for row in expected] if zipmap else expected
+    np.testing.assert_allclose(Onnx(**settings, outputs="logits").logits(IMAGES), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("zipmap", [True, False])

@@ -1,6 +1,7 @@
 """PyTorch models as users have them: weights with their class, exported programs, in memory. Against PyTorch."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -78,6 +79,9 @@ WRAPS = (
     lambda state: state,
     lambda state: {"epoch": 3, "state_dict": state},
     lambda state: {f"module.{key}": value for key, value in state.items()},  # DataParallel
+    lambda state: {f"module._orig_mod.{key}": value for key, value in state.items()},  # of a compiled module
+    lambda state: {"state_dict": {f"net.{key}": value for key, value in state.items()}, "epoch": 3},
+    lambda state: {f"net.{key}": value for key, value in state.items() if "num_batches" not in key},
 )
 
 
@@ -110,6 +114,30 @@ def test_wrong_network_is_refused_in_one_line(cnn, tmp_path, monkeypatch, name, 
     with pytest.raises(InputError, match=expected) as error:
         Torch(model="weights.pth", network=name, shape=SHAPE).logits(IMAGES)
     assert "\n" not in str(error.value)
+
+
+def test_part_of_the_weights_that_fits_is_saved_by_the_code_of_the_message(cnn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = torch.nn.Module()
+    whole.net, whole.loss = cnn, torch.nn.Linear(2, 2)
+    torch.save(whole.state_dict(), "weights.pth")
+    with pytest.raises(InputError, match=r"those that begin with 'net\.' fit it") as error:
+        Torch(model="weights.pth", network="model.py:CNN", shape=SHAPE).logits(IMAGES)
+    exec(re.search(r"torch\.save\(.*\)$", str(error.value))[0], {"torch": torch, "model": whole})
+    classifier = Torch(model="NAME.pth", network="model.py:CNN", shape=SHAPE, input_range=(0, 1))
+    np.testing.assert_allclose(classifier.logits(IMAGES), independent(cnn), atol=1e-5)
+
+
+def test_module_beside_the_network_is_found_in_the_folder_of_the_message(cnn, tmp_path, monkeypatch):
+    torch.save(cnn.state_dict(), tmp_path / "weights.pth")
+    (tmp_path / "builder.py").write_text("import model\n\n\ndef build():\n    return model.CNN()\n")
+    settings = {"model": str(tmp_path / "weights.pth"), "network": f"{tmp_path / 'builder.py'}:build", "shape": SHAPE}
+    with pytest.raises(InputError, match="run with PYTHONPATH=") as error:
+        Torch(**settings).logits(IMAGES)
+    monkeypatch.syspath_prepend(re.search(r"PYTHONPATH=(\S+)", str(error.value))[1])
+    classifier = Torch(**settings, input_range=(0, 1))
+    np.testing.assert_allclose(classifier.logits(IMAGES), independent(cnn), atol=1e-5)
+    del sys.modules["model"]
 
 
 def test_weights_in_the_format_before_version_1_6(cnn, tmp_path):
@@ -226,7 +254,7 @@ def test_model_with_several_values_or_named_logits(cnn):
     for give, settings in gives:
         classifier = Torch.from_object(Several(give), shape=SHAPE, input_range=(0, 1), **settings)
         np.testing.assert_allclose(classifier.logits(IMAGES), independent(cnn), atol=1e-5)
-    with pytest.raises(InputError, match="say which has the scores of the classes: 'output: 0'"):
+    with pytest.raises(InputError, match=r"0 .*, 1 .*; say which has the scores of the classes: 'output: NAME'"):
         Torch.from_object(Several(lambda scores: (scores, scores)), shape=SHAPE).logits(IMAGES)
 
 
