@@ -246,6 +246,7 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str, pixels: str = P
     InputError
         The output does not agree with ``outputs``, it is not finite, or its kind is ambiguous.
     """
+    check_larger_is_likelier(scores, where)
     if not np.isfinite(scores).all():
         raise InputError(f"{where} gives NaN or infinity on random images, expected finite numbers; {pixels}")
     shares = are_probabilities(scores)
@@ -254,7 +255,6 @@ def confidence_kind(scores: Array, outputs: Outputs, where: str, pixels: str = P
             f"{where} gives only 0 and 1, as labels do, expected the score of each class; return the scores before "
             f"argmax; if they are rounded probabilities, {pixels}"
         )
-    check_larger_is_likelier(scores, where)
     if not shares and _sums_over_images(scores):
         raise InputError(
             f"{where} gives outputs that sum to 1 over the images of a batch, expected a sum over the classes; its "
@@ -288,17 +288,17 @@ def check_larger_is_likelier(scores: Array, where: str) -> None:
     InputError
         The output is one of these.
     """
-    if scores.min() < 0 or np.ptp(scores, axis=0).max() < NEARLY:
-        return
     exact = scores.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of infinity, which stands for a probability of 0 or of 1
+        if exact.min() < -1e-3 or np.ptp(exact, axis=0).max() < NEARLY:
+            return
+        shares = np.where(np.isposinf(exact), 1, exact / (1 + exact))
     if np.allclose(np.exp(-exact).sum(axis=1), 1, atol=1e-2):
         raise InputError(
             f"{where} gives negative log-probabilities (exp(-output) sums to 1), of which the smallest is that of the "
             "likeliest class, expected larger numbers for likelier classes; negate them: return -output from the "
             "model or a function"
         )
-    with np.errstate(invalid="ignore"):  # of infinity, which is reported elsewhere
-        shares = exact / (1 + exact)
     if np.allclose(shares.sum(axis=1), 1, atol=1e-2):
         raise InputError(
             f"{where} gives odds, p / (1 - p) of each probability p (output / (1 + output) sums to 1), expected logits "

@@ -228,6 +228,11 @@ def test_scores_of_a_function_that_are_no_probabilities_are_refused(function):
         ([[0.9, 0.8]], "probabilities", "does not give probabilities"),
         ([[0.9, 0.8]], "auto", "'outputs: sigmoid'"),
         ([[0.2, 0.77]], "auto", "a rounded softmax, 'outputs: probabilities'"),
+        ([[np.log(4), np.log(4 / 3)], [0, np.inf]], "auto", "negative log-probabilities .* negate them"),
+        ([[1 / 3, 3], [0, np.inf]], "auto", "odds, .* return output / .1 . output. from"),
+        ([[-1e-7, 16.1], [2.3, 0.105]], "logits", "negative log-probabilities"),  # p was rounded to more than 1
+        ([[0.7, 2.0], [0, np.inf]], "auto", "NaN or infinity"),
+        ([[1, 1], [1, 1]], "auto", "its softmax is over the wrong axis"),
     ],
 )
 def test_kind_of_outputs_is_told_by_the_probes_or_asked_of_the_user(scores, outputs, expected):
