@@ -294,7 +294,7 @@ def _said(error: Exception, trusted: bool, architecture: Any, suffix: str) -> st
         cure = f"run with PYTHONPATH=FOLDER, the folder of the module {found[0][:60]!r}, or " if found else ""
         return (
             f"needs {custom[1][:60]!r}, which no module that it names has; {cure}call fooldeap.fool(model, TARGET) in "
-            "Python, see 'Keras 3' in docs/classifiers.md"
+            "Python, see 'Subclassed Keras model' in docs/classifiers.md"
         )
     if custom:
         return _needs(custom[1])

@@ -5,6 +5,7 @@ the model's own framework on the PNG that was written.
 """
 
 import http.server
+import importlib
 import json
 import re
 import sys
@@ -81,6 +82,28 @@ class Keras3(Case):
 
         self.names["model"] = model = linear(keras)
         return lambda images: np.asarray(model(images.astype("f") / 255))
+
+
+class Subclassed(Case):
+    words = ("--trust-model",)
+
+    def prepare(self):
+        from fooldeap.lazy_tensorflow import tensorflow
+
+        tensorflow()
+        import keras
+
+        (source,) = [text for _, text in section("Subclassed Keras model") if text.startswith("# mynet.py")]
+        (self.folder / "mynet.py").write_text(source)
+        sys.path.insert(0, str(self.folder))  # as PYTHONPATH does
+        self.names |= {"keras": keras, "model": importlib.import_module("mynet").Net()}
+        self.names["model"](np.zeros((1, *SHAPE), np.float32))
+        self.names["model"].dense.set_weights([WEIGHTS, np.zeros(3, np.float32)])
+        return lambda images: np.asarray(self.names["model"](images.astype("f")))
+
+    def close(self):
+        sys.path.remove(str(self.folder))
+        sys.modules.pop("mynet", None)
 
 
 class Keras2(Case):
@@ -303,6 +326,7 @@ class Service(Case):
 
 CASES = [
     ("Keras 3", Keras3),
+    ("Subclassed Keras model", Subclassed),
     ("Keras 2", Keras2),
     ("SavedModel", Saved),
     ("TFLite", Lite),
