@@ -32,7 +32,7 @@ test-torch: $(READY)
 	$(BIN)/pytest $(PARALLEL) tests/plugins/classifier/test_other_classifiers.py tests/faults/test_hostile_torch.py \
 		tests/plugins/classifier/test_torch_files.py tests/plugins/classifier/test_preprocessing.py \
 		tests/plugins/classifier/test_confidence.py tests/plugins/classifier/test_recipes.py \
-		tests/plugins/classifier/test_unusual_models.py tests/plugins/classifier/test_cures.py
+		tests/plugins/classifier/test_unusual_torch_models.py tests/plugins/classifier/test_torch_cures.py
 
 coverage: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pytest-cov
