@@ -65,6 +65,8 @@ class Classifier(Protocol):
       float32, same shape as the images; ``targets`` has one class for each image, int64 (n,)
     * ``features(images)``: returns the input of the last layer, float32 (n, d), or None
     * ``names``: the names of the classes, or None
+    * ``removes_activation``: whether the logits are the input of a softmax or sigmoid at the model's end
+    * ``quantized_dynamically``: whether values are rounded to steps that depend on the whole batch
     * ``probed``: the number of images that it has shown to the model by itself, for ``queries.csv``
     * ``allow_code()``: called before first use if the user trusts the code in the model file
     * ``confidence_kind``: how the confidence in a class follows from the logits, see `log_confidences`

@@ -121,7 +121,7 @@ def bounded_logits(subject: Subject) -> str | None:
     return (
         f"all outputs for {len(noise) + len(logits)} probe images lie between -1 and 1; if the model cannot leave this "
         f"range, as with tanh or cosine similarities, the {kind} of its outputs cannot exceed {percent(most)}, and a "
-        "low confidence does not mean that it is robust: multiply the outputs by a factor, that of its training, in "
+        "low confidence does not mean that it is robust: multiply the outputs by the factor used in training, in "
         "the model or in a function"
     )
 
@@ -195,8 +195,8 @@ def _other_reading(subject: Subject, data: Split) -> str:
     images, labels = data.test_images[:FEWER_IMAGES], data.test_labels[:FEWER_IMAGES]
     inverted = subject.evaluator.probe_logits(255 - images)
     readings = {
-        "its smallest output is": (subject.test_logits[:FEWER_IMAGES].argmin(axis=1), "-outputs"),
-        "on inverted colours it is": (inverted.argmax(axis=1), "its outputs for 255 - images"),
+        "its smallest output is right": (subject.test_logits[:FEWER_IMAGES].argmin(axis=1), "-outputs"),
+        "with inverted colours it is correct": (inverted.argmax(axis=1), "its outputs for 255 - images"),
     }
     for reading, (answers, cure) in readings.items():
         share = float(np.mean(answers == labels))

@@ -279,7 +279,7 @@ def are_log_probabilities(scores: Array) -> bool:
 
 
 def check_larger_is_likelier(scores: Array, where: str) -> None:
-    """Refuse negative log-probabilities, of which the smallest is the likeliest, and odds, p / (1 - p).
+    """Refuse negative log-probabilities, where the smallest number means the likeliest class, and odds, p / (1 - p).
 
     Both are recognised by the sum of their probabilities, which is 1 for every image.
 
@@ -295,9 +295,8 @@ def check_larger_is_likelier(scores: Array, where: str) -> None:
         shares = np.where(np.isposinf(exact), 1, exact / (1 + exact))
     if np.allclose(np.exp(-exact).sum(axis=1), 1, atol=1e-2):
         raise InputError(
-            f"{where} gives negative log-probabilities (exp(-output) sums to 1), of which the smallest is that of the "
-            "likeliest class, expected larger numbers for likelier classes; negate them: return -output from the "
-            "model or a function"
+            f"{where} gives negative log-probabilities (exp(-output) sums to 1): the likeliest class has the smallest "
+            "number, expected the largest; negate them: return -output from the model or a function"
         )
     if np.allclose(shares.sum(axis=1), 1, atol=1e-2):
         raise InputError(

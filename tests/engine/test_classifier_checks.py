@@ -73,7 +73,7 @@ def test_outputs_of_tanh_and_cosine_are_warned_of_with_their_greatest_confidence
     (text,) = said(Own(lambda scores: np.tanh(scores)))
     assert "the softmax of its outputs cannot exceed 64.87" in text  # e^2 / (e^2 + 4)
     (text,) = said(Own(lambda scores: scores / np.linalg.norm(scores, axis=1, keepdims=True).clip(1)))
-    assert "multiply the outputs by a factor" in text
+    assert "multiply the outputs by the factor used in training" in text
     (text,) = said(Own(lambda scores: np.tanh(scores), confidence_kind="sigmoid"))
     assert "the sigmoid of its outputs cannot exceed 73.10" in text
     assert said(Own(lambda scores: 30 * np.tanh(scores))) == []  # the cure

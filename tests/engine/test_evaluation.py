@@ -20,7 +20,7 @@ from fooldeap.runs.run_folder import RunFolder
 
 
 class Timed:
-    """A classifier of 8 x 8 images whose batches take as long as it is told to."""
+    """A classifier of 8 x 8 images. ``seconds`` returns the duration of a batch of a given size."""
 
     input_shape, classes, digest = (8, 8, 1), 4, "timed"
 
