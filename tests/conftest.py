@@ -1,7 +1,14 @@
 """Fixtures that several folders use."""
 
+import signal
+
 import pytest
 from helpers.experiments import ROOT, bits
+
+
+def pytest_configure():
+    """Do not ignore Ctrl-C, as shells tell jobs in the background: the commands that tests interrupt inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
