@@ -11,10 +11,12 @@ from fooldeap.cli.options import (
     Out,
     Plugins,
     Quiet,
+    Seed,
     TrustModel,
     handle_interrupt,
     parse_whole_number,
     print_line,
+    with_seed,
 )
 from fooldeap.errors import InputError
 
@@ -44,6 +46,7 @@ def audit(
     classes: Annotated[
         str | None, typer.Option(metavar="LIST", help="The classes to attack, for example 0-3,7 or happy.")
     ] = None,
+    seed: Seed = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the audit in this folder.")] = None,
     plugins: Plugins = None,
@@ -64,9 +67,9 @@ def audit(
 
     if resume is None and model is None:
         raise InputError("name the model: fooldeap audit mnist_cnn")
-    if resume is not None and any(each is not None for each in (model, images, budget, classes, out)):
+    if resume is not None and any(each is not None for each in (model, images, budget, classes, seed, out)):
         raise InputError(
-            "--resume cannot be combined with MODEL, --images, --budget, --classes or --out; "
+            "--resume cannot be combined with MODEL, --images, --budget, --classes, --seed or --out; "
             "the folder contains the settings of the audit"
         )
     if force and resume is None:
@@ -75,7 +78,7 @@ def audit(
     with handle_interrupt():
         folder = run_audit(
             model,
-            *(overrides or ()),
+            *with_seed(overrides, seed),
             images=images,
             budget=None if budget is None else parse_whole_number("--budget", budget),
             classes=None if classes is None else classes_in(classes),

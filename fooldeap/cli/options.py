@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +14,10 @@ from fooldeap.errors import InputError, Interrupted
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Override keys: seed=2 mutation.rate=0.02"),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="The seed, from which all random numbers follow; the same as the override seed=N."),
 ]
 Plugins = Annotated[
     list[Path] | None,
@@ -46,6 +50,16 @@ Quiet = Annotated[
 ]
 
 MOST = 1e12  # the largest accepted number; below it, a float represents every whole number exactly
+
+
+def with_seed(overrides: Iterable[str] | None, seed: int | None) -> list[str]:
+    """Return the overrides with that of ``--seed``; raise `InputError` if they set the seed, too."""
+    words = list(overrides or ())
+    if seed is None:
+        return words
+    if again := next((word for word in words if word.startswith("seed=")), None):
+        raise InputError(f"--seed: got {again!r} too, expected one of them; leave one out")
+    return [*words, f"seed={seed}"]
 
 
 def parse_workers(workers: str | None) -> int | Literal["auto"] | None:

@@ -12,11 +12,13 @@ from fooldeap.cli.options import (
     Overrides,
     Plugins,
     Quiet,
+    Seed,
     TrustModel,
     Workers,
     handle_interrupt,
     parse_workers,
     print_line,
+    with_seed,
 )
 from fooldeap.errors import InputError, RunError
 
@@ -26,6 +28,13 @@ def run(
     overrides: Overrides = None,
     out: Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue the experiment in this folder.")] = None,
+    seed: Seed = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the number of runs and estimates of evaluations, time and memory, then stop."
+        ),
+    ] = False,
     workers: Workers = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
@@ -47,7 +56,7 @@ def run(
         "trust_model": trust_model,
         "no_plugins": no_plugins,
     }
-    words = list(overrides or ())
+    words = with_seed(overrides, seed)
     if resume is not None and config is not None and "=" in config.name:  # with --resume, this is an override
         words, config = [str(config), *words], None
     if resume is None and config is None:
@@ -56,7 +65,13 @@ def run(
         raise InputError("--resume cannot be combined with CONFIG or --out; the folder contains its configuration")
     if force and resume is None:
         raise InputError("--force works only together with --resume DIR; leave it out")
+    if dry_run and config is None:
+        raise InputError("--dry-run estimates a new experiment; it cannot be combined with --resume")
     with handle_interrupt():
+        if dry_run:
+            assert config is not None
+            _print_forecast(config, words, options)
+            return
         if config is not None:
             done = api.run(config, *words, out=out, **options)
         else:
@@ -72,3 +87,13 @@ def run(
                 f"{runs} failed; the results of the other runs are in {done.folder}; "
                 f"to try again: fooldeap run --resume {done.folder}"
             )
+
+
+def _print_forecast(config: Path, words: list[str], options: dict[str, Any]) -> None:
+    from fooldeap.configuration.config import load
+    from fooldeap.options import Options
+    from fooldeap.runs.forecast import forecast
+
+    allowed = Options(options["trust_model"], options["no_plugins"])
+    experiment = load(config, words, plugins=options["plugins"], options=allowed)
+    print_line(f"{experiment.name}: {forecast(experiment)}")

@@ -259,11 +259,12 @@ class ExperimentSession(Session):
             resumed=resumed,
             accuracy=self.calibration.accuracy,
             names=tuple(getattr(self.classifier, "names", None) or ()),
-            cost=self._cost(),
+            cost=self.cost(),
             large=folder is not None and self.dispatcher.task.is_large,
         )
 
-    def _cost(self) -> Cost:
+    def cost(self) -> Cost:
+        """Return an estimate of the cost."""
         stop, batch = self.experiment.stop, self.first_batches.get("", 0)
         most = batch * (stop.generations + 1)
         kept = sum(len(run.targets) for run in self.runs) + batch * min(self.width, len(self.runs))

@@ -12,11 +12,13 @@ from fooldeap.cli.options import (
     Overrides,
     Plugins,
     Quiet,
+    Seed,
     TrustModel,
     Workers,
     handle_interrupt,
     parse_workers,
     print_line,
+    with_seed,
 )
 from fooldeap.errors import RunError
 from fooldeap.options import Options
@@ -35,8 +37,12 @@ def compare(
         typer.Option("--try", metavar="FILE", help="Compare the plugin in FILE with the stock plugins of its kind."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the number of runs and an estimate of the time, then stop.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the number of runs and estimates of evaluations, time and memory, then stop."
+        ),
     ] = False,
+    seed: Seed = None,
     workers: Workers = None,
     plugins: Plugins = None,
     no_plugins: NoPlugins = False,
@@ -52,7 +58,7 @@ def compare(
     from fooldeap.study.forecast import forecast
     from fooldeap.study.plan import StudyFolder
 
-    words = list(overrides or ())
+    words = with_seed(overrides, seed)
     if study is not None and "=" in study.name and not study.exists():  # --resume and --try work without a study file
         words, study = [str(study), *words], None
     options: dict[str, Any] = {

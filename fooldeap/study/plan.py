@@ -3,15 +3,15 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from fooldeap.configuration import config
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import InputError, blaming_damage
 from fooldeap.results import RunInfo
 from fooldeap.runs.folder import Folder
+from fooldeap.runs.forecast import in_one_process
 from fooldeap.runs.session import Session
 from fooldeap.storage.inputs import read_json
 from fooldeap.study import definition
@@ -168,8 +168,7 @@ def revise_design(plan: Plan, folder: StudyFolder) -> dict[str, Any]:
 
 def make_serial(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:
     """Return the experiments with the executor ``serial``."""
-    serial = config.load({"executor": "serial"}).executor
-    return {name: replace(each, executor=serial) for name, each in experiments.items()}
+    return {name: in_one_process(each) for name, each in experiments.items()}
 
 
 def group_by_classifier(study: Study) -> list[dict[str, Experiment]]:
