@@ -120,7 +120,7 @@ class Executor:
 
     @property
     def processes(self) -> int:
-        """Number of processes that work, including this one."""
+        """Number of processes that evaluate. This process is one of them, if it evaluates."""
         return 1
 
     @property

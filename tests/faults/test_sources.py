@@ -35,6 +35,9 @@ ALLOWED = {
     "plugins/executor/_pool.py": "writes the work for its own workers' standard input",
     "plugins/executor/_calls.py": "SCOOP's own traffic, between our processes, by sockets that no other user can reach",
     "plugins/executor/_worker.py": "reads the work from its own root, on its standard input",
+    "plugins/executor/dask.py": "writes the work for the workers of a cluster",
+    "plugins/executor/_dask_client.py": "Dask's own traffic, between processes that trust each other",
+    "plugins/executor/_dask_tasks.py": "Dask's own traffic, between processes that trust each other",
     "fooldeap/testing/contract.py": "writes the state of numpy's random numbers, to compare it",
     "fooldeap/testing/batches.py": "copies a batch that a plugin on trial made in this process",
     "fooldeap/testing/every.py": "copies a plugin on trial, as workers will",
@@ -116,6 +119,7 @@ UNBOUNDED = {
     "fooldeap/report/html.py": "files of the package",
     "plugins/dataset/mnist.py": "a file of the package",
     "fooldeap/runs/worker_task.py": "traffic between our own processes",
+    "plugins/executor/_dask_worker.py": "traffic between our own processes",
     "plugins/executor/_worker.py": "traffic between our own processes",
     "plugins/executor/_supervisor.py": "traffic between our own processes",
 }

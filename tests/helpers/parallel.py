@@ -30,6 +30,10 @@ def scoop(workers=2, mode="chunks", **more):
     return {"name": "scoop", "workers": workers, "mode": mode, **more}
 
 
+def dask(workers=2, mode="chunks", **more):
+    return {"name": "dask", "workers": workers, "mode": mode, **more}
+
+
 def prepared(source, folder=None, **arguments):
     """Run an experiment after all workers are ready. Return the work done by each process."""
     with ExperimentSession(config.load(source, arguments=arguments)) as ready:
