@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fooldeap.runs.api import fool, resume, run, toolbox
     from fooldeap.runs.run_folder import load
     from fooldeap.study.comparison import Comparison, compare
+    from fooldeap.sweeps.session import SweepResult, sweep
 
 __all__ = [
     "Comparison",
@@ -31,12 +32,14 @@ __all__ = [
     "Result",
     "RunError",
     "RunResult",
+    "SweepResult",
     "compare",
     "fool",
     "individual_view",
     "load",
     "resume",
     "run",
+    "sweep",
     "toolbox",
     "verify",
 ]
@@ -45,6 +48,7 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.api"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
+    **dict.fromkeys(("sweep", "SweepResult"), "fooldeap.sweeps.session"),
     "load": "fooldeap.runs.run_folder",
     "verify": "fooldeap.result_tools.verify",
     "individual_view": "fooldeap.engine.individuals",

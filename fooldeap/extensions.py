@@ -9,6 +9,7 @@ group                         value
 ``fooldeap.commands``         a command: a function with the annotations of Typer, or a `typer.Typer`
 ``fooldeap.folders``          a kind of folder: a `fooldeap.result_tools.kinds.FolderKind`
 ``fooldeap.files``            a kind of YAML file: a `FileKind`
+``fooldeap.runners``          what ``fooldeap run`` does with more than one experiment: a `Runner`
 ============================= ============================================================================
 """
 
@@ -16,6 +17,7 @@ import functools
 import importlib.metadata
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fooldeap.errors import InputError
@@ -32,6 +34,17 @@ class FileKind(NamedTuple):
     command: str
     keys: tuple[str, ...]
     schema: Callable[[Any], dict[str, Any]]
+
+
+class Runner(NamedTuple):
+    """What ``fooldeap run`` does if its arguments describe more than one experiment.
+
+    ``takes`` is a function of the YAML file or None, the overrides, and the folder to resume or None. It returns
+    whether the arguments are for ``run``, which gets all options of the command.
+    """
+
+    takes: Callable[[Path | None, list[str], Path | None], bool]
+    run: Callable[..., None]
 
 
 def load(group: str) -> Iterator[tuple[str, Any]]:

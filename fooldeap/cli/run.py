@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fooldeap import extensions
 from fooldeap.cli.options import (
     Force,
     NoPlugins,
@@ -68,6 +69,10 @@ def run(
     if dry_run and config is None:
         raise InputError("--dry-run estimates a new experiment; it cannot be combined with --resume")
     with handle_interrupt():
+        for _, runner in extensions.load("fooldeap.runners"):
+            if runner.takes(config, words, resume):
+                runner.run(config, words, resume, out=out, dry_run=dry_run, force=force, **options)
+                return
         if dry_run:
             assert config is not None
             _print_forecast(config, words, options)
@@ -96,4 +101,4 @@ def _print_forecast(config: Path, words: list[str], options: dict[str, Any]) -> 
 
     allowed = Options(options["trust_model"], options["no_plugins"])
     experiment = load(config, words, plugins=options["plugins"], options=allowed)
-    print_line(f"{experiment.name}: {forecast(experiment)}")
+    print_line(f"{experiment.name}: {forecast([{'': experiment}])}")

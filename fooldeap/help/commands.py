@@ -42,7 +42,8 @@ def init(
 
 def schema(
     kind: Annotated[
-        str, typer.Argument(metavar="[KIND]", help="experiment, study, training or retraining.", show_default=False)
+        str,
+        typer.Argument(metavar="[KIND]", help="experiment, sweep, study, training or retraining.", show_default=False),
     ] = "experiment",
     plugins: Plugins = None,
 ) -> None:

@@ -265,11 +265,10 @@ class ExperimentSession(Session):
 
     def cost(self) -> Cost:
         """Return an estimate of the cost."""
-        stop, batch = self.experiment.stop, self.first_batches.get("", 0)
-        most = batch * (stop.generations + 1)
+        batch = self.first_batches.get("", 0)
         kept = sum(len(run.targets) for run in self.runs) + batch * min(self.width, len(self.runs))
         return Cost(
-            evaluations=len(self.runs) * min(most, stop.evaluations or most),
+            evaluations=self.most_evaluations(""),
             rate=self.calibration.rate,
             memory=kept * math.prod(self.classifier.input_shape),
         )

@@ -4,6 +4,7 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fooldeap.configuration import config
@@ -11,7 +12,6 @@ from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine.evolution import Observer
 from fooldeap.formatting import counted, duration, per_second
 from fooldeap.results import LogRow, RunInfo
-from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.session import Session
 
 SECONDS = 3.0  # duration of the trial runs, for each classifier
@@ -41,12 +41,19 @@ class Forecast:
         return f"{what}; at the {rate:,.0f}/s measured here in one process, at most {duration(self.seconds)}; {memory}"
 
 
-def forecast(experiment: Experiment) -> Forecast:
-    """Estimate the cost of an experiment. Trial runs of a few seconds are made and discarded; no file is written."""
-    with ExperimentSession(in_one_process(experiment)) as session:
-        evaluations = session.cost().evaluations
-        rate = measure_rate(session)
-        return Forecast(len(session.runs), evaluations, evaluations / rate if rate else math.inf, peak_memory())
+def forecast(groups: Iterable[Mapping[str, Experiment]]) -> Forecast:
+    """Estimate the cost of experiments. The experiments of a group have a name and share a classifier.
+
+    For each group, trial runs of a few seconds are made and discarded. No file is written.
+    """
+    runs, evaluations, seconds = 0, 0, 0.0
+    for group in groups:
+        with Session({name: in_one_process(each) for name, each in group.items()}) as session:
+            most = sum(map(session.most_evaluations, group))
+            runs, evaluations = runs + len(session.runs), evaluations + most
+            rate = measure_rate(session)
+            seconds += most / rate if rate else math.inf
+    return Forecast(runs, evaluations, seconds, peak_memory())
 
 
 def in_one_process(experiment: Experiment) -> Experiment:

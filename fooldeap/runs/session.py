@@ -106,6 +106,12 @@ class Session:
         """The classifier."""
         return self.dispatcher.task.classifier
 
+    def most_evaluations(self, name: str) -> int:
+        """Return about the largest number of evaluations of all runs of an experiment."""
+        stop = self.dispatcher.task.experiments[name].stop
+        most = self.first_batches.get(name, 0) * (stop.generations + 1)
+        return sum(run.variant == name for run in self.runs) * min(most, stop.evaluations or most)
+
     def toolbox(self, info: RunInfo) -> Toolbox:
         """Return the toolbox of a run, with its random streams at their start."""
         decode = self.dispatcher.decoder(info)

@@ -9,7 +9,14 @@ from helpers.experiments import KIT, ROOT
 
 ALWAYS = {"doctor", "export", "init", "plugins", "report", "run", "runs", "schema", "verify"}
 # By package: the command that is missing without it.
-APPLICATIONS = {"report": None, "study": "compare", "audit": "audit", "retrain": "retrain", "training": "train"}
+APPLICATIONS = {
+    "report": None,
+    "sweeps": None,
+    "study": "compare",
+    "audit": "audit",
+    "retrain": "retrain",
+    "training": "train",
+}
 PROGRAM = """
 import shlex, sys
 sys.meta_path[:] = [each for each in sys.meta_path if getattr(each, "__name__", "") != "_EditableFinder"]

@@ -81,7 +81,7 @@ def test_the_examples_in_the_docs_are_valid(page):
         found = YAML(typ="safe").load(text)
         if {"plugins", "layers"} & set(found):
             continue  # it has its own plugins, or is a training file
-        named = "study" if {"vary", "variants"} & set(found) else "experiment"
+        named = "study" if {"vary", "variants"} & set(found) else "sweep" if "sweep" in found else "experiment"
         Draft202012Validator(SCHEMAS[named]).validate(found)
 
 

@@ -17,6 +17,7 @@ from fooldeap.cli import application
 from fooldeap.configuration import config
 from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
+from fooldeap.sweeps import definition as sweep
 from fooldeap.training import settings as training
 
 PAGES = [
@@ -89,6 +90,8 @@ def loads(text, folder):
         training.read(folder / "example.yaml", plugins=folder.glob("*.py"))
     elif re.search("^vary:|^variants:", text, re.MULTILINE):
         study.load(folder / "example.yaml")
+    elif re.search("^sweep:", text, re.MULTILINE):
+        sweep.load(folder / "example.yaml")
     else:
         config.load(folder / "example.yaml")
 

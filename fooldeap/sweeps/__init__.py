@@ -1,0 +1,1 @@
+"""Sweeps: one experiment for each combination of values, ``fooldeap run cfg.yaml mutation.rate=0.01,0.1``."""
