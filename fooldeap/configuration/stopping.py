@@ -26,8 +26,8 @@ class Stop:
     confidence: Annotated[
         Annotated[float, Gt(0), Lt(1)] | None,
         Field(
-            description="the goal: the confidence in the target class that must be reached. The classifier's `outputs` "
-            "define confidence; by default, it is the softmax probability of the class"
+            description="the goal: the confidence in the target class that must be reached. For most classifiers, the "
+            "confidence is the softmax probability of the class; the classifier's parameter `outputs` can change this"
         ),
     ] = 0.9999
     score: Annotated[
