@@ -67,7 +67,10 @@ def print_transfer(results: dict[str, Result], model: Path) -> None:
     """Print which images that fool the attacked network also fool another one."""
     settings = {"name": "onnx", "model": str(model), "outputs": "logits", "mean": [127] * 3, "std": [128] * 3}
     classifier = config.load({"classifier": settings}).build_classifier()
-    print("\n| run | images at 50 % | of these, the other network predicts the target | its median confidence in it |")
+    print(
+        "\n| run | images at 50 % | images of which the other network predicts the target | median confidence of the "
+        "other network in the target |"
+    )
     print("|---" + "|---:" * 3 + "|")
     for name, result in results.items():
         runs = [run for run in result if run.confidence >= LEVELS[0]]
