@@ -37,6 +37,16 @@ def sampled(dtype: str | None) -> Check:
     return check
 
 
+def encoded(genome: object) -> Callable[[Batch, Images], str | None]:
+    """Return a check of ``encode(images)`` for a genome."""
+
+    def check(genomes: Batch, images: Images) -> str | None:
+        fault = sampled(getattr(genome, "dtype", None))(genomes, len(images))
+        return None if fault is None else f"encoded images, but {fault}"
+
+    return check
+
+
 def decode(shape: tuple[int, int, int]) -> Callable[[Images, Batch], str | None]:
     """Return a check of ``decode(genomes)`` for images of this shape."""
 

@@ -19,6 +19,7 @@ Rng = np.random.Generator
 Toolbox = Any  # deap.base.Toolbox, which is untyped
 File = Annotated[str, "file"]  # a path or a name; a path in YAML is relative to the YAML file
 Names = Annotated[str, "file", "shown"]  # likewise, for names that are only displayed; they do not influence results
+StartImages = Annotated[str, "file", "directory", "start"]  # images from which runs start, see `Genome`
 Directory = Annotated[str, "directory"]  # likewise
 Command = Annotated[str, "command"]  # a command; announced if a file names it, and refused with --no-plugins
 Code = Annotated[str, "command", "code"]  # module:name or file.py:name; a file in YAML is relative to the YAML file
@@ -34,6 +35,10 @@ class Genome(Protocol):
     ``dtype`` and ``bounds`` describe arrays of genomes. If genomes are not arrays, ``dtype`` is None and batches are
     lists. If ``decode`` takes longer than sending genomes and images between processes, set ``costly: ClassVar[bool] =
     True``. The processes then share the decoding.
+
+    A genome that can represent given images has a method ``encode(images)`` and a parameter ``start: StartImages | None
+    = None``. ``encode`` returns one genome for each image, which decodes to the most similar image possible. If the
+    user sets ``start``, the first population of each run begins with the genomes of these images.
     """
 
     dtype: ClassVar[str | None]

@@ -46,6 +46,7 @@ from fooldeap.contracts import (
     Reporter,
     Rng,
     Split,
+    StartImages,
     Toolbox,
 )
 from fooldeap.errors import InputError
@@ -91,6 +92,7 @@ __all__ = [
     "RunInfo",
     "RunResult",
     "Split",
+    "StartImages",
     "Toolbox",
     "algorithm",
     "classifier",

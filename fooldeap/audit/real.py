@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap import registry
-from fooldeap.configuration.choices import Choice, loaded
 from fooldeap.configuration.reading import ENVIRONMENT
-from fooldeap.errors import FooldeapError, InputError, did_you_mean
-from fooldeap.parameters import REQUIRED
+from fooldeap.errors import InputError
+from fooldeap.images.given import check_array, load_archive, load_dataset, load_picture
 from fooldeap.plugin import Images
-from fooldeap.storage import inputs, npz
-from fooldeap.storage.inputs import MOST_PICTURE, decoded
+from fooldeap.storage import inputs
+from fooldeap.storage.inputs import PICTURES, pictures_in
 
 MIN_IMAGES, MAX_IMAGES = 40, 2000
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 PROVENANCE = "provenance.json"  # in an exported folder
-ARRAYS = ("x_test", "images", "x", "x_train")  # names of arrays in an archive; the first one that exists is used
 
 
 @dataclass(frozen=True)
@@ -62,24 +58,12 @@ def load(source: str, shape: tuple[int, int, int]) -> RealImages:
     if path.is_dir():
         images, found = _load_pictures(path, shape)
     else:
-        arrays = _check_array(_load_archive(path) if path.is_file() else _load_dataset(source), where, shape)
+        loaded = load_archive(path, where, real=True) if path.is_file() else load_dataset(source, where)
+        arrays = check_array(loaded, where, shape)
         images, found = arrays[_spread_indices(len(arrays))], len(arrays)
     if found < MIN_IMAGES:
         raise InputError(f"{where}: got {found} images, expected at least {MIN_IMAGES}; add more")
     return RealImages(images, source, found)
-
-
-def _check_array(images: Any, where: str, shape: tuple[int, int, int]) -> Images:
-    """Return an array as images (n, h, w, c); grey images (n, h, w) get an axis of channels."""
-    images = images[..., None] if images.ndim == 3 else images
-    if images.dtype == np.uint8 and images.shape[1:] == shape:
-        return images  # type: ignore[no-any-return]
-    got = f"{where}: got {images.dtype} {images.shape}, expected uint8 (n, {', '.join(map(str, shape))})"
-    if images.shape[1:] != shape:
-        raise InputError(f"{got}; resize the images, or give a folder of pictures, which fooldeap resizes itself")
-    if images.dtype.kind == "f" and images.size and 0 <= images.min() <= images.max() <= 1:
-        raise InputError(f"{got}; the values lie in 0..1: save numpy.rint(255 * images).astype('uint8')")
-    raise InputError(f"{got} in 0..255; save the array with .astype('uint8')")
 
 
 def _spread_indices(count: int) -> NDArray[np.int64]:
@@ -88,86 +72,19 @@ def _spread_indices(count: int) -> NDArray[np.int64]:
 
 def _load_pictures(folder: Path, shape: tuple[int, int, int]) -> tuple[Images, int]:
     """Return resized pictures, and the number of pictures in the folder."""
-    files = sorted(file for file in folder.rglob("*") if _is_picture(file, folder))
+    files, where = pictures_in(folder), f"--images {folder}"
     if not files:
-        raise InputError(f"--images {folder}: got no picture, expected files that end in {', '.join(SUFFIXES)}")
+        raise InputError(f"{where}: got no picture, expected files that end in {', '.join(PICTURES)}")
     folders = {folder.resolve(), *(file.resolve().parent for file in files)}
     for each in sorted(folders.union(*(inner.parents for inner in folders))):
         if _is_fooldeap_output(each):
-            raise InputError(
-                f"--images {folder}: {each} was written by fooldeap, expected real images; name another folder"
-            )
-    return np.array([_load_picture(files[index], shape) for index in _spread_indices(len(files))]), len(files)
-
-
-def _is_picture(file: Path, folder: Path) -> bool:
-    """Return whether a file is a picture. Hidden files, such as ``._x.png`` of macOS, are not."""
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
+            raise InputError(f"{where}: {each} was written by fooldeap, expected real images; name another folder")
+    return np.array([load_picture(files[index], shape, "--images") for index in _spread_indices(len(files))]), len(
+        files
+    )
 
 
 def _is_fooldeap_output(folder: Path) -> bool:
     """Return whether a folder was written by a command such as run, compare, audit or export."""
     notes = [folder / name for name in (ENVIRONMENT, PROVENANCE) if (folder / name).is_file()]
     return any(b'"fooldeap' in inputs.read(note) for note in notes)
-
-
-def _load_picture(file: Path, shape: tuple[int, int, int]) -> Images:
-    from PIL import Image
-
-    height, width, channels = shape
-    try:
-        picture = decoded(inputs.read(file, MOST_PICTURE, named=True), ("PNG", "JPEG", "BMP", "WEBP"))
-    except ValueError as error:
-        raise InputError(f"--images: {file}: cannot read this picture ({error}); remove it") from None
-    picture = _to_8_bits(picture).convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.uint8).reshape(shape)
-
-
-def _to_8_bits(picture: Any) -> Any:
-    """Scale a picture with 16 bits per pixel to 8 bits; Pillow would clip its values at 255."""
-    from PIL import Image
-
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
-
-
-def _load_archive(path: Path) -> Images:
-    where = f"--images {path}"
-    try:
-        with inputs.opened(path, named=True) as file, npz.opened(file) as arrays:
-            if "provenance" in arrays:
-                raise InputError(f"{where}: was exported by fooldeap, expected real images; name another file")
-            name = next((name for name in ARRAYS if name in arrays), None)
-            found: Any = None if name is None else np.asarray(arrays[name])
-    except InputError:
-        raise
-    except npz.TooLarge as error:
-        raise InputError(f"{where} {error}") from None
-    except Exception as error:  # damaged files make zipfile, zlib and numpy raise many types of errors
-        cure = "write one with numpy.savez('real.npz', images=array)"
-        raise InputError(f"{where}: expected a folder or an .npz file ({type(error).__name__}); {cure}") from None
-    if found is None:
-        raise InputError(f"{where}: expected an array with one of the names {', '.join(ARRAYS)}; rename the array")
-    images: Images = found
-    return images
-
-
-def _load_dataset(name: str) -> Images:
-    known = registry.load()
-    names = [plugin.name for plugin in known.all("dataset")]
-    if name not in names:
-        cure = "name a folder of pictures or an .npz file"
-        raise InputError(f"--images {name}: expected a folder, a file or a dataset; {cure}{did_you_mean(name, names)}")
-    plugin = known.get("dataset", name)
-    missing = [key for key, each in plugin.parameters.items() if each.default is REQUIRED]
-    if missing:
-        cure = "name a folder of pictures or an .npz file instead"
-        raise InputError(f"--images {name}: this dataset needs {missing[0]!r}, which cannot be set here; {cure}")
-    try:
-        return loaded(Choice(plugin, {})).test_images
-    except FooldeapError as error:
-        raise InputError(f"--images {name}: {error}") from None

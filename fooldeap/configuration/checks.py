@@ -1,7 +1,6 @@
 """Checks a document against parameters, and collects every mistake before it raises an error."""
 
 import functools
-import typing
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from fooldeap import extensions
-from fooldeap.configuration.choices import SCHEDULES, Choice, Schedule, Weighted
+from fooldeap.configuration.choices import SCHEDULES, Choice, Schedule, Weighted, literals, marked
 from fooldeap.configuration.document import Document, Key, Position
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED, Parameter, parameters_of, shown
@@ -61,7 +60,9 @@ class Checker:
         """
         for key in data:
             if key not in parameters:
-                self.problem((*path, key), f"unknown key{_hint(key, path, [*parameters, *also])}", at_key=True)
+                hint = self.cannot_start() if (*path, key) == ("genome", "start") else None
+                hint = hint or _hint(key, path, [*parameters, *also])
+                self.problem((*path, key), f"unknown key{hint}", at_key=True)
         values: dict[str, Any] = {}
         for name, parameter in parameters.items():
             if name not in data and parameter.default is REQUIRED:
@@ -88,7 +89,7 @@ class Checker:
             return self.weighted(parameter, value, path)
         if isinstance(value, dict) and scheduled and parameter.number:
             return self.schedule(parameter, value, path)
-        if isinstance(value, str) and parameter.name in data:
+        if isinstance(value, str) and parameter.name in data and value not in literals(parameter.annotation):
             folder = self.document.place(path).folder
             near = folder / value
             file, _, name = value.rpartition(":")
@@ -165,6 +166,11 @@ class Checker:
                 raise ValueError(f"in generation {generation}, {error}{cure}") from None
         return schedule
 
+    def cannot_start(self) -> str:
+        """Return the cure if a genome without the parameter ``start`` should start from images."""
+        able = [each.name for each in self.registry.all("genome") if "start" in each.parameters]
+        return f"; this genome cannot represent given images; choose one that can: {', '.join(able)}"
+
     def problem(self, path: Key, message: str, *, at_key: bool = False) -> None:
         """Record a mistake."""
         error = self.document.error(path, message, at_key=at_key)
@@ -193,9 +199,3 @@ def _a(noun: str) -> str:
 
 
 keys_of = functools.cache(parameters_of)  # the possible keys of a mapping: the keyword-only fields of a dataclass
-
-
-def marked(annotation: Any, marker: str) -> bool:
-    """Return whether a type, or one of its options, has a marker such as that of `fooldeap.plugin.File`."""
-    nested = typing.get_args(annotation)
-    return marker in getattr(annotation, "__metadata__", ()) or any(marked(each, marker) for each in nested)

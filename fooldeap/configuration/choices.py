@@ -3,6 +3,7 @@
 A schedule changes a parameter during a run: ``rate: {schedule: halving, start: 0.1, every: 1000}``.
 """
 
+import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -91,6 +92,15 @@ class Choice:
         choices = [self, *(choice for _, choice in self.inner())]
         return any(isinstance(value, Schedule) for choice in choices for value in choice.values.values())
 
+    @property
+    def start_images(self) -> str | None:
+        """The images from which runs start, see `fooldeap.contracts.Genome`; None if the first population is random."""
+        for name, parameter in self.plugin.parameters.items():
+            value = self.values[name]
+            if marked(parameter.annotation, "start") and value not in (None, *literals(parameter.annotation)):
+                return str(value)
+        return None
+
     def inner(self) -> Iterator[tuple[tuple[str | int, ...], "Choice"]]:
         """Yield all nested choices, each with its key path."""
         for name, value in self.values.items():
@@ -167,6 +177,21 @@ def _resolved(value: Any, generation: int) -> Any:
         plugin = value.choice.plugin
         return Checked(plugin, CHECKS[plugin.kind], value.choice.build(generation=generation)), value.weight
     return value
+
+
+def literals(annotation: Any) -> Iterator[Any]:
+    """Yield the values of all `typing.Literal` in a type."""
+    if typing.get_origin(annotation) is typing.Literal:
+        yield from typing.get_args(annotation)
+    else:
+        for each in typing.get_args(annotation):
+            yield from literals(each)
+
+
+def marked(annotation: Any, marker: str) -> bool:
+    """Return whether a type, or one of its options, has a marker such as that of `fooldeap.plugin.File`."""
+    nested = typing.get_args(annotation)
+    return marker in getattr(annotation, "__metadata__", ()) or any(marked(each, marker) for each in nested)
 
 
 def _plain(value: Any) -> Any:

@@ -12,8 +12,8 @@ from fooldeap import registry as registries
 from fooldeap import terminal_text
 from fooldeap.configuration import document as documents
 from fooldeap.configuration import reading
-from fooldeap.configuration.checks import Checker, keys_of, marked
-from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.checks import Checker, keys_of
+from fooldeap.configuration.choices import Choice, marked
 from fooldeap.configuration.document import Document, Key, dotted
 from fooldeap.configuration.experiment import CHOICES, Experiment, PlainKeys
 from fooldeap.configuration.reading import found_again

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Len
 from pydantic import StringConstraints, WithJsonSchema
 
-from fooldeap.configuration.checks import marked
-from fooldeap.configuration.choices import Choice
+from fooldeap.configuration.choices import Choice, marked
 from fooldeap.configuration.document import Document, Key
 from fooldeap.configuration.stopping import Count, Stop
 from fooldeap.errors import InputError, blaming
 from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.plugin import Classifier
 from fooldeap.storage.inputs import digest_of
+from fooldeap.storage.sums import digest_of_images
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[
@@ -173,6 +173,12 @@ def _by_content(choice: Choice) -> dict[str, Any]:
         path = data[name]
         if marked(parameter.annotation, "shown"):
             data[name] = None
+        elif marked(parameter.annotation, "start"):
+            if path is None:
+                del data[name]  # as in versions without it
+            elif Path(path).is_absolute():
+                with contextlib.suppress(InputError):
+                    data[name] = digest_of_images(Path(path))
         elif marked(parameter.annotation, "file") and isinstance(path, str) and Path(path).is_absolute():
             with contextlib.suppress(InputError):  # the code that uses the file reports that it cannot be read
                 data[name] = digest_of(Path(path), named=True)

@@ -4,7 +4,9 @@ The toolbox registers ``sample(count)``, ``decode(genomes)``, ``take(genomes, in
 ``mate(first, second)``, ``select(fitness, count)`` (of the last three, those that the algorithm uses),
 ``fitness(predictions, target)``, ``evaluate(genomes)`` and ``map(function, items)``. ``toolbox.targets`` are the target
 classes of the run. ``toolbox.generation`` is the current generation, counted from 0; schedules use it.
-``toolbox.bounds`` are the bounds of the genome, or None. ``toolbox.goal`` is the goal, ``{"confidence": 0.9999}``.
+``toolbox.bounds`` are the bounds of the genome, or None. ``toolbox.start`` are the genomes of the images from which the
+run starts, or None; in the first generation, ``sample`` returns them first. ``toolbox.goal`` is the goal,
+``{"confidence": 0.9999}``.
 """
 
 import hashlib
@@ -47,8 +49,11 @@ def build(
     decode: Callable[[Batch], Images] | None = None,
     map: Callable[..., Any] = map,
     evaluate: bool = True,
+    start: Batch | None = None,
 ) -> Toolbox:
     """Return the toolbox of one run. ``decode`` and ``map`` may use other processes.
+
+    ``start`` are genomes with which the first population begins.
 
     Without ``evaluate``, ``toolbox.evaluate`` raises an error, because the algorithm of a run must yield its genomes.
     """
@@ -67,7 +72,8 @@ def build(
     sampled = contract_checks.sampled(getattr(genome, "dtype", None))
     most = max(1, MOST_VALUES // math.prod(images))
     sample = of_genome(sampled, genome.sample, stream(seed, targets, "sample"))
-    toolbox.register("sample", _Limited(most, sample))
+    toolbox.start = start
+    toolbox.register("sample", _Limited(most, sample if start is None else _Started(sample, genome, toolbox)))
     toolbox.register("decode", of_genome(contract_checks.decode(images), decode or genome.decode))
     toolbox.register("take", of_genome(contract_checks.take, genome.take))
     uses = experiment.algorithm.plugin.options["uses"]
@@ -130,6 +136,24 @@ class _Limited:
             got = f"needs {arguments[-1]:,} genomes at a time"
             raise InputError(f"{got}, expected at most {self.most:,} for images of this size; make it smaller")
         return self.call(*arguments)
+
+
+class _Started:
+    """Samples genomes. In the first generation, ``toolbox.start`` replaces the first of them."""
+
+    def __init__(self, sample: Callable[..., Any], genome: Any, toolbox: Toolbox) -> None:
+        self.sample, self.genome, self.toolbox = sample, genome, toolbox
+
+    def __call__(self, count: int) -> Batch:
+        genomes = self.sample(count)
+        if self.toolbox.generation > 0:
+            return genomes
+        number = min(count, len(self.toolbox.start))
+        given = self.genome.take(self.toolbox.start, range(number))
+        if isinstance(genomes, list):
+            return [*given, *genomes[number:]]
+        genomes[:number] = given
+        return genomes
 
 
 class _Guarded:

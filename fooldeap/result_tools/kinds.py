@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fooldeap import extensions
 from fooldeap.configuration import config
-from fooldeap.errors import InputError
+from fooldeap.errors import InputError, blaming_damage
 from fooldeap.options import Options
 from fooldeap.results import FoolingImage
 from fooldeap.runs.folder import Folder
@@ -184,6 +184,13 @@ class FolderKind(ABC):
     @abstractmethod
     def images(self, source: Source) -> Iterable[ExportedImage]:
         """Yield the evolved images of a finished folder, read from its files."""
+
+    def best_images(self, path: Path) -> list[NDArray[np.uint8]]:
+        """Return the evolved images of a finished folder, the most confident first."""
+        folder = self.folder.open_finished(path)
+        with blaming_damage(path):
+            found = list(self.images(Source(folder.path)))
+        return [each.image for each in sorted(found, key=lambda each: -each.confidence)]
 
 
 def kinds() -> list[tuple[str, FolderKind]]:

@@ -208,7 +208,7 @@ class Session:
         experiment = self.dispatcher.task.experiments[name]
         info = next(run for run in self.runs if run.variant == name)
         with experiment.blaming("genome"):
-            self.dispatcher.task.genome(name)
+            self.dispatcher.task.start(name)
         run = self.dispatcher.task.run(info, _Imagined(self.classifier))
         try:
             with experiment.blaming("algorithm"):

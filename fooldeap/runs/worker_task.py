@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xxhash
 
+from fooldeap import contract_checks
 from fooldeap.configuration import config
+from fooldeap.configuration.choices import Checked
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.engine import run_files, toolboxes
 from fooldeap.engine.classifier_checks import targets_of
@@ -31,6 +33,7 @@ from fooldeap.engine.run_files import RunFiles
 from fooldeap.engine.stored_logs import LogFile
 from fooldeap.engine.timeout import LIMIT, TimeLimit
 from fooldeap.errors import FooldeapError, InputError, blaming
+from fooldeap.images.given import load_start
 from fooldeap.options import Options
 from fooldeap.plugin import Batch, Classifier, Images, Toolbox
 from fooldeap.results import MANY_TARGETS, LogRow, RunInfo, RunResult
@@ -134,6 +137,7 @@ class WorkerTask:
         self._in_memory = classifier is not None
         self.classifier = classifier if classifier is not None else self.experiment.build_classifier()
         self._genomes: dict[str, Any] = {}
+        self._starts: dict[str, Batch | None] = {}
 
     def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, Options]]:
         return _loaded, (self._configuration, self.digest, self.experiment.options)
@@ -217,9 +221,22 @@ class WorkerTask:
             self._genomes[variant] = self.experiments[variant].genome.build(self.classifier.input_shape)
         return self._genomes[variant]
 
+    def start(self, variant: str) -> Batch | None:
+        """Return the genomes with which the first population of a variant begins, or None."""
+        if variant not in self._starts:
+            choice, genome = self.experiments[variant].genome, self.genome(variant)
+            source = choice.start_images
+            images = None if source is None else load_start(source, self.classifier.input_shape)
+            encode = Checked(choice.plugin, contract_checks.encoded(genome), lambda images: genome.encode(images))
+            self._starts[variant] = None if images is None else encode(images)
+        return self._starts[variant]
+
     def toolbox(self, info: RunInfo, evaluator: Evaluator, **more: Any) -> Toolbox:
         """Return the toolbox of a run, with its random streams at their start. ``more`` as for `toolboxes.build`."""
-        return toolboxes.build(self.experiments[info.variant], self.genome(info.variant), evaluator, info, **more)
+        start = self.start(info.variant)
+        return toolboxes.build(
+            self.experiments[info.variant], self.genome(info.variant), evaluator, info, start=start, **more
+        )
 
     def run(
         self,

@@ -28,6 +28,7 @@ MOST_JSON = 1 << 26
 MOST_TEXT = 1 << 20  # of a file that people write, such as a list of names
 MOST_HASHED = 1 << 36  # of a file whose checksum is computed
 MOST_PICTURE = 1 << 28  # of the file of a picture
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # the ends of the names of pictures
 MOST_PIXELS = 1 << 26  # such as 8192 x 8192
 
 _CHUNK = 1 << 24
@@ -178,6 +179,16 @@ def _telling(path: Path, named: bool) -> Iterator[None]:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise InputError(f"{path}: cannot be read ({error.strerror}); check its name") from error
         raise InputError(str(file_error(path, "read", error))) from error
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and the folders below it, sorted by name. Hidden files, as of macOS, are not."""
+
+    def is_picture(file: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        return file.suffix.lower() in PICTURES and not hidden and file.is_file()
+
+    return sorted(filter(is_picture, folder.rglob("*")))
 
 
 def decoded(content: bytes, formats: tuple[str, ...]) -> Any:

@@ -27,6 +27,15 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digest_of_images(path: Path) -> str:
+    """Return the SHA-256 of images: of a file, of the pictures in a folder, or of the sums of a folder of fooldeap."""
+    if not path.is_dir():
+        return inputs.digest_of(path, named=True)
+    if (path / SUMS).is_file():
+        return inputs.digest_of(path / SUMS, named=True)
+    return digest("".join(inputs.digest_of(each, named=True) for each in inputs.pictures_in(path)).encode())
+
+
 def with_checksum(row: str) -> bytes:
     """Return a row of CSV as a line that ends with the row's checksum."""
     return f"{row},{zlib.crc32(row.encode()):08x}\n".encode()

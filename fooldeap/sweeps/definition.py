@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fooldeap.configuration import config, reading
-from fooldeap.configuration.checks import marked
+from fooldeap.configuration.choices import marked
 from fooldeap.configuration.document import COMMAND_LINE, Document, Key
 from fooldeap.configuration.experiment import CHOICES, Experiment
 from fooldeap.errors import InputError

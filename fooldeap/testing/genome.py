@@ -97,6 +97,23 @@ def _takes_independent_copies(subject: Subject) -> None:
             demand(_is_declared(taken, case.genome) and equal, "take does not return the genomes at the indices")
 
 
+@contract("genome")
+def _encodes_images_as_similar_ones(subject: Subject) -> None:
+    for case in subject.cases():
+        if not hasattr(case.genome, "encode"):
+            continue
+        images = _decode(case, case.sample(7))
+        with trying("when encoding 7 images"):
+            genomes = case.genome.encode(images)
+        fault = contract_checks.encoded(case.genome)(genomes, images)
+        demand(fault is None, f"it {fault}")
+        again = _decode(case, genomes).astype(np.float64)
+        error = np.abs(again - images).mean(axis=(1, 2, 3))
+        others = np.abs(again - np.roll(images, 1, axis=0)).mean(axis=(1, 2, 3))
+        similar = (error <= others).all()
+        demand(similar, "an encoded image decodes to one that is more similar to another image; see encode in Genome")
+
+
 def _decode(case: Case, genomes: Batch) -> Any:
     with trying(f"when decoding {case.describe(len(genomes))}"):
         images = case.genome.decode(genomes)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Gt, Images, InputError, Rng, dataclass, genome
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Gt, Images, InputError, Rng, StartImages, dataclass, genome
 
 from .._grey import to_grey
 
@@ -25,7 +25,8 @@ class Dct:
     clipped to 0 ... 255. In the first population, the coefficient of u and v half waves across the image is normal with
     standard deviation ``sigma`` / (1 + u + v) ** ``decay``. The larger ``sigma``, the larger the black and white areas.
     ``sigma`` is the value for 28 x 28 pixels. For other sizes, it is multiplied by the square root of the number of
-    pixels, divided by 28, so that images of any size have the same contrast.
+    pixels, divided by 28, so that images of any size have the same contrast. ``start`` names images with which the
+    first population begins; their higher frequencies are lost.
     """
 
     shape: tuple[int, int, int]
@@ -33,6 +34,7 @@ class Dct:
     size: Annotated[int, Ge(1)] = 8
     sigma: Annotated[float, Gt(0)] = 350.0
     decay: Annotated[float, Ge(0)] = 0.0
+    start: StartImages | None = None
     dtype: ClassVar[str] = "float64"
     bounds: ClassVar[None] = None
 
@@ -58,6 +60,13 @@ class Dct:
         waves = cosines(height, self.size) @ genomes @ cosines(width, self.size).T
         waves += GREY
         return np.moveaxis(to_grey(waves), 1, 3)
+
+    def encode(self, images: Images) -> NDArray[np.float64]:
+        """Return coefficients float64 (n, channels, size, size). The waves are orthonormal, so they are the nearest."""
+        height, width, _ = self.shape
+        values = np.ascontiguousarray(np.moveaxis(images, 3, 1)) - GREY
+        coefficients: NDArray[np.float64] = cosines(height, self.size).T @ values @ cosines(width, self.size)
+        return coefficients
 
     def take(self, genomes: NDArray[np.float64], indices: Sequence[int] | Array) -> NDArray[np.float64]:
         """Return copies of the genomes at ``indices``."""

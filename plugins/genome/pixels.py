@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, dataclass, genome
+from fooldeap.plugin import KW_ONLY, Annotated, Array, Ge, Images, Le, Rng, StartImages, dataclass, genome
 
 
 @genome("pixels")
@@ -15,12 +15,13 @@ class Pixels:
 
     This is the direct encoding of Nguyen, Yosinski and Clune (2015). ``start`` selects the first population:
     ``uniform`` random values from 0 to 255, or ``constant`` images with the grey value ``value``. Then each pixel is
-    set to black with probability ``black``, independently.
+    set to black with probability ``black``, independently. ``start`` may also name images, with which the first
+    population begins: a folder, an ``.npz`` file, a dataset, or a folder of fooldeap. The others are then random.
     """
 
     shape: tuple[int, int, int]
     _: KW_ONLY
-    start: Literal["uniform", "constant"] = "uniform"
+    start: Literal["uniform", "constant"] | StartImages = "uniform"
     value: Annotated[int, Ge(0), Le(255)] = 128
     black: Annotated[float, Ge(0), Le(1)] = 0.0
     dtype: ClassVar[str] = "uint8"
@@ -28,10 +29,10 @@ class Pixels:
 
     def sample(self, count: int, rng: Rng) -> Images:
         """Return images uint8 (count, h, w, c)."""
-        if self.start == "uniform":
-            images = rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
-        else:
+        if self.start == "constant":
             images = np.full((count, *self.shape), self.value, np.uint8)
+        else:
+            images = rng.integers(0, 256, (count, *self.shape), dtype=np.uint8)
         if self.black:
             images[rng.random(images.shape[:3]) < self.black] = 0
         return images
@@ -39,6 +40,10 @@ class Pixels:
     def decode(self, genomes: Images) -> Images:
         """Return the genomes, which are images uint8 (n, h, w, c)."""
         return genomes
+
+    def encode(self, images: Images) -> Images:
+        """Return the images."""
+        return images
 
     def take(self, genomes: Images, indices: Sequence[int] | Array) -> Images:
         """Return copies of the genomes at ``indices``."""

@@ -325,6 +325,15 @@ class Untaken(Reals):
         return super().take(genomes, indices)
 
 
+@genome("wrong-encoded")
+@dataclass(frozen=True)
+class Encoded(Reals):
+    """An encoded image decodes to one that is more similar to another image."""
+
+    def encode(self, images):
+        return images[::-1] / 255
+
+
 @genome("wrong-mistaken")
 @dataclass(frozen=True)
 class Mistaken(Reals):

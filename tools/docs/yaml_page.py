@@ -35,6 +35,7 @@ def page() -> str:
         _schedules(whole),
     ]
     for title, source, head in (
+        ("Sweep", "sweeps.md", "key"),
         ("Study", "comparing.md", "key"),
         ("Retraining", "retraining.md", "key"),
         ("Training", "configuration.md", "key"),
