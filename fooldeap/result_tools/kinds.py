@@ -211,6 +211,6 @@ def open_finished(path: Path) -> tuple[FolderKind, Folder]:
     if kind is None:
         names = ", ".join(each.folder.FILE for each in known)
         problem = f"{path}: has none of {names}" if path.is_dir() else f"no folder {str(path)!r}"
-        commands = ", ".join(each.folder.MADE_BY for each in known)
+        commands = ", ".join(dict.fromkeys(each.folder.MADE_BY for each in known))
         raise InputError(f"{problem}; name a folder that one of these commands has written: {commands}")
     return kind, kind.folder.open_finished(path)

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from fooldeap.storage.sums import digest
 PACKAGES = ("fooldeap", "deap", "numpy", "scipy", "cma", "tensorflow", "keras", "onnxruntime", "torch")
 _NO_BITS = ("executor",)  # kinds of plugins that never influence the bits of results
 _NOTED, _FORCED, _ANSWERS, _WARNINGS = "sha256", "forced", "answers_depend_on", "classifier_warnings"
-_EARLIER, _PACKAGES, _PLUGINS = "earlier_experiments", "packages", "plugins"
+_EARLIER, _BUDGETS, _PACKAGES, _PLUGINS = "earlier_experiments", "earlier_budgets", "packages", "plugins"
 _DEPENDENCIES = ("image", "batch", "chance")  # what answers may depend on; each value includes those before it
 
 
@@ -134,15 +134,25 @@ class Environment:
             self._write(known)
         write_whole(path, raw)
 
-    def note_earlier(self, digest: str) -> None:
-        """Record the digest of the experiment before it is extended, see `earlier`."""
+    def note_earlier(self, *digests: str) -> None:
+        """Record digests of experiments before they are extended, see `earlier`."""
         known = self._known()
-        self._write({**known, _EARLIER: list(dict.fromkeys([*known.get(_EARLIER, []), digest]))})
+        self._write({**known, _EARLIER: list(dict.fromkeys([*known.get(_EARLIER, []), *digests]))})
+
+    def note_budgets(self, budgets: Mapping[str, int]) -> None:
+        """Record the budgets of runs before a study is extended, see `earlier_budgets`."""
+        known = self._known()
+        self._write({**known, _BUDGETS: {**known.get(_BUDGETS, {}), **budgets}})
 
     @property
     def earlier(self) -> tuple[str, ...]:
         """Digests of the experiment before it was extended. Its journals may have them."""
         return tuple(self._known().get(_EARLIER, ()))
+
+    @property
+    def earlier_budgets(self) -> dict[str, int]:
+        """The budgets of the runs of a study before it was extended, by the digest of their experiment."""
+        return {str(digest): int(budget) for digest, budget in self._known().get(_BUDGETS, {}).items()}
 
     @property
     def forced(self) -> list[str]:
@@ -177,7 +187,7 @@ class Environment:
         with blaming_damage(path):
             known = read_json(path) if path.is_file() else {}
             lists = {name: [str(each) for each in known.get(name, [])] for name in (_FORCED, _WARNINGS, _EARLIER)}
-            mappings = {name: dict(known[name]) for name in (_PACKAGES, _PLUGINS) if name in known}
+            mappings = {name: dict(known[name]) for name in (_PACKAGES, _PLUGINS, _BUDGETS) if name in known}
             noted = {name: list(sums) for name, sums in known.get(_NOTED, {}).items()}
             return {**known, **{name: each for name, each in lists.items() if each}, **mappings, _NOTED: noted}
 

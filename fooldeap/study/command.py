@@ -55,6 +55,7 @@ def compare(
     The report has statistical tests, effect sizes and confidence intervals.
     """
     from fooldeap.study import comparison
+    from fooldeap.study.extension import extended
     from fooldeap.study.forecast import forecast
     from fooldeap.study.plan import StudyFolder
 
@@ -72,6 +73,8 @@ def compare(
         if dry_run:
             loaded = comparison.load(study, *words, **options, options=Options(trust_model, no_plugins))
             folder = None if resume is None else StudyFolder.open(resume)
+            if folder is not None:
+                loaded = extended(loaded, folder)
             print_line(f"{loaded.name}: {forecast(loaded, folder)}")
             return
         options |= {"trust_model": trust_model, "no_plugins": no_plugins, "force": force}

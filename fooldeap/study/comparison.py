@@ -21,7 +21,7 @@ from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.files import remove
 from fooldeap.storage.timings import Timings
-from fooldeap.study import definition, figures, plugin_comparison, tables, transfer
+from fooldeap.study import definition, extension, figures, plugin_comparison, tables, transfer
 from fooldeap.study.analysis import analyse, p_values
 from fooldeap.study.analysis_types import Analysis
 from fooldeap.study.definition import Source, Study
@@ -123,6 +123,7 @@ def load(
     if source is None:
         if resume is None:
             raise InputError("got no study, expected a YAML file: fooldeap compare configs/studies/selection.yaml")
+        extension.check_keys(overrides, arguments)
         source = StudyFolder.open(Path(resume), force=options.force).config
     return definition.load(source, overrides, arguments=arguments, plugins=plugins, options=options)
 
@@ -133,6 +134,7 @@ def carry_out(
     """Make the missing runs of a study and write the report, in an existing folder or a new one."""
     with contextlib.ExitStack() as stack:
         if folder is not None:
+            study = extension.extended(study, folder)
             stack.enter_context(folder.locked())
             folder.environment.check(study.variants.values())
         planned = plan(study, folder, stack)
@@ -141,6 +143,7 @@ def carry_out(
             stack.enter_context(folder.locked())
         design = revise_design(planned, folder)
         folder.unseal()
+        extension.record(folder)
         # The study may have more seeds than before.
         folder.environment.write_noted(StudyFolder.FILE, as_yaml(study.data()), paths=True)
         folder.environment.write_noted(DESIGN, json.dumps(design, indent=1) + "\n")

@@ -74,8 +74,9 @@ class Study:
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:
-    own = {kind: data[kind] for kind in CHOICES if kind not in COMMON}
-    return {**own, "stop": {name: data["stop"][name] for name in STOPS}}
+    own, stop = {kind: data[kind] for kind in CHOICES if kind not in COMMON}, data["stop"]
+    by_default = {"generations": GENERATIONS_AN_EVALUATION * stop["evaluations"]}  # left out: it follows the budget
+    return {**own, "stop": {name: stop[name] for name in STOPS if stop[name] != by_default.get(name)}}
 
 
 def _apart(variants: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

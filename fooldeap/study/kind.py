@@ -61,7 +61,7 @@ def _check_record(run: RunOutcome, planned: Plan, folder: StudyFolder) -> list[s
     if run.failure is not None:
         return [f"{run.info.label}: fails here: {run.failure}"]
     now = [record_of(run.info.variant, result, planned.budgets[run.info.variant]) for result in run.results]
-    before = folder.records.read(run.info, {}) or []
+    before = folder.records.read(run.info, {}, planned.budgets[run.info.variant]) or []
     equal = len(now) == len(before) > 0 and all(map(_equal, now, before))
     return [] if equal else [f"{run.info.label}: its record differs from the repeated run"]
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fooldeap.configuration.experiment import Experiment
@@ -30,10 +31,15 @@ class StudyFolder(Folder):
     LAST = "summary.json"
     MADE_BY = "fooldeap compare"
 
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        super().__init__(path, force=force)
+        self.extension: dict[str, int] = {}  # what this session adds to the earlier budgets of the environment
+
     @property
     def records(self) -> Records:
         """The records of the finished runs."""
-        return Records(self.path / "variants", force=self.force)
+        earlier = {**self.environment.earlier_budgets, **self.extension}
+        return Records(self.path / "variants", force=self.force, earlier=earlier)
 
     def design(self) -> dict[str, Any] | None:
         """Return the planned variants, targets and seeds, and whether the plan was changed; None without a plan."""
@@ -104,6 +110,8 @@ class Plan:
             "variants": sorted(self.study.variants),
             "targets": sorted({target for run in runs for target in run.targets}),
             "seeds": sorted({run.seed for run in runs}),
+            "budget": self.study.budget,
+            "goal": self.study.goal,
         }
 
 
@@ -145,7 +153,8 @@ def _add_group(plan: Plan, experiments: dict[str, Experiment], session: Session,
     )
     plan.groups.append(group)
     for run in session.runs:
-        records = folder.records.read(run, group.belongs_to[run.variant]) if folder is not None else None
+        budget = plan.budgets[run.variant]
+        records = folder.records.read(run, group.belongs_to[run.variant], budget) if folder is not None else None
         plan.found |= {record.key: record for record in records or ()}
         if records is None:
             group.missing.append(run)
@@ -163,7 +172,10 @@ def revise_design(plan: Plan, folder: StudyFolder) -> dict[str, Any]:
         raise InputError(
             f"{folder.path}: contains another study, of the variants {held}; choose a new folder with --out"
         )
-    return {**now, "extended": bool(before["extended"]) or any(before[name] != now[name] for name in now)}
+    return {
+        **now,
+        "extended": bool(before["extended"]) or any(before.get(name, now[name]) != now[name] for name in now),
+    }
 
 
 def make_serial(experiments: Mapping[str, Experiment]) -> dict[str, Experiment]:

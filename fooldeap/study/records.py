@@ -18,6 +18,7 @@ from fooldeap.study.outcome import Floats, Key, RunRow
 
 POINTS = 64  # of a curve
 FIRST_POINT = 500  # the first point is at budget / 500
+_BY_ITSELF = ("goal", "stalled", "finished")  # reasons why a run ended that a larger budget does not change
 
 
 class Record(NamedTuple):
@@ -55,10 +56,13 @@ class Records:
     The files are ``<variant>/records/<run>.json``, ``<variant>/images/seed-<seed>/<target>.png`` and, for the runs of
     the first seed, ``<variant>/snapshots/seed-<seed>/<target>.npz``. A record contains the digests of its experiment
     and classifier, so records of other experiments are recognised and refused.
+
+    ``earlier`` are the digests of the experiments before the study was extended, each with the budget of a run. A run
+    of such an experiment is kept if it ended by itself before this budget. Otherwise, it is missing.
     """
 
-    def __init__(self, folder: Path, *, force: bool = False) -> None:
-        self.folder, self.force = folder, force
+    def __init__(self, folder: Path, *, force: bool = False, earlier: Mapping[str, int] | None = None) -> None:
+        self.folder, self.force, self.earlier = folder, force, earlier or {}
 
     def keep(
         self, ended: RunOutcome, budget: int, belongs_to: Mapping[str, str], *, film: bool = False
@@ -96,8 +100,8 @@ class Records:
         """Return whether a run has a record."""
         return self._record_path(info).is_file()
 
-    def read(self, info: RunInfo, belongs_to: Mapping[str, str]) -> list[Record] | None:
-        """Return the record of a run; None if the run is missing."""
+    def read(self, info: RunInfo, belongs_to: Mapping[str, str], budget: int) -> list[Record] | None:
+        """Return the record of a run whose budget is ``budget``; None if the run is missing."""
         path = self._record_path(info)
         if not self.exists(info):
             return None
@@ -108,7 +112,12 @@ class Records:
             if _with_checksum(content) != raw:
                 raise ValueError("its checksum does not match")
             found = {name: content[name] for name in belongs_to}
-            records = [self._restore(dict(run), info) for run in content["runs"]]
+            records = [self._restore(dict(run), info, budget) for run in content["runs"]]
+        earlier = self.earlier.get(str(found.get("experiment")))
+        if earlier is not None and found["experiment"] != belongs_to["experiment"]:
+            if not all(each.row.stopped in _BY_ITSELF and each.row.evaluations < earlier for each in records):
+                return None
+            found["experiment"] = belongs_to["experiment"]
         for name, value in belongs_to.items():
             if found[name] != value and not self.force:
                 raise InputError(
@@ -117,17 +126,16 @@ class Records:
                 )
         return records
 
-    def _restore(self, run: dict[str, Any], info: RunInfo) -> Record:
+    def _restore(self, run: dict[str, Any], info: RunInfo, budget: int) -> Record:
         (evaluations, confidence), checksum, film = run.pop("steps"), run.pop("image"), run.pop("snapshots", None)
-        row = RunRow(**run)
+        steps = np.array(evaluations, np.int64), np.array(confidence, float)
+        row = RunRow(**{**run, "area": _area(*steps, max(budget, run["evaluations"]))})
         if row.variant != info.variant or row.seed != info.seed or row.target not in info.targets:
             raise ValueError("it belongs to another run")
         image = _read_checked(self._image_path(row.key), checksum)
         if film is not None:
             _read_checked(self._film_path(row.key), film)
-        return Record(
-            row, np.array(evaluations, np.int64), np.array(confidence, float), FoolingImage.from_png(image).pixels
-        )
+        return Record(row, *steps, FoolingImage.from_png(image).pixels)
 
     def _record_path(self, info: RunInfo) -> Path:
         return self.folder / info.variant / "records" / f"{info._replace(variant='').label}.json"
@@ -165,6 +173,8 @@ def record_of(variant: str, result: RunResult, budget: int) -> Record:
     """Return the record of a result; ``budget`` is the budget of its run."""
     evaluations = column_of(result.log, "evaluations")
     best = np.maximum.accumulate(column_of(result.log, "confidence"))
+    rises = np.flatnonzero(np.diff(best, prepend=-1.0))
+    evaluations, best = evaluations[rises], best[rises]
     row = RunRow(
         variant=variant,
         target=result.target,
@@ -179,17 +189,15 @@ def record_of(variant: str, result: RunResult, budget: int) -> Record:
         predicted=result.predicted,
         confidence=result.confidence,
         score=result.score,
-        area=_area(evaluations, best, budget),
+        area=_area(evaluations, best, max(budget, result.evaluations)),
         diversity=float(np.mean(column_of(result.log, "diversity"))),
     )
-    rises = np.flatnonzero(np.diff(best, prepend=-1.0))
-    return Record(row, evaluations[rises], best[rises], result.image.pixels)
+    return Record(row, evaluations, best, result.image.pixels)
 
 
-def _area(evaluations: NDArray[np.int64], best: Floats, budget: int) -> float:
-    """Return the mean of a step function from 0 to the budget. Before the end of the first generation it is 0."""
-    spans = np.diff(np.append(evaluations, max(budget, int(evaluations[-1]))))
-    return float(best @ spans) / max(budget, int(evaluations[-1]))
+def _area(evaluations: NDArray[np.int64], best: Floats, end: int) -> float:
+    """Return the mean of a step function from 0 to ``end``. Before the end of the first generation it is 0."""
+    return float(best @ np.diff(np.append(evaluations, end))) / end
 
 
 def sorted_rows(records: Iterable[Record]) -> tuple[RunRow, ...]:

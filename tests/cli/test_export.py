@@ -141,7 +141,7 @@ def test_a_changed_file_is_named(name, finished, tmp_path, capsys):
         ),
         (
             [".", "--npz", "set.npz"],
-            ".: has none of audit.yaml, retrain.yaml, config.yaml, study.yaml; "
+            ".: has none of audit.yaml, retrain.yaml, config.yaml, study.yaml, sweep.yaml; "
             "name a folder that one of these commands has written: fooldeap audit, fooldeap retrain, fooldeap "
             "run, fooldeap compare",
         ),
