@@ -13,6 +13,7 @@ if sys.platform == "win32":
     raise SystemExit("fooldeap: runs on Linux and macOS, not on Windows; use the Windows Subsystem for Linux (WSL)")
 
 if TYPE_CHECKING:
+    from fooldeap.audit.loaded import Audit
     from fooldeap.engine.individuals import individual_view
     from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, PluginError, RunError
     from fooldeap.result_tools.verify import verify
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fooldeap.sweeps.session import SweepResult, sweep
 
 __all__ = [
+    "Audit",
     "Comparison",
     "FooldeapError",
     "FooldeapWarning",
@@ -49,6 +51,7 @@ _HOMES = {
     **dict.fromkeys(("run", "resume", "fool", "toolbox"), "fooldeap.runs.api"),
     **dict.fromkeys(("compare", "Comparison"), "fooldeap.study.comparison"),
     **dict.fromkeys(("sweep", "SweepResult"), "fooldeap.sweeps.session"),
+    "Audit": "fooldeap.audit.loaded",
     "load": "fooldeap.runs.run_folder",
     "verify": "fooldeap.result_tools.verify",
     "individual_view": "fooldeap.engine.individuals",

@@ -1,6 +1,7 @@
 """Run result types, and the events of a run."""
 
 import hashlib
+import importlib.util
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,6 +123,10 @@ class FoolingImage:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.pixels, dtype=dtype, copy=True if copy is None else copy)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.pixels.shape
+        return f"FoolingImage({height} x {width}, {'grey' if channels == 1 else 'colour'})"
 
     def _repr_png_(self) -> bytes:
         return self.png(scale=max(1, 224 // self.pixels.shape[0]))
@@ -285,6 +290,23 @@ class Result:
     def __len__(self) -> int:
         return len(self.runs)
 
+    def _repr_html_(self) -> str | None:
+        """Return the table, the images and a curve for notebooks. The reports are an application, and may be absent."""
+        if importlib.util.find_spec("fooldeap.report") is None:
+            return None
+        html: str = importlib.import_module("fooldeap.report.notebook").result_html(self)
+        return html
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row for each target and seed, without images and logs."""
+        rows = [self._scalars(run) for run in self.runs]
+        shares = {share for row in rows for share in row["evaluations_to"]}
+        names = {share: f"evaluations_to_{100 * float(share):g}" for share in sorted(shares, key=float)}
+        for row in rows:
+            found = row.pop("evaluations_to")
+            row |= {name: found.get(share) for share, name in names.items()}
+        return as_frame(rows)
+
     def image_name(self, run: RunResult) -> str:
         """Return the relative path of a run's image: ``images/3.png``; with several seeds ``images/seed-2/3.png``."""
         return f"images/{f'seed-{run.seed}/' if self._several_seeds else ''}{run.target}.png"
@@ -367,6 +389,21 @@ class Result:
     def _scalars(run: RunResult) -> dict[str, Any]:
         names = RunResult.__dataclass_fields__
         return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front")}
+
+
+def as_frame(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Return rows as a ``pandas.DataFrame``.
+
+    Raises
+    ------
+    InputError
+        pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise InputError("to_pandas needs pandas; install it: pip install 'fooldeap[pandas]'") from None
+    return pandas.DataFrame(list(rows))
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

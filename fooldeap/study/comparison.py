@@ -12,11 +12,11 @@ from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
 from fooldeap.errors import FooldeapError, InputError, PluginError
 from fooldeap.options import NO_OPTIONS, Options
-from fooldeap.report import latex, markdown, terminal
+from fooldeap.report import latex, markdown, notebook, terminal
 from fooldeap.report.common import complete
 from fooldeap.report.html import write_page
 from fooldeap.report.model import Report
-from fooldeap.results import RunInfo
+from fooldeap.results import RunInfo, as_frame
 from fooldeap.runs.session import Session, left_behind, warn
 from fooldeap.runs.worker_task import RunOutcome
 from fooldeap.storage.files import remove
@@ -48,6 +48,13 @@ class Comparison:
 
     def _repr_markdown_(self) -> str:
         return markdown.render(self.report)
+
+    def _repr_html_(self) -> str:
+        return notebook.report_html(self.report, self.folder)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row for each run, as in ``runs.csv``."""
+        return as_frame(run._asdict() for run in self.outcome.runs)
 
 
 def compare(

@@ -11,11 +11,11 @@ from fooldeap.engine.calibration import Calibration
 from fooldeap.errors import InputError
 from fooldeap.formatting import counted, percent
 from fooldeap.options import Options
-from fooldeap.report import html, markdown, terminal
+from fooldeap.report import html, markdown, notebook, terminal
 from fooldeap.report import run as run_page
 from fooldeap.report.common import complete
 from fooldeap.report.model import Report
-from fooldeap.results import Result
+from fooldeap.results import Result, as_frame
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.folder import Folder
 from fooldeap.runs.forecast import in_one_process
@@ -48,8 +48,14 @@ class SweepResult:
     def __str__(self) -> str:
         return terminal.render(self.report)
 
-    def _repr_markdown_(self) -> str:
-        return markdown.render(self.report)
+    def _repr_html_(self) -> str:
+        return notebook.report_html(self.report, self.folder)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row for each combination, as in ``results.csv``."""
+        return as_frame(
+            {**row.values, **{key: each for key, each in row.data().items() if key != "values"}} for row in self.rows
+        )
 
     def load(self, row: Row) -> Result:
         """Return the result of a combination, as `fooldeap.load` does."""

@@ -27,6 +27,7 @@ from fooldeap.results import LEVELS, MANY_TARGETS, Cost
 from fooldeap.terminal_text import printable
 
 from ._bars import Bar
+from ._notebook import NotebookView
 from ._pace import Pace
 from ._view import View
 
@@ -44,8 +45,9 @@ class Console(Reporter):
     which confidence, and at the end a summary and the best ten results take the place of the table. If bars and images
     do not both fit on the screen, only the images are shown, with the confidence in their captions. ``every`` is the
     smallest number of seconds between two drawings. If the output is not a terminal, lines are printed instead, and the
-    smallest interval is ten times as long. Drawing takes at most 1 % of the time, so on a slow terminal it happens less
-    often. ``images: false`` turns off the images; they also need a terminal with colours.
+    smallest interval is ten times as long. In a notebook, the bars are drawn without images. Drawing takes at most 1 %
+    of the time, so on a slow terminal it happens less often. ``images: false`` turns off the images; they also need a
+    terminal with colours.
     """
 
     on_screen: ClassVar[bool] = True
@@ -71,10 +73,13 @@ class Console(Reporter):
         if self._highest and session.cost is not None and not session.resumed:
             self._print(_format_cost(session.cost))
         drawn = self._screen.is_terminal and not self._screen.is_dumb_terminal
-        self._pace = Pace(self.every if drawn else 10 * self.every, SHARE)
-        self._view = None
-        if drawn:
+        self._view: View | NotebookView | None = None
+        if self._screen.is_jupyter:
+            self._view = NotebookView()
+        elif drawn:
             self._view = View(self._screen, session, images=self.images)
+        self._pace = Pace(self.every if self._view else 10 * self.every, SHARE)
+        if self._view is not None:
             self._draw()
 
     def on_run_start(self, run: RunInfo, best: BestYet) -> None:

@@ -21,7 +21,7 @@ def critical_differences(
     """Draw the mean ranks on an axis. A bar connects a group of variants without a separated pair (Demsar 2006)."""
     import scikit_posthocs
     from matplotlib.figure import Figure
-    from pandas import DataFrame  # type: ignore[import-untyped]
+    from pandas import DataFrame
 
     labels = {wrap_name(name): name for name in order}
     height = 0.5 + (len(order) / 2 + 2) * (LINE * count_lines(list(labels)) + 0.03)
