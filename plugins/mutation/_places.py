@@ -15,9 +15,14 @@ def draw_positions(size: int, rate: float, rng: Rng) -> Array:
     """
     expected = size * rate
     count = math.ceil(expected + 6 * math.sqrt(expected) + 16)
-    positions = np.full(1, -1)
-    while positions[-1] < size:
+    last, parts = -1, []
+    while last < size:
+        gaps = rng.geometric(rate, count)
         # Clipping a gap to size + 1 still leads out of the range, and prevents overflow in the sum.
-        gaps = np.minimum(rng.geometric(rate, count), size + 1)
-        positions = np.concatenate([positions, positions[-1] + np.cumsum(gaps)])
-    return positions[1 : np.searchsorted(positions, size)]
+        np.minimum(gaps, size + 1, out=gaps)
+        positions = np.cumsum(gaps, out=gaps)
+        positions += last
+        last = positions[-1]
+        parts.append(positions)
+    positions = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return positions[: np.searchsorted(positions, size)]

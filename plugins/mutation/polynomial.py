@@ -7,6 +7,8 @@ from fooldeap.plugin import Annotated, Array, Ge, Gt, Le, Rng, mutation
 from .._grey import as_genes
 from ._places import draw_positions
 
+BLOCK = 1 << 14  # positions in a block, whose arrays fit into the processor's cache
+
 
 @mutation("polynomial", genome=("uint8", "float64"))
 def polynomial(
@@ -26,12 +28,19 @@ def polynomial(
     """
     flat = genomes.reshape(-1)
     positions = draw_positions(flat.size, rate, rng)
-    x = flat[positions] / largest
     u = rng.random(len(positions))
-    # The share of the largest step that does not fit below and above the value.
-    low, high = (np.maximum(1 - x, 0), np.maximum(x + (1 - 255 / largest), 0)) if flat.dtype == np.uint8 else (0.0, 0.0)
-    power = eta + 1
-    down = (2 * u + (1 - 2 * u) * low**power) ** (1 / power) - 1
-    up = 1 - (2 * (1 - u) + (2 * u - 1) * high**power) ** (1 / power)
-    flat[positions] = as_genes(largest * (x + np.where(u < 0.5, down, up)), flat.dtype)
+    is_grey = flat.dtype == np.uint8
+    levels = np.arange(256) / largest
+    # The share of the largest step that does not fit below and above a grey value, to the power eta + 1.
+    low = np.maximum(1 - levels, 0) ** (eta + 1)
+    high = np.maximum(levels + (1 - 255 / largest), 0) ** (eta + 1)
+    for start in range(0, len(positions), BLOCK):
+        places, draws = positions[start : start + BLOCK], u[start : start + BLOCK]
+        genes = flat[places]
+        is_down = draws < 0.5
+        share = np.where(is_down, draws, 1 - draws)
+        bound = np.where(is_down, low[genes], high[genes]) if is_grey else 0.0
+        step = (2 * share + (1 - 2 * share) * bound) ** (1 / (eta + 1)) - 1
+        values = levels[genes] if is_grey else genes / largest
+        flat[places] = as_genes(largest * (values + np.where(is_down, step, -step)), flat.dtype)
     return genomes
