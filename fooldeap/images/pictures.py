@@ -114,14 +114,16 @@ def fronts(result: Result) -> bytes:
 
 
 def _render(draw: Callable[[Any, Result], None], result: Result, size: tuple[float, float]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with drawing():
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained", dpi=130)
         figure.suptitle(result.name, x=0.01, ha="left", fontsize=11)
         draw(figure, result)
         buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=130)
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(buffer)  # figure.savefig would draw twice
         return buffer.getvalue()
 
 
