@@ -7,9 +7,11 @@ import pytest
 from helpers.commands import call
 from helpers.experiments import KIT, ROOT
 
+from fooldeap.plugin import KINDS
 from fooldeap.scaffolding import plugin_file
 
 
+@pytest.mark.filterwarnings("ignore:the classifier is correct on")  # it does not know the images of the new dataset
 @pytest.mark.parametrize("kind", plugin_file.kinds())
 def test_a_new_plugin_works(kind, tmp_path, capsys):
     name = f"my_{kind}"
@@ -17,12 +19,17 @@ def test_a_new_plugin_works(kind, tmp_path, capsys):
     assert str(tmp_path / f"{name}.py") in capsys.readouterr().out
     assert call("plugins", "check", tmp_path / f"{name}.py") == 0
     words = [f"reporters=[{name}]" if kind == "reporter" else f"{kind}={name}", "targets=[3]", "stop.evaluations=300"]
-    words += ["classifier=tiny", "--plugins", KIT]
+    words += ["classifier=tiny"] * (kind != "classifier") + ["dataset.side=8"] * (kind == "dataset")
+    words += ["--plugins", KIT]
     if kind == "genome":
         (tmp_path / "keep.py").write_text(KEEP.replace("NAME", name))
         words += ["mutation=keep", "crossover=none", "--plugins", tmp_path / "keep.py"]
     run = ("run", ROOT / "configs/mnist.yaml", *words, "--plugins", tmp_path / f"{name}.py", "--out", tmp_path / "run")
     assert call(*run) == 0
+
+
+def test_every_kind_has_a_template():
+    assert plugin_file.kinds() == list(KINDS)
 
 
 def test_the_tests_of_new_plugins_pass(tmp_path):
