@@ -4,13 +4,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line. Exit if it fails, else return: launchers such as SCOOP's take any exit for a failure."""
     try:
         from fooldeap import cli
     except KeyboardInterrupt:  # while the modules are imported
         print("fooldeap: interrupted", file=sys.stderr)
         sys.exit(130)
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as end:
+        if end.code:
+            raise
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from fooldeap import __version__, extensions, lazy_tensorflow, terminal_text
-from fooldeap.cli.options import scoop_runs
 from fooldeap.cli.pipes import ignore_closed_pipes
 from fooldeap.engine import timeout
 from fooldeap.errors import FooldeapError, FooldeapWarning, InputError, Interrupted, RunError
@@ -76,8 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(f"{error.filename}: the file name is too long", InputError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("interrupted", Interrupted.exit_code)
-    if code or not scoop_runs():  # under SCOOP's launcher, the root process must return instead of exiting
-        sys.exit(code)
+    sys.exit(code)
 
 
 def _fail(message: str, code: int) -> int:

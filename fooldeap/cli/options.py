@@ -1,10 +1,9 @@
 """The options and helpers that several commands share."""
 
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -27,7 +26,8 @@ Workers = Annotated[
     str | None,
     typer.Option(
         metavar="N",
-        help="The number of processes that evaluate images, with SCOOP; auto: one per core. Default: as in the file.",
+        help="The number of processes that evaluate images; auto: one per core. Or another executor: NAME, "
+        "NAME:NUMBER or NAME://HOST:PORT, such as dask://host:8786. Default: as in the file.",
     ),
 ]
 Force = Annotated[
@@ -62,15 +62,22 @@ def with_seed(overrides: Iterable[str] | None, seed: int | None) -> list[str]:
     return [*words, f"seed={seed}"]
 
 
-def parse_workers(workers: str | None) -> int | Literal["auto"] | None:
-    """Return the value of ``--workers``; raise `InputError` if it is invalid."""
-    if workers is None and scoop_runs():
-        return "auto"  # SCOOP's launcher has already started the workers
-    if workers is None or workers == "auto":
-        return workers  # type: ignore[return-value]
-    if not workers.isdecimal() or int(workers) < 1:
-        raise InputError(f"--workers: got {workers!r}, expected a number of at least 1, or auto")
-    return int(workers)
+def parse_workers(workers: str | None) -> str | None:
+    """Return the value of ``--workers``; raise `InputError` if it is invalid.
+
+    If a launcher of an executor has started this process, the default is this executor.
+    """
+    from fooldeap import registry
+    from fooldeap.configuration import config
+
+    if workers is None:
+        executors = registry.load().all("executor")
+        return next((each.name for each in executors if getattr(each.target, "is_launched", bool)()), None)
+    try:
+        config.executor_for(workers)
+    except InputError as error:
+        raise InputError(f"--{error}") from None
+    return workers
 
 
 def parse_whole_number(option: str, text: str) -> int:
@@ -84,12 +91,6 @@ def parse_whole_number(option: str, text: str) -> int:
             f"{option}: got {text[:60]!r}, expected a whole number from 1 to {MOST:g}, such as 5000 or 1e6"
         )
     return int(number)
-
-
-def scoop_runs() -> bool:
-    """Return whether SCOOP's launcher started this process: ``python -m scoop -n 4 "$(which fooldeap)" run ...``."""
-    scoop = sys.modules.get("scoop")
-    return scoop is not None and scoop.IS_RUNNING and scoop.MAIN_MODULE != "fooldeap"  # fooldeap's own pool sets this
 
 
 def print_line(text: str) -> None:

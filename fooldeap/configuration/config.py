@@ -97,10 +97,26 @@ def checked(document: Document, registry: Registry, options: Options, *, also: t
 
 
 def executor_for(workers: int | str | None, **parameters: Any) -> dict[str, Any]:
-    """Return the key ``executor`` for ``--workers``: the executor in ``workers.yaml``. Empty if ``workers`` is None."""
+    """Return the key ``executor`` for ``--workers``. Empty if ``workers`` is None.
+
+    A number or ``auto`` is for the executor in ``workers.yaml``. ``NAME`` and ``NAME:NUMBER`` are for the executor of
+    this name. ``NAME://HOST:PORT`` sets its parameter ``scheduler`` to this address, with TLS.
+    """
     if workers is None:
         return {}
-    return {"executor": {**_data_file("workers.yaml").data, "workers": workers, **parameters}}
+    text, number = str(workers), r"auto|0*[1-9]\d{0,5}"
+    if not re.fullmatch(rf"{number}|[A-Za-z][\w-]*(:({number}|//[^\s/]+))?", text):
+        raise InputError(
+            f"workers: got {text[:60]!r}, expected a number of at least 1, auto, or an executor: NAME, NAME:NUMBER or "
+            "NAME://HOST:PORT"
+        )
+    name, _, value = ("", "", text) if re.fullmatch(number, text) else text.partition(":")
+    chosen: dict[str, Any] = {"name": name} if name else dict(_data_file("workers.yaml").data)
+    if value.startswith("//"):
+        chosen["scheduler"] = f"tls:{value}"
+    elif value:
+        chosen["workers"] = int(value) if value.isdecimal() else value
+    return {"executor": {**chosen, **parameters}}
 
 
 def as_name(stem: str) -> str:

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from fooldeap.errors import FooldeapError
+from fooldeap.errors import FooldeapError, InputError
 from fooldeap.formatting import level, per_second
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAME = "fooldeap"
 MODELS = ("mnist_cnn", "mnist_lenet")
 IMAGES, LEAST = 1000, 0.98  # the number of test images for a shipped model, and the accuracy that it must reach
-TIMEOUT = 120.0  # seconds in which a second process must load TensorFlow and answer
+TIMEOUT = 120.0  # seconds in which another process must load TensorFlow and answer
 SPACE = 1 << 30  # a disk with fewer free bytes is reported as nearly full
 _REINSTALL = "pip install --force-reinstall fooldeap"
 
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 def examine() -> Iterator[Finding]:
     """Run all checks and yield their findings. A check that raises an error yields a ``bad`` finding."""
     machine = (python, packages, plugins, cores, tensorflow, devices)
-    for check in (*machine, models, scoop, extras, current_folder, terminal):
+    for check in (*machine, models, executors, extras, current_folder, terminal):
         try:
             yield from check()
         except FooldeapError as error:
@@ -184,28 +184,41 @@ def models() -> Iterator[Finding]:
             yield Finding("bad", f"{message}; expected at least {level(LEAST)}", _REINSTALL)
 
 
-def scoop() -> Iterator[Finding]:
-    """Check that a second process evaluates a part of a batch, with bit-identical answers."""
+def executors() -> Iterator[Finding]:
+    """Check that another process evaluates a part of a batch, with bit-identical answers, with each executor."""
+    from fooldeap import registry
+
+    for plugin in registry.load().all("executor"):
+        if "workers" not in plugin.parameters:
+            continue
+        try:
+            yield _answer_of_another_process(plugin.name)
+        except InputError as error:
+            yield Finding("note", str(error))
+        except FooldeapError as error:
+            yield Finding("bad", f"executor {plugin.name}: {error}", "everything else works without it")
+
+
+def _answer_of_another_process(executor: str) -> Finding:
     import numpy as np
 
     from fooldeap.configuration import config
     from fooldeap.runs.experiment_session import ExperimentSession
 
     start = time.monotonic()
-    executor = {"name": "scoop", "workers": 2}
-    with ExperimentSession(
-        config.load({}, arguments={"targets": [0], "reporters": [], "executor": executor})
-    ) as prepared:
+    settings = {"targets": [0], "reporters": [], "executor": {"name": executor, "workers": 2}}
+    with ExperimentSession(config.load({}, arguments=settings)) as prepared:
         images = np.zeros((IMAGES, *prepared.classifier.input_shape), np.uint8)
-        while len(prepared.dispatcher.done) < 2 and time.monotonic() - start < TIMEOUT:
+        answered = False
+        while not answered and time.monotonic() - start < TIMEOUT:
             prepared.evaluator.logits([images])  # raises an error if the processes give different answers
+            answered = any(place.process != os.getpid() for place in prepared.dispatcher.done)
             time.sleep(0.1)
         seconds = time.monotonic() - start
-        if len(prepared.dispatcher.done) == 2:
-            yield Finding("ok", f"SCOOP: a second process answered after {seconds:.1f} s, bit-identical")
-        else:
-            reason = "; ".join(prepared.executor.complaints()) or f"no other process answered within {seconds:.0f} s"
-            yield Finding("bad", f"SCOOP: {reason}", "everything else works without --workers, but slower")
+        if answered:
+            return Finding("ok", f"executor {executor}: another process answered after {seconds:.1f} s, bit-identical")
+        reason = "; ".join(prepared.executor.complaints()) or f"no other process answered within {seconds:.0f} s"
+        return Finding("bad", f"executor {executor}: {reason}", "everything else works without it")
 
 
 def current_folder() -> Iterator[Finding]:

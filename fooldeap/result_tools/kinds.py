@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     """The parameters of `fooldeap.verify`."""
 
     sample: int | None
-    workers: int | Literal["auto"] | None
+    workers: int | str | None
     plugins: tuple[Any, ...]
     options: Options
 

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fooldeap import registry
 from fooldeap.configuration import config
@@ -49,7 +49,7 @@ def verify(
     path: str | Path,
     *,
     sample: int | None = None,
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     plugins: Iterable[Any] = (),
     trust_model: bool = False,
     no_plugins: bool = False,

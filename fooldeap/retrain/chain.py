@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def retrain(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     quiet: bool = False,
     no_plugins: bool = False,
     force: bool = False,

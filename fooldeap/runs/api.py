@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fooldeap import registry as registries
 from fooldeap.configuration import config, reading
@@ -35,7 +35,7 @@ def run(
     *overrides: str,
     out: str | Path | None = None,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     quiet: bool = False,
     images: bool = True,
     trust_model: bool = False,
@@ -50,7 +50,7 @@ def run(
     overrides : keys as on the command line, ``"mutation.rate=0.02"``
     out : the folder; None: the next one below ``runs/<name>/``
     plugins : files, folders, or decorated functions and classes, in addition to the installed plugins
-    workers : number of processes that evaluate, with the executor ``scoop``; None: as configured
+    workers : number of processes that evaluate, or another value of ``--workers``; None: as configured
     quiet : leave out reporters that print to the screen
     images : whether these reporters show images
     trust_model : allow code in the model's file, or named by it; only for files from people you trust
@@ -79,7 +79,7 @@ def resume(
     folder: str | Path,
     *overrides: str,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     quiet: bool = False,
     images: bool = True,
     trust_model: bool = False,
@@ -124,7 +124,7 @@ def fool(
     target: int | str | list[int | str] = "all",
     *overrides: str,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     quiet: bool = False,
     trust_model: bool = False,
     **arguments: Any,

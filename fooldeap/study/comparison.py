@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fooldeap.configuration import config
 from fooldeap.configuration.writing import as_yaml
@@ -64,7 +64,7 @@ def compare(
     resume: str | Path | None = None,
     plugin_file: str | Path | None = None,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     quiet: bool = False,
     trust_model: bool = False,
     no_plugins: bool = False,
@@ -114,7 +114,7 @@ def load(
     resume: str | Path | None = None,
     plugin_file: str | Path | None = None,
     plugins: Iterable[Any] = (),
-    workers: int | Literal["auto"] | None = None,
+    workers: int | str | None = None,
     options: Options = NO_OPTIONS,
     **arguments: Any,
 ) -> Study:

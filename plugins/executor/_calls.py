@@ -4,12 +4,12 @@ import os
 import pickle
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from greenlet import GreenletExit
 
-from fooldeap import errors
-from fooldeap.errors import FooldeapError, PluginError, RunError
+from fooldeap.errors import FooldeapError, PluginError
 from fooldeap.lazy_tensorflow import limit_threads
 
 
@@ -30,48 +30,38 @@ class Call:
         self._function, (self._payload, self._threads) = None, state
 
     def __call__(self, item: Any) -> Any:
+        if self._function is not None:  # in the main process
+            return self._function(item)
         try:
-            function = self._function or self._load()
-            return function(item)
+            if self._threads is not None:
+                limit_threads(self._threads)
+            return pickle.loads(self._payload)(item)
         except GreenletExit:
             raise
         except BaseException as error:
-            if self._function is not None:
-                raise  # in the main process, which needs no Failure
             return Failure.from_error(error)
 
-    def _load(self) -> Any:
-        if self._threads is not None:
-            limit_threads(self._threads)
-        return pickle.loads(self._payload)
 
+@dataclass(frozen=True)
+class Failure:
+    """An error in a worker. Its note contains the traceback."""
 
-class Failure(NamedTuple):
-    """An error in a worker, in a form that can be pickled."""
-
-    kind: str
-    message: str
-    trace: str
-    process: str
+    error: FooldeapError
 
     @classmethod
     def from_error(cls, error: BaseException) -> "Failure":
         """Describe an error that is being handled."""
-        known = isinstance(error, FooldeapError)
-        message = str(error) if known else f"{type(error).__name__}: {error}"
-        kind = type(error).__name__ if known else PluginError.__name__
-        return cls(kind, message, traceback.format_exc(), f"{os.uname().nodename}, process {os.getpid()}")
-
-    def to_error(self) -> FooldeapError:
-        """Return an equivalent error with the worker's traceback as a note."""
-        error: FooldeapError = getattr(errors, self.kind, RunError)(self.message)
-        error.add_note(f"In a worker ({self.process}):\n{self.trace}")
-        return error
+        if isinstance(error, FooldeapError):
+            sent = type(error)(str(error))
+        else:
+            sent = PluginError(f"{type(error).__name__}: {error}")
+        sent.add_note(f"In a worker ({os.uname().nodename}, process {os.getpid()}):\n{traceback.format_exc()}")
+        return cls(sent)
 
 
 def raise_failures(outcomes: Iterable[Any]) -> Iterator[Any]:
     """Yield the outcomes. Raise the error of the first failure."""
     for outcome in outcomes:
         if isinstance(outcome, Failure):
-            raise outcome.to_error()
+            raise outcome.error
         yield outcome

@@ -183,5 +183,5 @@ def _unpack(packed: bytes) -> list[Any]:
     """Return the outcomes of a task, or raise the error of its function."""
     outcomes: list[Any] = pickle.loads(packed)
     if outcomes and isinstance(outcomes[-1], Failure):
-        raise outcomes[-1].to_error()
+        raise outcomes[-1].error
     return outcomes

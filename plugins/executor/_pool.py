@@ -1,34 +1,28 @@
-"""The pool: SCOOP's broker in a thread, this process as SCOOP's root, and supervisors with workers."""
+"""The pool: SCOOP's root in this process, and workers."""
 
-import base64
-import logging
-import os
 import pickle
-import secrets
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fooldeap.errors import InputError, RunError
-from fooldeap.lazy_tensorflow import usable_cores
 
+from ._broker import Broker
 from ._calls import Call, raise_failures
-from ._folder import PrivateFolder
-from ._hosts import Host
 from ._root import Root
-from ._scoop import Broker, Sockets, connect, disconnect, futures
-from ._supervisor import END_SECONDS, Supervisor
+from ._scoop import connect, disconnect
+
+READY_SECONDS = 180.0  # within which the first worker must be ready
 
 _open_pools: "list[Pool]" = []  # at most one, because SCOOP's state is global in the process
 
 
 class Pool:
-    """Processes that evaluate for this process."""
+    """The main process and ``count`` workers, which load ``work``. Each one computes with ``threads`` threads."""
 
-    def __init__(self, work: Any, hosts: Sequence[Host], ssh: str, python: str | None) -> None:
-        payload = pickle.dumps(work)
+    def __init__(self, work: Any, count: int, threads: int) -> None:
+        settings = {"work": pickle.dumps(work), "threads": threads}
         for other in list(_open_pools):
             if other.thread is not threading.current_thread():
                 raise InputError(
@@ -38,32 +32,12 @@ class Pool:
             other.close()
         self.thread: threading.Thread = threading.current_thread()
         self.closed = False
-        self.sent_again = 0
-        self._begun = time.monotonic()
-        self._failure = ""
-        self._supervisors: list[Supervisor] = []
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        self._folder = PrivateFolder()
-        sockets = Sockets(f"{self._folder.name}/")
-        self._broker = Broker(sockets, _get_logger())
-        self._broker_thread = threading.Thread(target=self._run_broker, name="scoop-broker", daemon=True)
-        self._broker_thread.start()
-        size = 1 + sum(host.workers for host in hosts)
-        address = connect(sockets, size, log=_get_logger())
-        self._broker.available_workers.root = address.encode()
-        self._root = Root(self._check)
+        self._late = time.monotonic() + READY_SECONDS if count else float("inf")
+        self.broker = Broker(count, settings)
+        self.broker.start()
+        connect(self.broker.send, self._receive, root=True, alone=not count)
+        self._root = Root()
         _open_pools.append(self)
-        sockets = sockets._replace(root=int(address.rpartition(":")[2]))
-        try:
-            for machine, host in enumerate(hosts):
-                host_sockets = sockets if host.local else _remote_sockets(sockets)
-                command = host.command(_list_tunnels(host_sockets, sockets), ssh, python)
-                self._supervisors.append(
-                    Supervisor(self, host, command, _worker_settings(payload, host, machine, host_sockets, size))
-                )
-        except BaseException:
-            self.close()
-            raise
 
     def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield the results of ``function`` over ``items``, in order.
@@ -75,125 +49,28 @@ class Pool:
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
-        while not all(supervisor.ready for supervisor in self._supervisors):
+        while not self.broker.all_ready:
             self._check()
             time.sleep(0.01)
 
-    def complaints(self) -> list[str]:
-        """Return a warning for each host whose workers did nothing."""
-        return [supervisor.idle_warning for supervisor in self._supervisors if supervisor.idle_warning]
-
-    def handle_lost_worker(self, address: str) -> None:
-        """Handle the loss of a worker: its tasks are sent again."""
-        self.sent_again += len(self._broker.assigned_tasks.get(address.encode(), ()))
-        self._broker.lost.add(address.encode())
-
-    def fail(self, message: str) -> None:
-        """Make the next call of `map` fail because a host cannot be used."""
-        self._failure = self._failure or message
-
     def close(self) -> str:
-        """End all processes and return their output."""
+        """End all workers and return their output."""
         if self.closed:
             return ""
         self.closed = True
         _open_pools.remove(self)
         self._root.close()
         disconnect()
-        for supervisor in self._supervisors:
-            supervisor.stop()
-        for supervisor in self._supervisors:
-            supervisor.wait()
-        self._broker_thread.join(END_SECONDS)
-        self._folder.remove()
-        self._log.seek(0)
-        output = self._log.read().decode(errors="replace")
-        self._log.close()
-        return output
+        return self.broker.close()
 
-    @property
-    def log(self) -> Any:
-        """The file for the output of other processes."""
-        return self._log
-
-    def last_line(self) -> str:
-        """Return the last line of the output of other processes."""
-        descriptor = self._log.fileno()
-        size = os.fstat(descriptor).st_size
-        lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "none")
+    def _receive(self, seconds: float) -> bytes | None:
+        self._check()
+        return self.broker.receive(seconds)
 
     def _check(self) -> None:
-        for supervisor in self._supervisors:
-            supervisor.check(time.monotonic() - self._begun)
-        if self._failure:
-            raise RunError(self._failure)
-
-    def _run_broker(self) -> None:
-        try:
-            self._broker.run()
-        except Exception as error:
-            if not self.closed:
-                self.fail(f"SCOOP's broker failed ({type(error).__name__}: {error})")
-
-
-class LaunchedPool:
-    """The pool that SCOOP's own launcher started, with this process as its root. The launcher ends it."""
-
-    closed = False
-    sent_again = 0  # unknown with SCOOP's launcher
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-
-    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield the results of ``function`` over ``items``, in order.
-
-        If a worker fails, its error is raised in this process.
-        """
-        return raise_failures(futures.map(Call(function, self._threads), list(items)))
-
-    def wait(self) -> None:
-        """Do nothing. The launcher has waited for the workers."""
-
-    def complaints(self) -> list[str]:
-        """Return no warnings. The workers are ready from the start."""
-        return []
-
-    def close(self) -> str:
-        """Do nothing. The launcher ends the workers."""
-        return ""
-
-
-def _remote_sockets(sockets: Sockets) -> Sockets:
-    """Return the sockets on another machine.
-
-    They have no private folder. ssh creates them for its user only, and their names are random.
-    """
-    return sockets._replace(beginning=f"/tmp/fooldeap-{secrets.token_hex(16)}-")
-
-
-def _list_tunnels(remote: Sockets, local: Sockets) -> list[str]:
-    """Return the forwardings from ``remote`` to ``local`` sockets, in the format of ``ssh -R``."""
-    return [f"{remote.beginning}{number}:{local.beginning}{number}" for number in local.numbers]
-
-
-def _worker_settings(payload: bytes, host: Host, machine: int, sockets: Sockets, size: int) -> dict[str, Any]:
-    cores = usable_cores() // (host.workers + 1) if host.local else 1
-    return {
-        "count": host.workers,
-        "machine": machine,
-        "sockets": sockets,
-        "size": size,
-        "threads": max(1, cores),
-        "work": base64.b64encode(payload).decode(),
-    }
-
-
-def _get_logger() -> logging.Logger:
-    """Return the logger for SCOOP. Its messages about tasks that are sent again are discarded."""
-    logger = logging.getLogger("fooldeap.scoop")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    return logger
+        """Raise an error if the run cannot continue."""
+        if self.broker.failure:
+            raise RunError(self.broker.failure)
+        if time.monotonic() > self._late and not self.broker.was_ready:
+            output = self.broker.last_output()
+            raise RunError(f"no worker was ready after {READY_SECONDS:.0f} s; last output: {output}")

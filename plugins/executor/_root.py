@@ -19,10 +19,9 @@ class Root:
     So the rest of this process does not run inside SCOOP, and can raise errors and be interrupted as usual.
     """
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self._caller = getcurrent()
         self._active = False
-        self._check_while_waiting(check)
         futures._startup(self._serve)  # returns when the task switches back for the first time
         self._task = control.current.greenlet
 
@@ -73,18 +72,6 @@ class Root:
                 pass
             except BaseException as error:
                 outcome = error
-
-    @staticmethod
-    def _check_while_waiting(check: Callable[[], None]) -> None:
-        """Call ``check`` whenever SCOOP waits, at least every two seconds. It raises an error if something failed."""
-        communicator = control.execQueue.socket
-        poll = communicator._poll
-
-        def check_and_poll(timeout: int) -> Any:
-            check()
-            return poll(timeout)
-
-        communicator._poll = check_and_poll
 
 
 def _collect_results(function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:

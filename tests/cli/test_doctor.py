@@ -35,7 +35,7 @@ def test_all_checks_pass_on_a_complete_installation(capsys):
     assert {line[:5] for line in lines} <= {"ok   ", "note "}
     for text in ("Python 3", "required packages", "plugins", "cores", "TensorFlow", "mnist_cnn classifies 99", "extra"):
         assert any(text in line for line in lines), text
-    assert any("SCOOP: a second process answered" in line and "bit-identical" in line for line in lines)
+    assert any("executor scoop: another process answered" in line and "bit-identical" in line for line in lines)
 
 
 def test_missing_and_old_packages_are_named_with_a_cure():
@@ -74,7 +74,7 @@ def test_a_check_that_raises_an_error_does_not_stop_the_others(error, message, m
 
     monkeypatch.setattr(lazy_tensorflow, "tensorflow", fail)
     monkeypatch.setattr(doctor, "models", lambda: iter(()))
-    monkeypatch.setattr(doctor, "scoop", lambda: iter(()))
+    monkeypatch.setattr(doctor, "executors", lambda: iter(()))
     assert call("doctor") == 1
     shown = capsys.readouterr()
     (bad,) = [line for line in shown.out.splitlines() if line.startswith("bad")]

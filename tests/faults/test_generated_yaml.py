@@ -195,7 +195,6 @@ def folder(tmp_path_factory):
         Path("judge.py").write_text(JUDGE)
         Path("training.yaml").write_text(documents.A_TRAINING)
         Path("names").write_text("a\nb\nc\nd\n")
-        Path("hosts").write_text("localhost 2\n")
         Path("pictures").mkdir()
         for name in ("fifo", "fifo.py", "pictures/1.png"):
             os.mkfifo(name)

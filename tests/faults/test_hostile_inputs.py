@@ -108,7 +108,6 @@ NAMES = ("fifo", "/dev/zero", "/dev/tty", ".", "nowhere", "\0")
     [
         "classifier: {name: keras, class_names: NAME}",
         "classifier: {name: callable, function: judge.py:judge, shape: [8, 8, 1], classes: 4, class_names: NAME}",
-        "{classifier: tiny, executor: {name: scoop, hosts: NAME}}",
         "{classifier: tiny, dataset: {name: npz, path: NAME}}",
         "{classifier: tiny, dataset: {name: idx, folder: NAME}}",
         "{classifier: tiny, plugins: [NAME]}",

@@ -154,20 +154,21 @@ def test_python_can_refuse_plugins_too(evil, owned):
     assert not owned.exists()
 
 
-@pytest.mark.parametrize("key", ["ssh", "python", "hosts"])
-def test_commands_that_a_file_names_are_announced_or_refused(owned, tmp_path, capfd, key):
-    Path("hosts").write_text("far.away 1\n")
-    given = {"hosts": "hosts", "ssh": "ssh", key: {"hosts": "hosts"}.get(key, f"touch {owned}")}
-    Path("mail.yaml").write_text(as_yaml({"executor": {"name": "scoop", "workers": 1, **given}}))
-    assert call("run", "mail.yaml", "--no-plugins") == 2
-    said = capfd.readouterr().err
-    assert said.startswith("fooldeap: mail.yaml:1:")
-    assert "which --no-plugins forbids" in said
-    assert not owned.exists()
-    config.load("mail.yaml")
-    shown = tmp_path / "hosts" if key == "hosts" else given[key]
-    assert f"fooldeap: uses executor.{key}: {shown}, named in mail.yaml\n" in capfd.readouterr().err
-    assert config.load({}, [f"executor={as_yaml({'name': 'scoop', **given})}"], options=Options(no_plugins=True))
+def test_commands_that_a_file_names_are_announced_or_refused(capfd):
+    @executor("farm")
+    @dataclass(kw_only=True)
+    class Farm:
+        """Nothing."""
+
+        run: Command = "true"
+
+    Path("mail.yaml").write_text("executor: {name: farm, run: rm -r}\n")
+    with pytest.raises(InputError, match=r"mail\.yaml:1:.*which --no-plugins forbids"):
+        config.load("mail.yaml", plugins=[Farm], options=Options(no_plugins=True))
+    config.load("mail.yaml", plugins=[Farm])
+    assert "fooldeap: uses executor.run: rm -r, named in mail.yaml\n" in capfd.readouterr().err
+    given = ["executor={name: farm, run: rm -r}"]
+    assert config.load({}, given, plugins=[Farm], options=Options(no_plugins=True))
 
 
 def test_a_command_inside_a_plugin_of_ones_own_is_announced_once_in_a_study(tmp_path, capsys, monkeypatch):

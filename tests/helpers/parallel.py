@@ -11,7 +11,7 @@ from fooldeap.configuration import config
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 from helpers.experiments import KIT
-from helpers.processes import descendants
+from helpers.processes import descendants, named
 
 WORKER = "fooldeap_plugins.executor._worker"
 SLOW = {
@@ -55,9 +55,8 @@ def start(path, folder):
 
 
 def workers_of(process):
-    """Return the workers of a run: the processes that its supervisors started."""
-    processes = set(descendants(process.pid))
-    return [each for each in processes if not set(descendants(each))] if len(processes) > 1 else []
+    """Return the workers of a run."""
+    return [each for each in descendants(process.pid) if each in named(WORKER)]
 
 
 def said_until_its_end(process, seconds):

@@ -90,7 +90,10 @@ def test_quiet_prints_only_the_plugins_that_the_file_names(study, capsys):
             ["study.yaml", "--out", "taken"],
             "--out taken: already exists; name a new folder",
         ),
-        (["study.yaml", "--workers", "0"], "--workers: got '0', expected a number of at least 1, or auto"),
+        (
+            ["study.yaml", "--workers", "0"],
+            "--workers: got '0', expected a number of at least 1, auto, or an executor: NAME, NAME:NUMBER or NAME://HOST:PORT",
+        ),
     ],
 )
 def test_wrong_arguments(study, tmp_path, capsys, arguments, message):

@@ -203,12 +203,13 @@ def test_map_yields_results_early_and_can_be_abandoned(slow, tmp_path):
 
 
 @pytest.mark.slow
-def test_scoops_own_launcher(slow, tmp_path):
+@pytest.mark.parametrize("words", [["-n", "3"], ["--hostfile", "hosts.txt"]])
+def test_scoops_own_launcher(slow, tmp_path, words):
+    (tmp_path / "hosts.txt").write_text("localhost 3\n")
+    launcher = [sys.executable, "-m", "scoop", *words]
     main = ROOT / "fooldeap/__main__.py"
-    words = ["run", str(write(tmp_path / "slow.yaml", SLOW)), "--out", str(tmp_path / "run"), "--quiet"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "scoop", "-n", "3", str(main), *words], capture_output=True, timeout=60
-    )
+    command = ["run", str(write(tmp_path / "slow.yaml", SLOW)), "--out", str(tmp_path / "run"), "--quiet"]
+    ended = subprocess.run([*launcher, str(main), *command], capture_output=True, timeout=60, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert bits(tmp_path / "run") == slow
     assert len((tmp_path / "run/workers.csv").read_text().splitlines()) == 1 + 3

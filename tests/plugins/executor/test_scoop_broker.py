@@ -1,124 +1,118 @@
-"""SCOOP's broker: it knows which worker has a task, and forgets the tasks of lost workers."""
+"""SCOOP's broker: it gives each task to an idle process, and the tasks of lost workers to others."""
 
-import logging
-import tempfile
-import threading
+import subprocess
+import sys
+import time
 
 import pytest
-import zmq
 from helpers.parallel import ON_LINUX, wait_for
 
-from fooldeap_plugins.executor._scoop import TASK, Broker, Sockets
+from fooldeap_plugins.executor import _broker
+from fooldeap_plugins.executor._broker import REQUEST, TASK, Broker
 
 pytestmark = ON_LINUX
-ROOT, ONE, OTHER = b"root", b"one", b"other"
-HERE, GIVEN, NOBODY = b"H", b"G", b"N"
-IN_TIME = 10_000  # milliseconds
+# A worker that requests a task and, when told to, answers it. A task is a command: keep, answer, or end.
+WORKER = """
+import sys
+from multiprocessing.connection import Connection
+connection = Connection(int(sys.argv[1]))
+connection.recv()
+connection.send(("request", b"", b""))
+while True:
+    task = connection.recv_bytes()
+    if task == b"end":
+        break
+    if task == b"return":
+        connection.send(("task", b"other", b"answer"))
+    if task == b"answer":
+        connection.send(("result", b"a", b"answered"))
+        connection.send(("request", b"", b""))
+"""
 
 
 @pytest.fixture
-def talk():
-    """Yield a running broker with three peers."""
-    log = logging.getLogger("broker")
-    log.addHandler(logging.NullHandler())
-    # The path of a socket must be short.
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder, zmq.Context() as context:
-        sockets = Sockets(f"{folder}/")
-        broker = Broker(sockets, log)
-        broker.available_workers.root = ROOT
-        thread = threading.Thread(target=broker.run, daemon=True)
-        thread.start()
-        peers = {name: peer(context, name, sockets.address(TASK)) for name in (ROOT, ONE, OTHER)}
-        yield Talk(broker, peers)
-        peers[ROOT].send(b"S")
-        thread.join()
-        for each in peers.values():
-            each.close(linger=0)
+def broker(monkeypatch):
+    """Yield a function that returns a running broker with a number of workers."""
+    popen, brokers = subprocess.Popen, []
+    monkeypatch.setattr(
+        _broker.subprocess,
+        "Popen",
+        lambda command, **more: popen([sys.executable, "-c", WORKER, command[-1]], **more),
+    )
+
+    def start(count):
+        brokers.append(Broker(count, {}))
+        brokers[-1].start()
+        wait_for(lambda: brokers[-1].all_ready)
+        return brokers[-1]
+
+    yield start
+    for each in brokers:
+        each.close()
 
 
-def peer(context, name, address):
-    made = context.socket(zmq.DEALER)
-    made.setsockopt(zmq.IDENTITY, name)
-    made.setsockopt(zmq.RCVTIMEO, IN_TIME)
-    made.connect(address)
-    return made
+def test_worker_answers_a_task(broker):
+    one = broker(1)
+    one.send(TASK, b"a", b"answer")
+    assert one.receive(10.0) == b"answered"
+    assert one.receive(0.0) is None
+    assert one.sent_again == 0
 
 
-class Talk:
-    def __init__(self, broker, peers):
-        self.broker, self._peers = broker, peers
-
-    def asks(self, name):
-        """Request a task as ``name``."""
-        self._peers[name].send(b"RQ")
-
-    def gives(self, name, task):
-        self._peers[name].send_multipart([b"T", task, b"what to do for " + task])
-
-    def gets(self, name, task):
-        assert self._peers[name].recv_multipart() == [b"T", b"what to do for " + task]
-
-    def done(self, name, task):
-        self._peers[name].send_multipart([b"SD", task])
-
-    def where(self, task):
-        """Return the broker's answer to the root's question about a task."""
-        self._peers[ROOT].send_multipart([b"SR", task])
-        kind, about, status = self._peers[ROOT].recv_multipart()
-        assert (kind, about) == (b"SA", task)
-        return status
+def test_root_receives_one_task_after_all_waiting_workers(broker):
+    two = broker(2)
+    two.send(REQUEST)
+    two.send(REQUEST)
+    for number in (b"a", b"b", b"c", b"d"):
+        two.send(TASK, number, b"keep " + number)
+    assert two.receive(10.0) == b"keep c"
+    assert two.receive(0.2) is None
+    two.send(REQUEST)
+    assert two.receive(10.0) == b"keep d"
 
 
-def test_task_is_queued_assigned_and_completed(talk):
-    talk.gives(ROOT, b"a")
-    assert talk.where(b"a") == HERE
-    talk.asks(ONE)
-    talk.gets(ONE, b"a")
-    assert talk.where(b"a") == GIVEN
-    talk.done(ONE, b"a")
-    wait_for(lambda: talk.where(b"a") == NOBODY)  # the message uses another connection
+def test_tasks_of_a_lost_worker_are_given_to_others_first(broker):
+    one = broker(1)
+    one.send(TASK, b"a", b"keep")
+    one.send(TASK, b"b", b"later")
+    (worker,) = one._workers
+    wait_for(lambda: worker.tasks)
+    worker.process.kill()
+    wait_for(lambda: one.sent_again == 1)
+    one.send(REQUEST)
+    assert one.receive(10.0) in (b"keep", b"later")
+    wait_for(lambda: one.all_ready and one._workers != [worker])
 
 
-def test_tasks_of_a_lost_worker_are_forgotten(talk):
-    talk.gives(ROOT, b"a")
-    talk.asks(ONE)
-    talk.gets(ONE, b"a")
-    talk.broker.lost.add(ONE)
-    assert talk.where(b"a") == NOBODY
+def test_task_that_a_worker_returns_is_given_to_another(broker):
+    two = broker(2)
+    two.send(TASK, b"a", b"return")
+    assert two.receive(10.0) == b"answered"
 
 
-@pytest.mark.parametrize("giver", [ROOT, OTHER])
-def test_returned_task_is_forgotten_when_its_next_worker_is_lost(talk, giver):
-    """The root does this: it requests a task while it receives another, keeps one, and returns the other."""
-    for task in (b"a", b"b"):
-        talk.gives(ROOT, task)
-    assert talk.where(b"b") == HERE
-    for task in (b"a", b"b"):
-        talk.asks(giver)
-        talk.gets(giver, task)
-    talk.gives(giver, b"a")
-    talk.asks(ONE)
-    talk.gets(ONE, b"a")
-    assert (talk.where(b"a"), talk.where(b"b")) == (GIVEN, GIVEN)
-    talk.broker.lost.add(ONE)
-    assert (talk.where(b"a"), talk.where(b"b")) == (NOBODY, GIVEN)
+def test_worker_is_restarted_three_times(broker):
+    one = broker(1)
+    one.send(TASK, b"a", b"keep")
+    with pytest.warns(UserWarning, match="one of them ended repeatedly"):
+        kill_until_none_is_left(one)
+    assert one.sent_again == 1 + _broker.RESTARTS
+    one.send(REQUEST)
+    assert one.receive(10.0) == b"keep"
 
 
-def test_root_receives_one_task_after_all_waiting_workers(talk):
-    talk.asks(ROOT)
-    talk.asks(ROOT)
-    talk.asks(ONE)
-    assert talk.where(b"a") == NOBODY, "the broker has heard the root, and no other way tells of the one"
-    wait_for(lambda: talk.broker.available_workers)
-    for task in (b"a", b"b", b"c"):
-        talk.gives(ROOT, task)
-    talk.gets(ONE, b"a")
-    talk.gets(ROOT, b"b")
-    assert talk.where(b"c") == HERE
+def kill_until_none_is_left(broker):
+    while broker._workers:
+        if broker._workers[0].tasks:
+            broker._workers[0].process.kill()
+        time.sleep(0.01)
 
 
-def test_message_to_an_unknown_worker_is_ignored(talk):
-    talk.broker.available_workers.append(b"stranger")
-    talk.gives(ROOT, b"a")
-    assert talk.where(b"a") == NOBODY
-    assert b"stranger" in talk.broker.lost
+def test_worker_that_ends_after_its_answer_loses_no_task(broker):
+    one = broker(1)
+    one.send(TASK, b"a", b"answer")
+    assert one.receive(10.0) == b"answered"
+    (worker,) = one._workers
+    assert not worker.tasks
+    worker.process.kill()
+    wait_for(lambda: worker not in one._workers)
+    assert one.sent_again == 0

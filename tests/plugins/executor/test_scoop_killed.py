@@ -11,7 +11,7 @@ import time
 import pytest
 from helpers.experiments import bits, unannounced
 from helpers.parallel import ON_LINUX, SLOW, WORKER, said_until_its_end, scoop, start, wait_for, workers_of, write
-from helpers.processes import descendants, named, unix_sockets
+from helpers.processes import descendants, named
 from helpers.query_logs import check_adds_up
 
 import fooldeap
@@ -43,20 +43,21 @@ def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
 
 
 @pytest.mark.slow
-def test_killing_all_workers_and_the_supervisor_does_not_change_results(slow, tmp_path):
+def test_killing_all_workers_again_and_again_does_not_change_results(slow, tmp_path):
     with ExperimentSession(config.load({**SLOW, "executor": scoop(3)})) as ready:
         ready.executor.wait()
-        victims = [each for each in descendants(os.getpid()) if each in named(WORKER)]
-        assert len(victims) == 3, "a supervisor, two workers"
 
         def kill():
             wait_for(lambda: list(tmp_path.glob("run/journal/*")))
-            for victim in victims:
-                os.kill(victim, signal.SIGKILL)
+            killed = set()
+            while len(killed) < 2 * 4:
+                for victim in {each for each in descendants(os.getpid()) if each in named(WORKER)} - killed:
+                    os.kill(victim, signal.SIGKILL)
+                    killed.add(victim)
 
         killer = threading.Thread(target=kill)
         killer.start()
-        with pytest.warns(FooldeapWarning, match="their supervisor process ended; .*; the run continues"):
+        with pytest.warns(FooldeapWarning, match="one of them ended repeatedly; .*; the run continues"):
             ready.run(RunFolder.create(ready.experiment, tmp_path / "run"), quiet=True)
         killer.join()
     assert bits(tmp_path / "run") == slow
@@ -77,8 +78,7 @@ def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, 
     wait_for(lambda: len(workers_of(process)) >= 2 and list(tmp_path.glob("run/journal/*")), process)
     time.sleep(0.7)
     everybody = descendants(process.pid)
-    assert len(everybody) == 3
-    (folder,) = {socket.parent for socket in unix_sockets([process.pid])}
+    assert len(everybody) == 2
     process.send_signal(by)
     said = said_until_its_end(process, 30)
     if by == signal.SIGINT:
@@ -86,7 +86,6 @@ def test_killed_root_leaves_no_process_and_can_be_resumed(slow, tmp_path, mode, 
         went_on = f"to continue: fooldeap run --resume {tmp_path / 'run'}"
         assert unannounced(said).strip() == f"fooldeap: interrupted; {went_on}"
     wait_for(lambda: not set(everybody) & set(named(WORKER)), seconds=10)
-    assert not folder.exists()
     fooldeap.resume(tmp_path / "run", quiet=True)
     assert bits(tmp_path / "run") == slow
     check_adds_up(tmp_path / "run")
