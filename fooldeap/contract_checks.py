@@ -78,14 +78,14 @@ def same(result: Batch, genomes: Batch, *_: Rng) -> str | None:
     return None if _length(result) == len(genomes) else f"returned {described(result)}, expected {len(genomes)} genomes"
 
 
-def pair(result: Any, first: Batch, second: Batch) -> str | None:
+def pair(result: Any, first: Batch, second: Batch, *_: Rng) -> str | None:
     """Check the result of ``mate(first, second)``."""
     if not (isinstance(result, tuple) and len(result) == 2):
         return f"returned {described(result)}, expected two batches of children"
     return same(result[0], first) or same(result[1], second)
 
 
-def indices(chosen: Any, fitness: Array, count: int) -> str | None:
+def indices(chosen: Any, fitness: Array, count: int, *_: Rng) -> str | None:
     """Check the result of ``select(fitness, count)``."""
     array = chosen if isinstance(chosen, np.ndarray) else np.asarray(chosen)
     if array.shape != (count,) or array.dtype.kind not in "iu":

@@ -287,6 +287,41 @@ class Ask:
     gradient: bool = False
 
 
+@dataclass(frozen=True)
+class Population:
+    """The batch of genomes that was evaluated last, with its fitness, float64 (n,)."""
+
+    genomes: Batch
+    fitness: Array
+
+
+@dataclass(frozen=True)
+class Offspring:
+    """Children that an operator made earlier in the run, and that were evaluated since its last call.
+
+    Children whose parents have an unknown fitness are left out.
+
+    Attributes
+    ----------
+    number : int64 (n,), counts all children that the operator has made in this run, from 0
+    fitness : float64 (n,)
+    parent_fitness : float64 (n,); of two parents, the fitter one counts
+    """
+
+    number: Array
+    fitness: Array
+    parent_fitness: Array
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @property
+    def improved(self) -> Array:
+        """Whether each child is fitter than its parent, bool (n,)."""
+        improved: Array = self.fitness > self.parent_fitness
+        return improved
+
+
 class Reply:
     """The answers that an algorithm receives for the genomes it yielded, in the same order."""
 

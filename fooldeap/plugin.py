@@ -1,6 +1,7 @@
 """The imports of a plugin file: a decorator for each kind, types of arguments and results, and `Ask`.
 
-A plugin is a function or, if it keeps state between calls, a dataclass. Its keyword-only parameters, with their types
+A plugin is a function or, if it keeps state between calls, a dataclass. A mutation, crossover or selection may be
+either. Its keyword-only parameters, with their types
 and defaults, are its schema in YAML::
 
     from fooldeap.plugin import Annotated, Gt, Le, mutation
@@ -41,6 +42,8 @@ from fooldeap.contracts import (
     Images,
     Mutations,
     Names,
+    Offspring,
+    Population,
     Predictions,
     Reply,
     Reporter,
@@ -83,7 +86,9 @@ __all__ = [
     "Lt",
     "Mutations",
     "Names",
+    "Offspring",
     "Plugin",
+    "Population",
     "Predictions",
     "Reply",
     "Reporter",
@@ -119,7 +124,8 @@ class Kind:
     """A kind of plugin: its results, and the arguments that it is ``given`` before its parameters.
 
     It is a function or, if it has ``methods``, a dataclass that is created with these arguments. A ``generational``
-    kind is called in every generation, and its numbers may follow schedules.
+    kind is called in every generation, and its numbers may follow schedules. ``feedback`` are further arguments, which
+    it is given if its signature names them.
     """
 
     name: str
@@ -127,6 +133,7 @@ class Kind:
     given: tuple[str, ...] = ()
     methods: str = ""
     generational: bool = False
+    feedback: tuple[str, ...] = ()
 
     @property
     def stateful(self) -> bool:
@@ -154,14 +161,27 @@ KINDS = {
             ("predictions", "target"),
             generational=True,
         ),
-        Kind("mutation", "the mutated genomes, as many as were passed", ("genomes", "rng"), generational=True),
+        Kind(
+            "mutation",
+            "the mutated genomes, as many as were passed",
+            ("genomes", "rng"),
+            generational=True,
+            feedback=("parent_fitness", "offspring", "population", "generation"),
+        ),
         Kind(
             "crossover",
             "two batches of children, each of the size of first",
             ("first", "second", "rng"),
             generational=True,
+            feedback=("parent_fitness", "offspring", "population", "generation"),
         ),
-        Kind("selection", "the indices of count selected individuals", ("fitness", "count", "rng"), generational=True),
+        Kind(
+            "selection",
+            "the indices of count selected individuals",
+            ("fitness", "count", "rng"),
+            generational=True,
+            feedback=("genomes", "generation"),
+        ),
         Kind("algorithm", "yields batches of genomes, receives a Reply to each", ("toolbox", "rng")),
         Kind(
             "classifier",
@@ -176,6 +196,7 @@ KINDS = {
 
 
 OPERATORS = ("mutation", "crossover", "selection")
+FITNESS_FEEDBACK = frozenset({"parent_fitness", "offspring", "population"})  # needs one fitness for each image
 
 
 @dataclass(frozen=True)
@@ -187,6 +208,7 @@ class Plugin:
     target: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     options: Mapping[str, Any]
+    feedback: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -206,11 +228,11 @@ class Plugin:
         return f"{self.kind} {self.name!r}"
 
     def build(self, values: Mapping[str, Any], *given: Any) -> Any:
-        """Return the plugin ready for calls: a function with its parameters bound, or an instance.
+        """Return the plugin ready for calls: a function with its parameters bound, or a new instance.
 
         ``given`` are the arguments of a stateful kind before its parameters (for a genome, the image shape).
         """
-        if KINDS[self.kind].stateful:
+        if isinstance(self.target, type):
             return self.target(*given, **values)
         return functools.partial(self.target, **values)
 
@@ -221,28 +243,54 @@ def _declare(kind: str, name: str, **options: Any) -> Callable[[Target], Target]
     def mark(target: Target) -> Target:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
             raise InputError(f"{kind} {name!r}: invalid name; use letters, digits, '_' and '-', first a letter")
-        if KINDS[kind].stateful and not is_dataclass(target):
+        is_class = isinstance(target, type)
+        if (is_class or KINDS[kind].stateful) and not is_dataclass(target):
             raise InputError(f"{kind} {name!r}: expected a dataclass; put @dataclass under the decorator")
         try:
             parameters = parameters_of(target)
-            _check_given(KINDS[kind], target)
+            if is_class and not KINDS[kind].stateful:
+                feedback = _check_class(KINDS[kind], target)
+            else:
+                feedback = _check_given(KINDS[kind], target)
         except InputError as error:
             raise InputError(f"{kind} {name!r}: {error}") from None
-        target.__fooldeap_plugin__ = Plugin(kind, name, target, parameters, options)  # type: ignore[attr-defined]
+        plugin = Plugin(kind, name, target, parameters, options, feedback)
+        target.__fooldeap_plugin__ = plugin  # type: ignore[attr-defined]
         return target
 
     return mark
 
 
-def _check_given(kind: Kind, target: Callable[..., Any]) -> None:
-    """Raise `InputError` if a plugin does not take the arguments of its kind."""
+def _check_class(kind: Kind, target: Any) -> tuple[str, ...]:
+    """Check a dataclass of a kind that is called like a function, and return the feedback that it asks for."""
+    if kind.name not in OPERATORS:
+        raise InputError(f"is a class, expected a function; only {', '.join(OPERATORS)} may be dataclasses with state")
+    if "__call__" not in dir(target):
+        raise InputError(f"has no method __call__; write 'def __call__(self, {', '.join(kind.given)}):'")
+    every = inspect.signature(target).parameters.values()
+    other = [each.name for each in every if each.kind is not each.KEYWORD_ONLY]
+    if other:
+        raise InputError(f"takes the fields ({', '.join(other)}); put '_: KW_ONLY' above its parameters")
+    call = functools.partial(target.__call__, None)  # without self
+    named = [each.name for each in inspect.signature(call).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    if named:
+        raise InputError(f"__call__ takes the parameter {named[0]!r}; make it a field of the dataclass")
+    return _check_given(kind, call)
+
+
+def _check_given(kind: Kind, target: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the feedback that a plugin asks for. Raise `InputError` if it does not take the arguments of its kind."""
     every = inspect.signature(target).parameters.values()
     taken = [each.name for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    if len(taken) == len(kind.given) or any(each.kind is each.VAR_POSITIONAL for each in every):
-        return
+    more = tuple(taken[len(kind.given) :])
+    if any(each.kind is each.VAR_POSITIONAL for each in every):
+        return ()
+    if len(taken) >= len(kind.given) and set(more) <= set(kind.feedback):
+        return more
     noun, mark = ("fields", "'_: KW_ONLY' above") if kind.stateful else ("arguments", "'*' before")
-    cure = f"; put {mark} its parameters" if len(taken) > len(kind.given) else ""
-    raise InputError(f"takes the {noun} ({', '.join(taken)}), expected ({', '.join(kind.given)}){cure}")
+    cure = f"; put {mark} its parameters" if more else ""
+    also = f" and, if needed, {', '.join(kind.feedback)}" if kind.feedback else ""
+    raise InputError(f"takes the {noun} ({', '.join(taken)}), expected ({', '.join(kind.given)}){also}{cure}")
 
 
 def plugin_of(target: Any) -> Plugin | None:
@@ -285,12 +333,15 @@ def crossover(name: str, *, genome: str | tuple[str, ...] | None = None) -> Call
     return _declare("crossover", name, genome=genome)
 
 
-def selection(name: str, *, objectives: Literal["one", "any"] = "one") -> Callable[[Target], Target]:
+def selection(
+    name: str, *, objectives: Literal["one", "any"] = "one", genome: str | tuple[str, ...] | None = "any"
+) -> Callable[[Target], Target]:
     """Declare a selection ``f(fitness, count, rng)`` that returns ``count`` indices into the population.
 
-    The fitness is finite, (n,) float64; with ``objectives="any"`` also (n, k).
+    The fitness is finite, (n,) float64; with ``objectives="any"`` also (n, k). ``genome`` is as for `mutation`, for a
+    selection that asks for ``genomes``.
     """
-    return _declare("selection", name, objectives=objectives)
+    return _declare("selection", name, objectives=objectives, genome=genome)
 
 
 def algorithm(

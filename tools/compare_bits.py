@@ -22,7 +22,8 @@ def main() -> None:
     different = []
     with tempfile.TemporaryDirectory() as name:
         trees = {"before": export(revision, Path(name) / "before"), "now": export("HEAD", Path(name) / "now")}
-        for config in sorted((ROOT / "configs").glob("*.yaml")):
+        in_both = {path.name for path in (trees["before"] / "configs").glob("*.yaml")}
+        for config in [path for path in sorted((trees["now"] / "configs").glob("*.yaml")) if path.name in in_both]:
             before, now = (files(run(tree, config.name, evaluations)) for tree in trees.values())
             names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
             different += [f"{config.name}: {name}" for name in names]

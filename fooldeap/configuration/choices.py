@@ -3,6 +3,7 @@
 A schedule changes a parameter during a run: ``rate: {schedule: halving, start: 0.1, every: 1000}``.
 """
 
+import functools
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -80,17 +81,33 @@ class Choice:
     plugin: Plugin
     values: Mapping[str, Any]
 
-    def build(self, *given: Any, generation: int = 0) -> Any:
-        """Return the plugin, ready for calls in a generation, see `Plugin.build`."""
-        values = {name: _resolved(value, generation) for name, value in self.values.items()}
+    def build(self, *given: Any, generation: int = 0, nested: "Callable[[Choice], Any] | None" = None) -> Any:
+        """Return the plugin, ready for calls in a generation, see `Plugin.build`.
+
+        ``nested`` builds nested choices; by default, this method does, and their results are checked.
+        """
+        build = nested or functools.partial(_built, generation=generation)
+        values = {name: _resolved(value, generation, build) for name, value in self.values.items()}
         with blaming(self.plugin):
             return self.plugin.build(values, *given)
+
+    def scheduled(self, generation: int) -> dict[str, float]:
+        """Return the parameters of this plugin that follow schedules, with their values in a generation."""
+        return {name: value.at(generation) for name, value in self.values.items() if isinstance(value, Schedule)}
 
     @property
     def changes(self) -> bool:
         """Whether a value follows a schedule."""
-        choices = [self, *(choice for _, choice in self.inner())]
-        return any(isinstance(value, Schedule) for choice in choices for value in choice.values.values())
+        return any(choice.scheduled(0) for choice in self.everything())
+
+    @property
+    def feedback(self) -> set[str]:
+        """The feedback that the plugin or a nested one asks for, see `fooldeap.plugin.Kind`."""
+        return {name for choice in self.everything() for name in choice.plugin.feedback}
+
+    def everything(self) -> "list[Choice]":
+        """Return this choice and all nested ones."""
+        return [self, *(choice for _, choice in self.inner())]
 
     @property
     def start_images(self) -> str | None:
@@ -131,7 +148,7 @@ class Checked:
     def __init__(self, plugin: Plugin, check: Check, call: Callable[..., Any], rng: tuple[Rng, ...] = ()) -> None:
         self.plugin, self.check, self.call, self.rng = plugin, check, call, rng
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **feedback: Any) -> Any:
         """Call the plugin and check its result.
 
         Raises
@@ -143,7 +160,7 @@ class Checked:
         """
         try:
             with blaming(self.plugin):
-                result = self.call(*arguments, *self.rng)
+                result = self.call(*arguments, *self.rng, **feedback)
         except InputError as error:
             raise InputError(f"{self.plugin}: {error}") from error
         fault = self.check(result, *arguments)
@@ -168,14 +185,13 @@ def loaded(dataset: Choice) -> Split:
     return data  # type: ignore[no-any-return]
 
 
-def _resolved(value: Any, generation: int) -> Any:
+def _resolved(value: Any, generation: int, build: Callable[[Choice], Any]) -> Any:
     if isinstance(value, Schedule):
         return value.at(generation)
     if isinstance(value, tuple):
-        return tuple(_resolved(item, generation) for item in value)
+        return tuple(_resolved(item, generation, build) for item in value)
     if isinstance(value, Weighted):
-        plugin = value.choice.plugin
-        return Checked(plugin, CHECKS[plugin.kind], value.choice.build(generation=generation)), value.weight
+        return build(value.choice), value.weight
     return value
 
 
@@ -192,6 +208,10 @@ def marked(annotation: Any, marker: str) -> bool:
     """Return whether a type, or one of its options, has a marker such as that of `fooldeap.plugin.File`."""
     nested = typing.get_args(annotation)
     return marker in getattr(annotation, "__metadata__", ()) or any(marked(each, marker) for each in nested)
+
+
+def _built(choice: Choice, generation: int) -> Checked:
+    return Checked(choice.plugin, CHECKS[choice.plugin.kind], choice.build(generation=generation))
 
 
 def _plain(value: Any) -> Any:

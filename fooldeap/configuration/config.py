@@ -21,7 +21,7 @@ from fooldeap.configuration.stopping import Stop
 from fooldeap.errors import InputError, did_you_mean, nearest
 from fooldeap.options import NO_OPTIONS, Options
 from fooldeap.parameters import shown
-from fooldeap.plugin import OPERATORS, Plugin
+from fooldeap.plugin import FITNESS_FEEDBACK, OPERATORS, Plugin
 from fooldeap.registry import Registry
 
 MOST_COUNTED = 10**15  # images or generations of a run
@@ -253,6 +253,7 @@ class _ExperimentChecker(Checker):
         self.check_targets(values.get("targets"))
         self.check_fit(choices)
         self.check_objectives(choices["fitness"], choices["algorithm"], choices["selection"])
+        self.check_feedback(choices)
         self.finish()
         if values["targets"] != "all" and not isinstance(values["targets"], tuple):
             values["targets"] = (values["targets"],)
@@ -329,6 +330,25 @@ class _ExperimentChecker(Checker):
             f"{len(names)} ({', '.join(names)}); choose {able}, or a fitness of one objective: "
             f"{', '.join(single)}",
         )
+
+    def check_feedback(self, choices: Mapping[str, Choice | None]) -> None:
+        """Record operators that ask for the fitness of parents if an image has several values of fitness."""
+        fitness, algorithm = choices["fitness"], choices["algorithm"]
+        if fitness is None or algorithm is None:
+            return
+        why = ""
+        if algorithm.plugin.options["targets"] == "all":
+            why = f"the algorithm {algorithm.plugin.name!r} pursues all targets together"
+        elif len(fitness.plugin.options["objectives"]) > 1:
+            why = f"the fitness {fitness.plugin.name!r} has several objectives"
+        for kind in algorithm.plugin.options["uses"] if why else ():
+            choice = choices[kind]
+            chosen = [((), choice), *choice.inner()] if choice is not None else []
+            for path, each in chosen:
+                asked = [name for name in each.plugin.feedback if name in FITNESS_FEEDBACK]
+                if asked:
+                    needs = f"{each.plugin.name!r} needs one fitness for each image ({', '.join(asked)}), but {why}"
+                    self.problem((kind, *path), f"{needs}; choose another {kind}")
 
     def _able(self, kind: str) -> list[str]:
         """Return the plugins that take several objectives and need no selection."""

@@ -359,7 +359,7 @@ class Cache:
         """Find the new rows: images that occur neither earlier in this batch nor in the previous batch."""
         if gradient and self._gradient is None:
             self._forget()
-        digests = _digests(images)
+        digests = row_digests(images)
         places, remembered = dict(self._places), 0 if self._logits is None else len(self._logits)
         # Each distinct image gets the next place. This is faster than any loop in Python.
         sources = np.fromiter(map(places.setdefault, digests, itertools.count(remembered)), np.intp, len(digests))
@@ -378,14 +378,15 @@ class Cache:
         self._places, self._logits, self._gradient = {}, None, None
 
 
-def _digests(images: Images) -> list[bytes]:
-    return list(map(xxhash.xxh3_128_digest, _rows(images)))
+def row_digests(batch: Array) -> list[bytes]:
+    """Return a digest of the bytes of each row, 16 bytes."""
+    return list(map(xxhash.xxh3_128_digest, _rows(batch)))
 
 
-def _rows(images: Images) -> Iterable[memoryview]:
-    """Yield a view of each image; faster than iterating over the array."""
-    whole = memoryview(np.ascontiguousarray(images).reshape(-1))  # type: ignore[arg-type]
-    return map(whole.__getitem__, _slices(len(images), math.prod(images.shape[1:])))
+def _rows(batch: Array) -> Iterable[memoryview]:
+    """Yield a view of the bytes of each row; faster than iterating over the array."""
+    whole = memoryview(np.ascontiguousarray(batch).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    return map(whole.__getitem__, _slices(len(batch), math.prod(batch.shape[1:]) * batch.itemsize))
 
 
 @functools.lru_cache(maxsize=16)

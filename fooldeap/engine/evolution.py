@@ -156,6 +156,8 @@ class Run:
         everything, gradient = self._cache.answer(self._batch, logits, self._shaped_gradient())
         predictions = Predictions(everything, self._batch.images, self._evaluator.confidence_kind)
         self._reply = Reply(predictions, self.info.targets, self._toolbox.fitness, gradient)
+        if self._toolbox.lineage is not None:
+            self._toolbox.lineage.evaluate(self._ask.genomes, self._reply.fitness)
 
     def finish_generation(self) -> None:
         """Record the generation, and end the run if a stop criterion holds."""

@@ -8,7 +8,7 @@ from deap import base
 
 from fooldeap.contract_checks import described
 from fooldeap.errors import InputError
-from fooldeap.plugin import Array, Batch, Toolbox
+from fooldeap.plugin import Array, Batch, Images, Toolbox
 
 
 class Fitness(base.Fitness):  # type: ignore[misc]
@@ -70,8 +70,9 @@ def _held(values: Array, dtype: np.dtype[Any], bounds: tuple[float, float] | Non
 def individual_view(toolbox: Toolbox, evaluate: Callable[[Batch], Array] | None = None) -> Toolbox:
     """Return a ``deap.base.Toolbox`` for DEAP's unmodified algorithms, on the plugins of ``toolbox``.
 
-    It registers ``individual``, ``population(n)``, ``clone``, ``evaluate``, ``map``, ``mate``, ``mutate`` and
-    ``select``. ``map`` recognises ``evaluate`` and evaluates all individuals in one batch.
+    It registers ``individual``, ``population(n)``, ``clone``, ``evaluate``, ``map``, ``mate``, ``mutate``, ``select``
+    and ``decode(individual)``, which returns the image uint8 (h, w, c). ``map`` recognises ``evaluate`` and evaluates
+    all individuals in one batch.
 
     Parameters
     ----------
@@ -101,6 +102,7 @@ def individual_view(toolbox: Toolbox, evaluate: Callable[[Batch], Array] | None 
     view.register("mate", _mate, toolbox)
     view.register("mutate", _mutate, toolbox)
     view.register("select", _select, toolbox)
+    view.register("decode", _decode, toolbox)
     return view
 
 
@@ -131,5 +133,11 @@ def _mutate(toolbox: Toolbox, individual: Individual) -> tuple[Individual]:
 
 def _select(toolbox: Toolbox, individuals: list[Individual], k: int) -> list[Individual]:
     fitness = np.array([individual.fitness.values for individual in individuals])
-    chosen = toolbox.select(fitness[:, 0] if fitness.shape[1] == 1 else fitness, k)
+    genomes = _batch([individual.genome for individual in individuals]) if individuals else None
+    chosen = toolbox.select(fitness[:, 0] if fitness.shape[1] == 1 else fitness, k, genomes)
     return [individuals[index] for index in chosen]
+
+
+def _decode(toolbox: Toolbox, individual: Individual) -> Images:
+    image: Images = toolbox.decode(_batch([individual.genome]))[0]
+    return image

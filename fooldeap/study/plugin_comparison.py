@@ -24,9 +24,7 @@ def load(
     """Return the study for the plugin in a file. The other parameters are those of `definition.load`."""
     plugin = _find_plugin(file)
     genome = registries.load().get("genome", GENOME)
-    others = [
-        each.name for each in registries.load().all(plugin.kind) if _has_all_defaults(each) and fits(each, genome)
-    ]
+    others = [each.name for each in registries.load().all(plugin.kind) if _is_comparable(each) and fits(each, genome)]
     given = {
         "name": f"try-{plugin.name}",
         "vary": {plugin.kind: {name: name for name in [plugin.name, *others]}},
@@ -50,6 +48,7 @@ def _find_plugin(file: Path) -> Plugin:
     return able[0]
 
 
-def _has_all_defaults(plugin: Plugin) -> bool:
-    """Return whether a plugin can be used without parameters."""
-    return all(each.default is not REQUIRED for each in plugin.parameters.values()) and plugin.name != "deap"
+def _is_comparable(plugin: Plugin) -> bool:
+    """Return whether a stock plugin can be used without parameters. Operators that use feedback are left out."""
+    has_defaults = all(each.default is not REQUIRED for each in plugin.parameters.values())
+    return has_defaults and plugin.name != "deap" and not plugin.feedback

@@ -20,6 +20,7 @@ from fooldeap.testing import (  # noqa: F401 - these modules fill CONTRACTS
     genome,
     reporter,
     selection,
+    state,
     variation,
 )
 from fooldeap.testing.contract import CONTRACTS, Contract

@@ -10,6 +10,7 @@ from fooldeap.plugin import Array
 from fooldeap.testing.batches import rng
 from fooldeap.testing.contract import contract
 from fooldeap.testing.demands import demand, trying
+from fooldeap.testing.state import SimulatedRun
 from fooldeap.testing.subject import Subject
 
 LIMIT = 6.0  # standard errors that count as a preference; chance exceeds them about once in a billion comparisons
@@ -76,7 +77,7 @@ def _test_fitness(subject: Subject) -> Iterator[tuple[str, Array]]:
 
 def _is_refused(subject: Subject, fitness: Array) -> bool:
     try:
-        subject.build()(fitness.copy(), 1, rng())
+        SimulatedRun(subject).select(fitness.copy(), 1, rng())
     except InputError:
         return True
     except Exception:
@@ -86,7 +87,7 @@ def _is_refused(subject: Subject, fitness: Array) -> bool:
 
 def _select(subject: Subject, name: str, fitness: Array, count: int, stream: np.random.Generator) -> Array:
     with trying(f"when selecting {count} from {name}"):
-        return np.asarray(subject.build()(fitness, count, stream))
+        return np.asarray(SimulatedRun(subject).select(fitness, count, stream))
 
 
 def _prefers_the_worse(subject: Subject, name: str, values: Array) -> bool:

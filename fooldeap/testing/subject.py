@@ -9,6 +9,8 @@ from fooldeap.configuration import config
 from fooldeap.configuration.checks import Checker
 from fooldeap.configuration.choices import Choice
 from fooldeap.configuration.document import Document
+from fooldeap.engine.lineage import Lineage
+from fooldeap.engine.operators import Clock, Operator
 from fooldeap.errors import InputError
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Batch, Plugin, plugin_of
@@ -42,6 +44,10 @@ class Subject:
         """Return a new instance of the plugin."""
         return self.choice.build(*given)
 
+    def operator(self, clock: Clock, lineage: Lineage) -> Any:
+        """Return the operator as it is at the start of a run."""
+        return Operator(self.choice, clock, lineage) if self.choice.feedback else self.build()
+
     @cached_property
     def instance(self) -> Any:
         """One instance for all contracts, because some kinds are slow to load."""
@@ -57,7 +63,8 @@ class Subject:
         if self.plugin.kind == "genome":
             yield self.choice
             return
-        for plugin in self._find_genomes() if "genome" in self.plugin.options else ():
+        works_on_genomes = self.plugin.kind != "selection" or "genomes" in self.plugin.feedback
+        for plugin in self._find_genomes() if "genome" in self.plugin.options and works_on_genomes else ():
             values = {name: value for name, value in given.items() if name in plugin.parameters}
             if self.plugin.options["genome"] is not None or not _missing(plugin, values):
                 yield _choose(plugin, values, self.known, "genome.{0}=..., or in Python genome={{{0!r}: ...}}")

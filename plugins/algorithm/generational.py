@@ -29,7 +29,7 @@ def generational(
     while True:
         reply = yield genomes
         fittest = np.argsort(-reply.fitness, kind="stable")[:elites]
-        parents = rng.permutation(toolbox.select(reply.fitness, population - elites))
+        parents = rng.permutation(toolbox.select(reply.fitness, population - elites, genomes))
         genomes = toolbox.take(genomes, np.concatenate([fittest, parents]))
         children = genomes[elites:]
         write_back(genomes, elites, vary(toolbox, rng, children, crossover_rate, mutation_rate), children)

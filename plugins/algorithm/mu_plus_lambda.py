@@ -26,7 +26,7 @@ def mu_plus_lambda(
     genomes = toolbox.sample(mu)
     fitness = (yield genomes).fitness
     while True:
-        parents = rng.permutation(toolbox.select(fitness, children))
+        parents = rng.permutation(toolbox.select(fitness, children, genomes))
         offspring = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
         fitness = np.concatenate([fitness, (yield offspring).fitness])
         best = np.argsort(-fitness, kind="stable")[:mu]

@@ -29,7 +29,7 @@ def steady_state(
     genomes = toolbox.sample(population)
     fitness = (yield genomes).fitness
     while True:
-        parents = rng.permutation(toolbox.select(fitness, children))
+        parents = rng.permutation(toolbox.select(fitness, children, genomes))
         offspring = vary(toolbox, rng, toolbox.take(genomes, parents), crossover_rate, mutation_rate)
         scores = (yield offspring).fitness
         stay = np.argsort(-fitness, kind="stable")[: population - children]

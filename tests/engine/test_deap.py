@@ -173,6 +173,19 @@ def test_a_clone_is_independent_and_equality_is_of_content():
     assert isinstance(one, Individual)
 
 
+@pytest.mark.parametrize("genome", ["pixels", "dct", "cppn"])
+def test_the_view_decodes_an_individual_to_its_image(genome):
+    operators = {"cppn": {"mutation": "cppn", "crossover": "none"}, "dct": {"mutation": "gaussian"}}.get(genome, {})
+    toolbox = ExperimentSession(tiny(genome=genome, **operators)).toolbox(RunInfo(1, (0,)))
+    view = individual_view(toolbox)
+    population = view.population(3)
+    genomes = [each.genome for each in population]
+    images = toolbox.decode(genomes if genome == "cppn" else np.stack(genomes))
+    for individual, image in zip(population, images, strict=True):
+        np.testing.assert_array_equal(view.decode(individual), image)
+        assert (view.decode(individual).dtype, view.decode(individual).shape) == (np.uint8, (8, 8, 1))
+
+
 def test_an_operator_of_ones_own_in_the_old_style():
     view = view_of()
 

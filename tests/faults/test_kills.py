@@ -103,6 +103,22 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, folder, number, record_pro
     record_property("kills", survived(words, folder, tmp_path, chance))
 
 
+ADAPTIVE = (
+    "mutation={name: adaptive_mixed, of: [one_fifth, creep, block], pace: 0.5}",
+    "selection=fitness_sharing",
+    "fitness=confidence",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20 if EVERY else 2))
+def test_operators_with_state_are_resumed_exactly(tmp_path, folder, number, record_property):
+    chance = random.Random(f"{SEED} adaptive {number}")
+    algorithm = ("generational", "mu_plus_lambda", "deap_simple")[number % 3]
+    words = (*SMALL, *ADAPTIVE, f"algorithm={algorithm}", f"executor={chance.choice(EXECUTORS)}")
+    record_property("kills", survived((*words, "stop.evaluations=1500"), folder, tmp_path, chance))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not EVERY, reason="tests/runs/test_resume.py kills such a run twice")
 @pytest.mark.parametrize("number", range(10))

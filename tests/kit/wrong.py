@@ -8,6 +8,7 @@ import numpy as np
 from fooldeap.plugin import KW_ONLY, InputError, crossover, dataclass, fitness, genome, mutation, selection
 
 _LAST = np.zeros((7, 16, 12, 1), np.uint8)
+_CALLS = []
 _FRESH = np.random.default_rng()
 
 
@@ -101,6 +102,43 @@ def treats_any_array_as_images(genomes, rng):
     _, height, width, _ = genomes.shape
     genomes[:, rng.integers(height), rng.integers(width)] = 255
     return genomes
+
+
+@mutation("wrong-shared-state", genome="pixels")
+@dataclass
+class SharesState:
+    """Two runs at the same time change each other's results."""
+
+    calls = [0]  # noqa: RUF012 - it must be in a field
+
+    def __post_init__(self):
+        self.calls[0] = 0
+
+    def __call__(self, images, rng):
+        self.calls[0] += 1
+        return images ^ rng.integers(0, 2 + self.calls[0], images.shape, np.uint8)
+
+
+@mutation("wrong-module-state", genome="pixels")
+def counts_in_the_module(images, rng, generation):
+    """It returns different children for the same seed."""
+    _CALLS.append(generation)
+    return images ^ rng.integers(0, 2 + len(_CALLS) % 200, images.shape, np.uint8)
+
+
+@selection("wrong-memory")
+@dataclass
+class RemembersOtherRuns:
+    """Two runs at the same time change each other's results."""
+
+    last = [0]  # noqa: RUF012 - it must be in a field
+
+    def __post_init__(self):
+        self.last[0] = 0
+
+    def __call__(self, fitness, count, rng):
+        self.last[0] += 1
+        return rng.permutation(np.resize(np.argsort(-fitness, kind="stable")[: self.last[0]], count))
 
 
 @crossover("wrong-twins", genome="pixels")

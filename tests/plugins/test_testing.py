@@ -19,6 +19,7 @@ REQUIRED = {
     "idx": {"folder": str(KIT / "idx")},
     "callable": {"function": f"{KIT / 'scores.py'}:bright_and_dark", "shape": [8, 8, 1], "classes": 2},
     "mixed": {"of": [{"name": "block", "size": 0.5}, "random_pixels"]},
+    "adaptive_mixed": {"of": [{"name": "block", "size": 0.5}, "one_fifth"]},
 }
 ELSEWHERE = {"onnx", "torch"}  # need packages; see tests/plugins/classifier/test_other_classifiers.py
 WRONG_FILES = [KIT / "wrong.py", KIT / "wrong_surroundings.py"]
@@ -305,7 +306,7 @@ def test_contracts_run_in_pytest(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout
-    assert "7 passed" in done.stdout
+    assert "8 passed" in done.stdout
 
 
 def test_objects_without_a_plugin_are_refused():
