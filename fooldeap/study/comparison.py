@@ -211,15 +211,16 @@ class _Work:
 
     def _remove_journals(self, done: Iterable[RunInfo]) -> None:
         """Remove journals of runs that have a record: a session that is killed between the two leaves them."""
-        for run in done:
+        for run in () if self.plan.study.common.keep_journals else done:
             remove(self.folder.path / "journal" / run.journal)
 
     def _keep_record(self, ended: RunOutcome, belongs_to: Mapping[str, str]) -> None:
-        """Replace the journal of a run by its record."""
+        """Replace the journal of a run by its record. With ``keep_journals``, the journal stays."""
         film = ended.info.seed == self.plan.study.common.seed  # the page plays the runs of the first seed
         records = self.folder.records.keep(ended, self.plan.budgets[ended.info.variant], belongs_to, film=film)
         self.plan.found |= {record.key: record for record in records}
-        remove(self.folder.journals / ended.info.journal)
+        if not self.plan.study.common.keep_journals:
+            remove(self.folder.journals / ended.info.journal)
 
     def _describe_runs(self, group: ClassifierGroup) -> str:
         variants, done = len(group.experiments), len(group.runs) - len(group.missing)

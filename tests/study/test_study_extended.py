@@ -6,6 +6,7 @@ import shutil
 import pytest
 from helpers.commands import call
 from helpers.experiments import ROOT
+from helpers.query_logs import sessions
 from helpers.resuming import interrupted
 from helpers.studies import STUDY, bits, compare
 
@@ -84,6 +85,21 @@ def test_runs_that_reached_the_goal_are_not_repeated(copy, monkeypatch):
     rehearsed = {(run.variant, 0, 1) for run in before}
     assert kept
     assert not (again - rehearsed) & kept
+
+
+def shown(folder):
+    """Return the number of images that the classifier answered in the last session, for the runs themselves."""
+    return int(sessions(folder)[-1]["classifier"])
+
+
+def test_with_journals_only_the_missing_images_are_shown(copy, tmp_path):
+    kept = compare(tmp_path / "kept", **SHORT, keep_journals=True)
+    before = sum(run.evaluations for run in kept.outcome.runs if run.evaluations == 200)
+    for folder in (copy, kept.folder):
+        fooldeap.compare(None, "budget=333", resume=folder, quiet=True)
+    assert tables(copy) == tables(kept.folder)
+    assert shown(copy) - shown(kept.folder) == before > 0
+    assert fooldeap.verify(kept.folder).problems == ()
 
 
 def test_several_extensions(copy, tmp_path):
