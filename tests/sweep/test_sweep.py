@@ -3,11 +3,15 @@
 import csv
 import json
 import shutil
+import signal
 import statistics
+import subprocess
+import sys
+import time
 
 import pytest
 from helpers.commands import call
-from helpers.experiments import KIT, TINY, bits
+from helpers.experiments import KIT, ROOT, TINY, bits
 from helpers.resuming import interrupted
 
 import fooldeap
@@ -88,6 +92,22 @@ def test_an_interrupted_sweep_is_resumed(made, tmp_path, after):
     done = fooldeap.sweep(resume=folder, quiet=True)
     assert everything(folder) == everything(made.folder)
     assert done.rows == made.rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("finished", [0, 1, 2])
+def test_a_killed_sweep_on_the_real_network_is_resumed(tmp_path, finished):
+    words = [ROOT / "configs/sweeps/mutation_rate.yaml", "targets=[3]", "stop.evaluations=600", *WORDS]
+    command = [sys.executable, "-m", "fooldeap", "run", "--quiet"]
+    subprocess.run([*command, *words, "--out", tmp_path / "whole"], check=True)
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([*command, *words, "--out", folder])
+    while process.poll() is None and len(list(folder.glob("*/journal/*"))) <= finished:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run([*command, "--resume", folder], check=True)
+    assert everything(folder) == everything(tmp_path / "whole")
 
 
 def test_finished_combinations_are_skipped(made, tmp_path, capsys):
