@@ -6,6 +6,7 @@ The table shows how many runs of each variant are done. It does not show interme
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -42,8 +43,9 @@ class Progress(Observer):
         self._budget, self._quiet = budget, quiet
         self._begun = self._shown = time.perf_counter()
         self._screen = Console(stderr=False)
-        self._live = Live(console=self._screen, auto_refresh=False, transient=True)
-        self._shows = self._screen.is_terminal and not quiet
+        in_notebook = self._screen.is_jupyter
+        self._live = _CellOutput() if in_notebook else Live(console=self._screen, auto_refresh=False, transient=True)
+        self._shows = (in_notebook or self._screen.is_terminal) and not quiet
 
     def __enter__(self) -> "Progress":
         if self._shows:
@@ -100,3 +102,19 @@ class Progress(Observer):
             failed = f", {self._failed[name]} failed" if self._failed[name] else ""
             table.add_row(Text(printable(name)), f"{self._done[name]} of {total}{failed}", str(self._reached[name]))
         return table
+
+
+class _CellOutput:
+    """A table in the output of a notebook's cell, with the methods of `rich.live.Live`."""
+
+    def start(self) -> None:
+        from IPython.display import HTML, display  # every notebook has it
+
+        self._nothing: Any = HTML("")
+        self._handle = display(self._nothing, display_id=True)
+
+    def update(self, table: Table, *, refresh: bool) -> None:
+        self._handle.update(table)
+
+    def stop(self) -> None:
+        self._handle.update(self._nothing)

@@ -12,11 +12,12 @@ import numpy as np
 import pandas
 import pytest
 from helpers.experiments import KIT, TINY
-from helpers.studies import compare
+from helpers.studies import STUDY, compare
 
 import fooldeap
 from fooldeap.audit.session import audit
 from fooldeap.errors import InputError
+from fooldeap.study import progress
 
 SHORT = {**TINY, "targets": [0, 1, 2], "seeds": 2, "stop": {"evaluations": 200, "confidence": 0.97}}
 
@@ -144,7 +145,9 @@ def test_a_study_and_a_sweep_and_an_audit_are_shown(tmp_path):
         fooldeap.Audit(folder)
 
 
-def test_a_notebook_shows_progress_bars(monkeypatch, tmp_path):
+@pytest.fixture
+def shown(monkeypatch):
+    """What is shown in the output of a cell, each time in place of the earlier output."""
     shown = []
 
     class ZMQInteractiveShell:
@@ -156,10 +159,22 @@ def test_a_notebook_shows_progress_bars(monkeypatch, tmp_path):
     monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
     monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
     monkeypatch.setitem(sys.modules, "IPython.display", display)
+    return shown
+
+
+def test_a_notebook_shows_progress_bars(shown, tmp_path):
     fooldeap.run({**SHORT, "reporters": [{"name": "console", "every": 1e-9}]}, plugins=[KIT], out=tmp_path / "run")
     assert shown[-1] == ""
     last = Page(shown[-2])
     values = [float(attributes["value"]) for tag, attributes in last.tags if tag == "progress"]
     assert len(values) == 1 + 6
     assert all(0 <= value <= 1 for value in values)
-    assert any("best" in text or "%" in text for text in last.texts)
+    assert any("%" in text for text in last.texts)
+
+
+def test_a_notebook_shows_the_progress_of_a_study(shown, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
+    fooldeap.compare({**STUDY, "seeds": 1}, out=tmp_path / "study")
+    assert shown[-1] == ""
+    assert [column.header for column in shown[-2].columns] == ["variant", "runs done", "reached the goal here"]
+    assert shown[-2].row_count == 3
