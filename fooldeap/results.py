@@ -202,6 +202,20 @@ class FrontImage(NamedTuple):
     confidence_kind: str = SOFTMAX
 
 
+class KeptImage(NamedTuple):
+    """One of the best distinct images of a run. ``evaluations`` is its 1-based position among the shown images."""
+
+    image: FoolingImage
+    predicted: int
+    confidence: float
+    score: float
+    evaluations: int
+
+    def scalars(self) -> dict[str, Any]:
+        """Return everything except the image."""
+        return {name: value for name, value in self._asdict().items() if name != "image"}
+
+
 @dataclass(frozen=True)
 class RunResult:
     """The result of one target of one run: its best image and how it evolved.
@@ -214,7 +228,7 @@ class RunResult:
     reached the goal, in the order shown, or None. ``evaluations_to`` has the positions of the first images at 50, 90
     and 99 % confidence, if reached: ``{"0.5": 812, "0.9": 1204}``. ``snapshots`` are earlier best images, see
     `fooldeap.engine.snapshots`. ``front`` is the Pareto front, see `fooldeap.engine.fronts`; it is empty with one
-    objective.
+    objective. ``kept`` are the best distinct images, the best one first, if the key ``keep`` is larger than 1.
     """
 
     target: int
@@ -231,6 +245,7 @@ class RunResult:
     log: Sequence[LogRow] = field(repr=False)
     snapshots: Sequence[Snapshot] = field(default=(), repr=False)
     front: tuple[FrontImage, ...] = field(default=(), repr=False)
+    kept: tuple[KeptImage, ...] = field(default=(), repr=False)
 
     @property
     def reached(self) -> bool:
@@ -307,9 +322,18 @@ class Result:
             row |= {name: found.get(share) for share, name in names.items()}
         return as_frame(rows)
 
-    def image_name(self, run: RunResult) -> str:
-        """Return the relative path of a run's image: ``images/3.png``; with several seeds ``images/seed-2/3.png``."""
-        return f"images/{f'seed-{run.seed}/' if self._several_seeds else ''}{run.target}.png"
+    def image_name(self, run: RunResult, rank: int = 1) -> str:
+        """Return the relative path of a run's image: ``images/3.png``; with several seeds ``images/seed-2/3.png``.
+
+        The second best image of a run that keeps several is ``images/3-2.png``.
+        """
+        name = f"{run.target}" if rank == 1 else f"{run.target}-{rank}"
+        return f"images/{f'seed-{run.seed}/' if self._several_seeds else ''}{name}.png"
+
+    def _kept(self, run: RunResult) -> dict[str, Any]:
+        """Return the kept images for ``result.json``."""
+        kept = [{**each.scalars(), "image": self.image_name(run, rank)} for rank, each in enumerate(run.kept, 1)]
+        return {"kept": kept} if kept else {}
 
     def data(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
@@ -319,7 +343,7 @@ class Result:
             "goal": self.goal,
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 3),
-            "runs": [{**self._scalars(run), "image": self.image_name(run)} for run in self.runs],
+            "runs": [{**self._scalars(run), "image": self.image_name(run), **self._kept(run)} for run in self.runs],
             **({"failures": self.failures} if self.failures else {}),
             **({"names": list(self.names)} if self.names else {}),
             **({"objectives": list(self.objectives)} if self.objectives else {}),
@@ -388,7 +412,9 @@ class Result:
     @staticmethod
     def _scalars(run: RunResult) -> dict[str, Any]:
         names = RunResult.__dataclass_fields__
-        return {name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front")}
+        return {
+            name: getattr(run, name) for name in names if name not in ("image", "log", "snapshots", "front", "kept")
+        }
 
 
 def as_frame(rows: Iterable[Mapping[str, Any]]) -> Any:

@@ -63,6 +63,7 @@ class PlainKeys:
     on_error: Literal["stop", "skip"]
     report: bool
     keep_journals: bool
+    keep: Count
     plugins: tuple[str, ...]
 
 
@@ -89,6 +90,7 @@ class Experiment:
     on_error: Literal["stop", "skip"]
     report: bool
     keep_journals: bool
+    keep: int
     plugins: tuple[str, ...]
     document: Document = field(compare=False, repr=False)
     options: Options = field(default=NO_OPTIONS, compare=False, repr=False)
@@ -143,6 +145,7 @@ class Experiment:
             "on_error",
             "report",
             "keep_journals",
+            "keep",
             "plugins",
         }
         deciding = {key: value for key, value in self.data().items() if key not in silent}

@@ -71,7 +71,7 @@ class Run:
         files: RunFiles | None = None,
     ) -> None:
         self.info = info
-        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind, files)
+        self.statistics = RunStatistics(info, experiment.stop, clock, evaluator.confidence_kind, files, experiment.keep)
         self.stopped: str | None = None
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch

@@ -15,6 +15,7 @@ from fooldeap.configuration.stopping import Stop
 from fooldeap.engine import snapshots, stored_snapshots
 from fooldeap.engine.evaluation import Batch
 from fooldeap.engine.fronts import Front
+from fooldeap.engine.kept import KeptImages
 from fooldeap.engine.run_files import RunFiles
 from fooldeap.engine.stored_logs import StoredLog
 from fooldeap.engine.stored_snapshots import PictureFile, StoredSnapshot, StoredSnapshots
@@ -59,7 +60,9 @@ class RunStatistics:
         clock: Callable[[], float],
         confidence_kind: str = SOFTMAX,
         files: RunFiles | None = None,
+        keep: int = 1,
     ) -> None:
+        self._kept = {target: KeptImages(keep) for target in info.targets} if keep > 1 else {}
         self.info, self.stop, self._clock, self.confidence_kind = info, stop, clock, confidence_kind
         self._files = files
         self.evaluations = 0
@@ -93,6 +96,8 @@ class RunStatistics:
         for target in targets:
             if shown.has_front(target):
                 shown.enter(target, self._best[target].front)
+        for place, (target, kept) in enumerate(self._kept.items()):
+            kept.add(shown, target, self._reached(target, shown, float(spreads[0][place]), float(surest[place])))
         numbers = [*spreads, surest, np.full(len(targets), self._diversity)]
         counts = self.generation, self.evaluations
         rows: Iterable[LogRow] = (
@@ -237,6 +242,7 @@ class RunStatistics:
             log=log,
             snapshots=tuple(best.snapshots) if stored is None else stored,
             front=best.front.images,
+            kept=self._kept[target].images if self._kept else (),
         )
 
 

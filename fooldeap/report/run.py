@@ -40,13 +40,13 @@ from fooldeap.report.model import (
 )
 from fooldeap.report.nearest import nearest_digits
 from fooldeap.report.pictures import picture, probabilities_of, small_picture, thinned
-from fooldeap.results import FrontImage, Result, RunResult, column_of
+from fooldeap.results import FrontImage, KeptImage, Result, RunResult, column_of
 from fooldeap.runs.run_folder import RunFolder
 from fooldeap.storage.inputs import read
 
 MOST_CARDS = 60
 MOST_LINES = 20
-MOST_MEMBERS = 10  # images of a front
+MOST_MEMBERS = 10  # images of a front, and kept images of a run
 CARD_BYTES = 2_000_000  # the largest size of all images, before compression
 FRONT_BYTES = 6_000_000  # the largest size of all images of fronts, before compression and reduction
 FEWEST_CARDS = 10  # shown also if they are larger than that
@@ -81,6 +81,7 @@ def run_report(folder: Path, result: Result) -> Report:
             Section("Failed runs", [Items(failures, warning=True)] if failures else []),
             *_images(folder, result),
             Section("Fronts", [Text(_about_fronts(result)), *cut, Gallery(front)] if front else []),
+            *_kept(chosen),
             Section("Evolution", [Text(_ABOUT_FILMS), *cut, Films(films)] if films else []),
             Section("Growth", [*cut, Charts(curves)] if curves else []),
             Section("Results table", [Text(_ABOUT_TABLE), Table(_HEADER, rows, title=folded)]),
@@ -174,6 +175,23 @@ def _card(title: str, run: RunResult, result: Result, beside: NDArray[np.uint8] 
         good=is_good(run.target, run.predicted, reached=run.reached, has_goal=bool(result.goal)),
         beside=None if beside is None else (picture(beside), f"The nearest real {run.target}"),
     )
+
+
+def _kept(result: Result) -> list[Section]:
+    """Return the best distinct images of the first runs."""
+    found = _first(result, lambda run: run.kept)
+    groups = [
+        ImageGroup(f"target {title}", [_kept_thumb(run, each) for each in run.kept[:MOST_MEMBERS]])
+        for title, run in found
+    ]
+    about = (
+        "The best distinct images of each target, the best one first. Below each image: its confidence and its score."
+    )
+    return [Section("Kept images", [Text(about), Gallery(groups)])] if groups else []
+
+
+def _kept_thumb(run: RunResult, each: KeptImage) -> Thumb:
+    return Thumb("", small_picture(each.image.pixels), percent(each.confidence), f"{each.score:.4g}")
 
 
 def fronts(result: Result) -> list[ImageGroup]:

@@ -201,7 +201,9 @@ def _check_sample(folder: Folder, experiment: Experiment, settings: Settings) ->
         results = {(result.seed, result.target): result for run in runs for result in run.results()}
     for run in written["runs"]:
         result = results[run["seed"], run["target"]]
-        if any(getattr(result, key) != value for key, value in run.items() if key != "image"):
+        kept = [{name: value for name, value in each.items() if name != "image"} for each in run.get("kept", ())]
+        same = kept == [each.scalars() for each in result.kept]
+        if not same or any(getattr(result, key) != value for key, value in run.items() if key not in ("image", "kept")):
             problems.append(f"result.json: seed {result.seed}, target {result.target} differs from its journal")
     return f"{folder.path}: {len(chosen)} of {len(batches)} batches", problems
 

@@ -18,7 +18,7 @@ from fooldeap.engine.stored_snapshots import StoredSnapshots
 from fooldeap.errors import InputError, blaming_damage
 from fooldeap.formatting import as_csv
 from fooldeap.plugin import Predictions
-from fooldeap.results import FoolingImage, LogRow, Result, RunInfo, RunResult, Snapshot
+from fooldeap.results import FoolingImage, KeptImage, LogRow, Result, RunInfo, RunResult, Snapshot
 from fooldeap.runs.folder import Folder, inside, problems_in
 from fooldeap.storage.files import remove
 from fooldeap.storage.inputs import read, read_json, rows_of
@@ -108,6 +108,8 @@ class RunFolder(Folder):
         """
         for run in result:
             self.write(result.image_name(run), run.image.png())
+            for rank, each in enumerate(run.kept[1:], 2):
+                self.write(result.image_name(run, rank), each.image.png())
         if not (self.path / stored_logs.FILE).exists():
             self.write(LOG, as_csv([LogRow._fields, *sorted(row for run in result for row in run.log)]))
             if any(run.snapshots for run in result):
@@ -167,12 +169,16 @@ class RunFolder(Folder):
         all_fronts = fronts.unpacked(read(path), len(rows)) if path.is_file() else [[]] * len(rows)
         for row, taken, front, log in zip(rows, all_snapshots, all_fronts, self._read_logs(rows), strict=True):
             yield RunResult(
-                **{name: value for name, value in row.items() if name != "image"},
+                **{name: value for name, value in row.items() if name not in ("image", "kept")},
                 image=self._image(row, taken),
                 log=log,
                 snapshots=tuple(taken) if isinstance(taken, list) else taken,
                 front=tuple(front),
+                kept=tuple(self._kept(**each) for each in row.get("kept", ())),
             )
+
+    def _kept(self, image: str, **scalars: Any) -> KeptImage:
+        return KeptImage(FoolingImage.from_file(inside(self.path, image)), **scalars)
 
     def _image(self, row: Mapping[str, Any], taken: Sequence[Snapshot]) -> FoolingImage:
         if isinstance(taken, StoredSnapshots):

@@ -79,6 +79,7 @@ class Session:
             self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
             self.evaluator.rows = self.calibration.rows
+            work.check_keep(self.calibration.depends_on)
             self.evaluator.queries.probes += getattr(work.classifier, "probed", 0)
             self.first_batches: dict[str, int] = {}
             self.starts = {name: self._rehearse(name, strict=name in strict) for name in experiments}

@@ -43,6 +43,7 @@ from fooldeap.storage.journal import Journal
 JOURNAL_FORMAT = 1
 TOKEN = ".token"
 MOST_IN_MEMORY = 1 << 24  # values in the images of all results
+MOST_KEPT = 1 << 26  # values in the images of all results that are kept
 
 
 class WorkerId(NamedTuple):
@@ -168,10 +169,35 @@ class WorkerTask:
         """
         if "" not in self.experiments:
             return False
-        targets = self.experiment.targets
-        count = len(targets_of(self.classifier)) if targets == "all" else len(targets)
+        count = self._targets
         values = self.experiment.seeds * count * math.prod(self.classifier.input_shape)
         return count > MANY_TARGETS or values > MOST_IN_MEMORY
+
+    @property
+    def _targets(self) -> int:
+        targets = self.experiment.targets
+        return len(targets_of(self.classifier)) if targets == "all" else len(targets)
+
+    def check_keep(self, depends_on: DependsOn) -> None:
+        """Check that the experiment can keep several images of each result.
+
+        Raises
+        ------
+        InputError
+            The images need too much memory, or their answers depend on the batch.
+        """
+        keep, shape = self.experiment.keep, self.classifier.input_shape
+        if keep == 1 or "" not in self.experiments:
+            return
+        if depends_on == "batch":
+            why = "the answer of this classifier to an image depends on the other images of its batch"
+            raise self.experiment.error("keep", f"got {keep}, but {why}; leave 'keep' out")
+        results = self.experiment.seeds * self._targets
+        most = max(1, MOST_KEPT // (results * math.prod(shape)))
+        if keep > most:
+            size = f"{results} results with images {tuple(shape)}"
+            cure = f"use at most {most}" if most > 1 else "leave 'keep' out"
+            raise self.experiment.error("keep", f"got {keep}, expected at most {most} for {size}; {cure}")
 
     @property
     def digest(self) -> str:

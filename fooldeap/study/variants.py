@@ -25,6 +25,7 @@ COMMON = (
     "on_error",
     "report",
     "keep_journals",
+    "keep",
 )
 ELSEWHERE = {"stop.confidence": "goal", "stop.score": "goal", "stop.evaluations": "budget"}
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"

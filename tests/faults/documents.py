@@ -216,6 +216,7 @@ EXPERIMENT = {
     "on_error": mostly(st.sampled_from(["stop", "skip"])),
     "report": mostly(st.booleans()),
     "keep_journals": mostly(st.booleans()),
+    "keep": count(5),
     "reporters": mostly(st.lists(choices("reporter"), max_size=3)),
     "plugins": mostly(st.just([]), st.lists(ODD, max_size=2)),
     **{kind: mostly(choices(kind)) for kind in CHOICES},
