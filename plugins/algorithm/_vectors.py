@@ -29,8 +29,8 @@ class Space:
             )
         self._shape, self._dtype, self._bounds = genomes.shape[1:], genomes.dtype, toolbox.bounds
         points = self.points(toolbox.sample(max(2, min(MAX_SAMPLES, MAX_VALUES // max(1, genomes.size)))))
-        start = points if toolbox.start is None else self.points(toolbox.start)
-        self.mean: NDArray[np.float64] = start.mean(axis=0)
+        start = getattr(toolbox, "start", None)
+        self.mean: NDArray[np.float64] = (points if start is None else self.points(start)).mean(axis=0)
         # A gene that is constant in the samples gets the largest spread of the others.
         spread = points.std(axis=0)
         self.spread: NDArray[np.float64] = np.where(spread > 0, spread, spread.max() or 1.0)

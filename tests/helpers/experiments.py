@@ -27,7 +27,7 @@ def run(experiment, folder=None):
 
 def unannounced(said: str) -> str:
     """Return what a command printed, without the plugins of its file, and without workers that started too late."""
-    late = "fooldeap: warning: workers on localhost were not ready"
+    late = "fooldeap: warning: the workers were not ready"
     lines = said.splitlines(True)
     return "".join(line for line in lines if not line.startswith(("fooldeap: runs the plugins in ", late)))
 

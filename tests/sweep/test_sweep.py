@@ -223,7 +223,7 @@ def test_a_wrong_sweep_is_one_line_and_writes_nothing(file, tmp_path, capsys, wo
 
 def test_a_text_with_a_comma_is_not_taken_for_a_sweep(file, tmp_path):
     with pytest.raises(InputError, match="may mean one text or a sweep"):
-        load(file, "executor.ssh=ssh -o a,b", executor={"name": "scoop", "workers": 2})
+        load(file, "classifier.device=a,b", classifier="keras")
     (tmp_path / "a,b.keras").touch()
     with pytest.raises(InputError, match="may mean one text or a sweep"):
         load(file, "classifier.model=a,b.keras", classifier="keras")
