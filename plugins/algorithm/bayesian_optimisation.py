@@ -22,7 +22,8 @@ FIRST_STEP = 0.075  # length of an ascent's first step: root mean square, in sta
 MOMENTUM = 0.8
 CONTRAST = 64  # grey levels by which a gene must change an image to measure its effect
 MAX_VALUES = 50_000_000  # largest size of the matrix with one image per gene
-MAX_PIXELS = 2352  # largest number of pixel values, of all channels, that the model sees of an image
+MAX_PIXELS = 2352  # largest number of pixel values, of all channels, of an image that the model sees as a whole
+GRID_PIXELS = 1200  # largest number of pixel values that the model sees of a larger image
 
 
 @algorithm("bayesian_optimisation", targets="all", uses=(), objectives="any")
@@ -131,6 +132,7 @@ class _Model:
         from scipy.linalg import cho_factor, cho_solve
 
         self.images, self.scale = images, 1 / (length**2 * images.shape[1])
+        self.squares: Floats = (images**2).sum(axis=1)
         self.factor = cho_factor(self.covariance(images) + NOISE * np.eye(len(images)), lower=True)
         self.mean = logits.mean(axis=0, dtype=np.float64)
         self.weights: Floats = cho_solve(self.factor, logits - self.mean)
@@ -140,7 +142,7 @@ class _Model:
     def covariance(self, images: Floats) -> Floats:
         """Return the covariance of images (m, pixels) with the images of the model, (m, n)."""
         products = images @ self.images.T
-        squares = (images**2).sum(axis=1)[:, None] + (self.images**2).sum(axis=1) - 2 * products
+        squares = (images**2).sum(axis=1)[:, None] + self.squares - 2 * products
         covariance: Floats = np.exp(-self.scale / 2 * squares)
         return covariance
 
@@ -227,6 +229,7 @@ class _ImageSpace(Space):
 def _grid(shape: tuple[int, int, int]) -> NDArray[np.intp]:
     """Return the places of a regular grid of pixels, with all channels, in a flat image."""
     height, width, channels = shape
-    step = math.ceil(math.sqrt(height * width * channels / MAX_PIXELS))
-    places = np.arange(math.prod(shape)).reshape(height, width, channels)
+    size = height * width * channels
+    step = 1 if size <= MAX_PIXELS else math.ceil(math.sqrt(size / GRID_PIXELS))
+    places = np.arange(size).reshape(height, width, channels)
     return places[(height - 1) % step // 2 :: step, (width - 1) % step // 2 :: step].ravel()
