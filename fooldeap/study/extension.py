@@ -41,8 +41,11 @@ def extended(study: Study, folder: StudyFolder) -> Study:
     InputError
         The budget or the goal is smaller than before.
     """
-    data = reading.read(folder.config).data
-    budget, goal = data["budget"], dict(data["goal"])
+    # Fooldeap writes both keys; a file that a person has put there may lack them.
+    data = {"budget": study.budget, "goal": study.goal} | reading.read(folder.config).data
+    budget, goal = data["budget"], data["goal"]
+    if not isinstance(budget, int) or not isinstance(goal, dict) or len(goal) != 1:
+        raise InputError(f"{folder.config}: got the budget {budget!r} and the goal {goal!r}, expected those of a study")
     _check_not_less(study, folder, budget, goal)
     if (budget, goal) != (study.budget, study.goal):
         same_goal = goal == study.goal

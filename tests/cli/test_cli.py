@@ -87,7 +87,7 @@ def test_help_is_plain_text_of_80_columns(capsys, monkeypatch):
 
 def test_plugins_are_listed_and_shown(capsys):
     assert call("plugins", "list") == 0
-    assert "\nmutation\n  block " in capsys.readouterr().out
+    assert "\nmutation\n  adaptive_mixed " in capsys.readouterr().out
     assert call("plugins", "list", "genome") == 0
     assert capsys.readouterr().out.startswith("genome\n  ")
     assert call("plugins", "show", "tournament") == 0
@@ -249,7 +249,7 @@ def test_the_module_can_be_run():
     [
         ("fooldeap ver", ["verify"]),
         ("fooldeap run --no", ["--no-plugins", "--no-images"]),
-        ("fooldeap plugins show one_", ["one_plus_one", "one_point"]),
+        ("fooldeap plugins show one_", ["one_fifth", "one_plus_one", "one_point"]),
         ("fooldeap plugins list cl", ["classifier"]),
         ("fooldeap run conf", []),  # the shell completes files
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.operators import LEVEL, REGISTRY, operator, rng
+from helpers.operators import LEVEL, REGISTRY, operator, rng, without_feedback
 from scipy import stats
 
 from fooldeap.configuration import config
@@ -35,7 +35,8 @@ def sampled(genome, count, seed=0):
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_mutations_keep_the_number_of_genomes_and_use_only_their_rng(name, genome, count):
     of = {"of": ((operator("mutation", "gaussian" if genome.startswith("dct") else "invert"), 1.0),)}
-    mutate, genomes = operator("mutation", name, **(of if name == "mixed" else {})), sampled(genome, count)
+    mixes = name in ("mixed", "adaptive_mixed")
+    mutate, genomes = without_feedback("mutation", name, **(of if mixes else {})), sampled(genome, count)
     first, again = (mutate(genomes.copy(), rng()) for _ in range(2))
     assert (first.shape, first.dtype) == (genomes.shape, genomes.dtype)
     assert np.array_equal(first, again)
@@ -70,7 +71,7 @@ def test_swapping_crossovers_keep_every_gene_at_its_position(name, genome, count
     ids=["rising", "negative", "equal", "huge", "one", "capped"],
 )
 def test_selections_return_the_requested_number_of_indices(name, fitness):
-    select = operator("selection", name)
+    select = without_feedback("selection", name)
     for count in (0, 1, 17):
         indices = select(fitness, count, rng())
         assert indices.shape == (count,)
@@ -82,7 +83,9 @@ def test_selections_return_the_requested_number_of_indices(name, fitness):
 @pytest.mark.parametrize("name", named("selection"))
 def test_no_selection_prefers_worse_individuals(name):
     fitness = rng(3).permutation(np.arange(1.0, 11))
-    counts = np.bincount(operator("selection", name)(fitness, 100_000, rng()), minlength=10)[np.argsort(fitness)]
+    counts = np.bincount(without_feedback("selection", name)(fitness, 100_000, rng()), minlength=10)[
+        np.argsort(fitness)
+    ]
     # Neighbours in rank may be drawn equally often, so allow four standard deviations.
     assert (np.diff(counts) > -4 * np.sqrt(2 * counts.mean())).all()
 

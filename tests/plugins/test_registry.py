@@ -239,7 +239,11 @@ def test_a_function_with_a_bad_parameter_is_refused(parameter, told, tmp_path):
     ("arguments", "told"),
     [
         ("images", "takes the arguments (images), expected (genomes, rng)"),
-        ("images, rng, share", "takes the arguments (images, rng, share), expected (genomes, rng); put '*' before its"),
+        (
+            "images, rng, share",
+            "takes the arguments (images, rng, share), expected (genomes, rng) and, if needed, parent_fitness, "
+            "offspring, population, generation; put '*' before its",
+        ),
     ],
 )
 def test_a_function_that_cannot_be_called_as_its_kind_is_refused(arguments, told, tmp_path):

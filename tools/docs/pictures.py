@@ -18,7 +18,7 @@ from settings import BUDGET, CLASSIFIER, WITH
 import fooldeap
 from fooldeap import registry
 from fooldeap.configuration import config
-from fooldeap.plugin import Images, Plugin, Predictions
+from fooldeap.plugin import Images, Offspring, Plugin, Predictions
 
 FOLDER = Path(__file__).parents[2] / "docs/images/plugins"
 SEED = 1
@@ -56,7 +56,8 @@ def mutation(plugin: Plugin) -> bytes:
     pixels = loaded.genome.plugin.name == "pixels"
     before = digits() if pixels else genome.sample(ABREAST, np.random.default_rng(SEED))
     images = genome.decode(genome.take(before, range(ABREAST)))
-    after = genome.decode(loaded.mutation.build()(before, np.random.default_rng(SEED)))
+    mutate = with_feedback(plugin, loaded.mutation.build())
+    after = genome.decode(mutate(before, np.random.default_rng(SEED)))
     return sheet(images, after, np.where(images != after, 0, 255).astype(np.uint8))
 
 
@@ -74,6 +75,17 @@ def genome(plugin: Plugin) -> bytes:
     first = built.decode(built.sample(ABREAST, np.random.default_rng(SEED)))
     result = run(plugin, target=list(range(ABREAST)))
     return sheet(first, np.stack([each.image.pixels for each in result]))
+
+
+def with_feedback(plugin: Plugin, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an operator as in a first generation: nothing was evaluated, and all genomes are far apart."""
+    none = Offspring(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+    def called(first: Any, *arguments: Any) -> Any:
+        given = {"offspring": none, "genomes": 1e6 * np.arange(len(first))[:, None]}
+        return call(first, *arguments, **{name: given[name] for name in plugin.feedback})
+
+    return called
 
 
 @functools.cache
@@ -127,7 +139,7 @@ def fitness(plugin: Plugin) -> bytes:
 
 def selection(plugin: Plugin) -> bytes:
     """Draw the mean number of times that each individual is selected."""
-    select = config.load(experiment(plugin)).selection.build()
+    select = with_feedback(plugin, config.load(experiment(plugin)).selection.build())
     population = np.arange(1.0, 51.0)
     rng = np.random.default_rng(SEED)
     drawn = np.concatenate([select(population, len(population), rng) for _ in range(DRAWS)])

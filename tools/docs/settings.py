@@ -21,6 +21,9 @@ WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("genome", "dct_self_adaptive"): STEPS,
     ("mutation", "cppn"): NETWORKS,
     ("mutation", "mixed"): {"mutation": {"name": "mixed", "of": ["random_pixels", "block", "row_and_column"]}},
+    ("mutation", "adaptive_mixed"): {
+        "mutation": {"name": "adaptive_mixed", "of": ["random_pixels", "block", "row_and_column"]}
+    },
     ("mutation", "reset"): REALS | {"mutation": "reset"},
     ("mutation", "self_adaptive"): STEPS,
     ("algorithm", "cma_es"): {"genome": "dct", "algorithm": {"name": "cma_es", "population": 8}},

@@ -125,13 +125,14 @@ def test_binary_is_black_or_white():
 
 # --- Operators that fit ---------------------------------------------------------------------------------------------
 
-WHOLE = {"mixed", "none", "uniform", "one_point", "two_point"}  # work on any array
+WHOLE = {"mixed", "adaptive_mixed", "none", "uniform", "one_point", "two_point"}  # work on any array
 LAID_OUT = {"block", "pixel_swap", "row_and_column", "halves", "rectangle"}
 GREY = {
     *WHOLE,
     *LAID_OUT,
     "random_pixels",
     "gaussian",
+    "one_fifth",
     "polynomial",
     "creep",
     "invert",
@@ -140,7 +141,7 @@ GREY = {
     "blend",
     "sbx",
 }
-REAL = {*WHOLE, "gaussian", "polynomial", "reset", "blend", "sbx"}
+REAL = {*WHOLE, "gaussian", "one_fifth", "polynomial", "reset", "blend", "sbx"}
 FITTING = {
     "pixels": GREY,
     "blocks": GREY,
@@ -163,7 +164,9 @@ def test_operators_that_fit_each_genome(name):
 def test_operators_that_fit_run_from_yaml(name):
     common = {"genome": name, "stop": {"confidence": None, "generations": 2}, "targets": [0]}
     least = "invert" if name == "binary" else "gaussian"
-    for mutation in FITTING[name] - {each.name for each in REGISTRY.all("crossover")} - {"mixed", "deap"}:
+    for mutation in (
+        FITTING[name] - {each.name for each in REGISTRY.all("crossover")} - {"mixed", "adaptive_mixed", "deap"}
+    ):
         run(tiny(mutation={"name": "mixed", "of": [mutation]}, crossover="uniform", **common))
     for crossover in FITTING[name] - {each.name for each in REGISTRY.all("mutation")}:
         result, _ = run(tiny(mutation=least, crossover=crossover, **common))
