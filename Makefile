@@ -56,7 +56,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py --json benchmarks.json
 
 faults: $(READY)
-	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/plugins/executor/test_scoop_killed.py
+	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/plugins/executor/test_scoop_killed.py \
+		tests/plugins/executor/test_dask_killed.py
 
 clean:
 	rm -rf $(VENV) site

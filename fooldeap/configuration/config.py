@@ -77,7 +77,7 @@ def merged_config(
     else:
         document, name = reading.read(Path(source)), as_name(Path(source).stem)
         document = found_again(document, Path(source).parent)
-    document = documents.from_mapping(arguments or {}).merge_onto(document)
+    document = documents.from_mapping(_without_objects(arguments or {})).merge_onto(document)
     document = reading.from_overrides(overrides).merge_onto(document)
     document.data.setdefault("name", name)
     return document.merge_onto(_defaults())
@@ -117,6 +117,25 @@ def executor_for(workers: int | str | None, **parameters: Any) -> dict[str, Any]
     elif value:
         chosen["workers"] = int(value) if value.isdecimal() else value
     return {"executor": {**chosen, **parameters}}
+
+
+def _without_objects(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with an executor in memory, such as a Dask client, replaced by the settings of its plugin.
+
+    Raises
+    ------
+    InputError
+        No executor takes it.
+    """
+    executor = arguments.get("executor")
+    if executor is None or isinstance(executor, str | Mapping):
+        return dict(arguments)
+    for plugin in registries.load().all("executor"):
+        settings = getattr(plugin.target, "from_object", lambda _: None)(executor)
+        if settings is not None:
+            return {**arguments, "executor": settings}
+    got = f"{type(executor).__module__}.{type(executor).__qualname__}"
+    raise InputError(f"executor: got a {got}, expected a name, a mapping, or a Dask client or cluster")
 
 
 def as_name(stem: str) -> str:

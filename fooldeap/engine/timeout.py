@@ -1,21 +1,25 @@
 """Time limit for the calls of a classifier.
 
-A signal interrupts a call that takes too long, if the classifier is Python code or waits. A signal cannot interrupt
-code that never returns to the interpreter. In that case the process ends if fooldeap owns it, see `last_resort`.
+A signal interrupts a call that takes too long, if the classifier is Python code or waits. In other threads than the
+main thread, an error is raised between two steps of the interpreter. Nothing can interrupt code that never returns to
+the interpreter; see `last_resort`.
 """
 
 import contextlib
+import ctypes
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from fooldeap.errors import OvertimeError, blaming
 
 LIMIT = "batch_timeout"  # the parameter of an executor that sets the time limit of a classifier
-GRACE = 2.0  # seconds from the signal to the last resort
+TICK = 0.5  # seconds between two looks at the calls
+GRACE = 2.0  # seconds from the interruption to the last resort
 
-# Reports the reason and ends the process. Set only in processes that fooldeap owns, not in a user's notebook.
+# Reports the reason and, if fooldeap owns the process, ends it. Set only in workers, not in a user's notebook.
 last_resort: Callable[[str], None] | None = None
 
 
@@ -55,15 +59,18 @@ class TimeLimit:
 @contextlib.contextmanager
 def _limited(seconds: float, late: str) -> Iterator[None]:
     """Raise `OvertimeError` if the block takes longer than ``seconds``."""
-    _watch.until(time.monotonic() + seconds + GRACE, late)
-    interruptible = threading.current_thread() is threading.main_thread()
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    call = _Call(threading.get_ident(), time.monotonic() + seconds, late, interrupted=in_main_thread)
     try:
-        with _alarm(seconds) if interruptible else contextlib.nullcontext():
-            yield
+        try:
+            _watch.add(call)
+            with _alarm(seconds) if in_main_thread else contextlib.nullcontext():
+                yield
+        finally:
+            _watch.remove(call)
     except _TimeUp:
+        _watch.remove(call)  # the interruption may have come during the removal
         raise OvertimeError(late) from None
-    finally:
-        _watch.until(None, "")
 
 
 @contextlib.contextmanager
@@ -89,28 +96,60 @@ def _alarm(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-6), interval)
 
 
+@dataclass(eq=False)
+class _Call:
+    """A call in a thread: when its time is up, and the message if it is late."""
+
+    thread: int
+    end: float
+    late: str
+    interrupted: bool  # or a signal will do it
+    reported: bool = False
+
+
 class _Watch:
-    """A thread that checks once a second whether a call has ignored the signal for too long."""
+    """A thread that interrupts late calls in other threads, and turns to the last resort if this has no effect."""
 
     def __init__(self) -> None:
-        self._due: dict[int, tuple[float, str]] = {}  # by thread
+        self._calls: list[_Call] = []
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def until(self, moment: float | None, late: str) -> None:
-        if moment is None:
-            self._due.pop(threading.get_ident(), None)
-        else:
-            self._due[threading.get_ident()] = moment, late
-        if self._thread is None and last_resort is not None:
-            self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-            self._thread.start()
+    def add(self, call: _Call) -> None:
+        with self._lock:
+            self._calls.append(call)
+            if self._thread is None and (last_resort is not None or not call.interrupted):
+                self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+                self._thread.start()
+
+    def remove(self, call: _Call) -> None:
+        """Forget a call of this thread, also a pending interruption."""
+        with self._lock:
+            if call in self._calls:
+                self._calls.remove(call)
+                if call.interrupted and threading.current_thread() is not threading.main_thread():
+                    _interrupt(call.thread, None)
 
     def _look(self) -> None:
         while True:
-            time.sleep(1.0)
-            for moment, late in list(self._due.values()):
-                if last_resort is not None and time.monotonic() > moment:
-                    last_resort(late)
+            time.sleep(TICK)
+            with self._lock:
+                now = time.monotonic()
+                for call in self._calls:
+                    if now > call.end and not call.interrupted:
+                        call.interrupted = True
+                        _interrupt(call.thread, _TimeUp)
+                late = [call for call in self._calls if now > call.end + GRACE and not call.reported]
+            for call in late:
+                if last_resort is not None:
+                    call.reported = True
+                    last_resort(call.late)
+
+
+def _interrupt(thread: int, error: type[BaseException] | None) -> None:
+    """Raise an error in a thread as soon as it executes its next step. None: discard an error that is pending."""
+    pending = ctypes.py_object(error) if error is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), pending)
 
 
 _watch = _Watch()

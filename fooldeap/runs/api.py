@@ -55,7 +55,8 @@ def run(
     images : whether these reporters show images
     trust_model : allow code in the model's file, or named by it; only for files from people you trust
     no_plugins : refuse a file that names plugins or commands
-    arguments : top-level keys of the file, ``seed=2``
+    arguments : top-level keys of the file, ``seed=2``. The executor may also be an object in memory that an executor
+        plugin accepts, such as a Dask client: ``executor=client``
 
     Raises
     ------
@@ -80,6 +81,7 @@ def resume(
     *overrides: str,
     plugins: Iterable[Any] = (),
     workers: int | str | None = None,
+    executor: Any = None,
     quiet: bool = False,
     images: bool = True,
     trust_model: bool = False,
@@ -103,7 +105,7 @@ def resume(
     options = Options(trust_model, no_plugins, force, opened.environment.earlier)
     before: Experiment | None = None
     if extending or not opened.settled:
-        arguments = config.executor_for(workers)
+        arguments = config.executor_for(workers) if executor is None else {"executor": executor}
         experiment = config.load(opened.config, session, arguments=arguments, plugins=plugins, options=options)
     if extending:
         options = replace(options, earlier=(*options.earlier, experiment.digest))

@@ -128,8 +128,8 @@ class Dispatcher:
         self._count_probes(done.place)
         if done.place != self._here and done.probe != self.task.probe:
             raise RunError(
-                f"{done.place.host} computes other bits than {self._here.host} with the same classifier: another "
-                "kind of processor or another version of its library; leave it out"
+                f"{done.place} computes other bits than {self._here} with the same classifier: another kind of "
+                "processor or another version of its library; leave it out"
             )
         images, seconds = self.done.get(done.place, (0, 0.0))
         self.done[done.place] = images + done.images, seconds + done.seconds

@@ -52,6 +52,9 @@ class WorkerId(NamedTuple):
     host: str
     process: int
 
+    def __str__(self) -> str:
+        return f"{self.host} (process {self.process})"
+
 
 class TaskResult(NamedTuple):
     """The result of a task: its value, the number of images shown for it, the seconds it took, and the process.
@@ -361,6 +364,6 @@ def _loaded(configuration: str, digest: str, options: Options) -> WorkerTask:
     experiments = {name: config.load(data, options=options) for name, data in json.loads(configuration).items()}
     work = WorkerTask(experiments)
     if work.digest != digest:
-        raise InputError(f"{here().host} has another classifier ({work.experiment.classifier.data()}); copy the model")
+        raise InputError(f"{here()} has another classifier ({work.experiment.classifier.data()}); copy the model")
     work.travelled = True
     return work

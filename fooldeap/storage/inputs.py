@@ -68,7 +68,7 @@ def read_text(path: Path, most: int = MOST_TEXT, *, named: bool = False) -> str:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
-def read_json(path: Path, most: int = MOST_JSON) -> Any:
+def read_json(path: Path, most: int = MOST_JSON, *, named: bool = False) -> Any:
     """Return the content of a JSON file. Parameters and errors are those of `read`.
 
     Raises
@@ -76,7 +76,7 @@ def read_json(path: Path, most: int = MOST_JSON) -> Any:
     ValueError
         The file is not valid JSON, or is nested too deeply.
     """
-    return parsed(read(path, most))
+    return parsed(read(path, most, named=named))
 
 
 def digest_of(path: Path, *, named: bool = False) -> str:

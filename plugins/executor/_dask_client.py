@@ -9,6 +9,7 @@ import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from distributed import Client, KilledWorker
@@ -26,9 +27,14 @@ _Fetched = tuple[int, bytes]
 def connect(address: Any, security: Any = None) -> Any:
     """Return a client of a scheduler or a cluster, or raise `RunError` if it cannot be reached."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
             warnings.simplefilter("ignore")  # about other versions of packages on other machines
-            return Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = pool.submit(Client, address, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
+            try:
+                return client.result()
+            except KeyboardInterrupt:  # only this thread: the client is complete, and can be closed
+                client.result().close()
+                raise
     except (OSError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise RunError(f"the Dask scheduler {address} cannot be reached ({text}); start it: dask scheduler") from error
@@ -41,6 +47,7 @@ class Connection:
         self, client: Any, work: bytes, threads: int | None, wait_seconds: float, check: Callable[[], None]
     ) -> None:
         self.sent_again = 0
+        self._failure: FooldeapError | None = None  # reported by a worker
         self._client, self._wait_seconds, self._check_cluster = client, wait_seconds, check
         self._topic = f"fooldeap-{secrets.token_hex(8)}"
         self._numbers = itertools.count()
@@ -50,7 +57,7 @@ class Connection:
         self._had_workers = time.monotonic()
         client.subscribe_topic(self._topic, self._handle_message)
         self._register("the Dask scheduler", ReportRepeats(self._topic))
-        self._register("a Dask worker", Preload(work, threads))
+        self._register("a Dask worker", Preload(self._topic, work, threads))
 
     @property
     def workers(self) -> list[str]:
@@ -69,10 +76,17 @@ class Connection:
     def wait_until_loaded(self) -> None:
         """Wait until all connected workers have loaded the experiment."""
         function, items = pickle.dumps(abs), pickle.dumps([])
-        futures = [
-            self._client.submit(run, self._topic, function, items, workers=[each], pure=False) for each in self.workers
-        ]
-        self._client.gather(futures)
+        loaded: dict[str, Any] = {}  # by worker; a worker that ends is replaced by one with another address
+        while True:
+            workers = self.workers
+            for each in workers:
+                if each not in loaded:
+                    task = self._client.submit(run, self._topic, function, items, workers=[each], pure=False)
+                    loaded[each] = task
+            if workers and all(loaded[each].done() for each in workers):
+                return
+            self._check(1)
+            time.sleep(0.05)
 
     def map(self, function: Callable[..., Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
         """Yield the results of ``function`` over ``items``, in order.
@@ -81,7 +95,7 @@ class Connection:
         """
         if not items:
             return
-        self._check_cluster()
+        self._check_failure()
         name, start = getattr(function, "__name__", ""), time.monotonic()
         bundles = self._bundle(name, items, workers)
         results: queue.SimpleQueue[_Fetched | BaseException] = queue.SimpleQueue()
@@ -150,11 +164,17 @@ class Connection:
         if "again" in message:
             self.sent_again += self._sizes.get(message["again"], 0)
         elif "hangs" in message:
-            self._results.put(OvertimeError(message["hangs"]))
+            self._failure = OvertimeError(message["hangs"])
+            self._results.put(self._failure)
+
+    def _check_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._check_cluster()
 
     def _check(self, count: int) -> None:
         """Raise an error if there is no hope for an answer."""
-        self._check_cluster()
+        self._check_failure()
         now, workers = time.monotonic(), len(self.workers)
         if workers >= count:
             self._had_workers = now
@@ -176,7 +196,7 @@ class Connection:
         return RunError(f"Dask: {type(error).__name__}: {' '.join(str(error).split())[:400]}")
 
     def _lost(self) -> RunError:
-        return RunError("the connection to the Dask scheduler was lost")
+        return RunError(f"the connection to the Dask scheduler {self._client.scheduler.address} was lost")
 
 
 def _unpack(packed: bytes) -> list[Any]:

@@ -74,6 +74,7 @@ class OwnCluster:
         """Start workers that have ended again. Make the run fail if none is left."""
         for number, process in enumerate(self._processes):
             if process.poll() is not None and self._starts[number] <= RESTARTS:
+                _close(process)
                 self._processes[number] = self._start(number)
         if all(process.poll() is not None for process in self._processes):
             raise RunError(f"all Dask workers ended repeatedly; last output: {self._log.last_line()}")
@@ -81,8 +82,7 @@ class OwnCluster:
     def close(self) -> None:
         """End all processes and the scheduler."""
         for process in self._processes:
-            if process.stdin is not None:
-                process.stdin.close()
+            _close(process)
         for process in self._processes:
             try:
                 process.wait(END_SECONDS)
@@ -109,3 +109,9 @@ class OwnCluster:
             process.stdin.flush()
         self._starts[number] += 1
         return process
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Close the standard input of a worker, which ends it."""
+    if process.stdin is not None:
+        process.stdin.close()

@@ -6,18 +6,21 @@ import os
 import pickle
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from distributed import get_worker
 from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 
 from fooldeap.engine import timeout
+from fooldeap.errors import OvertimeError
 from fooldeap.lazy_tensorflow import limit_threads
 
 from ._calls import Failure
 
 FLUSH_SECONDS = 1.0  # seconds in which a message reaches the scheduler before the worker ends
 _lock = threading.Lock()  # a worker of a user may have several threads, but a classifier may not be thread-safe
+_hanging = ""  # the message about a classifier that hangs in this process
 ends_if_hanging = False  # set in processes that fooldeap has started
 
 
@@ -27,22 +30,36 @@ def run(topic: str, function: bytes, items: bytes) -> bytes:
     All values are pickles, so that the scheduler does not load them.
     """
     outcomes: list[Any] = []
-    with _lock:
-        timeout.last_resort = functools.partial(_report_hanging, get_worker(), topic)
-        try:
+    try:
+        with _alone(get_worker(), topic):
             call = pickle.loads(function)
             for item in pickle.loads(items):
                 outcomes.append(call(item))
             return pickle.dumps(outcomes)
-        except BaseException as error:
-            return pickle.dumps([*outcomes, Failure.from_error(error)])
-        finally:
-            timeout.last_resort = None
+    except BaseException as error:
+        return pickle.dumps([*outcomes, Failure.from_error(error)])
+
+
+@contextlib.contextmanager
+def _alone(worker: Any, topic: str) -> Iterator[None]:
+    """Wait until no other thread uses a classifier. Report a classifier that hangs in the block to the client."""
+    global _hanging
+    while not _lock.acquire(timeout=1.0):
+        if _hanging:
+            raise OvertimeError(_hanging)
+    _hanging, timeout.last_resort = "", functools.partial(_report_hanging, worker, topic)
+    try:
+        yield
+    finally:
+        timeout.last_resort = None
+        _lock.release()
 
 
 def _report_hanging(worker: Any, topic: str, message: str) -> None:
     """Tell the client that the classifier hangs. Without this, Dask would try the task again."""
-    worker.log_event(topic, {"hangs": f"{message} (on {os.uname().nodename}, process {os.getpid()})"})
+    global _hanging
+    _hanging = f"{message} (on {os.uname().nodename}, process {os.getpid()})"
+    worker.log_event(topic, {"hangs": _hanging})
     if ends_if_hanging:
         time.sleep(FLUSH_SECONDS)
         os._exit(1)
@@ -54,16 +71,16 @@ class Preload(WorkerPlugin):  # type: ignore[misc]
     ``threads`` is the number of threads of a model; None: the number of the worker's threads.
     """
 
-    def __init__(self, work: bytes, threads: int | None) -> None:
-        self._work, self._threads = work, threads
+    def __init__(self, topic: str, work: bytes, threads: int | None) -> None:
+        self._topic, self._work, self._threads = topic, work, threads
 
     def setup(self, worker: Any) -> None:
         """Begin to load. Tasks wait until this has ended."""
         limit_threads(self._threads or worker.state.nthreads)
-        threading.Thread(target=self._load, name="fooldeap-preload", daemon=True).start()
+        threading.Thread(target=self._load, args=(worker,), name="fooldeap-preload", daemon=True).start()
 
-    def _load(self) -> None:
-        with _lock, contextlib.suppress(Exception):  # the first task will raise the same error
+    def _load(self, worker: Any) -> None:
+        with contextlib.suppress(Exception), _alone(worker, self._topic):  # the first task will raise the same error
             work = pickle.loads(self._work)
             if work is not None:
                 _ = work.probe

@@ -51,6 +51,7 @@ class Dask(Executor):
     _cluster: Any = field(default=None, init=False, repr=False)
     _log: Any = field(default=None, init=False, repr=False)
     _count: int = field(default=0, init=False, repr=False)
+    _sent_again: int = field(default=0, init=False, repr=False)  # by connections that are closed
 
     @staticmethod
     def from_object(source: Any) -> dict[str, Any] | None:
@@ -80,6 +81,8 @@ class Dask(Executor):
         payload = pickle.dumps(work)
         if importlib.util.find_spec("distributed") is None:
             raise InputError("needs the package 'distributed'; install fooldeap[dask]")
+        if self.scheduler is not None and self.scheduler_file is not None:
+            raise InputError("scheduler_file: names a second scheduler; leave one of them out")
         try:
             if self.scheduler is None and self.scheduler_file is None:
                 self._start(payload)
@@ -98,7 +101,7 @@ class Dask(Executor):
     @property
     def sent_again(self) -> int:
         """The number of items that were sent again because their worker was lost."""
-        return 0 if self._connection is None else int(self._connection.sent_again)
+        return self._sent_again + (0 if self._connection is None else int(self._connection.sent_again))
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
@@ -109,8 +112,10 @@ class Dask(Executor):
         """End the workers that `open` has started, and return their output."""
         connection, client, cluster, log = self._connection, self._client, self._cluster, self._log
         self._connection = self._client = self._cluster = self._log = None
-        if connection is not None and cluster is None:
-            connection.close()
+        if connection is not None:
+            self._sent_again += connection.sent_again
+            if cluster is None:
+                connection.close()
         if client is not None:
             client.close()
         if cluster is not None:
@@ -122,6 +127,11 @@ class Dask(Executor):
         from ._dask_client import Connection, connect
         from ._dask_cluster import Log, OwnCluster
 
+        useless = next((name for name in ("tls_ca", "tls_cert", "tls_key") if getattr(self, name)), None)
+        if useless:
+            raise InputError(
+                f"{useless} has no effect without a scheduler, because local workers get a new certificate"
+            )
         if self.dashboard and importlib.util.find_spec("bokeh") is None:
             raise InputError("dashboard: needs the package 'bokeh'; install it, or leave 'dashboard' out")
         self._log = Log()
@@ -130,7 +140,8 @@ class Dask(Executor):
         self._cluster = OwnCluster(self._count, threads, self.dashboard, self._log)
         self._client = connect(self._cluster.cluster)
         self._connection = Connection(self._client, payload, threads, self.start_timeout, self._cluster.check)
-        self._tell_dashboard()
+        if self.dashboard:
+            tell(f"Dask's dashboard: {self._client.dashboard_link}")
 
     def _join(self, payload: bytes) -> None:
         """Connect to a running scheduler."""
@@ -141,20 +152,30 @@ class Dask(Executor):
 
         address = self._address()
         adopted = _adopted.get(address)
-        if not isinstance(adopted, Client):
+        if isinstance(adopted, Client) and adopted.status == "running":
+            client = adopted
+        elif adopted is not None and not isinstance(adopted, Client):
+            client = self._client = connect(adopted)
+        else:
+            security = self._security(address)
             self._log = Log()
-            self._client = connect(adopted or address, None if adopted else self._security(address))
-        client = self._client or adopted
+            client = self._client = connect(address, security)
         self._connection = Connection(client, payload, None, self.start_timeout, lambda: None)
         self._connection.wait(1 if self.workers == "auto" else self.workers)
         self._count = len(self._connection.workers)
-        self._tell_dashboard()
+        if self.dashboard:
+            tell(f"Dask's dashboard: {client.dashboard_link}")
 
     def _address(self) -> str:
         """Return the address of the scheduler."""
         if self.scheduler is not None:
             return self.scheduler
-        found = read_json(Path(str(self.scheduler_file)))
+        try:
+            found = read_json(Path(str(self.scheduler_file)), named=True)
+        except InputError:
+            raise
+        except ValueError:  # it is not JSON
+            found = None
         address = found.get("address") if isinstance(found, dict) else None
         if not isinstance(address, str):
             raise InputError(f"scheduler_file: {self.scheduler_file} has no address; let 'dask scheduler' write it")
@@ -184,11 +205,6 @@ class Dask(Executor):
                 "insecure: true"
             )
         return security
-
-    def _tell_dashboard(self) -> None:
-        if self.dashboard:
-            client = self._client or _adopted[self._address()]
-            tell(f"Dask's dashboard: {client.dashboard_link}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,16 +1,19 @@
 """A classifier whose calls are guarded: its errors carry its name, and it cannot take for ever."""
 
+import random
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers.experiments import KIT
 
+from fooldeap.engine import timeout
 from fooldeap.engine.timeout import TimeLimit
-from fooldeap.errors import InputError, PluginError
+from fooldeap.errors import InputError, OvertimeError, PluginError
 
 
 class Model:
@@ -114,6 +117,54 @@ def test_a_call_in_time_is_not_interrupted():
     other.join()
     assert seen == [3]
     assert ask(Model(lambda images: time.sleep(0.3)), TimeLimit("classifier 'free'"), []) is None
+
+
+def in_a_thread(work):
+    """Return what ``work`` returns in another thread, or the error that it raises."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        return future.exception() or future.result()
+
+
+def test_a_call_in_another_thread_is_interrupted(monkeypatch):
+    monkeypatch.setattr(timeout, "_watch", timeout._Watch())
+    monkeypatch.setattr(timeout, "TICK", 0.05)
+
+    def loop(images):
+        while True:
+            try:
+                sum(range(1000))
+            except Exception:
+                continue
+
+    late = in_a_thread(lambda: ask(Model(loop), TimeLimit("classifier 'slow'", 0.1), [1, 2]))
+    assert type(late) is OvertimeError
+    assert str(late).startswith("classifier 'slow' took longer than 0.1 s for a batch of 2 images; see")
+
+
+def test_an_interruption_reaches_no_other_code_of_the_thread(monkeypatch):
+    monkeypatch.setattr(timeout, "_watch", timeout._Watch())
+    monkeypatch.setattr(timeout, "TICK", 0.0005)
+    chance = random.Random(1)
+
+    def compute(seconds):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+        return seconds
+
+    def many():
+        outcomes = set()
+        for _ in range(150):
+            try:
+                ask(Model(lambda images: compute(chance.uniform(0.0015, 0.0035))), TimeLimit("it", 0.002), [])
+                outcomes.add("in time")
+            except OvertimeError:
+                outcomes.add("late")
+            compute(0.001)
+        return outcomes
+
+    assert in_a_thread(many) == {"in time", "late"}
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ class Slow:
     """A linear classifier that takes ``pause`` seconds per image.
 
     Outside the process ``only`` it fails: it raises an error; with ``holds`` it keeps the interpreter busy, with
-    ``exits`` it exits, and with ``hangs`` it waits forever, in "Python" or in "C". In workers, loading takes ``loads``
-    seconds.
+    ``exits`` it exits, with ``dies`` it ends its process, and with ``hangs`` it waits forever, in "Python" or in "C".
+    In workers, loading takes ``loads`` seconds.
     """
 
     _: KW_ONLY
@@ -28,6 +28,7 @@ class Slow:
     only: int = 0
     holds: bool = False
     exits: bool = False
+    dies: bool = False
     hangs: str = ""
     loads: Annotated[float, Ge(0)] = 0.0
 
@@ -52,6 +53,8 @@ class Slow:
                 re.match("(a*)*b", "a" * 64)
             if self.exits:
                 sys.exit(5)
+            if self.dies:
+                os._exit(7)
             while self.hangs == "Python":
                 self._wait()
             if self.hangs == "C":
