@@ -1,6 +1,6 @@
 """The sections that every report has.
 
-To add a section to every report of a run, study, audit and retraining, add it to `complete`. It then appears in
+To add a section to every report of a run, study, audit, retraining and tuning, add it to `complete`. It then appears in
 ``report.html`` and, except for runs, in ``report.md``, or only in one of them if the section says so. The text of the
 section may depend on the files of the folder. The ``report.md`` of a study must depend on its records only, so that
 `fooldeap verify` can compare it: a section about this machine or this session belongs to pages only.

@@ -34,7 +34,7 @@ def export(
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining or audit.")
+        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining, audit or tuning.")
     ],
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
@@ -52,7 +52,7 @@ def report(
 
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining or audit.")
+        Path, typer.Argument(metavar="DIR", help="The folder of a finished run, study, retraining, audit or tuning.")
     ],
     sample: Annotated[
         int | None,

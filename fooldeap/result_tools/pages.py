@@ -11,7 +11,7 @@ from fooldeap.storage.sums import PAGE
 
 
 def make(path: str | Path) -> Path:
-    """Write ``report.html`` of a finished run, study, retraining or audit, and return its path.
+    """Write ``report.html`` of a finished run, study, retraining, audit or tuning, and return its path.
 
     Runs neither plugins nor the classifier. The checksums of the folder's files are checked first.
 

@@ -46,7 +46,7 @@ def runs(
         raise InputError(f"no folder {str(folder)!r}; name a folder that contains runs")
     entries = sorted(listed(folder), key=lambda entry: entry.changed)
     if not entries:
-        print_line(f"{folder}: contains no run, study, retraining or audit")
+        print_line(f"{folder}: contains no run, study, retraining, audit or tuning")
         return
     rows = [(str(each.path), f"{each.changed:%Y-%m-%d %H:%M}", each.kind, each.state, each.outcome) for each in entries]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

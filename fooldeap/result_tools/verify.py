@@ -54,7 +54,7 @@ def verify(
     trust_model: bool = False,
     no_plugins: bool = False,
 ) -> Verification:
-    """Repeat a finished run, study, retraining or audit, and check that the results are bit-identical.
+    """Repeat a finished run, study, retraining, audit or tuning, and check that the results are bit-identical.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A folder for one piece of work: a run, a study, an audit or a retraining.
+"""A folder for one piece of work: a run, a study, an audit, a retraining or a tuning.
 
 A folder is created atomically, with its configuration and environment. Every file in it is written atomically. Files
 that resuming reads are checked first: ``environment.json`` has the checksum of the configuration; journals, records and

@@ -118,6 +118,18 @@ class Session:
         decode = self.dispatcher.decoder(info)
         return self.dispatcher.task.toolbox(info, self.evaluator, decode=decode, map=self.executor.map)
 
+    def replace_experiments(self, experiments: Mapping[str, Experiment]) -> None:
+        """Replace the experiments by others with the same classifier and runs. The executor must be ``serial``.
+
+        Raises
+        ------
+        InputError
+            A run of an experiment cannot start.
+        """
+        self.dispatcher.task.replace_experiments(experiments)
+        self.runs = tuple(run for name, each in experiments.items() for run in _runs(name, each, self.classifier))
+        self.starts = {name: self._rehearse(name, strict=False) for name in experiments}
+
     def runs_of(self, experiment: Experiment) -> list[RunInfo]:
         """Return the runs of another experiment with the same classifier."""
         return list(_runs("", experiment, self.classifier))

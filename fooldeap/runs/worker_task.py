@@ -143,6 +143,11 @@ class WorkerTask:
         self._genomes: dict[str, Any] = {}
         self._starts: dict[str, Batch | None] = {}
 
+    def replace_experiments(self, experiments: Mapping[str, Experiment]) -> None:
+        """Replace the experiments by others with the same classifier."""
+        self.experiments = dict(experiments)
+        self._genomes.clear()
+
     def __reduce__(self) -> tuple[Callable[..., "WorkerTask"], tuple[str, str, Options]]:
         return _loaded, (self._configuration, self.digest, self.experiment.options)
 

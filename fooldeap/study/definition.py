@@ -98,12 +98,10 @@ def load(
     options: Options = NO_OPTIONS,
 ) -> Study:
     """Read and check a study. Parameters and errors are those of `fooldeap.configuration.config.load`."""
-    document = _named_by_its_file(config.merged_config(source, overrides, arguments, unnamed="study"), source)
+    document = named_by_its_file(config.merged_config(source, overrides, arguments, unnamed="study"), source)
     study, base = document, document.without(*KEYS)
     registry = config.registry_of(base, plugins, options)
-    _check_said_once(study)
-    _check_own(study, registry)
-    base = _budgeted(study, _aimed(study, base))
+    base = with_goal_and_budget(study, base, registry)
     parts = dict(variants(study))
     if len(parts) < 2:
         message = f"got {len(parts) or 'none'}, expected at least two variants to compare; add some"
@@ -134,7 +132,7 @@ def resolved(study: Study) -> tuple[Study, frozenset[str]]:
     return replace(study, variants=variants), joint
 
 
-def _named_by_its_file(document: Document, source: Source) -> Document:
+def named_by_its_file(document: Document, source: Source) -> Document:
     """Name a study after its file if the file does not name it. The name of its base is not inherited."""
     if not isinstance(source, str | Path):
         return document
@@ -151,7 +149,7 @@ def _checked(
     experiments, problems = {}, dict[str, None]()
     for name, part in parts.items():
         try:
-            experiments[name] = _experiment(part.merge_onto(base), registry, options)
+            experiments[name] = experiment_of(part.merge_onto(base), registry, options)
         except InputError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
     if problems:
@@ -159,13 +157,16 @@ def _checked(
     return experiments
 
 
-def _experiment(document: Document, registry: Registry, options: Options) -> Experiment:
+def experiment_of(
+    document: Document, registry: Registry, options: Options, *, also: tuple[str, ...] = KEYS
+) -> Experiment:
+    """Return an experiment with a goal and a budget, which end its runs. ``also`` are keys that messages suggest."""
     stop = document.data.get("stop")
     budget = stop.get("evaluations") if isinstance(stop, dict) else None
     if isinstance(budget, int) and budget > 0 and document.place(("stop", "generations")).source == config.DEFAULTS:
         generations = GENERATIONS_AN_EVALUATION * budget
         document = documents.from_mapping({"stop.generations": generations}, "budget").merge_onto(document)
-    experiment = config.checked(document, registry, options, also=KEYS)
+    experiment = config.checked(document, registry, options, also=also)
     for name, default in asdict(Stop()).items():
         if name not in (*GOALS, "evaluations", *STOPS) and getattr(experiment.stop, name) != default:
             raise document.error(
@@ -181,6 +182,13 @@ def _experiment(document: Document, registry: Registry, options: Options) -> Exp
     if experiment.stop.evaluations is None:
         raise document.error(("budget",), "is missing; expected the evaluations that a run may take")
     return experiment
+
+
+def with_goal_and_budget(study: Document, base: Document, registry: Registry) -> Document:
+    """Return the base with the keys ``goal`` and ``budget`` of a study as its stop criteria."""
+    _check_said_once(study)
+    _check_own(study, registry)
+    return _budgeted(study, _aimed(study, base))
 
 
 def _aimed(study: Document, base: Document) -> Document:

@@ -88,12 +88,12 @@ def _named_variants(study: Document) -> Iterator[tuple[str, Key, Document]]:
         study, ("variants",), "{small: {algorithm.population: 20}, large: {...}}"
     ).items():
         path: Key = ("variants", name)
-        _check_name(study, path, name)
+        check_name(study, path, name)
         if not isinstance(changes, dict):
             raise study.error(path, f"got {shown(changes)}, expected a mapping of keys to change")
         part = Document({})
         for key in sorted(changes, key=lambda each: each.count(".")):
-            _check_key(study, (*path, key), key)
+            check_key(study, (*path, key), key)
             part = study.subtree((*path, key), tuple(key.split("."))).merge_onto(part)
         _check_stops(study, path, part)
         yield name, path, part
@@ -129,14 +129,14 @@ def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
     """Yield the options of a key: label, position in the study file, and key of the experiment."""
     path: Key = ("vary", key)
     options = study.data["vary"][key]
-    _check_key(study, path, key)
+    check_key(study, path, key)
     under: Key = tuple(key.split("."))
     if isinstance(options, list) and options:
         for index, value in enumerate(options):
-            yield _make_label(study, (*path, index), str(under[-1]), value), (*path, index), under
+            yield make_label(study, (*path, index), str(under[-1]), value), (*path, index), under
     elif isinstance(options, dict) and options and "name" not in options:
         for label in options:
-            _check_name(study, (*path, label), label)
+            check_name(study, (*path, label), label)
             yield label, (*path, label), under
     else:
         raise study.error(
@@ -144,14 +144,14 @@ def _options(study: Document, key: str) -> Iterator[tuple[str, Key, Key]]:
         )
 
 
-def _make_label(study: Document, path: Key, key: str, value: Any) -> str:
+def make_label(study: Document, path: Key, key: str, value: Any) -> str:
     """Make a label for an option without one: ``rate-0.01``, ``roulette``, ``tournament-2``."""
     if isinstance(value, dict):
         words = [value.get("name", key), *(each for name, each in value.items() if name != "name")]
     else:
         words = [value] if isinstance(value, str) else [key, "none" if value is None else value]
     label = re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(map(str, words)))[:64]
-    _check_name(study, path, label)
+    check_name(study, path, label)
     return label
 
 
@@ -162,13 +162,14 @@ def _read_mapping(study: Document, path: Key, example: str) -> dict[str, Any]:
     return value
 
 
-def _check_name(study: Document, path: Key, name: str) -> None:
+def check_name(study: Document, path: Key, name: str) -> None:
+    """Refuse a name that cannot be the name of a folder."""
     if not _VARIANT.fullmatch(name):
         expected = "expected up to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
         raise study.error(path, f"got {shown(name)} as a name, {expected}", at_key=True)
 
 
-def _check_key(study: Document, path: Key, key: str) -> None:
+def check_key(study: Document, path: Key, key: str) -> None:
     """Refuse to vary a key that all variants must share."""
     first = key.partition(".")[0]
     if first in COMMON:

@@ -16,6 +16,7 @@ APPLICATIONS = {
     "audit": "audit",
     "retrain": "retrain",
     "training": "train",
+    "tuning": "tune",
 }
 PROGRAM = """
 import shlex, sys

@@ -137,13 +137,13 @@ def test_a_changed_file_is_named(name, finished, tmp_path, capsys):
         (
             ["nowhere", "--npz", "set.npz"],
             "no folder 'nowhere'; name a folder that one of these commands has written: fooldeap audit, fooldeap "
-            "retrain, fooldeap run, fooldeap compare",
+            "retrain, fooldeap run, fooldeap compare, fooldeap tune",
         ),
         (
             [".", "--npz", "set.npz"],
-            ".: has none of audit.yaml, retrain.yaml, config.yaml, study.yaml, sweep.yaml; "
+            ".: has none of audit.yaml, retrain.yaml, config.yaml, study.yaml, sweep.yaml, tuning.yaml; "
             "name a folder that one of these commands has written: fooldeap audit, fooldeap retrain, fooldeap "
-            "run, fooldeap compare",
+            "run, fooldeap compare, fooldeap tune",
         ),
         (["RUN", "--npz", "no/set.npz"], "--npz: no folder 'no'; create it first"),
         (["RUN", "--npz", "old.npz"], "--npz old.npz: already exists; name a new file, or remove it"),

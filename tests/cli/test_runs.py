@@ -72,7 +72,7 @@ def test_the_oldest_folder_is_first(made, tmp_path, capsys):
 
 
 def test_without_folders_the_list_is_empty(tmp_path, capsys):
-    assert lines(tmp_path, capsys) == [f"{tmp_path}: contains no run, study, retraining or audit"]
+    assert lines(tmp_path, capsys) == [f"{tmp_path}: contains no run, study, retraining, audit or tuning"]
 
 
 def test_a_missing_folder_is_refused(tmp_path, capsys):

@@ -21,6 +21,7 @@ from fooldeap.plugin import KINDS, Annotated, Gt, Lt, mutation
 from fooldeap.retrain import settings as retraining
 from fooldeap.study import definition
 from fooldeap.sweeps import definition as sweep
+from fooldeap.tuning import settings as tuning
 
 BROKEN = YAML(typ="safe").load(ROOT / "tests/configuration/broken_configurations.yaml")
 CONFIGS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if "classifiers" not in path.parts]
@@ -181,7 +182,7 @@ def test_any_override_is_read_or_refused(text):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_ships_loads(path):
     schema = re.search(r"schemas/(\w+)\.json", path.read_text())[1]
-    loading = {"study": definition.load, "retraining": retraining.load, "sweep": sweep.load}
+    loading = {"study": definition.load, "retraining": retraining.load, "sweep": sweep.load, "tuning": tuning.load}
     load = {"experiment": config.load, **loading}[schema]
     loaded = load(path)
     assert (loaded.experiment if schema == "retraining" else loaded).name == path.stem

@@ -81,7 +81,8 @@ def test_the_examples_in_the_docs_are_valid(page):
         found = YAML(typ="safe").load(text)
         if {"plugins", "layers"} & set(found):
             continue  # it has its own plugins, or is a training file
-        named = "study" if {"vary", "variants"} & set(found) else "sweep" if "sweep" in found else "experiment"
+        kinds = {"tuning": {"search", "strategies"}, "study": {"vary", "variants"}, "sweep": {"sweep"}}
+        named = next((kind for kind, keys in kinds.items() if keys & set(found)), "experiment")
         Draft202012Validator(SCHEMAS[named]).validate(found)
 
 

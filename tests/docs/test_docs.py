@@ -19,6 +19,7 @@ from fooldeap.plugin import KINDS
 from fooldeap.study import definition as study
 from fooldeap.sweeps import definition as sweep
 from fooldeap.training import settings as training
+from fooldeap.tuning import settings as tuning
 
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "SECURITY.md"),
@@ -92,6 +93,8 @@ def loads(text, folder):
         study.load(folder / "example.yaml")
     elif re.search("^sweep:", text, re.MULTILINE):
         sweep.load(folder / "example.yaml")
+    elif re.search("^search:|^strategies:", text, re.MULTILINE):
+        tuning.load(folder / "example.yaml")
     else:
         config.load(folder / "example.yaml")
 

@@ -228,7 +228,7 @@ assert fooldeap.load("run").markdown() == fooldeap.resume("run").markdown() == r
 REFUSED = {
     "nothing": (
         lambda folder: (folder / "config.yaml").unlink(),
-        "has none of audit.yaml, retrain.yaml, config.yaml, study.yaml, sweep.yaml; name a folder",
+        "has none of audit.yaml, retrain.yaml, config.yaml, study.yaml, sweep.yaml, tuning.yaml; name a folder",
     ),
     "unfinished": (lambda folder: (folder / "result.json").unlink(), "is not finished; finish it first: fooldeap run"),
     "damaged": (lambda folder: (folder / "log.csv").write_text("x"), "log.csv: was changed: it does not"),

@@ -39,6 +39,7 @@ def page() -> str:
         ("Study", "comparing.md", "key"),
         ("Retraining", "retraining.md", "key"),
         ("Training", "configuration.md", "key"),
+        ("Tuning", "tuning.md", "key"),
     ):
         kind = kinds[title.lower()]
         content, command = kind.schema(known), kind.command
