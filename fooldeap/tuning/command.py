@@ -37,7 +37,7 @@ def tune(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search the parameters with which an experiment needs the fewest images.
+    """Search parameters with which an experiment needs few images.
 
     Optuna proposes configurations; poor ones stop early. Then the best configuration is compared with the initial one
     on instances that the search did not use.
