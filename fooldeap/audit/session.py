@@ -230,6 +230,7 @@ class _Session:
         classifier = self.settings.classifier
         evaluator = Evaluator(classifier, TimeLimit(str(self.settings.experiment.classifier.plugin)))
         evaluator.rows = self.rows or evaluator.rows
+        evaluator.multiple = self.calibration.multiple if self.calibration else evaluator.multiple
         answers: list[NDArray[np.float32]] = []
         inner: list[NDArray[np.float32] | None] = []
         with folder.recording(evaluator):

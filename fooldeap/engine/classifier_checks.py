@@ -208,7 +208,7 @@ def _other_reading(subject: Subject, data: Split) -> str:
 def _accuracy_as(evaluator: Evaluator, other: Classifier, data: Split) -> float:
     """Return the accuracy of the classifier with other preprocessing. Its images count as probes of the evaluator."""
     trial = Evaluator(other)
-    trial.rows = evaluator.rows
+    trial.rows, trial.multiple = evaluator.rows, evaluator.multiple
     try:
         logits = trial.probe_logits(data.test_images[:FEWER_IMAGES])
         return float(np.mean(logits.argmax(axis=1) == data.test_labels[:FEWER_IMAGES]))

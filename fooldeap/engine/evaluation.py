@@ -22,7 +22,7 @@ from fooldeap.plugin import Array, Classifier, Images
 T = TypeVar("T")
 
 GRADIENT_ROWS = 16  # images in a pass that computes gradients
-ROWS = 32  # batches are usually padded to a multiple of it: TensorFlow gives a row the same bits in all such batches
+ROWS = 32  # batches are usually padded to a multiple of it: most networks give a row the same bits in all such batches
 ALIGNMENT = 64  # bytes; every slice of 32 images then starts at a multiple of it, too
 MOST_ROWS = 2048
 USUAL_ROWS = 1024
@@ -130,9 +130,10 @@ class Evaluator:
         count = ends[-1]
         if count == 0:
             return [np.empty((0, self.classifier.classes), np.float32) for _ in batches]
-        missing = 0 if self.billable else -count % self._multiple
+        missing = 0 if self.billable else -count % self.multiple
         padded = self._together(batches, count + missing)
-        rows = min(self.rows, _round_up(len(padded) / self.shares))
+        multiple = max(ROWS, self.multiple)
+        rows = min(self.rows, math.ceil(len(padded) / self.shares / multiple) * multiple)
         chunks = [padded[start : start + rows] for start in range(0, len(padded), rows)]
         answers = []
         with self._query(len(padded)):
@@ -251,8 +252,11 @@ class Evaluator:
         return found
 
     @functools.cached_property
-    def _multiple(self) -> int:
-        """Batches are padded to a multiple of it. A classifier with passes of a fixed size needs no other padding."""
+    def multiple(self) -> int:
+        """Batches are padded to a multiple of it. A classifier with passes of a fixed size needs no other padding.
+
+        Calibration may set a larger one.
+        """
         return min(ROWS, self._batch_size or ROWS)
 
     @functools.cached_property
@@ -283,8 +287,7 @@ class Evaluator:
 
     def _call(self, method: str, images: Images, *more: Any) -> Any:
         """Call the classifier in this process."""
-        with self._limit(len(images)):
-            return getattr(self.classifier, method)(images, *more)
+        return self._limit.call(len(images), getattr(self.classifier, method), images, *more)
 
     def _checked(self, logits: Array, images: Images, fault: type[FooldeapError] = PluginError) -> Array:
         expected = (len(images), self.classifier.classes)
@@ -311,11 +314,6 @@ def aligned(shape: tuple[int, ...]) -> Images:
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size].reshape(shape)
-
-
-def _round_up(count: float) -> int:
-    """Return the next multiple of 32."""
-    return math.ceil(count / ROWS) * ROWS
 
 
 @dataclass(frozen=True)

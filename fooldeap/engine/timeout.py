@@ -12,8 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fooldeap.errors import OvertimeError, blaming
+
+T = TypeVar("T")
 
 LIMIT = "batch_timeout"  # the parameter of an executor that sets the time limit of a classifier
 TICK = 0.5  # seconds between two looks at the calls
@@ -39,38 +42,36 @@ class TimeLimit:
     def __init__(self, name: str, seconds: float | None = None) -> None:
         self.name, self.seconds = name, seconds
 
-    def __call__(self, images: int) -> contextlib.AbstractContextManager[object]:
-        """Return a context manager for a call with a number of images. Enter it at once, because the time starts now.
+    def call(self, images: int, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function for a number of images, and return its value.
 
-        It raises `PluginError` if the call fails or takes too long.
+        This is no context manager: between a block and the end of its context manager, an interruption would reach
+        other code.
+
+        Raises
+        ------
+        PluginError
+            The call fails or takes too long.
         """
-        if self.seconds is None:
-            return blaming(self.name)
-        late = (
-            f"{self.name} took longer than {self.seconds:g} s for a batch of {images} images; see why it hangs, or "
-            f"allow it more by executor.{LIMIT}"
-        )
-        stack = contextlib.ExitStack()
-        stack.enter_context(blaming(self.name))
-        stack.enter_context(_limited(self.seconds, late))
-        return stack
-
-
-@contextlib.contextmanager
-def _limited(seconds: float, late: str) -> Iterator[None]:
-    """Raise `OvertimeError` if the block takes longer than ``seconds``."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    call = _Call(threading.get_ident(), time.monotonic() + seconds, late, interrupted=in_main_thread)
-    try:
-        try:
-            _watch.add(call)
-            with _alarm(seconds) if in_main_thread else contextlib.nullcontext():
-                yield
-        finally:
-            _watch.remove(call)
-    except _TimeUp:
-        _watch.remove(call)  # the interruption may have come during the removal
-        raise OvertimeError(late) from None
+        with blaming(self.name):
+            if self.seconds is None:
+                return function(*arguments)
+            late = (
+                f"{self.name} took longer than {self.seconds:g} s for a batch of {images} images; see why it hangs, or "
+                f"allow it more by executor.{LIMIT}"
+            )
+            main = threading.current_thread() is threading.main_thread()
+            call = _Call(threading.get_ident(), time.monotonic() + self.seconds, late, interrupted=main)
+            try:
+                try:
+                    _watch.add(call)
+                    with _alarm(self.seconds) if main else contextlib.nullcontext():
+                        return function(*arguments)
+                finally:
+                    _watch.remove(call)
+            except _TimeUp:
+                _watch.remove(call)  # the interruption may have come during the removal
+                raise OvertimeError(late) from None
 
 
 @contextlib.contextmanager

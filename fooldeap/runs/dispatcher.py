@@ -81,6 +81,7 @@ class Dispatcher:
                     elapsed,
                     None if log is None else log.add_row(),
                     self.evaluator.depends_on,
+                    self.evaluator.multiple,
                 )
                 for start in range(0, len(infos), size)
             ]

@@ -78,7 +78,7 @@ class Session:
             every = (run for name, each in experiments.items() for run in _runs(name, each, work.classifier))
             self.runs = tuple(sorted(self._few(every), key=lambda run: run.seed))
             self.calibration = calibration or self._calibrated(rows)
-            self.evaluator.rows = self.calibration.rows
+            self.evaluator.rows, self.evaluator.multiple = self.calibration.rows, self.calibration.multiple
             work.check_keep(self.calibration.depends_on)
             self.evaluator.queries.probes += getattr(work.classifier, "probed", 0)
             self.first_batches: dict[str, int] = {}

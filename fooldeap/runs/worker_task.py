@@ -115,7 +115,8 @@ class RunGroup:
 
     ``journals`` is the folder of journals. It contains a file with the ``token``. A process that does not find this
     file is on another machine, and sends its journals back. ``elapsed`` are the seconds that runs took in earlier
-    sessions. ``row`` is the row of the query log, or None without a folder. ``depends_on`` is as in `Evaluator`.
+    sessions. ``row`` is the row of the query log, or None without a folder. ``depends_on`` and
+    ``multiple`` are as in `Evaluator`.
     """
 
     infos: tuple[RunInfo, ...]
@@ -126,6 +127,7 @@ class RunGroup:
     elapsed: dict[RunInfo, float]
     row: Row | None = None
     depends_on: DependsOn = "image"
+    multiple: int = ROWS
 
 
 class WorkerTask:
@@ -222,8 +224,8 @@ class WorkerTask:
             return self.digest.encode()
         shape = (ROWS, *self.classifier.input_shape)
         images = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-        with self.limit(ROWS):
-            return xxhash.xxh3_128_digest(self.classifier.logits(images).tobytes())
+        logits = self.limit.call(ROWS, self.classifier.logits, images)
+        return xxhash.xxh3_128_digest(logits.tobytes())
 
     @cached_property
     def limit(self) -> TimeLimit:
@@ -233,8 +235,7 @@ class WorkerTask:
     def ask(self, query: Query) -> TaskResult:
         """Call a method of the classifier. The answer is not checked."""
         (method, images, *more), start = query, time.perf_counter()
-        with self.limit(len(images)):
-            answer = getattr(self.classifier, method)(images, *more)
+        answer = self.limit.call(len(images), getattr(self.classifier, method), images, *more)
         return self._result(answer, len(images), start)
 
     def decode(self, part: tuple[str, Batch]) -> TaskResult:
@@ -311,7 +312,7 @@ class WorkerTask:
 
     def _driven(self, group: RunGroup, journals: Path | None, row: Row | None = None) -> GroupOutcome:
         evaluator = Evaluator(self.classifier, self.limit)
-        evaluator.rows, evaluator.depends_on = group.rows, group.depends_on
+        evaluator.rows, evaluator.multiple, evaluator.depends_on = group.rows, group.multiple, group.depends_on
         if row is not None:
             earlier = row.read()  # from a worker that was lost
             evaluator.queries = Queries(lost=earlier.shown, uncertain=earlier.uncertain)

@@ -159,9 +159,9 @@ def test_model_that_fails_on_a_single_image_reports_the_image_in_its_batch():
 
 
 def test_difference_by_rounding_is_called_rounding():
-    (text,) = said(Own(lambda scores: scores.round() * (1 + 1e-6 * (len(scores) > 32))))
+    (text,) = said(Own(lambda scores: scores.round() * (1 + 1e-6 * (len(scores) > 64))))
     assert "depends on the rest of its batch by rounding only; results" in text  # equal in batches of 1 and 32
-    (text,) = said(Own(lambda scores: scores * (1 + 1e-6 * (len(scores) > 1) + 1e-6 * (len(scores) > 32))))
+    (text,) = said(Own(lambda scores: scores * (1 + 1e-6 * (len(scores) > 1) + 1e-6 * (len(scores) > 64))))
     assert re.search(r"by rounding only \(confidences change by \de-\d+ at most\); results", text)
 
 

@@ -101,6 +101,22 @@ def test_a_known_number_of_images_at_a_time_is_tried_and_no_other(more, rows):
     assert found.rows == (rows if more == "nothing" else evaluator.rows)
 
 
+@pytest.mark.parametrize("rows", [None, 96, 512])
+def test_rounding_in_batches_of_32_is_avoided_by_batches_of_64(rows):
+    classifier = Timed(lambda _: 0)
+    plain = classifier.logits
+    classifier.logits = lambda images: plain(images) + np.float32(1e-4 if len(images) == 32 else 0)
+    evaluator = Evaluator(classifier)
+    found = calibrate(evaluator, rows)
+    assert (found.depends_on, found.multiple) == ("image", 64)
+    assert found.rows % 64 == 0
+    assert evaluator.queries.probes == sum(classifier.sizes)
+    evaluator.rows, evaluator.multiple, classifier.sizes = found.rows, found.multiple, []
+    evaluator.logits([noise(10), noise(100)])
+    assert sum(classifier.sizes) == 128
+    assert all(size % 64 == 0 for size in classifier.sizes)
+
+
 class Place(Timed):
     """Answers an image otherwise in batches of a size, or at a place in them."""
 

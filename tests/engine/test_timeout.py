@@ -27,8 +27,7 @@ class Model:
 
 def ask(model, limit, images):
     """Return the logits of a model, within a time limit."""
-    with limit(len(images)):
-        return model.logits(images)
+    return limit.call(len(images), model.logits, images)
 
 
 def again_and_again(images):
@@ -193,8 +192,7 @@ def test_a_call_that_ignores_signals_ends_with_the_process(tmp_path):
         "class Model:\n"
         "    def logits(self, images):\n"
         "        wait_in_c()\n"
-        "with timeout.TimeLimit(\"classifier 'it'\", 0.1)(1):\n"
-        "    Model().logits([1])\n"
+        "timeout.TimeLimit(\"classifier 'it'\", 0.1).call(1, Model().logits, [1])\n"
     )
     ended = subprocess.run([sys.executable, str(tmp_path / "waits.py")], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
