@@ -154,7 +154,9 @@ def test_python_can_refuse_plugins_too(evil, owned):
     assert not owned.exists()
 
 
-def test_commands_that_a_file_names_are_announced_or_refused(capfd):
+def test_commands_that_a_file_names_are_announced_or_refused(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
     @executor("farm")
     @dataclass(kw_only=True)
     class Farm:
