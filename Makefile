@@ -9,7 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# One process more than there are cores, because many tests wait for other processes.
+PARALLEL := --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 3) + 1) --maxprocesses=4 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: run test test-slow test-all test-torch coverage lint docs refresh bench faults clean

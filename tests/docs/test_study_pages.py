@@ -392,7 +392,7 @@ def sentences_of_selection():
 
 def sentences_of_statistics():
     least, *_, most = sorted(correlations())
-    yield f"correlate by {number(least)} to {number(most)}."
+    yield f"The averages lie between {number(least)} and {number(most)}."
     yield f"its ERT is {grouped(load('selection_mnist_cnn').ert('random'))}"
     yield "the interval is {} to {}.".format(*pooled_interval())
 
