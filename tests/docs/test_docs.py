@@ -40,7 +40,7 @@ SET_UP = {
 ADDED = {
     "fooldeap run configs/mnist.yaml": ["targets=[2,3]"],
     "fooldeap run configs/mnist.yaml mutation=smudge --plugins smudge.py": ["targets=[2,3]"],
-    "fooldeap run configs/mnist.yaml mutation.name=smudge mutation.rate=0.05 --plugins smudge.py": ["targets=[2,3]"],
+    "fooldeap run configs/mnist.yaml mutation=smudge mutation.rate=0.05 --plugins smudge.py": ["targets=[2,3]"],
 }
 
 
