@@ -1,205 +1,150 @@
-"""The broker: a thread of the main process that starts workers and distributes tasks to them."""
+"""The broker between SCOOP in the main process and SCOOP in workers."""
 
-import contextlib
 import os
-import queue
-import selectors
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
+import time
 import warnings
 from collections import deque
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
-from fooldeap.errors import FooldeapWarning
+from fooldeap.errors import FooldeapWarning, RunError
 
-TASK, REQUEST, RESULT, FAILURE = "task", "request", "result", "failure"  # kinds of messages
-RESTARTS = 3  # of each worker
-END_SECONDS = 5.0  # within which the broker must end
+from ._calls import preload
+from ._scoop import REQUEST, RESULT, TASK, connect, futures
+from ._workers import Worker, Workers
 
-
-@dataclass(eq=False)
-class Worker:
-    """A worker process, connected by a pair of sockets that no other process can open."""
-
-    process: "subprocess.Popen[bytes]"
-    connection: "Connection[Any, Any]"
-    restarts: int
-    ready: bool = False
-    tasks: dict[bytes, bytes] = field(default_factory=dict)  # by number; it has not returned their results
-
-    def kill(self) -> None:
-        """Kill the process and those that it has started."""
-        if self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+FAILURE = "failure"  # a kind of message, in addition to those of `_scoop`
+READY_SECONDS = 180.0  # within which the first worker must be ready
 
 
-class Broker(threading.Thread):
-    """Gives tasks to processes that request one. Restarts lost workers, and gives their tasks to others.
+class Broker(Workers):
+    """Gives tasks to processes that request one, and the tasks of lost workers to others.
 
-    Linux kills the workers when this thread ends, see `_worker`.
+    For the main process, the broker has the methods of a connection.
 
     Attributes
     ----------
     sent_again : number of tasks that were given away a second time because their worker was lost
     was_ready : whether a worker was ever ready
-    failure : why the run cannot continue, or an empty text
     """
 
-    def __init__(self, count: int, settings: dict[str, Any]) -> None:
-        super().__init__(name="scoop-broker", daemon=True)
-        self.sent_again, self.was_ready, self.failure = 0, False, ""
-        self._count, self._settings, self._closed = count, settings, False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the broker; the output of the workers
-        self._workers: list[Worker] = []
-        self._idle: deque[Worker | None] = deque()  # workers that wait for a task
-        self._root_is_idle = False
-        self._tasks: deque[tuple[bytes, bytes]] = deque()  # numbers and contents of tasks that wait for a process
-        self._from_root: deque[tuple[str, bytes, bytes]] = deque()
-        self._to_root: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._waking, self._wake = Pipe(duplex=False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._waking, selectors.EVENT_READ)
+    def __init__(self, count: int, threads: int, work: bytes) -> None:
+        super().__init__(count, threads, run_worker, work=work)
+        self.sent_again, self.was_ready = 0, False
+        self._late = time.monotonic() + READY_SECONDS if count else float("inf")
+        self._tasks: deque[bytes] = deque()  # they wait for a process
+        self._to_root: deque[bytes] = deque()
+        self._idle, self._root_is_idle = 0, False  # the number of workers that wait for a task
+        lock = threading.Lock()
+        self._task_waits, self._root_may_go_on = threading.Condition(lock), threading.Condition(lock)
 
     @property
     def all_ready(self) -> bool:
         """Whether all workers are ready."""
-        return len(self._workers) == self._count and all(worker.ready for worker in self._workers)
+        return len(self._running) == self._count and all(worker.ready for worker in self._running)
 
-    def send(self, kind: str, number: bytes = b"", content: bytes = b"") -> None:
-        """Send a message from the root."""
-        self._from_root.append((kind, number, content))
-        self._wake.send_bytes(b"")
+    def send(self, message: tuple[str, bytes]) -> None:
+        """Handle a message of the root: a task or a request."""
+        kind, content = message
+        with self._task_waits:
+            if kind == TASK:
+                self._tasks.append(content)
+                self._task_waits.notify()
+            else:
+                self._root_is_idle = True
 
-    def receive(self, seconds: float) -> bytes | None:
-        """Return the next future for the root, or None if none arrives in time."""
-        try:
-            return self._to_root.get(timeout=seconds) if seconds else self._to_root.get_nowait()
-        except queue.Empty:
-            return None
+    def poll(self, seconds: float) -> bool:
+        """Return whether a message for the root arrives in time."""
+        with self._root_may_go_on:
+            arrived = self._root_may_go_on.wait_for(self._has_message, seconds)
+        self.check()
+        return arrived
+
+    def recv_bytes(self) -> bytes:
+        """Return the next message for the root, after `poll`."""
+        return self._to_root.popleft()
+
+    def check(self) -> None:
+        """Raise an error if the run cannot continue."""
+        super().check()
+        if time.monotonic() > self._late and not self.was_ready:
+            raise RunError(f"no worker was ready after {READY_SECONDS:.0f} s; last output: {self.last_output()}")
 
     def close(self) -> str:
-        """End the thread and all workers, and return the output of the workers."""
+        """End all workers, and return their output."""
         self._closed = True
-        self._wake.send_bytes(b"")
-        for worker in list(self._workers):
-            worker.kill()  # the thread may be waiting for it
-        self.join(END_SECONDS)
-        self._log.seek(0)
-        output = self._log.read().decode(errors="replace")
-        for each in (self._log, self._selector, self._waking, self._wake):
-            each.close()
-        return output
+        with self._task_waits:
+            self._task_waits.notify_all()
+        return super().close()
 
-    def last_output(self) -> str:
-        """Return the last line of the output of the workers."""
-        size = os.fstat(self._log.fileno()).st_size
-        lines = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "none")
-
-    def run(self) -> None:
-        """Start the workers, then handle messages until the pool is closed."""
+    def serve(self, worker: Worker) -> None:
+        """Exchange messages with a worker until it ends. Then take back its task."""
+        task = None
         try:
-            for _ in range(self._count):
-                self._start_worker(0)
             while not self._closed:
-                for key, _ in self._selector.select():
-                    self._read(key.data)
-                self._give_tasks()
-        except Exception as error:
-            self.failure = f"SCOOP's broker failed ({type(error).__name__}: {error})"
+                kind, content = worker.connection.recv()
+                worker.ready = self.was_ready = True
+                if kind == REQUEST:
+                    task = self._next_task(worker)
+                    worker.connection.send_bytes(task)
+                    continue
+                with self._root_may_go_on:
+                    if kind == RESULT:
+                        task = None
+                        self._to_root.append(content)
+                    else:
+                        nested = "a plugin in a worker used SCOOP, which only the main process can do"
+                        self.failure = self.failure or (content.decode() if kind == FAILURE else nested)
+                    self._root_may_go_on.notify()
         finally:
-            for worker in self._workers:
-                worker.kill()
-                worker.process.wait()
-                worker.connection.close()
+            if task is not None:
+                with self._task_waits:
+                    self.sent_again += 1
+                    self._tasks.appendleft(task)
+                    self._task_waits.notify()
+                    self._root_may_go_on.notify()
 
-    def _start_worker(self, restarts: int) -> None:
-        if self._closed:
-            return
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                # -P: import nothing from the current folder
-                [sys.executable, "-P", "-m", "fooldeap_plugins.executor._worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,  # so that Ctrl-C reaches only the main process
-            )
-        worker = Worker(process, Connection(ours.detach()), restarts)
-        self._workers.append(worker)
-        self._selector.register(worker.connection, selectors.EVENT_READ, worker)
-        with contextlib.suppress(OSError):  # it has ended; `_read` notices it
-            worker.connection.send(self._settings)
-
-    def _read(self, worker: Worker | None) -> None:
-        if worker is None:
-            self._waking.recv_bytes()
-            if self._from_root:
-                self._handle(None, *self._from_root.popleft())
-            return
-        try:
-            message = worker.connection.recv()
-        except (EOFError, OSError):
-            self._replace(worker)
-        else:
-            self._handle(worker, *message)
-
-    def _handle(self, worker: Worker | None, kind: str, number: bytes, content: bytes) -> None:
-        if worker is not None:
-            worker.ready = self.was_ready = True
-            worker.tasks.pop(number, None)
-        if kind == TASK:  # a new one, or one that a process returns because it has another
-            self._tasks.append((number, content))
-        elif kind == RESULT:
-            self._to_root.put(content)
-        elif kind == FAILURE:
-            self.failure = self.failure or content.decode()
-        elif worker is None:
-            self._root_is_idle = True
-        else:
-            self._idle.append(worker)
-
-    def _replace(self, worker: Worker) -> None:
-        """Take back the tasks of a lost worker, and restart it."""
-        worker.kill()
-        worker.process.wait()
-        self._selector.unregister(worker.connection)
-        worker.connection.close()
-        self._workers.remove(worker)
-        self._idle = deque(each for each in self._idle if each is not worker)
-        self.sent_again += len(worker.tasks)
-        self._tasks.extendleft(worker.tasks.items())
-        if worker.restarts < RESTARTS:
-            self._start_worker(worker.restarts + 1)
-        elif not self._closed:
-            self._report("one of them ended repeatedly" if self.was_ready else "they did not start")
-
-    def _report(self, problem: str) -> None:
+    def give_up(self) -> None:
         """Warn that a worker has ended for good. If none was ever ready, make the run fail."""
+        problem = "one of them ended repeatedly" if self.was_ready else "they did not start"
         text = f"workers: {problem}; last output: {self.last_output()}"
         if self.was_ready:
             warnings.warn(f"{text}; the run continues", FooldeapWarning, stacklevel=1)
         else:
             self.failure = self.failure or text
 
-    def _give_tasks(self) -> None:
-        """Give tasks to processes that wait for one, to the root last, so that it takes none that a worker could do."""
-        while self._tasks and (self._idle or self._root_is_idle):
-            number, content = self._tasks.popleft()
-            worker = self._idle.popleft() if self._idle else None
-            if worker is None:
-                self._root_is_idle = False
-                self._to_root.put(content)
-                continue
-            worker.tasks[number] = content
-            with contextlib.suppress(OSError):  # it has ended; `_read` notices it and takes the task back
-                worker.connection.send_bytes(content)
+    def _next_task(self, worker: Worker) -> bytes:
+        """Wait for a task for a worker."""
+        with self._task_waits:
+            self._idle += 1
+            try:
+                while not self._task_waits.wait_for(lambda: self._tasks or self._closed, 1.0):
+                    if worker.process.poll() is not None:
+                        raise EOFError
+            finally:
+                self._idle -= 1
+            if self._closed:
+                raise EOFError
+            return self._tasks.popleft()
+
+    def _has_message(self) -> bool:
+        """Return whether there is a message for the root. It receives no task that an idle worker could do."""
+        if self._root_is_idle and len(self._tasks) > self._idle:
+            self._root_is_idle = False
+            self._to_root.append(self._tasks.popleft())
+        return bool(self._to_root or self.failure)
+
+
+def run_worker(connection: "Connection[Any, Any]", work: bytes) -> None:
+    """Load the experiment in a worker, then process tasks until the process ends."""
+    from fooldeap.engine import timeout
+
+    def report_and_exit(message: str) -> None:
+        connection.send((FAILURE, f"{message} (in the worker process {os.getpid()})".encode()))
+        os._exit(1)
+
+    timeout.last_resort = report_and_exit
+    preload(work)
+    connect(connection, root=False)
+    futures._startup(None)

@@ -1,5 +1,6 @@
 """Function calls that are sent to workers, and errors that are sent back with their traceback."""
 
+import contextlib
 import os
 import pickle
 import traceback
@@ -32,14 +33,9 @@ class Call:
     def __call__(self, item: Any) -> Any:
         if self._function is not None:  # in the main process
             return self._function(item)
-        try:
-            if self._threads is not None:
-                limit_threads(self._threads)
-            return pickle.loads(self._payload)(item)
-        except GreenletExit:
-            raise
-        except BaseException as error:
-            return Failure.from_error(error)
+        if self._threads is not None:
+            limit_threads(self._threads)
+        return attempt(lambda: pickle.loads(self._payload)(item))
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,35 @@ class Failure:
         return cls(sent)
 
 
-def raise_failures(outcomes: Iterable[Any]) -> Iterator[Any]:
-    """Yield the outcomes. Raise the error of the first failure."""
-    for outcome in outcomes:
-        if isinstance(outcome, Failure):
-            raise outcome.error
-        yield outcome
+def attempt(function: Callable[[], Any]) -> Any:
+    """Return the result of a function in a worker, or a `Failure`."""
+    try:
+        return function()
+    except GreenletExit:
+        raise
+    except BaseException as error:
+        return Failure.from_error(error)
+
+
+def in_order(ended: Iterable[tuple[int, Any]]) -> Iterator[Any]:
+    """Yield the results of numbered calls, each as soon as those before it have ended.
+
+    Raise the error of the first failure immediately, without waiting for the calls before it.
+    """
+    early: dict[int, Any] = {}
+    expected = 0
+    for number, result in ended:
+        if isinstance(result, Failure):
+            raise result.error
+        early[number] = result
+        while expected in early:
+            yield early.pop(expected)
+            expected += 1
+
+
+def preload(work: bytes) -> None:
+    """Load the experiment in a worker, before its first task."""
+    with contextlib.suppress(Exception):  # the first task will raise the same error
+        task = pickle.loads(work)
+        if task is not None:
+            _ = task.probe

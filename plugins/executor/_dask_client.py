@@ -16,12 +16,11 @@ from distributed import Client, KilledWorker
 
 from fooldeap.errors import FooldeapError, OvertimeError, RunError
 
-from ._calls import Failure
+from ._calls import in_order
 from ._dask_tasks import Preload, ReportRepeats, run
 
 CONNECT_SECONDS = 10.0
 BUNDLED_SECONDS = 0.25  # items that take less time are sent together, one task for each worker
-_Fetched = tuple[int, bytes]
 
 
 def connect(address: Any, security: Any = None) -> Any:
@@ -41,19 +40,21 @@ def connect(address: Any, security: Any = None) -> Any:
 
 
 class Connection:
-    """Maps functions with a client of Dask. ``check`` raises an error if the cluster cannot continue."""
+    """Maps functions with a client of Dask. ``check_cluster`` raises an error if the cluster cannot continue."""
 
     def __init__(
-        self, client: Any, work: bytes, threads: int | None, wait_seconds: float, check: Callable[[], None]
+        self, client: Any, work: bytes, threads: int | None, wait_seconds: float, check_cluster: Callable[[], None]
     ) -> None:
         self.sent_again = 0
         self._failure: FooldeapError | None = None  # reported by a worker
-        self._client, self._wait_seconds, self._check_cluster = client, wait_seconds, check
+        self.dashboard = str(client.dashboard_link)
+        self._client, self._wait_seconds, self._check_cluster = client, wait_seconds, check_cluster
         self._topic = f"fooldeap-{secrets.token_hex(8)}"
         self._numbers = itertools.count()
         self._sizes: dict[str, int] = {}  # number of items of each unfinished task
         self._seconds: dict[str, float] = {}  # seconds for an item, by the name of the function
-        self._results: queue.SimpleQueue[_Fetched | BaseException] = queue.SimpleQueue()
+        self._loaded: set[str] = set()  # workers that have loaded the experiment
+        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._had_workers = time.monotonic()
         client.subscribe_topic(self._topic, self._handle_message)
         self._register("the Dask scheduler", ReportRepeats(self._topic))
@@ -67,25 +68,10 @@ class Connection:
         except Exception as error:
             raise self._lost() from error
 
-    def wait(self, count: int) -> None:
-        """Wait until as many workers are connected."""
-        while len(self.workers) < count:
-            self._check(count)
-            time.sleep(0.05)
-
-    def wait_until_loaded(self) -> None:
-        """Wait until all connected workers have loaded the experiment."""
-        function, items = pickle.dumps(abs), pickle.dumps([])
-        loaded: dict[str, Any] = {}  # by worker; a worker that ends is replaced by one with another address
-        while True:
-            workers = self.workers
-            for each in workers:
-                if each not in loaded:
-                    task = self._client.submit(run, self._topic, function, items, workers=[each], pure=False)
-                    loaded[each] = task
-            if workers and all(loaded[each].done() for each in workers):
-                return
-            self._check(1)
+    def wait(self, count: int, *, loaded: bool = False) -> None:
+        """Wait until as many workers are connected, or have ``loaded`` the experiment."""
+        while sum(not loaded or each in self._loaded for each in self.workers) < count:
+            self._check(1 if loaded else count)
             time.sleep(0.05)
 
     def map(self, function: Callable[..., Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
@@ -98,18 +84,18 @@ class Connection:
         self._check_failure()
         name, start = getattr(function, "__name__", ""), time.monotonic()
         bundles = self._bundle(name, items, workers)
-        results: queue.SimpleQueue[_Fetched | BaseException] = queue.SimpleQueue()
-        self._results = results
+        self._results = results = queue.SimpleQueue[Any]()
         self._had_workers = time.monotonic()
         keys = [f"{self._topic}-{next(self._numbers)}" for _ in bundles]
         self._sizes = dict(zip(keys, map(len, bundles), strict=True))
-        packed, count = [pickle.dumps(bundle) for bundle in bundles], len(bundles)
-        sent = pickle.dumps(function)
+        sent, packed = pickle.dumps(function), [pickle.dumps(bundle) for bundle in bundles]
+        count = len(bundles)
         futures = self._client.map(run, [self._topic] * count, [sent] * count, packed, key=keys, pure=False)
         for number, future in enumerate(futures):
             asyncio.run_coroutine_threadsafe(self._fetch(number, future, results), self._client.loop.asyncio_loop)
         try:
-            yield from self._in_order(results, count)
+            for found in in_order(self._arrivals(results, count)):
+                yield from pickle.loads(found)
             self._seconds[name] = (time.monotonic() - start) * workers / len(items)
         finally:
             self._sizes = {}
@@ -135,35 +121,34 @@ class Connection:
         size = math.ceil(len(items) / workers) if fast else 1
         return [items[start : start + size] for start in range(0, len(items), size)]
 
-    async def _fetch(self, number: int, future: Any, results: "queue.SimpleQueue[_Fetched | BaseException]") -> None:
+    async def _fetch(self, number: int, future: Any, results: "queue.SimpleQueue[Any]") -> None:
         try:
             (found,) = await self._client.gather([future], asynchronous=True)
             results.put((number, found))
         except BaseException as error:
             results.put(error)
 
-    def _in_order(self, results: "queue.SimpleQueue[_Fetched | BaseException]", count: int) -> Iterator[Any]:
-        """Yield results as soon as those before them are there. Raise the first failure immediately."""
-        outcomes: dict[int, list[Any]] = {}
-        for expected in range(count):
-            while expected not in outcomes:
-                try:
-                    found = results.get(timeout=1.0)
-                except queue.Empty:
-                    self._check(1)
-                    continue
-                if isinstance(found, BaseException):
-                    raise self._explain(found) from found
-                number, packed = found
-                outcomes[number] = _unpack(packed)
-            yield from outcomes.pop(expected)
+    def _arrivals(self, results: "queue.SimpleQueue[Any]", count: int) -> Iterator[tuple[int, Any]]:
+        """Yield the number and the result of each task when it has ended."""
+        while count:
+            try:
+                found = results.get(timeout=1.0)
+            except queue.Empty:
+                self._check(1)
+                continue
+            if isinstance(found, BaseException):
+                raise self._explain(found) from found
+            yield found
+            count -= 1
 
     def _handle_message(self, event: tuple[float, dict[str, str]]) -> None:
         """Handle a message of a worker or of the scheduler plugin."""
         _, message = event
         if "again" in message:
             self.sent_again += self._sizes.get(message["again"], 0)
-        elif "hangs" in message:
+        elif "loaded" in message:
+            self._loaded.add(message["loaded"])
+        else:
             self._failure = OvertimeError(message["hangs"])
             self._results.put(self._failure)
 
@@ -197,11 +182,3 @@ class Connection:
 
     def _lost(self) -> RunError:
         return RunError(f"the connection to the Dask scheduler {self._client.scheduler.address} was lost")
-
-
-def _unpack(packed: bytes) -> list[Any]:
-    """Return the outcomes of a task, or raise the error of its function."""
-    outcomes: list[Any] = pickle.loads(packed)
-    if outcomes and isinstance(outcomes[-1], Failure):
-        raise outcomes[-1].error
-    return outcomes

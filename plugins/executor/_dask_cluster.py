@@ -1,117 +1,93 @@
 """A cluster on this machine: Dask's scheduler in a thread of this process, and worker processes."""
 
+import asyncio
 import contextlib
-import json
 import logging
-import os
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import Any
 
-from distributed import Scheduler, Security
+import dask
+from distributed import Scheduler, Security, Worker
 from distributed.deploy.spec import SpecCluster
 
-from fooldeap.errors import RunError
+from . import _dask_tasks, _workers
 
-RESTARTS = 3  # of each worker
-END_SECONDS = 5.0  # seconds within which a worker must end
 _KEYS = ("tls_ca_file", "tls_client_cert", "tls_client_key", "tls_worker_cert", "tls_worker_key")
 
 
-class Log:
-    """A temporary file for the output of workers and for the warnings of Dask in this process."""
-
-    def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile("w+", errors="replace", buffering=1)  # noqa: SIM115 - closed with the log
-        loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado")]
-        handlers = {each for logger in loggers for each in logger.handlers if type(each) is logging.StreamHandler}
-        self._redirected = [(each, each.level, each.setStream(self.file)) for each in handlers]
-        for handler in handlers:
-            handler.setLevel(logging.WARNING)
-
-    def last_line(self) -> str:
-        """Return the last line."""
-        descriptor = self.file.fileno()
-        size = os.fstat(descriptor).st_size
-        lines = os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "none")
-
-    def close(self) -> str:
-        """Close the file and return its content."""
-        for handler, level, stream in self._redirected:
-            handler.setStream(stream)
-            handler.setLevel(level)
-        self.file.seek(0)
-        with self.file:
-            return self.file.read()
-
-
-class PrivateScheduler(Scheduler):  # type: ignore[misc]
-    """A scheduler without an HTTP server, which would have no password."""
+class _Private:
+    """A scheduler or worker without an HTTP server, which would have no password."""
 
     def start_http_server(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
 
-class OwnCluster:
+class _PrivateScheduler(_Private, Scheduler):  # type: ignore[misc]
+    pass
+
+
+class _PrivateWorker(_Private, Worker):  # type: ignore[misc]
+    pass
+
+
+class OwnCluster(_workers.Workers):
     """A cluster that listens on the loopback interface only. All its connections use a certificate made for it."""
 
-    def __init__(self, workers: int, threads: int, dashboard: bool, log: Log) -> None:
-        self._log = log
+    def __init__(self, count: int, threads: int, dashboard: bool) -> None:
         security: Any = Security.temporary()
         options = {"host": "127.0.0.1", "protocol": "tls", "port": 0, "security": security, "dashboard": dashboard}
         options["dashboard_address"] = "127.0.0.1:0"
-        scheduler = {"cls": Scheduler if dashboard else PrivateScheduler, "options": options}
+        scheduler = {"cls": Scheduler if dashboard else _PrivateScheduler, "options": options}
         self.cluster: Any = SpecCluster(workers={}, scheduler=scheduler, security=security, silence_logs=False)
-        self._environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "DASK_LOGGING__DISTRIBUTED": "warning"}
         keys = {name: getattr(security, name) for name in _KEYS}
-        self._settings = {"scheduler": self.cluster.scheduler_address, "security": keys}
-        self._starts = [0] * workers
-        self._processes = [self._start(number) for number in range(workers)]
+        super().__init__(count, threads, run_worker, scheduler=self.cluster.scheduler_address, keys=keys)
 
-    def check(self) -> None:
-        """Start workers that have ended again. Make the run fail if none is left."""
-        for number, process in enumerate(self._processes):
-            if process.poll() is not None and self._starts[number] <= RESTARTS:
-                _close(process)
-                self._processes[number] = self._start(number)
-        if all(process.poll() is not None for process in self._processes):
-            raise RunError(f"all Dask workers ended repeatedly; last output: {self._log.last_line()}")
+    def close(self) -> str:
+        """End all processes and the scheduler, and return the output of the workers."""
+        try:
+            return super().close()
+        finally:
+            self.cluster.close()
 
-    def close(self) -> None:
-        """End all processes and the scheduler."""
-        for process in self._processes:
-            _close(process)
-        for process in self._processes:
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.cluster.close()
+    def serve(self, worker: _workers.Worker) -> None:
+        """Wait until a worker ends."""
+        worker.process.wait()
 
-    def _start(self, number: int) -> "subprocess.Popen[bytes]":
-        # -P: import nothing from the current folder. In a session of its own, Ctrl-C reaches only the main process.
-        command = [sys.executable, "-P", "-m", "fooldeap_plugins.executor._dask_worker"]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=self._log.file,
-            stderr=self._log.file,
-            env=self._environment,
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended
-            settings = {**self._settings, "name": f"{number}.{self._starts[number]}"}
-            process.stdin.write(json.dumps(settings).encode() + b"\n")
-            process.stdin.flush()
-        self._starts[number] += 1
-        return process
+    def give_up(self) -> None:
+        """Make the run fail if no worker is left."""
+        if not self._running:
+            self.failure = f"all Dask workers ended repeatedly; last output: {self.last_output()}"
 
 
-def _close(process: "subprocess.Popen[bytes]") -> None:
-    """Close the standard input of a worker, which ends it."""
-    if process.stdin is not None:
-        process.stdin.close()
+def run_worker(connection: "Connection[Any, Any]", scheduler: str, keys: dict[str, str]) -> None:
+    """Run a Dask worker until this process ends."""
+    _dask_tasks.ends_if_hanging = True
+    dask.config.set({"distributed.worker.profile.enabled": False, "distributed.worker.use-file-locking": False})
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    asyncio.run(_serve(scheduler, Security(require_encryption=True, **keys)))
+
+
+async def _serve(scheduler: str, security: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"nthreads": 1, "memory_limit": 0, "local_directory": folder, "host": "127.0.0.1"}
+        worker: Any = _PrivateWorker(scheduler, security=security, **options)
+        await worker  # then it needs the folder no more, because it keeps all data in memory
+    await worker.finished()
+
+
+@contextlib.contextmanager
+def warnings_in(file: Any) -> Iterator[None]:
+    """Write Dask's warnings in this process to a file."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado")]
+    handlers = {each for logger in loggers for each in logger.handlers if type(each) is logging.StreamHandler}
+    redirected = [(each, each.level, each.setStream(file)) for each in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler, level, stream in redirected:
+            handler.setStream(stream)
+            handler.setLevel(level)

@@ -16,7 +16,7 @@ from fooldeap.engine import timeout
 from fooldeap.errors import OvertimeError
 from fooldeap.lazy_tensorflow import limit_threads
 
-from ._calls import Failure
+from ._calls import attempt, preload
 
 FLUSH_SECONDS = 1.0  # seconds in which a message reaches the scheduler before the worker ends
 _lock = threading.Lock()  # a worker of a user may have several threads, but a classifier may not be thread-safe
@@ -24,20 +24,18 @@ _hanging = ""  # the message about a classifier that hangs in this process
 ends_if_hanging = False  # set in processes that fooldeap has started
 
 
-def run(topic: str, function: bytes, items: bytes) -> bytes:
-    """Return the results of a function over some items. The last one is a `Failure` if it failed.
+def run(topic: str, function: bytes, items: bytes) -> Any:
+    """Return the results of a function over some items, or a `Failure`.
 
     All values are pickles, so that the scheduler does not load them.
     """
-    outcomes: list[Any] = []
-    try:
+
+    def results() -> bytes:
         with _alone(get_worker(), topic):
             call = pickle.loads(function)
-            for item in pickle.loads(items):
-                outcomes.append(call(item))
-            return pickle.dumps(outcomes)
-    except BaseException as error:
-        return pickle.dumps([*outcomes, Failure.from_error(error)])
+            return pickle.dumps([call(item) for item in pickle.loads(items)])
+
+    return attempt(results)
 
 
 @contextlib.contextmanager
@@ -80,10 +78,9 @@ class Preload(WorkerPlugin):  # type: ignore[misc]
         threading.Thread(target=self._load, args=(worker,), name="fooldeap-preload", daemon=True).start()
 
     def _load(self, worker: Any) -> None:
-        with contextlib.suppress(Exception), _alone(worker, self._topic):  # the first task will raise the same error
-            work = pickle.loads(self._work)
-            if work is not None:
-                _ = work.probe
+        with contextlib.suppress(OvertimeError), _alone(worker, self._topic):
+            preload(self._work)
+        worker.log_event(self._topic, {"loaded": worker.address})
 
 
 class ReportRepeats(SchedulerPlugin):  # type: ignore[misc]

@@ -1,28 +1,35 @@
-"""The pool: SCOOP's root in this process, and workers."""
+"""The pool: SCOOP's root task in this process, and workers."""
 
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from fooldeap.errors import InputError, RunError
+from greenlet import GreenletExit, getcurrent
+
+from fooldeap.errors import InputError
 
 from ._broker import Broker
-from ._calls import Call, raise_failures
-from ._root import Root
-from ._scoop import connect, disconnect
-
-READY_SECONDS = 180.0  # within which the first worker must be ready
+from ._calls import Call, in_order
+from ._scoop import connect, control, disconnect, futures
 
 _open_pools: "list[Pool]" = []  # at most one, because SCOOP's state is global in the process
 
 
+class _CancelMap(BaseException):
+    """Cancels the current `map`: its remaining results are not needed."""
+
+
 class Pool:
-    """The main process and ``count`` workers, which load ``work``. Each one computes with ``threads`` threads."""
+    """The main process and ``count`` workers, which load ``work``. Each one computes with ``threads`` threads.
+
+    SCOOP's root task is entered to map a function, and left with each result. So the rest of this process does not run
+    inside SCOOP, and can raise errors and be interrupted as usual.
+    """
 
     def __init__(self, work: Any, count: int, threads: int) -> None:
-        settings = {"work": pickle.dumps(work), "threads": threads}
+        payload = pickle.dumps(work)
         for other in list(_open_pools):
             if other.thread is not threading.current_thread():
                 raise InputError(
@@ -31,26 +38,37 @@ class Pool:
                 )
             other.close()
         self.thread: threading.Thread = threading.current_thread()
-        self.closed = False
-        self._late = time.monotonic() + READY_SECONDS if count else float("inf")
-        self.broker = Broker(count, settings)
+        self.closed, self._is_mapping = False, False
+        self.broker = Broker(count, threads, payload)
         self.broker.start()
-        connect(self.broker.send, self._receive, root=True, alone=not count)
-        self._root = Root()
+        connect(self.broker, root=True, alone=not count)
+        self._caller = getcurrent()
+        futures._startup(self._serve)  # returns when the task switches back for the first time
+        self._task = control.current.greenlet
         _open_pools.append(self)
 
-    def map(self, function: Callable[..., Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(self, function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:
         """Yield the results of ``function`` over ``items``, in order.
 
         If a worker fails, its error is raised in this process.
         """
-        self._check()
-        return raise_failures(self._root.map(Call(function), list(items)))
+        self.broker.check()
+        if self._is_mapping:
+            self._enter(_CancelMap())
+        outcome = self._enter((Call(function), items))
+        while True:
+            self._is_mapping = isinstance(outcome, tuple) and bool(outcome)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if not outcome:
+                return
+            yield outcome[0]
+            outcome = self._enter(None)
 
     def wait(self) -> None:
         """Wait until all workers are ready."""
         while not self.broker.all_ready:
-            self._check()
+            self.broker.check()
             time.sleep(0.01)
 
     def close(self) -> str:
@@ -59,18 +77,34 @@ class Pool:
             return ""
         self.closed = True
         _open_pools.remove(self)
-        self._root.close()
+        for each in (self._task, futures._controller):
+            if not each.dead:
+                each.parent = getcurrent()
+                each.throw(GreenletExit)
         disconnect()
         return self.broker.close()
 
-    def _receive(self, seconds: float) -> bytes | None:
-        self._check()
-        return self.broker.receive(seconds)
+    def _enter(self, message: Any) -> Any:
+        """Continue the task and return its next outcome.
 
-    def _check(self) -> None:
-        """Raise an error if the run cannot continue."""
-        if self.broker.failure:
-            raise RunError(self.broker.failure)
-        if time.monotonic() > self._late and not self.broker.was_ready:
-            output = self.broker.last_output()
-            raise RunError(f"no worker was ready after {READY_SECONDS:.0f} s; last output: {output}")
+        The outcome is a result in a tuple, an empty tuple at the end, or an error.
+        """
+        self._caller = getcurrent()
+        futures._controller.parent = self._caller  # receives an interrupt while SCOOP waits
+        return self._task.throw(message) if isinstance(message, _CancelMap) else self._task.switch(message)
+
+    def _serve(self) -> None:
+        outcome: Any = ()
+        while True:
+            function, items = self._caller.switch(outcome)
+            outcome = ()
+            try:
+                tasks = futures._mapFuture(function, items)
+                for result in in_order((each.index, each.resultValue) for each in futures.as_completed(tasks)):
+                    self._caller.switch((result,))
+            except GreenletExit:
+                raise
+            except _CancelMap:
+                pass
+            except BaseException as error:
+                outcome = error

@@ -1,4 +1,4 @@
-"""SCOOP without its launcher: its futures go to a `Broker` in this process instead of one on the network.
+"""SCOOP without its launcher: its futures go through a connection of ours instead of a broker on the network.
 
 SCOOP sends pickles, and reading a pickle can run code. SCOOP's own transports and its broker listen on the network, and
 notice a lost worker late or never. So this module has a transport of its own, the `Communicator`. SCOOP 0.7.2 is
@@ -13,12 +13,9 @@ import logging
 import pickle
 import socket
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
-
-from ._broker import REQUEST, RESULT, TASK
 
 # When imported, SCOOP looks up the name of this machine for its launcher. This may block and print errors.
 with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname_ex", side_effect=socket.gaierror):
@@ -26,19 +23,17 @@ with contextlib.redirect_stderr(io.StringIO()), mock.patch("socket.gethostbyname
     from scoop import _control as control
     from scoop import _types, futures
 
-__all__ = ["connect", "control", "disconnect", "futures", "run_worker"]
+__all__ = ["connect", "control", "disconnect", "futures"]
 
-Send = Callable[[str, bytes, bytes], None]
-Receive = Callable[[float], bytes | None]
+TASK, REQUEST, RESULT = "task", "request", "result"  # kinds of messages
 
 
-def connect(send: Send, receive: Receive, *, root: bool, alone: bool = False) -> None:
-    """Let SCOOP in this process exchange futures with the broker.
+def connect(connection: Any, *, root: bool, alone: bool = False) -> None:
+    """Let SCOOP in this process exchange futures through a connection.
 
     Parameters
     ----------
-    send : sends a message: its kind, the number of a task, and a future
-    receive : returns the next future, or None if none arrives within a number of seconds
+    connection : has the methods ``send``, ``poll`` and ``recv_bytes`` of `multiprocessing.connection.Connection`
     root : whether this is the main process
     alone : whether there are no workers
     """
@@ -49,13 +44,8 @@ def connect(send: Send, receive: Receive, *, root: bool, alone: bool = False) ->
     scoop.logger = logging.getLogger("fooldeap.scoop")
     scoop.logger.propagate, scoop.logger.handlers = False, [logging.NullHandler()]
     _types.Future.rank = itertools.count()  # SCOOP identifies the root by the number 0, in each pool of this process
-    _types.Communicator = lambda: Communicator(send, receive)
+    _types.Communicator = lambda: Communicator(connection)
     control.execQueue = _types.FutureQueue()  # created here, so that SCOOP does not replace sys.excepthook
-
-
-def run_worker() -> None:
-    """Process tasks until this process ends."""
-    futures._startup(None)
 
 
 def disconnect() -> None:
@@ -69,37 +59,31 @@ def disconnect() -> None:
 class Communicator:
     """A transport of SCOOP. SCOOP defines the names of the methods."""
 
-    def __init__(self, send: Send, receive: Receive) -> None:
-        self._send, self._receive = send, receive
-        self._arrived: deque[bytes] = deque()
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     def sendFuture(self, future: Any) -> None:  # noqa: N802
         """Send a task. The broker may give it back."""
-        self._send(TASK, pickle.dumps(future.id), _pickled(future, children={}))
+        self._connection.send((TASK, _pickled(future, children={})))
 
     def sendResult(self, future: Any) -> None:  # noqa: N802
         """Send a task that has ended."""
-        self._send(RESULT, pickle.dumps(future.id), _pickled(future, callable=None, args=None, kargs=None))
+        self._connection.send((RESULT, _pickled(future, callable=None, args=None, kargs=None)))
 
     def sendRequest(self) -> None:  # noqa: N802
         """Request a task."""
-        self._send(REQUEST, b"", b"")
+        self._connection.send((REQUEST, b""))
 
     def sendStatusRequest(self, future: Any) -> None:  # noqa: N802
         """Do nothing. The broker sends the tasks of lost workers again, so none is ever missing."""
 
     def recvFuture(self) -> Iterator[Any]:  # noqa: N802
         """Yield all futures that have arrived."""
-        self._poll(0)
-        while self._arrived:
-            yield pickle.loads(self._arrived.popleft())
-            self._poll(0)
+        while self._connection.poll(0):
+            yield pickle.loads(self._connection.recv_bytes())
 
     def _poll(self, milliseconds: int) -> None:
-        if not self._arrived:
-            content = self._receive(milliseconds / 1000)
-            if content is not None:
-                self._arrived.append(content)
+        self._connection.poll(milliseconds / 1000)
 
     def shutdown(self) -> None:
         """Do nothing. The broker ends the workers."""

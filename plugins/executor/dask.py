@@ -1,11 +1,13 @@
 """Evaluation in several processes with Dask, on this machine or on a cluster."""
 
 import importlib.util
+import io
 import ipaddress
 import pickle
 import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,11 +49,9 @@ class Dask(Executor):
     start_timeout: Annotated[float, Gt(0), Le(1e6)] = 180.0
     batch_timeout: Annotated[float, Gt(0), Le(1e6)] | None = 3600.0
     _connection: Any = field(default=None, init=False, repr=False)
-    _client: Any = field(default=None, init=False, repr=False)
-    _cluster: Any = field(default=None, init=False, repr=False)
-    _log: Any = field(default=None, init=False, repr=False)
+    _resources: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
+    _log: io.StringIO = field(default_factory=io.StringIO, init=False, repr=False)
     _count: int = field(default=0, init=False, repr=False)
-    _sent_again: int = field(default=0, init=False, repr=False)  # by connections that are closed
 
     @staticmethod
     def from_object(source: Any) -> dict[str, Any] | None:
@@ -88,6 +88,8 @@ class Dask(Executor):
                 self._start(payload)
             else:
                 self._join(payload)
+            if self.dashboard:
+                tell(f"Dask's dashboard: {self._connection.dashboard}")
         except BaseException:
             self.close()
             raise
@@ -101,31 +103,23 @@ class Dask(Executor):
     @property
     def sent_again(self) -> int:
         """The number of items that were sent again because their worker was lost."""
-        return self._sent_again + (0 if self._connection is None else int(self._connection.sent_again))
+        return 0 if self._connection is None else int(self._connection.sent_again)
 
     def wait(self) -> None:
-        """Wait until all workers are ready."""
-        self._connection.wait(self._count)
-        self._connection.wait_until_loaded()
+        """Wait until all workers have loaded the experiment."""
+        self._connection.wait(self._count, loaded=True)
 
     def close(self) -> str:
         """End the workers that `open` has started, and return their output."""
-        connection, client, cluster, log = self._connection, self._client, self._cluster, self._log
-        self._connection = self._client = self._cluster = self._log = None
-        if connection is not None:
-            self._sent_again += connection.sent_again
-            if cluster is None:
-                connection.close()
-        if client is not None:
-            client.close()
-        if cluster is not None:
-            cluster.close()
-        return "" if log is None else str(log.close())
+        self._connection = None
+        self._resources.close()
+        log, self._log = self._log, io.StringIO()
+        return log.getvalue()
 
     def _start(self, payload: bytes) -> None:
         """Start a cluster on this machine."""
         from ._dask_client import Connection, connect
-        from ._dask_cluster import Log, OwnCluster
+        from ._dask_cluster import OwnCluster, warnings_in
 
         useless = next((name for name in ("tls_ca", "tls_cert", "tls_key") if getattr(self, name)), None)
         if useless:
@@ -134,52 +128,48 @@ class Dask(Executor):
             )
         if self.dashboard and importlib.util.find_spec("bokeh") is None:
             raise InputError("dashboard: needs the package 'bokeh'; install it, or leave 'dashboard' out")
-        self._log = Log()
         self._count = usable_cores() if self.workers == "auto" else self.workers
         threads = max(1, usable_cores() // self._count)
-        self._cluster = OwnCluster(self._count, threads, self.dashboard, self._log)
-        self._client = connect(self._cluster.cluster)
-        self._connection = Connection(self._client, payload, threads, self.start_timeout, self._cluster.check)
-        if self.dashboard:
-            tell(f"Dask's dashboard: {self._client.dashboard_link}")
+        self._resources.enter_context(warnings_in(self._log))
+        cluster = OwnCluster(self._count, threads, self.dashboard)
+        self._resources.callback(lambda: self._log.write(cluster.close()))
+        cluster.start()
+        client = connect(cluster.cluster)
+        self._resources.callback(client.close)
+        self._connection = Connection(client, payload, threads, self.start_timeout, cluster.check)
 
     def _join(self, payload: bytes) -> None:
         """Connect to a running scheduler."""
         from distributed import Client
 
         from ._dask_client import Connection, connect
-        from ._dask_cluster import Log
+        from ._dask_cluster import warnings_in
 
         address = self._address()
-        adopted = _adopted.get(address)
-        if isinstance(adopted, Client) and adopted.status == "running":
-            client = adopted
-        elif adopted is not None and not isinstance(adopted, Client):
-            client = self._client = connect(adopted)
-        else:
-            security = self._security(address)
-            self._log = Log()
-            client = self._client = connect(address, security)
+        client = _adopted.get(address)
+        if isinstance(client, Client) and client.status != "running":
+            client = None  # the user has closed it
+        if not isinstance(client, Client):
+            security = self._security(address) if client is None else None
+            self._resources.enter_context(warnings_in(self._log))
+            client = connect(address if client is None else client, security)
+            self._resources.callback(client.close)
         self._connection = Connection(client, payload, None, self.start_timeout, lambda: None)
+        self._resources.callback(self._connection.close)
         self._connection.wait(1 if self.workers == "auto" else self.workers)
         self._count = len(self._connection.workers)
-        if self.dashboard:
-            tell(f"Dask's dashboard: {client.dashboard_link}")
 
     def _address(self) -> str:
         """Return the address of the scheduler."""
         if self.scheduler is not None:
             return self.scheduler
         try:
-            found = read_json(Path(str(self.scheduler_file)), named=True)
+            return str(read_json(Path(str(self.scheduler_file)), named=True)["address"])
         except InputError:
             raise
-        except ValueError:  # it is not JSON
-            found = None
-        address = found.get("address") if isinstance(found, dict) else None
-        if not isinstance(address, str):
-            raise InputError(f"scheduler_file: {self.scheduler_file} has no address; let 'dask scheduler' write it")
-        return address
+        except (ValueError, KeyError, TypeError) as error:
+            needs = "has no address; let 'dask scheduler' write it"
+            raise InputError(f"scheduler_file: {self.scheduler_file} {needs}") from error
 
     def _security(self, address: str) -> Any:
         """Return Dask's TLS settings.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fooldeap.lazy_tensorflow import limit_threads, usable_cores
 from fooldeap.plugin import Executor, Ge, Gt, Le, dataclass, executor, field
 
-from ._calls import Call, raise_failures
+from ._calls import Call, in_order
 
 
 @executor("scoop")
@@ -62,10 +62,10 @@ class Scoop(Executor):
         if self.is_launched():
             from scoop import futures
 
-            return raise_failures(futures.map(Call(function, self._threads), list(items)))
+            return in_order(enumerate(futures.map(Call(function, self._threads), list(items))))
         if self._pool is None or self._pool.closed:
             self.open(self._work)
-        return iter(self._pool.map(function, items))
+        return iter(self._pool.map(function, list(items)))
 
     @property
     def sent_again(self) -> int:

@@ -35,7 +35,6 @@ ALLOWED = {
     "plugins/executor/_pool.py": "writes the work for its own workers",
     "plugins/executor/_calls.py": "messages between our own processes, by sockets that no other process can open",
     "plugins/executor/_scoop.py": "messages between our own processes, by sockets that no other process can open",
-    "plugins/executor/_worker.py": "reads the work from its own root, from such a socket",
     "plugins/executor/dask.py": "writes the work for the workers of a cluster",
     "plugins/executor/_dask_client.py": "Dask's own traffic, between processes that trust each other",
     "plugins/executor/_dask_tasks.py": "Dask's own traffic, between processes that trust each other",
@@ -120,7 +119,6 @@ UNBOUNDED = {
     "fooldeap/report/html.py": "files of the package",
     "plugins/dataset/mnist.py": "a file of the package",
     "fooldeap/runs/worker_task.py": "traffic between our own processes",
-    "plugins/executor/_dask_worker.py": "traffic between our own processes",
 }
 MODELS = "plugins/classifier/"  # model files have readers of their own, see test_hostile_models
 

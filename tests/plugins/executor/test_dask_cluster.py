@@ -20,7 +20,6 @@ from fooldeap.configuration import config
 from fooldeap.errors import InputError, OvertimeError, PluginError, RunError
 from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
-from fooldeap.runs.worker_task import WorkerTask
 
 pytestmark = [ON_LINUX, pytest.mark.slow]
 
@@ -100,9 +99,10 @@ def test_workers_with_several_threads_evaluate_one_batch_at_a_time(tmp_path):
             assert bits(tmp_path / mode) == bits(tmp_path / "serial")
 
 
-def test_killed_scheduler_ends_the_run_which_can_be_resumed(slow, tmp_path):
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_killed_scheduler_ends_the_run_which_can_be_resumed(slow, tmp_path, mode):
     with cluster(tmp_path / "cluster", 2) as made:
-        experiment = {**SLOW, "executor": {"name": "dask", "scheduler": made.address, "workers": 2}}
+        experiment = {**SLOW, "executor": {"name": "dask", "scheduler": made.address, "workers": 2, "mode": mode}}
         process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
         wait_for(lambda: list(tmp_path.glob("run/journal/*")), process)
         made.scheduler.send_signal(signal.SIGKILL)
@@ -116,17 +116,20 @@ def test_killed_scheduler_ends_the_run_which_can_be_resumed(slow, tmp_path):
     check_adds_up(tmp_path / "run")
 
 
-def test_worker_with_another_model_or_other_bits_is_refused_by_name(shared, monkeypatch):
-    experiment = config.load({**SLOW, "executor": {"name": "dask", "scheduler": shared.address}})
-    names = "|".join(rf"\(process {worker.pid}\)" for worker in shared.workers)
-    with ExperimentSession(experiment) as ready:
-        monkeypatch.setattr(WorkerTask, "probe", b"other bits")
-        with pytest.raises(RunError, match=f"({names}) computes other bits than"):
-            ready.run(None)
-    monkeypatch.undo()
-    monkeypatch.setattr(WorkerTask, "digest", "another")
-    with ExperimentSession(experiment) as ready, pytest.raises(InputError, match=f"({names}) has another classifier"):
-        ready.run(None)
+@pytest.mark.parametrize("mode", ["chunks", "runs"])
+def test_run_of_a_killed_client_is_resumed_on_the_same_cluster(slow, tmp_path, mode):
+    """In the mode runs, the workers may still write to the journals of the killed client."""
+    with cluster(tmp_path / "cluster", 2) as made:
+        experiment = {**SLOW, "executor": {"name": "dask", "scheduler": made.address, "workers": 2, "mode": mode}}
+        process = start(write(tmp_path / "slow.yaml", experiment), tmp_path / "run")
+        wait_for(lambda: list(tmp_path.glob("run/journal/*")), process)
+        process.kill()
+        process.communicate()
+        assert not descendants(process.pid)
+        assert all(worker.poll() is None for worker in made.workers), "they belong to the user"
+        fooldeap.resume(tmp_path / "run", quiet=True)
+    assert bits(tmp_path / "run") == slow
+    check_adds_up(tmp_path / "run")
 
 
 @pytest.mark.parametrize("hangs", ["Python", "C"])

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.experiments import bits, unannounced
-from helpers.parallel import ON_LINUX, SLOW, dask, prepared, wait_for, write
+from helpers.parallel import ON_LINUX, SLOW, WORKER, dask, prepared, wait_for, write
 from helpers.processes import descendants, listening, named, unix_sockets
 
 import fooldeap
@@ -17,7 +17,6 @@ from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
-WORKER = "fooldeap_plugins.executor._dask_worker"
 LOOPBACK = "0100007F"  # as the kernel writes 127.0.0.1
 
 
@@ -126,7 +125,7 @@ def test_others_cannot_connect_without_the_certificate():
     from distributed import Client, Security
 
     with ExperimentSession(config.load({**SLOW, "executor": dask(1)})) as ready:
-        address = ready.executor._client.scheduler.address
+        address = ready.executor._connection._client.scheduler.address
         assert address.startswith("tls://127.0.0.1:")
         with pytest.raises((OSError, TypeError)):
             Client(address.replace("tls", "tcp"), timeout=1)

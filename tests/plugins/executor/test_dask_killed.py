@@ -10,9 +10,20 @@ import time
 
 import pytest
 from helpers.experiments import bits, unannounced
-from helpers.parallel import ON_LINUX, SLOW, dask, prepared, said_until_its_end, start, wait_for, write
+from helpers.parallel import (
+    ON_LINUX,
+    SLOW,
+    WORKER,
+    dask,
+    prepared,
+    said_until_its_end,
+    start,
+    wait_for,
+    workers_of,
+    write,
+)
 from helpers.processes import descendants, named
-from helpers.query_logs import check_adds_up, sessions
+from helpers.query_logs import check_adds_up
 
 import fooldeap
 from fooldeap.configuration import config
@@ -21,13 +32,7 @@ from fooldeap.runs.experiment_session import ExperimentSession
 from fooldeap.runs.run_folder import RunFolder
 
 pytestmark = ON_LINUX
-WORKER = "fooldeap_plugins.executor._dask_worker"
 FAULTS = int(os.environ.get("FOOLDEAP_FAULTS", "1"))  # number of killed workers in each mode; `make faults` kills 20
-
-
-def workers_of(process):
-    """Return the workers of a run that are not killed yet."""
-    return [each for each in descendants(process.pid) if each in named(WORKER)]
 
 
 class Killer(threading.Thread):
@@ -57,42 +62,6 @@ def test_killed_worker_does_not_change_results(slow, tmp_path, mode, attempt):
         ready.run(folder, quiet=True)
         killer.join()
     assert bits(tmp_path / "run") == slow, "each evaluation is counted once: they are in the journals and the log"
-    check_adds_up(tmp_path / "run")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_images_of_a_lost_worker_are_in_the_query_log(slow, tmp_path, mode):
-    """A worker is suspended while it has a task, then killed, so that its task is surely sent again."""
-    with ExperimentSession(config.load({**SLOW, "executor": dask(2, mode)})) as ready:
-        folder = RunFolder.create(ready.experiment, tmp_path / "run")
-        ready.executor.wait()
-        victim = next(each for each in descendants(os.getpid()) if each in named(WORKER))
-
-        def all_have_begun():
-            if mode == "chunks":
-                return list(folder.path.glob("journal/*"))
-            path = folder.path / "queries.csv"
-            rows = (
-                sessions(folder.path) if path.exists() else []
-            )  # one for this process, and one for each group of runs
-            return len(rows) == 3 and all(row["shown"] for row in rows[1:])
-
-        def suspend_and_kill():
-            wait_for(all_have_begun)
-            os.kill(victim, signal.SIGSTOP)
-            time.sleep(0.5)
-            os.kill(victim, signal.SIGKILL)
-
-        killer = threading.Thread(target=suspend_and_kill)
-        killer.start()
-        ready.run(folder, quiet=True)
-        killer.join()
-        assert ready.executor.sent_again >= 1
-        rows = ready.evaluator.rows
-    (session,) = sessions(tmp_path / "run")
-    assert session["uncertain"] >= rows if mode == "chunks" else session["lost"] + session["uncertain"] > 0
-    assert bits(tmp_path / "run") == slow
     check_adds_up(tmp_path / "run")
 
 

@@ -2,31 +2,29 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 from helpers.parallel import ON_LINUX, wait_for
 
-from fooldeap_plugins.executor import _broker
+from fooldeap.errors import RunError
+from fooldeap_plugins.executor import _workers
 from fooldeap_plugins.executor._broker import REQUEST, TASK, Broker
 
 pytestmark = ON_LINUX
-# A worker that requests a task and, when told to, answers it. A task is a command: keep, answer, or end.
+# A worker that requests a task and, when told to, answers it. A task is a command: keep, answer, or nested.
 WORKER = """
 import sys
 from multiprocessing.connection import Connection
 connection = Connection(int(sys.argv[1]))
-connection.recv()
-connection.send(("request", b"", b""))
+connection.recv_bytes()
 while True:
+    connection.send(("request", b""))
     task = connection.recv_bytes()
-    if task == b"end":
-        break
-    if task == b"return":
-        connection.send(("task", b"other", b"answer"))
-    if task == b"answer":
-        connection.send(("result", b"a", b"answered"))
-        connection.send(("request", b"", b""))
+    while task.startswith(b"keep"):
+        connection.poll(60)
+    if task == b"nested":
+        connection.send(("task", b""))
+    connection.send(("result", b"answered"))
 """
 
 
@@ -35,13 +33,13 @@ def broker(monkeypatch):
     """Yield a function that returns a running broker with a number of workers."""
     popen, brokers = subprocess.Popen, []
     monkeypatch.setattr(
-        _broker.subprocess,
+        _workers.subprocess,
         "Popen",
         lambda command, **more: popen([sys.executable, "-c", WORKER, command[-1]], **more),
     )
 
     def start(count):
-        brokers.append(Broker(count, {}))
+        brokers.append(Broker(count, 1, b""))
         brokers[-1].start()
         wait_for(lambda: brokers[-1].all_ready)
         return brokers[-1]
@@ -51,68 +49,84 @@ def broker(monkeypatch):
         each.close()
 
 
+def receive(broker, seconds=10.0):
+    """Return the next message for the root, or None if none arrives in time."""
+    return broker.recv_bytes() if broker.poll(seconds) else None
+
+
 def test_worker_answers_a_task(broker):
     one = broker(1)
-    one.send(TASK, b"a", b"answer")
-    assert one.receive(10.0) == b"answered"
-    assert one.receive(0.0) is None
+    one.send((TASK, b"answer"))
+    assert receive(one) == b"answered"
+    assert receive(one, 0.0) is None
     assert one.sent_again == 0
 
 
 def test_root_receives_one_task_after_all_waiting_workers(broker):
     two = broker(2)
-    two.send(REQUEST)
-    two.send(REQUEST)
-    for number in (b"a", b"b", b"c", b"d"):
-        two.send(TASK, number, b"keep " + number)
-    assert two.receive(10.0) == b"keep c"
-    assert two.receive(0.2) is None
-    two.send(REQUEST)
-    assert two.receive(10.0) == b"keep d"
+    two.send((REQUEST, b""))
+    for task in (b"keep a", b"keep b", b"keep c", b"keep d"):
+        two.send((TASK, task))
+    first = receive(two)
+    assert receive(two, 0.2) is None
+    assert len(two._tasks) == 1, "the workers have two"
+    two.send((REQUEST, b""))
+    assert {first, receive(two)} < {b"keep a", b"keep b", b"keep c", b"keep d"}
+    assert not two._tasks
 
 
 def test_tasks_of_a_lost_worker_are_given_to_others_first(broker):
     one = broker(1)
-    one.send(TASK, b"a", b"keep")
-    one.send(TASK, b"b", b"later")
-    (worker,) = one._workers
-    wait_for(lambda: worker.tasks)
+    one.send((TASK, b"keep"))
+    one.send((TASK, b"answer"))
+    (worker,) = one._running
+    wait_for(lambda: len(one._tasks) == 1)
     worker.process.kill()
     wait_for(lambda: one.sent_again == 1)
-    one.send(REQUEST)
-    assert one.receive(10.0) in (b"keep", b"later")
-    wait_for(lambda: one.all_ready and one._workers != [worker])
+    one.send((REQUEST, b""))
+    assert receive(one) in (b"keep", b"answer")
+    wait_for(lambda: one.all_ready and one._running != [worker])
 
 
-def test_task_that_a_worker_returns_is_given_to_another(broker):
-    two = broker(2)
-    two.send(TASK, b"a", b"return")
-    assert two.receive(10.0) == b"answered"
+def test_idle_worker_that_ends_is_restarted(broker):
+    one = broker(1)
+    (worker,) = one._running
+    worker.process.kill()
+    wait_for(lambda: one.all_ready and one._running != [worker])
+    assert one.sent_again == 0
 
 
 def test_worker_is_restarted_three_times(broker):
     one = broker(1)
-    one.send(TASK, b"a", b"keep")
     with pytest.warns(UserWarning, match="one of them ended repeatedly"):
         kill_until_none_is_left(one)
-    assert one.sent_again == 1 + _broker.RESTARTS
-    one.send(REQUEST)
-    assert one.receive(10.0) == b"keep"
+    assert one.sent_again == 1 + _workers.RESTARTS
+    one.send((REQUEST, b""))
+    assert receive(one) == b"keep"
 
 
 def kill_until_none_is_left(broker):
-    while broker._workers:
-        if broker._workers[0].tasks:
-            broker._workers[0].process.kill()
-        time.sleep(0.01)
+    broker.send((TASK, b"keep"))
+    for lost in range(1 + _workers.RESTARTS):
+        wait_for(lambda: broker._running and broker._running[0].ready and not broker._tasks)
+        broker._running[0].process.kill()
+        wait_for(lambda lost=lost: broker.sent_again == lost + 1)
+    for each in broker._keepers:
+        each.join()
 
 
 def test_worker_that_ends_after_its_answer_loses_no_task(broker):
     one = broker(1)
-    one.send(TASK, b"a", b"answer")
-    assert one.receive(10.0) == b"answered"
-    (worker,) = one._workers
-    assert not worker.tasks
+    one.send((TASK, b"answer"))
+    assert receive(one) == b"answered"
+    (worker,) = one._running
     worker.process.kill()
-    wait_for(lambda: worker not in one._workers)
+    wait_for(lambda: worker not in one._running)
     assert one.sent_again == 0
+
+
+def test_nested_task_is_an_error(broker):
+    one = broker(1)
+    one.send((TASK, b"nested"))
+    with pytest.raises(RunError, match="a plugin in a worker used SCOOP"):
+        wait_for(lambda: receive(one, 0.1))

@@ -59,7 +59,7 @@ def test_workers_that_do_not_start_are_an_error(monkeypatch):
     broken = "import sys; sys.exit('no room')"
     popen = subprocess.Popen
     monkeypatch.setattr(
-        "fooldeap_plugins.executor._broker.subprocess.Popen",
+        "fooldeap_plugins.executor._workers.subprocess.Popen",
         lambda command, **more: popen([sys.executable, "-c", broken], **more),
     )
     refused = pytest.raises(RunError, match=r"workers: they did not start; last output: no room")
@@ -93,16 +93,6 @@ def test_objects_that_workers_cannot_load_are_refused():
         fooldeap.run(SLOW, plugins=[of_python], mutation="of_python", executor=scoop(), quiet=True)
 
 
-def test_worker_with_different_bits_is_refused(monkeypatch):
-    from fooldeap.runs.worker_task import WorkerTask
-
-    with ExperimentSession(config.load({**SLOW, "executor": scoop()})) as ready:
-        ready.executor.wait()
-        monkeypatch.setattr(WorkerTask, "probe", b"other bits")
-        with pytest.raises(RunError, match="computes other bits than"):
-            ready.run(None)
-
-
 @pytest.mark.parametrize(("mode", "hangs"), [("chunks", "Python"), ("runs", "Python"), ("chunks", "C")])
 def test_hanging_classifier_ends_the_run_which_can_be_resumed(slow, tmp_path, mode, hangs):
     classifier = {"name": "slow", "pause": 0.0002, "only": os.getpid(), "hangs": hangs}
@@ -134,7 +124,7 @@ def test_workers_that_are_not_ready_are_reported(monkeypatch, tmp_path):
     experiment = {**SLOW, "classifier": {"name": "slow", "loads": 60.0}, "executor": scoop()}
     with pytest.warns(FooldeapWarning, match="not ready before the run ended and did no work"):
         fooldeap.run(experiment, quiet=True, out=tmp_path / "run", stop={"generations": 1})
-    monkeypatch.setattr(importlib.import_module("fooldeap_plugins.executor._pool"), "READY_SECONDS", 0.0)
+    monkeypatch.setattr(importlib.import_module("fooldeap_plugins.executor._broker"), "READY_SECONDS", 0.0)
     with (
         pytest.raises(RunError, match="no worker was ready after 0 s"),
         ExperimentSession(config.load(experiment)) as ready,
