@@ -286,19 +286,6 @@ ADAPTIVE = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_adaptive_operators_give_the_same_bits_with_workers(tmp_path, mode):
-    slow = {"name": "slow_steps", "pause": 0.005}
-    longer = {**ADAPTIVE, "classifier": slow, "stop": {"confidence": None, "evaluations": 3000}}
-    serial, scattered = (
-        tiny(**longer, executor=executor) for executor in ("serial", {"name": "scoop", "workers": 2, "mode": mode})
-    )
-    run(serial, tmp_path / "serial")
-    run(scattered, tmp_path / "scattered")
-    assert bits(tmp_path / "serial") == bits(tmp_path / "scattered")
-
-
 def test_adaptive_operators_give_the_same_bits_one_run_at_a_time(tmp_path):
     run(tiny(**ADAPTIVE), tmp_path / "together")
     run(tiny(**ADAPTIVE, concurrent_runs=1), tmp_path / "alone")

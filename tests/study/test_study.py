@@ -98,12 +98,6 @@ def test_results_do_not_depend_on_concurrent_runs(study, tmp_path, concurrent_ru
     assert bits(compare(tmp_path / "study", concurrent_runs=concurrent_runs).folder) == bits(study.folder)
 
 
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
-def test_results_do_not_depend_on_workers(study, tmp_path, mode):
-    done = compare(tmp_path / "study", executor={"name": "scoop", "workers": 2, "mode": mode})
-    assert bits(done.folder) == bits(study.folder)
-
-
 @pytest.mark.draws
 def test_report_and_figures_are_bit_identical(study, tmp_path):
     again = compare(tmp_path / "study")

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from helpers.experiments import ROOT, bits
+from helpers.experiments import bits
 from helpers.parallel import ON_LINUX, SLOW, dask, prepared
 from helpers.query_logs import check_adds_up
 
@@ -20,22 +20,3 @@ def test_number_of_workers_changes_no_bits(slow, tmp_path, workers, mode):
     assert len(done) == min(workers, 4 if mode == "runs" else 5), "eight runs go to five processes in pairs"
     assert os.getpid() not in {place.process for place in done}
     check_adds_up(tmp_path / "run")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mnist", "mnist_lenet"])
-def test_shipped_networks_give_identical_bits(name, tmp_path):
-    small = {
-        "targets": [2, 3, 8],
-        "seeds": 3,
-        "stop": {"generations": 6, "evaluations": 300},
-        "algorithm": {"name": "generational", "population": 40},
-        "reporters": ["csv", "images"],
-    }
-    prepared(ROOT / f"configs/{name}.yaml", tmp_path / "serial", **small)
-    expected = bits(tmp_path / "serial")
-    for workers, mode in [(1, "chunks"), (2, "chunks"), (1, "runs"), (2, "runs")]:
-        folder = tmp_path / f"{workers}-{mode}"
-        done = prepared(ROOT / f"configs/{name}.yaml", folder, executor=dask(workers, mode), **small)
-        assert bits(folder) == expected, (workers, mode)
-        assert len(done) == workers, "every worker evaluated"

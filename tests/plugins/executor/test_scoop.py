@@ -24,25 +24,6 @@ pytestmark = ON_LINUX
 # --- Determinism ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mnist", "mnist_lenet"])
-def test_shipped_networks_give_identical_bits(name, tmp_path):
-    small = {
-        "targets": [2, 3, 8],
-        "seeds": 3,
-        "stop": {"generations": 6, "evaluations": 300},
-        "algorithm": {"name": "generational", "population": 40},
-        "reporters": ["csv", "images"],
-    }
-    prepared(ROOT / f"configs/{name}.yaml", tmp_path / "serial", **small)
-    expected = bits(tmp_path / "serial")
-    for workers, mode in [(1, "chunks"), (2, "chunks"), (1, "runs"), (2, "runs")]:
-        folder = tmp_path / f"{workers}-{mode}"
-        done = prepared(ROOT / f"configs/{name}.yaml", folder, executor=scoop(workers, mode), **small)
-        assert bits(folder) == expected, (workers, mode)
-        assert len(done) == workers, "everybody worked"
-
-
 @pytest.mark.parametrize("mode", ["chunks", "runs"])
 @pytest.mark.parametrize(
     "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(5, marks=pytest.mark.slow)]
