@@ -57,7 +57,7 @@ class Broker(Workers):
     def poll(self, seconds: float) -> bool:
         """Return whether a message for the root arrives in time."""
         with self._root_may_go_on:
-            arrived = self._root_may_go_on.wait_for(self._has_message, seconds)
+            arrived = self._root_may_go_on.wait_for(self._give_to_root, seconds)
         self.check()
         return arrived
 
@@ -128,8 +128,8 @@ class Broker(Workers):
                 raise EOFError
             return self._tasks.popleft()
 
-    def _has_message(self) -> bool:
-        """Return whether there is a message for the root. It receives no task that an idle worker could do."""
+    def _give_to_root(self) -> bool:
+        """Give the root a task that it requested, if no idle worker could do it. Return whether there is a message."""
         if self._root_is_idle and len(self._tasks) > self._idle:
             self._root_is_idle = False
             self._to_root.append(self._tasks.popleft())
