@@ -1,6 +1,6 @@
 """Throughput by number of workers, with the executors `scoop` and `dask` in both modes.
 
-    python benchmarks/scaling.py [--most 16] [--networks] [--study] [--limit] [--json FILE]
+    python benchmarks/scaling.py [--engines scoop] [--workers 1 4 16] [--networks | --study | --limit] [--json FILE]
 
 The classifier sleeps 10 or 100 ms per image, so that many workers can be measured on few cores. In the mode chunks, ten
 runs (population 100) share batches. In the mode runs, there are four runs for each of 16 workers; with one worker,
@@ -38,7 +38,8 @@ TOGETHER = 40  # workers that are measured at the same time; they sleep
 
 def main() -> int:
     parser = options(__doc__)
-    parser.add_argument("--most", type=int, default=16, help="the largest number of workers")
+    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 4, 16], help="numbers of workers")
     parser.add_argument("--networks", action="store_true", help="measure mnist_cnn")
     parser.add_argument("--study", action="store_true", help="measure a study")
     parser.add_argument("--limit", action="store_true", help="measure where the distribution of work limits the speed")
@@ -46,16 +47,15 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.child:
         return serve(json.loads(arguments.child))
-    counts = [count for count in (1, 4, 16, 64) if count <= arguments.most]
-    notes, figures = [], []
-    settings = list(itertools.product(ENGINES, MODES, PAUSES, counts))
+    notes, figures, engines = [], [], arguments.engines
+    settings = list(itertools.product(engines, MODES, PAUSES, arguments.workers))
     if arguments.networks:
-        settings = list(itertools.product(ENGINES, MODES, [0.0], [1, 2]))
+        settings = list(itertools.product(engines, MODES, [0.0], [1, 2]))
     elif arguments.study:
-        settings = [(engine, "study", 0.01, 16) for engine in ENGINES]
+        settings = [(engine, "study", 0.01, 16) for engine in engines]
     elif arguments.limit:
-        settings = [(engine, "tasks", 0.0, 16) for engine in ENGINES]
-        settings += itertools.product(ENGINES, ["chunks"], SHORT, [16])
+        settings = [(engine, "tasks", 0.0, 16) for engine in engines]
+        settings += itertools.product(engines, ["chunks"], SHORT, [16])
     speeds = measured(settings)
     for (engine, mode, pause, count), speed in speeds.items():
         unit = "tasks" if mode == "tasks" else "images"

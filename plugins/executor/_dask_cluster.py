@@ -57,7 +57,7 @@ class OwnCluster(_workers.Workers):
 
     def give_up(self) -> None:
         """Make the run fail if no worker is left."""
-        if not self._running:
+        if not self.left:
             self.failure = f"all Dask workers ended repeatedly; last output: {self.last_output()}"
 
 

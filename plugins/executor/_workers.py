@@ -45,11 +45,13 @@ class Workers(ABC):
     Attributes
     ----------
     failure : why the run cannot continue, or an empty text
+    left : number of workers that run or will be started again
     output : a temporary file for the output of the workers
     """
 
     def __init__(self, count: int, threads: int, function: Callable[..., None], **settings: Any) -> None:
         self.failure, self.output = "", tempfile.TemporaryFile()  # noqa: SIM115 - closed with the workers
+        self.left = count
         self._count, self._settings, self._closed = count, (threads, function, settings), False
         self._environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self._starting, self._running = threading.Lock(), list[Worker]()
@@ -106,6 +108,8 @@ class Workers(ABC):
         except Exception as error:
             self.failure = f"a worker cannot be kept ({type(error).__name__}: {error})"
         if not self._closed:
+            with self._starting:
+                self.left -= 1
             self.give_up()
 
     def _start(self) -> Worker:
