@@ -158,7 +158,7 @@ class Connection:
         self._check_cluster()
 
     def _check(self, count: int) -> None:
-        """Raise an error if there is no hope for an answer."""
+        """Raise an error if no answer can be expected."""
         self._check_failure()
         now, workers = time.monotonic(), len(self.workers)
         if workers >= count:
