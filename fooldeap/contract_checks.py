@@ -112,6 +112,12 @@ def selectable(objectives: str) -> Callable[[Any, int], str | None]:
     return check
 
 
+def statistic(value: Any, genomes: Any, fitness: Array) -> str | None:
+    """Return the fault of the value of a statistic, or None."""
+    valid = isinstance(value, int | float | np.integer | np.floating)
+    return None if valid else f"returned {described(value)}, expected a number"
+
+
 def fitness(values: Any, predictions: Predictions, target: int) -> str | None:
     """Check the result of ``fitness(predictions, target)``."""
     rows = len(predictions.logits)

@@ -199,14 +199,14 @@ class Predictions:
     """
 
     def __init__(self, logits: NDArray[np.float32], images: Images, confidence_kind: str = SOFTMAX) -> None:
-        self.logits = _read_only(logits)
-        self.images = _read_only(images)
+        self.logits = read_only(logits)
+        self.images = read_only(images)
         self.confidence_kind = confidence_kind
 
     @functools.cached_property
     def log_probabilities(self) -> NDArray[np.float64]:
         """Logarithms of the confidences, float64 (n, classes). Exact even if a confidence rounds to 1."""
-        return _read_only(log_confidences(self.logits, self.confidence_kind))
+        return read_only(log_confidences(self.logits, self.confidence_kind))
 
     @functools.cached_property
     def probabilities(self) -> NDArray[np.float64]:
@@ -214,7 +214,7 @@ class Predictions:
         found = np.exp(self.log_probabilities)
         if self.confidence_kind == "probability":  # undo the rounding of the logarithm to float32
             found = found.astype(np.float32).astype(np.float64)
-        return _read_only(found)
+        return read_only(found)
 
 
 def confidence_kind_of(classifier: object) -> str:
@@ -269,7 +269,7 @@ def log_confidences(logits: NDArray[np.float32], kind: str) -> NDArray[np.float6
     return scores
 
 
-def _read_only(array: Array) -> Array:
+def read_only(array: Array) -> Array:
     """Return a read-only view. The array itself stays writable."""
     view = array.view()
     view.flags.writeable = False

@@ -111,6 +111,7 @@ __all__ = [
     "mutation",
     "reporter",
     "selection",
+    "statistic",
 ]
 
 Target = TypeVar("Target", bound=Callable[..., Any])
@@ -182,6 +183,7 @@ KINDS = {
             generational=True,
             feedback=("genomes", "generation"),
         ),
+        Kind("statistic", "a number, which is written to log.csv", ("genomes", "fitness")),
         Kind("algorithm", "yields batches of genomes, receives a Reply to each", ("toolbox", "rng")),
         Kind(
             "classifier",
@@ -367,6 +369,17 @@ def classifier(name: str, *, suffixes: tuple[str, ...] = ()) -> Callable[[Target
     classifier for a file, and ``fooldeap_plugins.classifier`` to suggest another classifier.
     """
     return _declare("classifier", name, suffixes=suffixes)
+
+
+def statistic(name: str, *, genome: str | tuple[str, ...] | None = None) -> Callable[[Target], Target]:
+    """Declare a statistic ``f(genomes, fitness)`` of one generation, a number that gets a column in ``log.csv``.
+
+    It receives the genomes of the generation, and their fitness for one target, float64 (n,) or (n, k). It must not
+    modify them. ``genome`` is as for `mutation`.
+    """
+    if name in LogRow.names():
+        raise InputError(f"statistic {name!r}: log.csv has a column of this name already; choose another name")
+    return _declare("statistic", name, genome=genome)
 
 
 def dataset(name: str) -> Callable[[Target], Target]:

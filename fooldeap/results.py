@@ -75,7 +75,8 @@ class Column(NamedTuple):
 class LogRow(NamedTuple):
     """One generation of a run, for one target: a row of ``log.csv``.
 
-    To add a column, add a field with a default here, and its value in `fooldeap.engine.run_statistics`.
+    To add a column, add a field with a default here, and its value in `fooldeap.engine.run_statistics`. The plugins of
+    the key ``statistics`` add columns of their own, see ``statistics``.
     """
 
     seed: Annotated[int, Column("the seed of the run")]
@@ -91,17 +92,36 @@ class LogRow(NamedTuple):
         float,
         Column("how much the images of the generation differ: the standard deviation of a pixel", "grey levels"),
     ]
+    statistics: Mapping[str, float] = {}
 
     @classmethod
     def columns(cls) -> dict[str, Column]:
-        """Return the columns by name."""
-        return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
+        """Return the columns by name, without those of plugins."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {name: hints[name].__metadata__[0] for name in cls.names()}
 
     @classmethod
-    def from_csv(cls, rows: Iterable[Mapping[str, str]]) -> Iterator["LogRow"]:
+    def names(cls, statistics: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the names of the columns, the last ones those of plugins."""
+        return (*cls._fields[:-1], *statistics)
+
+    def cells(self) -> tuple[Any, ...]:
+        """Return the values of the columns."""
+        return (*self[:-1], *self.statistics.values())
+
+    @classmethod
+    def from_cells(cls, cells: Iterable[Any], statistics: Iterable[str] = ()) -> "LogRow":
+        """Return the row with these values of the columns."""
+        values, own = list(cells), list(statistics)
+        split = len(values) - len(own)
+        return cls._make((*values[:split], dict(zip(own, values[split:], strict=True))))
+
+    @classmethod
+    def from_csv(cls, rows: Iterable[Mapping[str, str]], statistics: Sequence[str] = ()) -> Iterator["LogRow"]:
         """Yield the rows of a file. It may have been written by another version.
 
-        Columns of numbers that the file does not have are NaN. Columns that only the file has are left out.
+        ``statistics`` are the names of the columns of plugins. Columns of numbers that the file does not have are NaN.
+        Columns that only the file has are left out.
 
         Raises
         ------
@@ -112,7 +132,11 @@ class LogRow(NamedTuple):
         """
         kinds = get_type_hints(cls)
         for row in rows:
-            yield cls._make(int(row[name]) if kinds[name] is int else float(row.get(name, "nan")) for name in kinds)
+            cells = [
+                int(row[name]) if kinds.get(name) is int else float(row.get(name, "nan"))
+                for name in cls.names(statistics)
+            ]
+            yield cls.from_cells(cells, statistics)
 
 
 @dataclass(frozen=True)
@@ -259,7 +283,7 @@ class RunResult:
 
         logbook = tools.Logbook()
         for row in self.log:
-            logbook.record(**row._asdict())
+            logbook.record(**dict(zip(row.names(row.statistics), row.cells(), strict=True)))
         return logbook
 
 
@@ -270,8 +294,9 @@ class Result:
     ``evaluations`` counts each image once, even if one run pursued several targets. ``seconds`` is the time of the
     evolution only. ``failures`` are the reasons of failed runs by label; their results so far are included in ``runs``.
     ``names`` are the names of the classes, if the classifier has them. ``objectives`` are the names of the objectives,
-    if there are fronts. ``result[3]`` is the result of target 3, and ``result["happy"]`` that of the class with this
-    name; with several seeds, ``result[3, 2]`` is that of seed 2.
+    if there are fronts, and ``statistics`` those of the columns of plugins in the logs. ``result[3]`` is the result of
+    target 3, and ``result["happy"]`` that of the class with this name; with several seeds, ``result[3, 2]`` is that of
+    seed 2.
     """
 
     name: str
@@ -284,6 +309,7 @@ class Result:
     failures: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
 
     def __getitem__(self, key: int | str | tuple[int | str, int]) -> RunResult:
         target, *seed = key if isinstance(key, tuple) else (key,)
@@ -347,6 +373,7 @@ class Result:
             **({"failures": self.failures} if self.failures else {}),
             **({"names": list(self.names)} if self.names else {}),
             **({"objectives": list(self.objectives)} if self.objectives else {}),
+            **({"statistics": list(self.statistics)} if self.statistics else {}),
         }
 
     @property
@@ -469,7 +496,7 @@ class ExperimentInfo:
 
     ``accuracy`` is that of the classifier on the test images of the dataset, or None without a dataset.
     ``names`` are the names of the classes, if it has them. ``cost`` is an estimate. ``large`` says that the
-    folder gets the log as ``log.npz``.
+    folder gets the log as ``log.npz``. ``statistics`` are the names of the columns of plugins in the log.
     """
 
     name: str
@@ -483,3 +510,4 @@ class ExperimentInfo:
     names: tuple[str, ...] = ()
     cost: Cost | None = None
     large: bool = False
+    statistics: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ from fooldeap.configuration import reading
 from fooldeap.configuration.checks import Checker, keys_of
 from fooldeap.configuration.choices import Choice, marked
 from fooldeap.configuration.document import Document, Key, dotted
-from fooldeap.configuration.experiment import CHOICES, Experiment, PlainKeys
+from fooldeap.configuration.experiment import CHOICES, LISTS, Experiment, PlainKeys
 from fooldeap.configuration.reading import found_again
 from fooldeap.configuration.stopping import Stop
 from fooldeap.errors import InputError, did_you_mean, nearest
@@ -263,14 +263,14 @@ class _ExperimentChecker(Checker):
 
     def experiment(self, options: Options, also: tuple[str, ...]) -> Experiment:
         data = self.document.data
-        plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", "reporters")}
-        values = self.values(keys_of(PlainKeys), plain, (), also=(*CHOICES, "stop", "reporters", "base", *also))
+        plain = {key: value for key, value in data.items() if key not in (*CHOICES, "stop", *LISTS.values())}
+        values = self.values(keys_of(PlainKeys), plain, (), also=(*CHOICES, "stop", *LISTS.values(), "base", *also))
         stop = self.stop(data.get("stop"))
         self.generations = stop.get("generations", 0)
         choices = {kind: self.choice(kind, data.get(kind), (kind,)) for kind in CHOICES}
-        reporters = self.reporters(data.get("reporters"))
+        lists = {key: self.listed(kind, data.get(key)) for kind, key in LISTS.items()}
         self.check_targets(values.get("targets"))
-        self.check_fit(choices)
+        self.check_fit(choices, lists["statistics"])
         self.check_objectives(choices["fitness"], choices["algorithm"], choices["selection"])
         self.check_feedback(choices)
         self.finish()
@@ -279,21 +279,24 @@ class _ExperimentChecker(Checker):
         return Experiment(
             **values,
             stop=Stop(**stop),
-            reporters=tuple(choice for choice in reporters if choice),
+            **{key: tuple(choice for choice in found if choice) for key, found in lists.items()},  # type: ignore[arg-type]
             document=self.document,
             options=options,
             **choices,  # type: ignore[arg-type]
         )
 
-    def reporters(self, data: Any) -> list[Choice | None]:
+    def listed(self, kind: str, data: Any) -> list[Choice | None]:
+        """Return the plugins in the list of a kind, each one once."""
+        key = LISTS[kind]
         if not isinstance(data, list):
-            self.problem(("reporters",), f"got {shown(data)}, expected a list such as [console, csv]")
+            example = ", ".join(plugin.name for plugin in self.registry.all(kind)[:2])
+            self.problem((key,), f"got {shown(data)}, expected a list such as [{example}]")
             return []
-        choices = [self.choice("reporter", item, ("reporters", index)) for index, item in enumerate(data)]
+        choices = [self.choice(kind, item, (key, index)) for index, item in enumerate(data)]
         names = [choice.plugin.name if choice else None for choice in choices]
         for index, name in enumerate(names):
             if name is not None and name in names[:index]:
-                self.problem(("reporters", index), f"got {name!r} twice, expected each reporter once")
+                self.problem((key, index), f"got {name!r} twice, expected each {kind} once")
         return choices
 
     def stop(self, data: Any) -> dict[str, Any]:
@@ -314,8 +317,8 @@ class _ExperimentChecker(Checker):
                 return
             seen.add(target)
 
-    def check_fit(self, choices: Mapping[str, Choice | None]) -> None:
-        """Record operators that do not work on the chosen genome."""
+    def check_fit(self, choices: Mapping[str, Choice | None], statistics: Sequence[Choice | None]) -> None:
+        """Record operators and statistics that do not work on the chosen genome."""
         genome = choices["genome"]
         if genome is None:
             return
@@ -328,6 +331,9 @@ class _ExperimentChecker(Checker):
             for path, each in chosen:
                 if not fits(each.plugin, genome.plugin):
                     self.misfit((kind, *path), each.plugin, genome.plugin)
+        for index, statistic in enumerate(statistics):
+            if statistic is not None and not fits(statistic.plugin, genome.plugin):
+                self.misfit(("statistics", index), statistic.plugin, genome.plugin)
 
     def check_objectives(self, fitness: Choice | None, algorithm: Choice | None, selection: Choice | None) -> None:
         """Record an algorithm or a selection that takes one objective if the fitness has several."""

@@ -37,7 +37,7 @@ ClassName = Annotated[
     WithJsonSchema({"type": "string", "pattern": _CLASS_NAME, "description": "the name of a class"}),
 ]
 
-# The keys that choose a plugin, in the order of their use. `reporters` is a list, `dataset` may be null.
+# The keys that choose a plugin, in the order of their use. `dataset` may be null.
 CHOICES = (
     "classifier",
     "dataset",
@@ -49,6 +49,8 @@ CHOICES = (
     "mutation",
     "executor",
 )
+
+LISTS = {"reporter": "reporters", "statistic": "statistics"}  # kinds of plugins, and the keys that list them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class Experiment:
     mutation: Choice
     executor: Choice
     reporters: tuple[Choice, ...]
+    statistics: tuple[Choice, ...]
     concurrent_runs: int
     on_error: Literal["stop", "skip"]
     report: bool
@@ -102,7 +105,7 @@ class Experiment:
             value = getattr(self, item.name)
             if isinstance(value, Choice):
                 data[item.name] = value.data()
-            elif item.name == "reporters":
+            elif item.name in LISTS.values():
                 data[item.name] = [choice.data() for choice in value]
             elif item.name == "stop":
                 data[item.name] = asdict(value)
@@ -120,11 +123,16 @@ class Experiment:
     def choices(self) -> Iterator[tuple[Key, Choice]]:
         """Yield every chosen plugin, including nested ones, each with its key path."""
         chosen: list[tuple[Key, Choice | None]] = [((kind,), getattr(self, kind)) for kind in CHOICES]
-        chosen += [(("reporters", index), choice) for index, choice in enumerate(self.reporters)]
+        chosen += [((key, index), each) for key in LISTS.values() for index, each in enumerate(getattr(self, key))]
         for path, choice in chosen:
             if choice is not None:
                 yield path, choice
                 yield from (((*path, *inner), each) for inner, each in choice.inner())
+
+    @property
+    def statistic_names(self) -> tuple[str, ...]:
+        """The names of the columns that plugins add to the log."""
+        return tuple(choice.plugin.name for choice in self.statistics)
 
     @cached_property
     def digest(self) -> str:
@@ -141,6 +149,7 @@ class Experiment:
             "dataset",
             "executor",
             "reporters",
+            "statistics",
             "concurrent_runs",
             "on_error",
             "report",

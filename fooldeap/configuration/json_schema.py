@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from fooldeap.configuration.checks import keys_of
 from fooldeap.configuration.choices import SCHEDULES
-from fooldeap.configuration.experiment import CHOICES, PlainKeys
+from fooldeap.configuration.experiment import CHOICES, LISTS, PlainKeys
 from fooldeap.configuration.stopping import Stop
 from fooldeap.extensions import FileKind
 from fooldeap.parameters import REQUIRED, Parameter
@@ -32,7 +32,7 @@ def experiment(registry: Registry) -> Schema:
         **choices,
         "dataset": {"anyOf": [choices["dataset"], {"type": "null"}]},
         "stop": mapping(keys_of(Stop), required=False),
-        "reporters": {"type": "array", "items": {"$ref": "#/$defs/reporter"}},
+        **{key: {"type": "array", "items": {"$ref": f"#/$defs/{kind}"}} for kind, key in LISTS.items()},
     }
     return {
         "$schema": DIALECT,

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from fooldeap import contract_checks
+from fooldeap.configuration.choices import Checked
 from fooldeap.configuration.experiment import Experiment
 from fooldeap.configuration.stopping import reason_to_stop
 from fooldeap.contract_checks import described
+from fooldeap.contracts import read_only
 from fooldeap.engine.evaluation import Batch, Cache, Evaluator, Rows
 from fooldeap.engine.run_files import RunFiles
 from fooldeap.engine.run_statistics import RunStatistics, alone
@@ -76,6 +79,10 @@ class Run:
         self.failure: FooldeapError | None = None
         self.start = b""  # the digest of the first batch
         self._plugin = experiment.algorithm.plugin
+        self._own_statistics = {
+            choice.plugin.name: Checked(choice.plugin, contract_checks.statistic, choice.build())
+            for choice in experiment.statistics
+        }
         self._toolbox, self._evaluator = toolbox, evaluator
         self._journal, self._clock = journal, clock
         self._observer = observer or Observer()
@@ -161,13 +168,23 @@ class Run:
 
     def finish_generation(self) -> None:
         """Record the generation, and end the run if a stop criterion holds."""
-        rows = self.statistics.enter(self._batch, self._reply)
+        rows = self.statistics.enter(self._batch, self._reply, self._computed_statistics())
         if self._observer.reads_log:
             for row in rows:
                 self._observer.on_generation(self.info, row)
         reason = self._stop_reason()
         if reason is not None:
             self._end(reason)
+
+    def _computed_statistics(self) -> dict[str, list[float]]:
+        """Return the values of the plugins of ``statistics`` for this generation, one for each target."""
+        if not self._own_statistics:
+            return {}
+        genomes = self._ask.genomes[: len(self._batch.digests)]  # the budget may have cut the batch
+        if isinstance(genomes, np.ndarray):
+            genomes = read_only(genomes)
+        fitness = [read_only(self._reply.of(target)) for target in self.info.targets]
+        return {name: [float(own(genomes, each)) for each in fitness] for name, own in self._own_statistics.items()}
 
     def results(self) -> list[RunResult]:
         """Return the results of an ended run, one for each target.

@@ -18,11 +18,12 @@ class RunFiles:
     ----------
     folder : the folder of journals; earlier files of the run are replaced
     info : the run
+    statistics : the names of the columns of plugins in the log
     """
 
-    def __init__(self, folder: Path, info: RunInfo) -> None:
+    def __init__(self, folder: Path, info: RunInfo, statistics: Sequence[str] = ()) -> None:
         log, pictures = (folder / name for name in names(info))
-        self.log, self.pictures = LogFile(log, info), PictureFile(pictures)
+        self.log, self.pictures = LogFile(log, info, statistics), PictureFile(pictures)
 
     def close(self) -> None:
         """Close the files."""

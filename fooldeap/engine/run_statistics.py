@@ -5,7 +5,7 @@ statistics.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from fooldeap.results import SOFTMAX, FoolingImage, LogRow, RunInfo, RunResult, 
 
 DIVERSITY_PIXELS = 64
 MILESTONES = (0.5, 0.9, 0.99)  # confidences below the goal, ascending
+NO_STATISTICS: Mapping[str, Sequence[float]] = {}
 
 
 @dataclass
@@ -84,8 +85,13 @@ class RunStatistics:
         """Compute the statistics that need no answer, while the images are still in the processor's cache."""
         self._diversity = pixel_deviation(images)
 
-    def enter(self, batch: Batch, reply: Reply) -> Iterable[LogRow]:
-        """Record one generation, and return its log rows, one for each target. With files, they are made when read."""
+    def enter(
+        self, batch: Batch, reply: Reply, statistics: Mapping[str, Sequence[float]] = NO_STATISTICS
+    ) -> Iterable[LogRow]:
+        """Record one generation, and return its log rows, one for each target. With files, they are made when read.
+
+        ``statistics`` are the values of the columns of plugins, one for each target.
+        """
         self.generation += 1
         before, self.evaluations = self.evaluations, self.evaluations + len(batch.new)
         self.batches_without_new = 0 if len(batch.new) else self.batches_without_new + 1
@@ -100,12 +106,13 @@ class RunStatistics:
             kept.add(shown, target, self._reached(target, shown, float(spreads[0][place]), float(surest[place])))
         numbers = [*spreads, surest, np.full(len(targets), self._diversity)]
         counts = self.generation, self.evaluations
+        own = [{name: every[place] for name, every in statistics.items()} for place in range(len(targets))]
         rows: Iterable[LogRow] = (
-            LogRow(self.info.seed, target, *counts, *values)
-            for target, *values in zip(targets, *(column.tolist() for column in numbers), strict=True)
+            LogRow._make((self.info.seed, target, *counts, *values))
+            for target, *values in zip(targets, *(column.tolist() for column in numbers), own, strict=True)
         )
         if self._files is not None:
-            self._files.log.enter(self.evaluations, numbers)
+            self._files.log.enter(self.evaluations, [*numbers, *map(np.array, statistics.values())])
         else:
             rows = list(rows)
             for row in rows:

@@ -26,7 +26,7 @@ from fooldeap.storage.inputs import opened
 FILE = "log.npz"
 _NUMBERS = [name for name, kind in get_type_hints(LogRow).items() if kind is float]
 _DTYPES: dict[str, type[np.generic]] = {
-    **dict.fromkeys(LogRow._fields, np.int64),
+    **dict.fromkeys(LogRow.names(), np.int64),
     **dict.fromkeys(_NUMBERS, np.float32),
     "confidence": np.float64,  # in single precision, values near 1 would be rounded to 1
 }
@@ -34,7 +34,9 @@ _ROWS = 1 << 18  # read at a time
 
 
 class LogSource(Protocol):
-    """Logs that are read column by column."""
+    """Logs that are read column by column. ``statistics`` are the names of the columns of plugins."""
+
+    statistics: tuple[str, ...]
 
     def column(self, name: str, seed: int, target: int) -> NDArray[Any]:
         """Return a column of the log of one target of a run."""
@@ -54,7 +56,8 @@ class StoredLog(Sequence[LogRow]):
         return len(self.column("generation"))
 
     def __iter__(self) -> Iterator[LogRow]:
-        return map(LogRow._make, zip(*(self.column(name).tolist() for name in LogRow._fields), strict=True))
+        columns = (self.column(name).tolist() for name in LogRow.names(self.source.statistics))
+        return (LogRow.from_cells(cells, self.source.statistics) for cells in zip(*columns, strict=True))
 
     def moved(self, path: Path) -> "StoredLog":
         """Return the log in a copy of the file of its run."""
@@ -76,11 +79,13 @@ class LogFile:
     ----------
     path : the file; an earlier file is replaced
     info : the run
+    statistics : the names of the columns of plugins
     """
 
-    def __init__(self, path: Path, info: RunInfo) -> None:
-        self.path, self.info = path, info
-        self._dtype = np.dtype([("evaluations", "<i8"), ("numbers", "<f8", (len(_NUMBERS), len(info.targets)))])
+    def __init__(self, path: Path, info: RunInfo, statistics: Sequence[str] = ()) -> None:
+        self.path, self.info, self.statistics = path, info, tuple(statistics)
+        self._numbers = [*_NUMBERS, *statistics]
+        self._dtype = np.dtype([("evaluations", "<i8"), ("numbers", "<f8", (len(self._numbers), len(info.targets)))])
         self._file: Appended | None = Appended(path, anew=True)
 
     def enter(self, evaluations: int, numbers: Sequence[Array]) -> None:
@@ -99,7 +104,8 @@ class LogFile:
     def __iter__(self) -> Iterator[LogRow]:
         """Yield all rows in the order of generations."""
         for each in self._parts():
-            yield from map(LogRow._make, zip(*(part.tolist() for part in self._rows(each)), strict=True))
+            for cells in zip(*(part.tolist() for part in self._rows(each)), strict=True):
+                yield LogRow.from_cells(cells, self.statistics)
 
     def __len__(self) -> int:
         return self.path.stat().st_size // self._dtype.itemsize * len(self.info.targets)
@@ -112,7 +118,8 @@ class LogFile:
     def moved(self, path: Path) -> "LogFile":
         """Return the same log in a copy of the file."""
         copy = LogFile.__new__(LogFile)
-        copy.path, copy.info, copy._dtype, copy._file = path, self.info, self._dtype, None
+        copy.path, copy.info, copy.statistics, copy._numbers = path, self.info, self.statistics, self._numbers
+        copy._dtype, copy._file = self._dtype, None
         return copy
 
     def close(self) -> None:
@@ -132,12 +139,12 @@ class LogFile:
                 yield start, records
 
     def _rows(self, part: tuple[int, NDArray[Any]]) -> list[NDArray[Any]]:
-        return [self._part(name, *part).reshape(-1) for name in LogRow._fields]
+        return [self._part(name, *part).reshape(-1) for name in LogRow.names(self.statistics)]
 
     def _part(self, name: str, start: int, records: NDArray[Any]) -> NDArray[Any]:
         """Return a column (generations, targets) of records."""
-        if name in _NUMBERS:
-            return np.asarray(records["numbers"][:, _NUMBERS.index(name)])
+        if name in self._numbers:
+            return np.asarray(records["numbers"][:, self._numbers.index(name)])
         shape = len(records), len(self.info.targets)
         values = {
             "seed": np.array(self.info.seed),
@@ -152,8 +159,9 @@ def write(path: Path, logs: Sequence[LogFile]) -> None:
     """Write the logs of runs to one archive, in parts."""
     length = sum(map(len, logs))
     with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, dtype in _DTYPES.items():
-            archive.compresslevel = 1 if name in _NUMBERS else 6  # numbers can hardly be compressed
+        for name in LogRow.names(logs[0].statistics):
+            dtype = _DTYPES.get(name, np.float64)
+            archive.compresslevel = 6 if dtype is np.int64 else 1  # numbers can hardly be compressed
             parts: Iterable[Array] = (part for log in logs for part in log.parts(name))
             npz.add_column(archive, name, np.dtype(dtype), length, parts)
 
@@ -164,10 +172,11 @@ class LogTable:
     Parameters
     ----------
     path : the archive
+    statistics : the names of the columns of plugins
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, statistics: Sequence[str] = ()) -> None:
+        self.path, self.statistics = path, tuple(statistics)
         self._columns: dict[str, NDArray[Any]] = {}  # the first one is the seed
 
     def column(self, name: str, seed: int, target: int) -> NDArray[Any]:
@@ -197,15 +206,14 @@ class LogTable:
     def _column(self, name: str) -> NDArray[Any]:
         """Return a column of all logs. A column of numbers that the file does not have is NaN."""
         if name not in self._columns:
+            dtype = _DTYPES.get(name, np.float64)
             with blaming_damage(self.path), opened(self.path) as file, npz.opened(file) as archive:
-                if name in archive or name not in _NUMBERS:
+                if name in archive or dtype is np.int64:
                     column = archive[name]
                 else:
-                    column = np.full(archive["seed"].shape, np.nan, _DTYPES[name])
-                if column.ndim != 1 or column.dtype != _DTYPES[name]:
-                    raise ValueError(
-                        f"its array {name} is {described(column)}, expected {np.dtype(_DTYPES[name])} (n,)"
-                    )
+                    column = np.full(archive["seed"].shape, np.nan, dtype)
+                if column.ndim != 1 or column.dtype != dtype:
+                    raise ValueError(f"its array {name} is {described(column)}, expected {np.dtype(dtype)} (n,)")
             if len(column) != len(self._columns.setdefault("seed", column)):
                 raise InputError(f"{self.path}: its array {name} has another length; restore it from a copy")
             self._columns[name] = column

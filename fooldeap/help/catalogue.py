@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from fooldeap.configuration.experiment import LISTS
 from fooldeap.errors import InputError, did_you_mean
 from fooldeap.parameters import REQUIRED
 from fooldeap.plugin import KINDS, Plugin
@@ -90,7 +91,7 @@ def example(plugin: Plugin) -> str:
 def _example(plugin: Plugin) -> str:
     values = {name: each.default for name, each in plugin.parameters.items()}
     choice = in_yaml({"name": plugin.name, **values} if values else plugin.name)
-    return f"reporters: [{choice}]" if plugin.kind == "reporter" else f"{plugin.kind}: {choice}"
+    return f"{LISTS[plugin.kind]}: [{choice}]" if plugin.kind in LISTS else f"{plugin.kind}: {choice}"
 
 
 def in_yaml(value: Any) -> str:

@@ -245,6 +245,7 @@ class ExperimentSession(Session):
             failures=dict(sorted(failures.items())),
             names=tuple(getattr(self.classifier, "names", None) or ()),
             objectives=fronts.called(results, self.experiment.fitness.plugin.options["objectives"]),
+            statistics=self.experiment.statistic_names,
         )
 
     def _session(self, folder: RunFolder | None, resumed: bool) -> ExperimentInfo:
@@ -261,6 +262,7 @@ class ExperimentSession(Session):
             names=tuple(getattr(self.classifier, "names", None) or ()),
             cost=self.cost(),
             large=folder is not None and self.dispatcher.task.is_large,
+            statistics=self.experiment.statistic_names,
         )
 
     def cost(self) -> Cost:

@@ -93,7 +93,7 @@ class RunFolder(Folder):
         stored_logs.write(self.path / stored_logs.FILE, logs)
         stored_snapshots.write(self.path / snapshots.FILE, result.runs)
         taken = snapshots.read_file(self.path / snapshots.FILE, len(result))
-        table = LogTable(self.path / stored_logs.FILE)
+        table = LogTable(self.path / stored_logs.FILE, result.statistics)
         runs = [
             replace(run, snapshots=each, image=self._image({}, each), log=StoredLog(table, run.seed, run.target))
             for run, each in zip(result, taken, strict=True)
@@ -111,7 +111,10 @@ class RunFolder(Folder):
             for rank, each in enumerate(run.kept[1:], 2):
                 self.write(result.image_name(run, rank), each.image.png())
         if not (self.path / stored_logs.FILE).exists():
-            self.write(LOG, as_csv([LogRow._fields, *sorted(row for run in result for row in run.log)]))
+            self.write(
+                LOG,
+                as_csv([LogRow.names(result.statistics), *sorted(row.cells() for run in result for row in run.log)]),
+            )
             if any(run.snapshots for run in result):
                 self.write(snapshots.FILE, snapshots.packed(result.runs))
         if result.objectives:
@@ -149,25 +152,28 @@ class RunFolder(Folder):
         """
         with blaming_damage(self.path):
             data = read_json(self.path / self.LAST)
+            statistics = tuple(data.get("statistics", ()))
             return Result(
                 name=data["name"],
                 seed=data["seed"],
                 goal=data["goal"],
                 evaluations=data["evaluations"],
                 seconds=data["seconds"],
-                runs=tuple(self._read_runs(data["runs"])),
+                runs=tuple(self._read_runs(data["runs"], statistics)),
                 folder=self.path,
                 failures=data.get("failures", {}),
                 names=tuple(data.get("names", ())),
                 objectives=tuple(data.get("objectives", ())),
+                statistics=statistics,
             )
 
-    def _read_runs(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[RunResult]:
+    def _read_runs(self, rows: Sequence[Mapping[str, Any]], statistics: Sequence[str]) -> Iterator[RunResult]:
         path = self.path / snapshots.FILE
         all_snapshots = snapshots.read_file(path, len(rows)) if path.is_file() else [()] * len(rows)
         path = self.path / fronts.FILE
         all_fronts = fronts.unpacked(read(path), len(rows)) if path.is_file() else [[]] * len(rows)
-        for row, taken, front, log in zip(rows, all_snapshots, all_fronts, self._read_logs(rows), strict=True):
+        logs = self._read_logs(rows, statistics)
+        for row, taken, front, log in zip(rows, all_snapshots, all_fronts, logs, strict=True):
             yield RunResult(
                 **{name: value for name, value in row.items() if name not in ("image", "kept")},
                 image=self._image(row, taken),
@@ -185,14 +191,14 @@ class RunFolder(Folder):
             return taken.last_image
         return FoolingImage(taken[-1].image) if taken else FoolingImage.from_file(inside(self.path, row["image"]))
 
-    def _read_logs(self, runs: Sequence[Mapping[str, Any]]) -> list[Sequence[LogRow]]:
+    def _read_logs(self, runs: Sequence[Mapping[str, Any]], statistics: Sequence[str]) -> list[Sequence[LogRow]]:
         """Return the log of each run, from ``log.npz`` or ``log.csv``."""
         keys = [(run["seed"], run["target"]) for run in runs]
         if (self.path / stored_logs.FILE).is_file():
-            table = LogTable(self.path / stored_logs.FILE)
+            table = LogTable(self.path / stored_logs.FILE, statistics)
             return [StoredLog(table, seed, target) for seed, target in keys]
         path, rows = self.path / LOG, defaultdict[tuple[int, int], list[LogRow]](list)
-        for row in LogRow.from_csv(rows_of(read(path)) if path.is_file() else ()):
+        for row in LogRow.from_csv(rows_of(read(path)) if path.is_file() else (), statistics):
             rows[row.seed, row.target].append(row)
         return [tuple(rows[key]) for key in keys]
 

@@ -286,8 +286,10 @@ class WorkerTask:
         """Return a run at its start."""
         toolbox = self.toolbox(info, evaluator, decode=decode, evaluate=False)
         opened = None if journal is None else self.journal(info, journal)
-        files = RunFiles(journal.parent, info) if journal is not None and self.is_large else None
-        return Run(info, self.experiments[info.variant], toolbox, evaluator, opened, observer, clock, files)
+        experiment = self.experiments[info.variant]
+        large = journal is not None and self.is_large
+        files = RunFiles(journal.parent, info, experiment.statistic_names) if large and journal is not None else None
+        return Run(info, experiment, toolbox, evaluator, opened, observer, clock, files)
 
     def journal(self, info: RunInfo, path: Path) -> Journal:
         """Open the journal of a run."""

@@ -21,6 +21,7 @@ from fooldeap.testing import (  # noqa: F401 - these modules fill CONTRACTS
     reporter,
     selection,
     state,
+    statistic,
     variation,
 )
 from fooldeap.testing.contract import CONTRACTS, Contract

@@ -17,7 +17,8 @@ FLUSH_SECONDS = 1.0
 class Csv(Reporter):
     """Write ``log.csv`` while the experiment runs.
 
-    Without this reporter, the file is written at the end only. Its columns are the fields of `fooldeap.results.LogRow`.
+    Without this reporter, the file is written at the end only. Its columns are the fields of `fooldeap.results.LogRow`,
+    and the statistics of the experiment.
     The log of a large experiment, such as one with 1000 targets, is in ``log.npz`` instead. With ``large: true``,
     ``log.csv`` is also written, at the end.
     """
@@ -31,20 +32,21 @@ class Csv(Reporter):
         self._folder = session.folder if session.large and self.large else None
         self._file = None if session.folder is None or session.large else _open(session.folder)
         self._waiting: list[tuple[object, ...]] = []
-        self._write(LogRow._fields)
+        self._names = LogRow.names(session.statistics)
+        self._write(self._names)
 
     def on_generation(self, run: RunInfo, row: LogRow) -> None:
         """Append a row."""
-        self._write(row)
+        self._write(row.cells())
 
     def on_finish(self, result: Result) -> None:
         """Close the file. Write that of a large experiment, in the order of seeds and targets."""
         if self._folder is not None:
             self._file = _open(self._folder)
-            self._write(LogRow._fields)
+            self._write(self._names)
             for run in result:
                 for row in run.log:
-                    self._write(row)
+                    self._write(row.cells())
             self._flush()
         self._close()
 

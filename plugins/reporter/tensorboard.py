@@ -57,7 +57,8 @@ class TensorBoard(Reporter):
                 {"tag": f"fitness/{name}" if unit == "fitness" else name, "simple_value": getattr(row, name)}
                 for name, (_, unit) in self._columns.items()
                 if isinstance(getattr(row, name), float)
-            ],
+            ]
+            + [{"tag": name, "simple_value": value} for name, value in row.statistics.items()],
         )
         best = self._best.get(run)
         if best is not None and row.generation & (row.generation - 1) == 0:  # 0 or a power of two

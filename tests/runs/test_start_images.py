@@ -103,7 +103,11 @@ def test_later_generations_do_not_start_again(pictures):
 
 
 def test_cma_es_starts_at_the_mean_of_the_images(pictures):
-    more = {"algorithm": {"name": "cma_es", "sigma": 1e-9, "population": 4}, "genome.name": "dct", "stop.generations": 1}
+    more = {
+        "algorithm": {"name": "cma_es", "sigma": 1e-9, "population": 4},
+        "genome.name": "dct",
+        "stop.generations": 1,
+    }
     _, prepared = run(tiny(**{**SHORT, "targets": [0], **more, "genome.start": str(pictures), "genome.size": 8}))
     mean = np.rint(IMAGES.mean(axis=0))
     assert np.abs(prepared.classifier.images[0][0] - mean).max() <= 1

@@ -1,0 +1,1 @@
+"""Stock statistics of a generation."""
