@@ -184,7 +184,7 @@ KINDS = {
             feedback=("genomes", "generation"),
         ),
         Kind("statistic", "a number, which is written to log.csv", ("genomes", "fitness")),
-        Kind("algorithm", "yields batches of genomes, receives a Reply to each", ("toolbox", "rng")),
+        Kind("algorithm", "batches of genomes, with yield; it receives a Reply to each", ("toolbox", "rng")),
         Kind(
             "classifier",
             "logits: the score of each class, float32 (n, classes)",

@@ -46,7 +46,7 @@ def tables() -> list[tuple[str, str, list[str]]]:
     ]
     columns = [f"| `{name}` | {each.meaning} | {each.unit} |" for name, each in LogRow.columns().items()]
     return [
-        ("configuration.md", "| `stop.` | default | meaning |", criteria),
+        ("configuration.md", "| key of `stop` | default | meaning |", criteria),
         (
             "running.md",
             "| `stopped` | the run ended because |",

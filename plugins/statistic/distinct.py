@@ -5,5 +5,8 @@ from fooldeap.plugin import Array, statistic
 
 @statistic("distinct")
 def distinct(genomes: Array, fitness: Array) -> int:
-    """Count the distinct genomes of the generation. A small number means that the population has converged."""
+    """Count the distinct genomes.
+
+    A small number means that the population has converged.
+    """
     return len({genome.tobytes() for genome in genomes})

@@ -7,6 +7,7 @@ import pytest
 from helpers.commands import call
 from helpers.experiments import KIT, ROOT
 
+from fooldeap.configuration.experiment import LISTS
 from fooldeap.plugin import KINDS
 from fooldeap.scaffolding import plugin_file
 
@@ -18,7 +19,7 @@ def test_a_new_plugin_works(kind, tmp_path, capsys):
     assert call("plugins", "new", kind, name, "--out", tmp_path) == 0
     assert str(tmp_path / f"{name}.py") in capsys.readouterr().out
     assert call("plugins", "check", tmp_path / f"{name}.py") == 0
-    words = [f"reporters=[{name}]" if kind == "reporter" else f"{kind}={name}", "targets=[3]", "stop.evaluations=300"]
+    words = [f"{LISTS[kind]}=[{name}]" if kind in LISTS else f"{kind}={name}", "targets=[3]", "stop.evaluations=300"]
     words += ["classifier=tiny"] * (kind != "classifier") + ["dataset.side=8"] * (kind == "dataset")
     words += ["--plugins", KIT]
     if kind == "genome":

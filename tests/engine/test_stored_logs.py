@@ -49,7 +49,7 @@ def test_the_log_is_that_of_an_experiment_in_memory(tmp_path, algorithm):
             assert len(other.log) == 10
             assert other.log[3] == rounded(one.log)[3]
             assert list(other.log[-2:]) == rounded(one.log)[-2:]
-            for name in LogRow._fields:
+            for name in LogRow.names():
                 np.testing.assert_array_equal(column_of(other.log, name), column_of(rounded(one.log), name))
 
 
@@ -57,7 +57,7 @@ def test_the_folder_has_arrays_instead_of_a_table(folder):
     assert not (folder / "log.csv").exists()
     assert [path.suffix for path in (folder / "journal").iterdir()] == [".journal"] * 4
     with np.load(folder / "log.npz") as file:
-        assert file.files == list(LogRow._fields)
+        assert file.files == list(LogRow.names())
         assert {len(file[name]) for name in file.files} == {40}
 
 
@@ -65,8 +65,8 @@ def test_the_table_is_written_on_request_and_in_order(tmp_path):
     experiment = tiny(**LARGE, reporters=[{"name": "csv", "large": True}])
     result, _ = run(experiment, tmp_path / "run")
     rows = list(csv.reader(io.StringIO((tmp_path / "run/log.csv").read_text())))
-    assert rows[0] == list(LogRow._fields)
-    assert rows[1:] == [list(map(str, row)) for each in result for row in each.log]
+    assert rows[0] == list(LogRow.names())
+    assert rows[1:] == [list(map(str, row.cells())) for each in result for row in each.log]
     assert [row[:3] for row in rows[1:]] == [
         [str(seed), str(target), str(generation)] for seed in (1, 2) for target in (1, 2) for generation in range(10)
     ]
@@ -114,7 +114,7 @@ def test_a_log_is_read_in_parts(tmp_path, monkeypatch):
     file, rng = LogFile(tmp_path / "x.log", RunInfo(3, (7, 5))), np.random.default_rng(1)
     rows = [LogRow(3, target, each, 10 * each, *rng.random(6)) for each in range(7) for target in (7, 5)]
     for start in range(0, 14, 2):
-        file.enter(rows[start].evaluations, np.array(rows[start : start + 2]).T[4:])
+        file.enter(rows[start].evaluations, np.array([row.cells() for row in rows[start : start + 2]]).T[4:])
     file.close()
     assert list(file) == rows
     assert len(file) == 14

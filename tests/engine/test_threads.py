@@ -181,10 +181,19 @@ def test_a_plugin_file_is_imported_to_its_end(tmp_path):
 def test_a_deadline_is_not_lifted_by_another_thread(monkeypatch):
     told, watch = [], timeout._Watch()
     monkeypatch.setattr(timeout, "last_resort", told.append)
-    watch.until(time.monotonic(), "it hangs")
-    other = threading.Thread(target=lambda: (watch.until(time.monotonic() + 60, "no"), watch.until(None, "")))
+    monkeypatch.setattr(timeout, "TICK", 0.02)
+    monkeypatch.setattr(timeout, "GRACE", 0.0)
+
+    def call_in_time():
+        call = timeout._Call(threading.get_ident(), time.monotonic() + 60, "no", interrupted=False)
+        watch.add(call)
+        watch.remove(call)
+
+    hanging = timeout._Call(threading.get_ident(), time.monotonic(), "it hangs", interrupted=True)
+    watch.add(hanging)
+    other = threading.Thread(target=call_in_time)
     other.start()
     other.join()
-    time.sleep(1.5)
-    watch.until(None, "")
-    assert "it hangs" in told
+    time.sleep(0.3)
+    watch.remove(hanging)
+    assert told == ["it hangs"]

@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from fooldeap.configuration import config
+from fooldeap.configuration.experiment import LISTS
 from fooldeap.errors import InputError
 from fooldeap.help.catalogue import MAX_WIDTH, description, listing
 from fooldeap.parameters import REQUIRED
@@ -182,10 +183,10 @@ def test_a_plugin_is_built_from_its_name_alone(plugin):
 
 @each_complete
 def test_a_plugin_is_chosen_by_its_name_alone(plugin):
-    key, word = ("reporters", [plugin.name]) if plugin.kind == "reporter" else (plugin.kind, plugin.name)
+    key, word = (LISTS[plugin.kind], [plugin.name]) if plugin.kind in LISTS else (plugin.kind, plugin.name)
     several = {"algorithm": "nsga2"} if len(plugin.options.get("objectives", "")) == 2 else {}
     experiment = config.load({key: word, **operators_for(plugin), **several})
-    chosen = experiment.reporters[0] if plugin.kind == "reporter" else getattr(experiment, plugin.kind)
+    chosen = getattr(experiment, key)[0] if plugin.kind in LISTS else getattr(experiment, plugin.kind)
     assert chosen.plugin.target is plugin.target
     assert chosen.data().keys() == {"name", *plugin.parameters}
 
@@ -213,7 +214,7 @@ def test_the_description_has_every_parameter_and_valid_yaml(plugin, monkeypatch)
         assert re.search(rf"^  {parameter.name} +\S", shown, re.MULTILINE)
     example = re.search(r"In YAML:\n((?:  .*\n)+)", shown)[1]
     (chosen,) = YAML(typ="safe").load(example).values()
-    if plugin.kind == "reporter":
+    if plugin.kind in LISTS:
         (chosen,) = chosen
     values = {"name": chosen} if isinstance(chosen, str) else chosen
     assert values.pop("name") == plugin.name

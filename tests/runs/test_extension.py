@@ -29,8 +29,8 @@ EDITS = [
     ),
     (
         RESULTS,
-        "    @classmethod\n    def columns(cls)",
-        '    half: Annotated[float, Column("half of the confidence")] = float("nan")\n\n',
+        "    statistics: Mapping[str, float] = {}",
+        '    half: Annotated[float, Column("half of the confidence")] = float("nan")\n',
     ),
     (
         STATISTICS,
@@ -54,7 +54,7 @@ loaded = fooldeap.load(finished)
 assert all(math.isnan(row.half) for run in loaded for row in run.log)
 assert verify(finished).problems == ()
 resumed = fooldeap.resume(unfinished, quiet=True)
-assert [run.log[-1][:-1] for run in resumed] == [run.log[-1][:-1] for run in loaded]
+assert [run.log[-1][:-2] for run in resumed] == [run.log[-1][:-2] for run in loaded]
 assert resumed[0].log[3].half == resumed[0].log[3].confidence / 2
 
 result = fooldeap.run(short, "stop.halt=4", "stop.confidence=0.9999", "report=true", plugins=[kit], out=new, quiet=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fooldeap import extensions, registry
 from fooldeap.configuration import config
+from fooldeap.configuration.experiment import LISTS
 from fooldeap.help.catalogue import in_yaml
 from fooldeap.parameters import in_words
 from fooldeap.plugin import KINDS
@@ -69,19 +70,19 @@ def _table(keys: dict[str, Any], meaning: dict[str, str], defaults: dict[str, An
 
 
 def _values(key: str, content: dict[str, Any]) -> str:
-    kind = key.removesuffix("s") if key == "reporters" else key
+    kind = next((kind for kind, name in LISTS.items() if name == key), key)
     if kind not in KINDS or content.get("type") == "string":  # in a training file, the dataset is only a name
         return in_words(content).replace("|", "\\|")
     article = "an" if kind[0] in "ae" else "a"
     one = f"{article} [{kind}](../stock.md#{kind}): its name, or a mapping with `name` and parameters"
-    return f"a list, each {one}" if key == "reporters" else one
+    return f"a list, each {one}" if key in LISTS.values() else one
 
 
 def _default(key: str, content: dict[str, Any], defaults: dict[str, Any]) -> str:
     value = defaults.get(key, content.get("default"))
     if key in defaults and key in KINDS:
         value = value and value["name"]
-    if key == "reporters":
+    if key in LISTS.values():
         value = [each["name"] for each in value]
     return f"`{in_yaml(value)}`".replace("\N{NO-BREAK SPACE}", " ") if key in defaults or "default" in content else ""
 
