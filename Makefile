@@ -9,8 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One process more than there are cores, because many tests wait for other processes.
-PARALLEL := --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 3) + 1) --maxprocesses=4 --dist=worksteal
+# Three processes also use two cores best, because many tests wait for other processes.
+PARALLEL := --numprocesses=3 --dist=worksteal
 export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: run test test-slow test-all test-torch coverage lint docs refresh bench faults clean
@@ -58,7 +58,7 @@ bench: $(READY)
 
 faults: $(READY)
 	FOOLDEAP_FAULTS=20 $(BIN)/pytest $(PARALLEL) tests/faults tests/plugins/executor/test_scoop_killed.py \
-		tests/plugins/executor/test_dask_killed.py
+		tests/plugins/executor/test_dask_killed.py tests/plugins/executor/test_same_bits.py tests/sweep/test_sweep.py
 
 clean:
 	rm -rf $(VENV) site

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import statistics
@@ -95,11 +96,11 @@ def test_an_interrupted_sweep_is_resumed(made, tmp_path, after):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("finished", [0, 1, 2])
+@pytest.mark.parametrize("finished", [0, 1, 2] if "FOOLDEAP_FAULTS" in os.environ else [1])
 def test_a_killed_sweep_on_the_real_network_is_resumed(tmp_path, finished):
     words = [ROOT / "configs/sweeps/mutation_rate.yaml", "targets=[3]", "stop.evaluations=600", *WORDS]
     command = [sys.executable, "-m", "fooldeap", "run", "--quiet"]
-    subprocess.run([*command, *words, "--out", tmp_path / "whole"], check=True)
+    assert call("run", *words, "--quiet", "--out", tmp_path / "whole") == 0
     folder = tmp_path / "killed"
     process = subprocess.Popen([*command, *words, "--out", folder])
     while process.poll() is None and len(list(folder.glob("*/journal/*"))) <= finished:
