@@ -35,8 +35,10 @@ MOST_TIME, MOST_WHOLE_MB = 1.15, 120
 WORDS = "stop={confidence: null, evaluations: null, generations: 30}", "reporters=[]"
 FIRST = "stop.generations=0", "reporters=[]"
 PLAIN = """
+import os
 import sys
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in fooldeap: on some processors, this is not the default
 import keras
 import numpy as np
 import tensorflow as tf
