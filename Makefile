@@ -1,5 +1,5 @@
 # make run: set up and run the main job.  make test: set up and run the tests but the slow ones.
-# make test-slow: run the slow tests.  make test-all: run both.  make lint, make bench: as they say.
+# make test-slow: run the slow tests.  make test-all: run all, also the thorough ones.  make lint, make bench: as they say.
 # make test-torch: install PyTorch, which is large, and run the tests that need it; without it they are skipped.
 # make coverage: install pytest-cov, and tell which lines the tests of `make test` run.
 # make docs: the documentation as a site, into site/.
@@ -23,7 +23,7 @@ test: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-slow: $(READY)
-	$(BIN)/pytest $(PARALLEL) -m slow
+	$(BIN)/pytest $(PARALLEL) -m "slow and not thorough"
 
 test-all: $(READY)
 	$(BIN)/pytest $(PARALLEL)

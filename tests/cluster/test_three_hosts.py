@@ -127,7 +127,7 @@ def start(undo, folder, name, kind, *words):
     undo.callback(os.killpg, process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("mode", ["chunks", pytest.param("runs", marks=pytest.mark.thorough)])
 def test_one_run_on_three_machines(machines, tmp_path, mode):
     fooldeap.run(EXPERIMENT, out=tmp_path / "alone", quiet=True)
 

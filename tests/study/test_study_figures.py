@@ -216,7 +216,7 @@ LONG = "softmax_loss-of-probabilities+exponential_rank-{:02}+row_and_column"
     [
         (3, "v{:02}"),
         (3, LONG),
-        pytest.param(16, "tournament-{:02}", marks=pytest.mark.slow),
+        pytest.param(16, "tournament-{:02}", marks=[pytest.mark.slow, pytest.mark.thorough]),
         pytest.param(16, LONG, marks=pytest.mark.slow),
     ],
 )

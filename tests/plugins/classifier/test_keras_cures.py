@@ -227,6 +227,7 @@ def test_code_in_a_model_file_is_allowed_by_the_option_of_the_message(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_file_of_densities_is_made_by_the_command_of_the_message(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tools").symlink_to(ROOT / "tools")

@@ -79,7 +79,7 @@ def test_shipped_networks_give_identical_bits(network, tmp_path, engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["mnist_lenet", pytest.param("mnist", marks=pytest.mark.thorough)])
 def test_killed_runs_are_resumed_with_other_executors(name, tmp_path):
     long = {**SMALL, "stop": {"confidence": None, "evaluations": 3000}}
     prepared(ROOT / f"configs/{name}.yaml", tmp_path / "serial", **long)
@@ -117,6 +117,7 @@ def networks(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ENGINES)
 def test_executors_do_not_change_studies_of_shipped_networks(networks, tmp_path, engine):
     path, serial = networks
@@ -128,7 +129,9 @@ def test_executors_do_not_change_studies_of_shipped_networks(networks, tmp_path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "second"), [("dask", "scoop"), ("scoop", "dask")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("dask", "scoop"), pytest.param("scoop", "dask", marks=pytest.mark.thorough)]
+)
 def test_killed_study_is_resumed_with_another_executor(networks, tmp_path, first, second):
     (path, serial), folder = networks, tmp_path / "study"
     kill_after(
@@ -152,7 +155,7 @@ ADAPTIVE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["chunks", "runs"])
+@pytest.mark.parametrize("mode", ["chunks", pytest.param("runs", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("mutation", ["one_fifth", ADAPTIVE["mutation"]], ids=["one_fifth", "adaptive_mixed"])
 def test_operators_with_feedback_give_identical_bits(tmp_path, mutation, engine, mode):
