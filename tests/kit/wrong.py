@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from fooldeap.plugin import KW_ONLY, InputError, crossover, dataclass, fitness, genome, mutation, selection
+from fooldeap.plugin import KW_ONLY, InputError, crossover, dataclass, fitness, genome, mutation, selection, statistic
 
 _LAST = np.zeros((7, 16, 12, 1), np.uint8)
 _CALLS = []
@@ -288,6 +288,31 @@ def changes_the_logits(predictions, target):
     """It changes the predictions that it receives."""
     predictions.logits[:, target] += 1
     return predictions.logits[:, target].astype(np.float64)
+
+
+@statistic("wrong-statistic", genome="any")
+def gives_an_array(genomes, fitness):
+    """Returned float64."""
+    return fitness - fitness.mean()
+
+
+@statistic("wrong-ranking", genome="any")
+def sorts_the_fitness(genomes, fitness):
+    """It changes the genomes or the fitness; work on a copy."""
+    fitness.sort()
+    return fitness[0]
+
+
+@statistic("wrong-bootstrap", genome="any")
+def draws_a_sample(genomes, fitness):
+    """It returns another number the second time."""
+    return _FRESH.choice(fitness)
+
+
+@statistic("wrong-pair", genome="any")
+def needs_two(genomes, fitness):
+    """It raised IndexError."""
+    return fitness[0] - fitness[1]
 
 
 @genome("wrong-view")
