@@ -4,9 +4,10 @@ Genomes are recognised by their content. So all algorithms are followed without 
 """
 
 import itertools
+import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -14,21 +15,14 @@ import xxhash
 from fooldeap.contract_checks import described
 from fooldeap.engine.evaluation import row_digests
 from fooldeap.errors import PluginError
-from fooldeap.plugin import Array, Batch, Offspring, Population
+from fooldeap.plugin import FITNESS_FEEDBACK, Array, Batch, Offspring, Population
 
 MOST = 1 << 16  # genomes; those that were not used for the longest time are forgotten
 
 
-class _Credit(NamedTuple):
-    """Says that an operator made a child."""
-
-    maker: Hashable
-    number: int
-    parent_fitness: float
-
-
 Digests = Sequence[bytes]
-Credits = dict[bytes, deque[tuple[_Credit, ...]]]
+Credit = tuple[Hashable, int, float]  # the operator that made a child, the child's number, its parents' fitness
+Credits = dict[bytes, deque[tuple[Credit, ...]]]
 
 
 class Lineage:
@@ -36,11 +30,20 @@ class Lineage:
 
     Parameters
     ----------
-    take : returns copies of genomes at indices; None: no population is kept
+    take : returns copies of genomes at indices; needed for the population
+    wanted : the kinds of feedback that operators ask for; what none of them needs is not followed
+
+    Attributes
+    ----------
+    follows : whether operators must record the children that they make
     """
 
-    def __init__(self, take: Callable[[Batch, Array], Batch] | None = None) -> None:
-        self._take = take
+    def __init__(
+        self, take: Callable[[Batch, Array], Batch] | None = None, wanted: Set[str] = FITNESS_FEEDBACK
+    ) -> None:
+        self._take = take if "population" in wanted else None
+        self._gives_offspring = "offspring" in wanted
+        self.follows = self._gives_offspring or "parent_fitness" in wanted
         self._population: Population | None = None
         self._fitness: dict[bytes, float] = {}  # of evaluated genomes, the last used last
         self._parents: dict[bytes, float] = {}  # of children since the last evaluation
@@ -73,41 +76,50 @@ class Lineage:
         return Offspring(np.array(numbers, np.int64), np.array(fitness, float), np.array(parents, float))
 
     def record(
-        self, maker: Hashable, parents: Sequence[Digests], children: Sequence[Digests], *, nested: bool = False
+        self, maker: Hashable | None, parents: Sequence[Digests], children: Sequence[Digests], *, nested: bool = False
     ) -> None:
         """Record one or two batches of children, made of as many batches of parents.
 
-        ``nested``: another operator called the maker, and will record its own children.
+        ``maker`` will ask for its offspring; None: no operator will. ``nested``: another operator called the maker, and
+        will record its own children.
         """
-        fittest = np.fmax.reduce([self.parent_fitness(each) for each in parents]).tolist()
-        made = [
-            (parent, child, fitness)
-            for before, after in zip(parents, children, strict=True)
-            for parent, child, fitness in zip(before, after, fittest, strict=True)
-        ]
+        each, *others = map(self.parent_fitness, parents)
+        fitness = np.fmax(each, others[0]).tolist() if others else each.tolist()
+        made = [pair for after in children for pair in zip(after, fitness, strict=True)]
+        known = self._parents
+        for child, fittest in made:
+            if fittest > known.get(child, -math.inf):  # equal children have the fittest of their parents; NaN: unknown
+                known[child] = fittest
+        _forget(known)
+        if self._gives_offspring:
+            self._credit(maker, [parent for before in parents for parent in before], made, nested=nested)
+
+    def _credit(
+        self, maker: Hashable | None, parents: Digests, made: Iterable[tuple[bytes, float]], *, nested: bool
+    ) -> None:
+        """Give children the credits of their parents, and one for their maker."""
         # A child may equal another parent, so the credits of all parents are taken before new ones are given.
-        earlier = [() if nested else _pop(self._credits, parent) for parent, *_ in made]
-        for (_, child, fitness), inherited in zip(made, earlier, strict=True):
-            credit = _Credit(maker, self._made[maker], fitness)
-            self._made[maker] += 1
-            self._parents[child] = float(np.fmax(fitness, self._parents.get(child, fitness)))  # of equal children
-            every = (*inherited, *_pop(self._inner, child), credit)
-            (self._inner if nested else self._credits).setdefault(child, deque()).append(every)
+        earlier = [() if nested else _pop(self._credits, parent) for parent in parents]
+        given = self._inner if nested else self._credits
+        for (child, fitness), inherited in zip(made, earlier, strict=True):
+            credits = (*inherited, *_pop(self._inner, child))
+            if maker is not None:
+                credits = (*credits, (maker, self._made[maker], fitness))
+                self._made[maker] += 1
+            given.setdefault(child, deque()).append(credits)
         if not nested:
             self._inner.clear()
-        _forget(self._parents)
         _forget(self._credits)
 
     def evaluate(self, genomes: Batch, fitness: Array) -> None:
         """Record evaluated genomes with their fitness (n,)."""
         if fitness.ndim > 1:
             raise PluginError(f"operators that adapt need one objective, got a fitness {described(fitness)}")
-        digests = digests_of(genomes)
-        for digest, value in zip(digests, fitness.tolist(), strict=False):  # the budget may cut the last batch
+        for digest, value in zip(digests_of(genomes), fitness.tolist(), strict=False):  # the budget may cut the batch
             self._fitness.pop(digest, None)
             self._fitness[digest] = value
             for maker, number, parent in _pop(self._credits, digest):
-                if not np.isnan(parent):
+                if not math.isnan(parent):
                     self._evaluated.setdefault(maker, []).append((number, value, parent))
         _forget(self._fitness)
         self._parents.clear()
@@ -148,7 +160,7 @@ def _joined(parts: Iterable[Any]) -> bytes:
     return b"".join(len(each).to_bytes(8, "little") + each for each in contents)
 
 
-def _pop(credits: Credits, digest: bytes) -> tuple[_Credit, ...]:
+def _pop(credits: Credits, digest: bytes) -> tuple[Credit, ...]:
     """Remove and return the credits of a genome. Equal genomes have credits of their own."""
     found = credits.get(digest)
     if found is None:

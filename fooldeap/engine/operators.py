@@ -58,7 +58,8 @@ class Operator:
         result = self._checked(*arguments, **feedback)
         if self._lineage is not None and parents:
             children = result if len(parents) > 1 else (result,)
-            self._lineage.record(self, parents, [digests_of(batch) for batch in children], nested=self._is_nested)
+            maker = self if "offspring" in self.choice.plugin.feedback else None
+            self._lineage.record(maker, parents, [digests_of(batch) for batch in children], nested=self._is_nested)
         return result
 
     def _build(self) -> Callable[..., Any]:
@@ -68,7 +69,8 @@ class Operator:
     def _of(self, choice: Choice) -> "Operator":
         """Return the operator of a nested choice. It is built once, so that it keeps its state."""
         if id(choice) not in self._nested:
-            self._nested[id(choice)] = Operator(choice, self._clock, self._lineage, nested=True)
+            asks = any(each.feedback & FITNESS_FEEDBACK for _, each in self.choice.inner())
+            self._nested[id(choice)] = Operator(choice, self._clock, self._lineage if asks else None, nested=True)
         return self._nested[id(choice)]
 
     def _follow_schedules(self) -> None:
@@ -86,7 +88,7 @@ class Operator:
 
     def _parents(self, arguments: Sequence[Batch]) -> list[list[bytes]]:
         """Return the digests of the parents, before the plugin modifies them."""
-        if self._lineage is None:
+        if self._lineage is None or not self._lineage.follows:
             return []
         return [digests_of(batch) for batch in arguments[: PARENTS.get(self.choice.plugin.kind, 0)]]
 

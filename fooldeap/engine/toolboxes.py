@@ -115,7 +115,7 @@ def _evaluate(toolbox: Toolbox, evaluator: Evaluator, genomes: Batch) -> Array:
 def _lineage(operators: Sequence[Choice], toolbox: Toolbox) -> Lineage | None:
     """Return what follows the genomes, if an operator asks for it."""
     wanted = {name for choice in operators for name in choice.feedback} & FITNESS_FEEDBACK
-    return Lineage(toolbox.take if "population" in wanted else None) if wanted else None
+    return Lineage(toolbox.take, wanted) if wanted else None
 
 
 def _yield_instead(genomes: Batch) -> Array:

@@ -1,6 +1,7 @@
 """Feedback of operators: parents' fitness, children, population and generation, for every algorithm and executor."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -174,6 +175,28 @@ def test_nested_operators_have_state_and_feedback_of_their_own():
         after = np.array([spy.made[number][1] for number in offspring.number])
         np.testing.assert_array_equal(offspring.fitness, evaluate(after) if len(after) else [])
     assert sum(len(call[4]) for call in calls) == len(calls[-1][0].made) - len(calls[-1][1])
+
+
+@pytest.mark.parametrize("mutation", ["one_fifth", {"name": "adaptive_mixed", "of": ["creep", "block"]}], ids=str)
+def test_children_are_not_kept_for_operators_that_never_ask_for_them(monkeypatch, mutation):
+    monkeypatch.setattr("fooldeap.engine.lineage.MOST", 100)
+    toolbox = ExperimentSession(tiny(mutation=mutation)).toolbox(RunInfo(1, (1,)))
+    genomes = toolbox.sample(50)
+
+    def memory_after(generations):
+        for _ in range(generations):
+            toolbox.lineage.evaluate(genomes, genomes.mean(axis=(1, 2, 3)))
+            first, second = toolbox.mate(toolbox.take(genomes, range(25)), toolbox.take(genomes, range(25, 50)))
+            children = toolbox.mutate(np.concatenate([first, second]))
+            toolbox.lineage.evaluate(children, children.mean(axis=(1, 2, 3)))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = memory_after(20)
+        assert memory_after(200) < before + 100_000  # the children would take more than 1 MB
+    finally:
+        tracemalloc.stop()
 
 
 @mutation("watched", genome="pixels")
