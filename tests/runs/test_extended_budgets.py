@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from helpers.experiments import KIT, TINY, bits
-from helpers.query_logs import sessions
+from helpers.query_logs import check_adds_up, sessions
 from helpers.resuming import interrupted
 
 import fooldeap
@@ -59,6 +59,47 @@ def test_a_larger_budget(tmp_path, algorithm):
     assert result.evaluations == 171 * len(list((tmp_path / "run/journal").iterdir()))
     assert (tmp_path / "run/config.yaml").read_bytes() == (tmp_path / "whole/config.yaml").read_bytes()
     assert fooldeap.load(tmp_path / "run").evaluations == result.evaluations
+
+
+ADAPTIVE = {"name": "adaptive_mixed", "of": ["one_fifth", "creep", {"name": "random_pixels", "rate": 0.02}]}
+SIX = {
+    "generational": {"algorithm": {"name": "generational", "population": 64}},
+    "adaptive": {"mutation": ADAPTIVE, "selection": "fitness_sharing", "fitness": "confidence"},
+    "cma_es": {"algorithm": "cma_es", "genome": {"name": "dct", "size": 4}},
+    "map_elites": {"algorithm": {"name": "map_elites", "population": 64}},
+    "deap_simple": {"algorithm": {"name": "deap_simple", "population": 64}},
+    "steady_state": {"algorithm": {"name": "steady_state", "population": 64, "children": 30}},
+}
+FURTHER = {"keep": 3, "statistics": ["genotypic_diversity", {"name": "quantile", "share": 0.9}]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return a function that runs an algorithm with 5,000 evaluations in one process, once for all tests."""
+    folders = {}
+
+    def made(name):
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp(name) / "whole"
+            start(folders[name], "stop.evaluations=5000", **FURTHER, **SIX[name])
+        return folders[name]
+
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["serial", "chunks", pytest.param("runs", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("name", SIX)
+def test_2000_evaluations_extended_to_5000(tmp_path, whole, name, mode):
+    """Also if workers make both parts. The run that had the budget from the start is always made by one process."""
+    workers = {} if mode == "serial" else {"executor": {"name": "scoop", "workers": 2, "mode": mode}}
+    start(tmp_path / "run", "stop.evaluations=2000", **FURTHER, **SIX[name], **workers)
+    before = fooldeap.load(tmp_path / "run")
+    result, found = extend(tmp_path / "run", "stop.evaluations=5000")
+    assert (before.evaluations, result.evaluations) == ((2000, 5000) if name == "map_elites" else (4000, 10000))
+    assert found == answers(whole(name))
+    check_adds_up(tmp_path / "run")
+    assert fooldeap.verify(tmp_path / "run").problems == ()
 
 
 @pytest.mark.parametrize(
